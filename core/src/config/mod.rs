@@ -1,0 +1,204 @@
+//! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
+//! error can name its line. Knows nothing of files or command lines.
+mod pattern;
+mod rules;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+pub use pattern::{ChannelPattern, Origin};
+pub use rules::{AddressRule, AddressRules};
+
+use crate::limits::Limits;
+
+/// The whole of the configuration. [`Default`] is a server that works and is safe.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// How much of everything.
+    pub limits: Limits,
+    /// What holds for every dialect.
+    pub http: Http,
+    /// The public side.
+    pub front: Front,
+    /// The side of the application servers.
+    pub admin: Admin,
+    /// icomet's own settings.
+    pub icomet: Icomet,
+    /// CComet's own settings.
+    pub ccomet: Ccomet,
+    /// Pages served on the public side, such as the demo's.
+    pub pages: Vec<Page>,
+}
+
+/// `[http]`: what holds for every dialect.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// Origins whose pages may read answers of the public side (CORS): `*` for all, or a list such as `https://example.org`.
+    pub origins: Vec<Origin>,
+    /// Begin JSONP answers with `/**/`, so that they cannot be taken for another kind of file. Scripts do not notice;
+    /// switch it off for clients that are not browsers and expect the callback's name first.
+    pub jsonp_prefix: bool,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { origins: vec![Origin::any()], jsonp_prefix: true }
+    }
+}
+
+/// Who may subscribe on the public side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// Everybody.
+    #[default]
+    None,
+    /// Whoever shows the channel's token, which `/sign` gives to the application server.
+    Token,
+}
+
+/// `[front]`: the public side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Front {
+    /// `none`, or `token`: a subscriber must show the channel's token.
+    pub auth: Auth,
+    /// Channels to which anybody may publish from the public side: names, or beginnings of names that end in `*`. None by default.
+    pub publish: Vec<ChannelPattern>,
+}
+
+/// `[admin]`: the side of the application servers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Addresses that may use the admin side: `all`, an address, a network such as `10.0.0.0/8`, or icomet's short form `192.168`.
+    pub allow: Vec<AddressRule>,
+    /// Addresses that may not. A rule that names an address or network wins over `all`, and `allow` over `deny`.
+    pub deny: Vec<AddressRule>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { allow: AddressRule::loopback().to_vec(), deny: vec![AddressRule::All] }
+    }
+}
+
+/// When the head of a poll's answer is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PollHead {
+    /// As soon as the poll waits, as icomet does: proxies and clients see that the server is there.
+    #[default]
+    AtOnce,
+    /// Together with the message: one write and some 200 bytes less a poll.
+    WithMessage,
+}
+
+/// `[icomet]`: the native dialect.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Icomet {
+    /// Milliseconds after which a poll or stream that has heard nothing gets a `noop`.
+    pub polling_timeout_ms: u64,
+    /// Milliseconds a channel lives without subscribers. Keep it above 1.3 times `polling_timeout_ms`: that long a client may be silent.
+    pub channel_timeout_ms: u64,
+    /// `at_once` as icomet does, or `with_message`.
+    pub poll_head: PollHead,
+    /// Answer polls with one plain object and never with an array, for clients that cannot take arrays. A request may ask for it with `no_batch=1`.
+    pub no_batch: bool,
+    /// Tell a subscriber that has missed messages with a record of type `gap`; otherwise only the numbers show it.
+    pub gap_records: bool,
+}
+
+impl Default for Icomet {
+    fn default() -> Self {
+        Self {
+            polling_timeout_ms: 30_000,
+            channel_timeout_ms: 60_000,
+            poll_head: PollHead::AtOnce,
+            no_batch: false,
+            gap_records: true,
+        }
+    }
+}
+
+/// `[ccomet]`: the dialect of CComet, on listeners of its own and, if wanted, on the public side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ccomet {
+    /// Speak it on the public side too. `/sub` and `/pub` are told apart from icomet's by the names of their parameters.
+    pub on_front: bool,
+    /// Let everybody publish with it, as CComet does. Off by default: nothing is published anonymously.
+    pub publish: bool,
+}
+
+/// A page that is served as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its path, beginning with a slash.
+    pub path: String,
+    /// Its media type.
+    pub content_type: &'static str,
+    /// Its bytes.
+    pub body: Bytes,
+}
+
+impl Config {
+    /// What is wrong with this configuration, in words for the administrator.
+    ///
+    /// # Errors
+    /// The first thing that cannot work.
+    pub fn check(&self) -> Result<(), String> {
+        self.limits.check().map_err(|why| format!("limits.{why}"))?;
+        if self.icomet.polling_timeout_ms < 1_000 {
+            return Err(format!(
+                "icomet.polling_timeout_ms = {}: must be at least 1000, because clients are told whole seconds",
+                self.icomet.polling_timeout_ms
+            ));
+        }
+        if self.icomet.channel_timeout_ms == 0 {
+            return Err("icomet.channel_timeout_ms = 0: must be at least 1".into());
+        }
+        Ok(())
+    }
+
+    /// What works but is probably not meant, in words for the administrator.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let silent = self.icomet.polling_timeout_ms + self.icomet.polling_timeout_ms * 3 / 10;
+        if self.icomet.channel_timeout_ms < silent {
+            warnings.push(format!(
+                "icomet.channel_timeout_ms = {} is less than 1.3 times polling_timeout_ms = {}: a client that comes back \
+                 after its longest pause may find that its channel has expired",
+                self.icomet.channel_timeout_ms, self.icomet.polling_timeout_ms
+            ));
+        }
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_safe_and_works() {
+        let config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.warnings(), Vec::<String>::new());
+        assert!(config.front.publish.is_empty() && !config.ccomet.publish);
+    }
+
+    #[test]
+    fn what_cannot_work_is_named() {
+        let mut config = Config::default();
+        config.icomet.polling_timeout_ms = 10;
+        assert!(
+            config.check().unwrap_err().starts_with("icomet.polling_timeout_ms = 10: must be at least 1000")
+        );
+        let mut config = Config::default();
+        config.limits.headers_max = 0;
+        assert_eq!(config.check().unwrap_err(), "limits.headers_max = 0: must be at least 1");
+    }
+}

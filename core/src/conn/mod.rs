@@ -1,0 +1,165 @@
+//! One connection: what has come and is not understood yet, what waits to go, and what it is in the middle of.
+//! Knows nothing of channels or of what a request means.
+mod inbox;
+
+use std::net::IpAddr;
+
+pub use inbox::Inbox;
+
+use crate::arena::Id;
+use crate::bytes::outbox::Outbox;
+use crate::dialect::{Hold, Voice};
+use crate::hub::Subscription;
+use crate::time::Moment;
+use crate::wire::http1::chunked::Chunked;
+
+/// The listener a connection came in by: it decides what is spoken and allowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Role {
+    /// The public side.
+    Front,
+    /// The side of the application servers.
+    Admin,
+    /// CComet's own listeners.
+    Ccomet,
+}
+
+/// One connection. Only the machine touches it; the shell knows its id.
+#[derive(Debug)]
+pub struct Conn {
+    pub(crate) inbox: Inbox,
+    pub(crate) outbox: Outbox,
+    pub(crate) phase: Phase,
+    /// When its phase has lasted long enough.
+    pub(crate) deadline: Moment,
+    /// When the wheel will next look at it; never after what is due.
+    pub(crate) armed: Moment,
+    /// When the peer last took something, or something was first there to take.
+    pub(crate) progress: Moment,
+    pub(crate) peer: IpAddr,
+    pub(crate) role: Role,
+    /// The shell has been asked to write and has not finished.
+    pub(crate) writing: bool,
+    /// The peer has finished sending.
+    pub(crate) ended: bool,
+    /// Reading has stopped for want of room; the shell must be told when there is some.
+    pub(crate) paused: bool,
+    /// In the queue of those who are served in the next turn.
+    pub(crate) deferred: bool,
+}
+
+/// What a connection is in the middle of.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Between requests, or with part of a head in its inbox.
+    Ready,
+    /// The head of a request is in the inbox, and its body is coming.
+    Body(Body),
+    /// A request waits for messages.
+    Parked(Box<Parked>),
+    /// Nothing is read any more; what waits is sent, then the sending side is shut.
+    Closing,
+    /// Everything is sent; what the peer still sends is thrown away until it ends or time is up.
+    Lingering,
+}
+
+/// A body on its way into the inbox.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// Bytes of the head before it.
+    pub(crate) head: usize,
+    pub(crate) framing: BodyFraming,
+}
+
+/// How its end is known.
+#[derive(Debug)]
+pub(crate) enum BodyFraming {
+    /// So many bytes are still to come.
+    Length(usize),
+    /// The decoder knows.
+    Chunked(Chunked),
+}
+
+/// How the answer to one request is to be framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manner {
+    pub(crate) is_11: bool,
+    pub(crate) keep_alive: bool,
+    /// The answer to HEAD has no body.
+    pub(crate) head_only: bool,
+    pub(crate) origin: OriginRef,
+}
+
+/// Which origin the answer allows to read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OriginRef {
+    /// None is named.
+    None,
+    /// None is named, but another request may have another answer: caches must know.
+    Vary,
+    /// `*`.
+    Any,
+    /// The one at this place in the configured list.
+    Listed(u16),
+}
+
+/// A request that waits for messages.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) sub: Id<Subscription>,
+    pub(crate) voice: Voice,
+    pub(crate) manner: Manner,
+    pub(crate) hold: Hold,
+    /// The head of the answer is on its way already.
+    pub(crate) head_sent: bool,
+    /// Its outbox was full; it wants to be visited when there is room.
+    pub(crate) thirsty: bool,
+    /// The subscriber's own number in signs of life.
+    pub(crate) echo: i64,
+}
+
+impl Conn {
+    pub(crate) fn new(role: Role, peer: IpAddr, now: Moment, deadline: Moment) -> Self {
+        Self {
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            phase: Phase::Ready,
+            deadline,
+            armed: Moment::NEVER,
+            progress: now,
+            peer,
+            role,
+            writing: false,
+            ended: false,
+            paused: false,
+            deferred: false,
+        }
+    }
+
+    /// Whether nothing more is read from it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Closing | Phase::Lingering)
+    }
+
+    /// When something must be done about it: its phase is over, or its peer takes nothing.
+    pub(crate) fn due(&self, stall_ms: u64) -> Moment {
+        if self.outbox.is_empty() {
+            self.deadline
+        } else {
+            self.deadline.min(self.progress.after_ms(stall_ms))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An idle or parked connection is what there are most of: its size is looked at, and does not grow unnoticed.
+    #[test]
+    fn a_connection_is_small() {
+        assert!(size_of::<Conn>() <= 152, "Conn has {} bytes", size_of::<Conn>());
+        assert!(size_of::<Parked>() <= 64, "Parked has {} bytes", size_of::<Parked>());
+        assert!(size_of::<Subscription>() <= 64, "Subscription has {} bytes", size_of::<Subscription>());
+    }
+}

@@ -1,0 +1,32 @@
+//! Which dialect a request is in, by the listener, the path and, where two dialects share a path, the parameters.
+//! Knows nothing of what the request means.
+use super::{DialectId, Refusal, Request, Verb, Voice};
+use crate::config::Config;
+use crate::conn::Role;
+
+/// What a dialect made of a request.
+pub struct Decoded<'r> {
+    /// What it asks for.
+    pub verb: Result<Verb<'r>, Refusal>,
+    /// How to answer.
+    pub voice: Voice,
+}
+
+/// Finds the dialect; a path that nobody knows is answered in the words of the listener's own.
+pub fn route(request: &Request<'_, '_>, config: &Config) -> DialectId {
+    let ccomet = match request.role {
+        Role::Ccomet => true,
+        Role::Front if config.ccomet.on_front => is_ccomet(request),
+        _ => false,
+    };
+    if ccomet { DialectId::Ccomet } else { DialectId::Icomet }
+}
+
+/// `/sub` and `/pub` are in both: CComet says `channel` and `callback` where icomet says `cname` and `cb`.
+fn is_ccomet(request: &Request<'_, '_>) -> bool {
+    match &*request.head.path {
+        b"/sign" | b"/publish" | b"/subscribe" => true,
+        b"/sub" | b"/pub" => request.params.get("cname").is_none() && request.params.get("channel").is_some(),
+        _ => false,
+    }
+}

@@ -1,0 +1,230 @@
+//! One channel: its history, the members who read it, and how long it lives.
+//! Knows nothing of other channels.
+use super::Owner;
+use super::history::{History, Mark};
+use super::roster::Roster;
+use crate::arena::{Arena, Id};
+use crate::log::Position;
+use crate::time::Moment;
+
+/// A channel's secret: `/sign` gives it to the application server, who gives it to the subscriber.
+pub type Token = [u8; 16];
+
+/// One channel.
+pub struct Channel {
+    pub(super) name: Box<str>,
+    pub(super) history: History,
+    pub(super) members: Vec<Id<Subscription>>,
+    pub(super) walk: Walk,
+    /// In the queue of those whose members are due visits.
+    pub(super) hot: bool,
+    pub(super) roster: Option<Box<Roster>>,
+    pub(super) token: Option<Box<Token>>,
+    /// Where the log stood when this channel was made: the identity of its life.
+    pub(super) born: Position,
+    /// Without members it lives until then.
+    pub(super) idle_until: Moment,
+    /// When the wheel will next look at it.
+    pub(super) armed: Moment,
+    /// When `/psub` is told again that it exists.
+    pub(super) announce_at: Moment,
+    /// The number of the last broadcast in its history.
+    pub(super) broadcasts: u64,
+    /// It has been closed, and is here only until its members know.
+    pub(super) closed: bool,
+}
+
+/// The visits that a channel's members are still due. The walk goes round and round and never begins anew, so that
+/// those at its end are reached however often something happens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Walk {
+    /// One past the seat that is visited next.
+    pub(super) at: usize,
+    /// Visits left; 0 when everybody has been seen since the last event.
+    pub(super) left: usize,
+    /// Where the history stood when this lap and the one before began: whoever has room has everything before
+    /// the latter.
+    pub(super) lap: [Mark; 2],
+}
+
+impl Channel {
+    pub(super) fn new(name: &str, born: Position, idle_until: Moment, broadcasts: u64) -> Self {
+        Self {
+            name: name.into(),
+            history: History::default(),
+            members: Vec::new(),
+            walk: Walk::default(),
+            hot: false,
+            roster: None,
+            token: None,
+            born,
+            idle_until,
+            armed: Moment::NEVER,
+            announce_at: Moment::NEVER,
+            broadcasts,
+            closed: false,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its messages.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// How many subscriptions it has.
+    pub fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Who is here by name, if anybody ever was.
+    pub fn roster(&self) -> Option<&Roster> {
+        self.roster.as_deref()
+    }
+
+    /// The identity of its life: another one after a restart of the server, or after it expired or was closed.
+    pub fn life(&self) -> Position {
+        self.born
+    }
+
+    /// Whether it has been closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Its secret, if one was ever asked for.
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_deref()
+    }
+
+    pub(super) fn is_level(&self, subscription: &Subscription) -> bool {
+        let heard = subscription.notices == 0
+            || self.roster.as_ref().is_none_or(|roster| subscription.notices == roster.head());
+        subscription.next == self.history.head() && heard && !self.closed
+    }
+
+    /// Everybody is due a visit; true if the channel is to be put into the queue for it.
+    pub(super) fn stir(&mut self) -> bool {
+        self.walk.left = self.members.len();
+        let to_queue = !self.hot && self.walk.left > 0;
+        if to_queue {
+            // Everybody with room was level before this.
+            self.walk.lap = [self.history.mark(); 2];
+        }
+        self.hot |= to_queue;
+        to_queue
+    }
+
+    /// How many messages and bytes somebody with room may be behind at most.
+    pub(super) fn lag(&self) -> (u64, u64) {
+        if !self.hot {
+            return (0, 0);
+        }
+        let (now, then) = (self.history.mark(), self.walk.lap[1]);
+        (now.next - then.next, now.appended - then.appended)
+    }
+
+    /// Gives a new member a seat.
+    pub(super) fn seat(&mut self, id: Id<Subscription>) -> u32 {
+        self.members.push(id);
+        if self.walk.left > 0 {
+            // The round has become longer by one.
+            self.walk.left += 1;
+        }
+        (self.members.len() - 1) as u32
+    }
+
+    /// The next member who is due a visit.
+    pub(super) fn next_visit(&mut self) -> Option<Id<Subscription>> {
+        self.walk.left = self.walk.left.checked_sub(1)?;
+        let n = self.members.len();
+        if self.walk.at == 0 || self.walk.at > n {
+            self.walk.at = n;
+            self.walk.lap = [self.history.mark(), self.walk.lap[0]];
+        }
+        self.walk.at = self.walk.at.checked_sub(1)?;
+        self.members.get(self.walk.at).copied()
+    }
+
+    /// Frees a seat; returns who was moved into it and may now be missed by the walk.
+    pub(super) fn unseat(
+        &mut self,
+        subscriptions: &mut Arena<Subscription>,
+        seat: usize,
+    ) -> Option<Id<Subscription>> {
+        self.members.swap_remove(seat);
+        if self.members.len() * 4 < self.members.capacity() && self.members.capacity() > 64 {
+            self.members.shrink_to(self.members.len() * 2);
+        }
+        self.walk.left = self.walk.left.min(self.members.len());
+        let moved = self.members.get(seat).copied()?;
+        if let Some(subscription) = subscriptions.get_mut(moved) {
+            subscription.seat = seat as u32;
+        }
+        if self.walk.at == seat && self.walk.left > 0 {
+            // The walk stands here: it only has to look at this seat again.
+            self.walk.at = seat + 1;
+            self.walk.left += 1;
+            return None;
+        }
+        Some(moved)
+    }
+
+    /// Bytes it takes besides its history's messages.
+    pub(super) fn bytes(&self) -> usize {
+        self.name.len()
+            + self.members.capacity() * size_of::<Id<Subscription>>()
+            + self.history.table_bytes()
+            + self.token.as_ref().map_or(0, |_| size_of::<Token>())
+            + self.roster.as_ref().map_or(0, |r| size_of::<Roster>() + r.bytes())
+    }
+}
+
+/// One reader of one channel: a cursor, not a queue.
+#[derive(Debug)]
+pub struct Subscription {
+    pub(super) channel: Id<Channel>,
+    /// Index in the channel's members, kept true by `unseat`.
+    pub(super) seat: u32,
+    /// Already in the queue of those behind.
+    pub(super) queued: bool,
+    /// The number of the next message it has not been handed.
+    pub(super) next: u64,
+    /// The number of the next notice it has not been handed; 0 if it does not listen to them.
+    pub(super) notices: u64,
+    /// Whom to hand it to; the hub only carries it.
+    pub(super) owner: Owner,
+    /// The name it is listed under.
+    pub(super) who: Option<Box<str>>,
+}
+
+impl Subscription {
+    /// The channel it reads.
+    pub fn channel(&self) -> Id<Channel> {
+        self.channel
+    }
+
+    /// Whom to hand it to.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The number of the next message it has not been handed.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The number of the next notice it has not been handed; `None` if it does not listen to them.
+    pub fn notices(&self) -> Option<u64> {
+        (self.notices > 0).then_some(self.notices)
+    }
+
+    /// The name it is listed under.
+    pub fn who(&self) -> Option<&str> {
+        self.who.as_deref()
+    }
+}

@@ -1,0 +1,135 @@
+//! Delivery: bringing cursors up to the head, in slices.
+//! Knows nothing of how a message is written; a visit is idempotent and may come too often, never too seldom.
+use super::history::LIVE_MESSAGES;
+use super::{Channel, Hub, Owner, Subscription};
+use crate::arena::Id;
+use crate::time::Moment;
+
+/// Visits in a row to one channel's members, or to those behind, before others have their turn.
+const SLICE: usize = 128;
+
+/// What a subscriber did with what it was shown.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Took {
+    /// Took everything before these numbers and stays (streams).
+    Upto {
+        /// The next message it wants.
+        next: u64,
+        /// The next notice it wants.
+        notices: u64,
+    },
+    /// Took what it wanted and leaves (long polls).
+    AndLeaves,
+    /// Has no room: its cursor stays where it is until [`Hub::resume`].
+    Nothing,
+}
+
+impl Hub {
+    /// Visits at most `budget` subscribers and does other work that is owed; `hand` is shown each who is behind. True
+    /// if more remains.
+    pub fn pump(
+        &mut self,
+        budget: usize,
+        now: Moment,
+        mut hand: impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
+    ) -> bool {
+        let mut left = budget;
+        self.sweep(&mut left, now);
+        while left > 0 && !(self.behind.is_empty() && self.hot.is_empty()) {
+            for _ in 0..SLICE.min(left).min(self.behind.len()) {
+                left -= 1;
+                if let Some(sub) = self.behind.pop_front() {
+                    if let Some(subscription) = self.subscriptions.get_mut(sub) {
+                        subscription.queued = false;
+                    }
+                    self.visit(sub, now, &mut hand);
+                }
+            }
+            self.walk_hottest(&mut left, now, &mut hand);
+        }
+        self.owes_work()
+    }
+
+    /// Whether so much has been published to a channel that those who listen must be served before more is: half
+    /// of what is kept for them in any case.
+    pub fn is_crowded(&self, id: Id<Channel>) -> bool {
+        self.channels.get(id).is_some_and(|channel| {
+            let (messages, bytes) = channel.lag();
+            messages >= LIVE_MESSAGES as u64 / 2 || bytes >= self.settings.keep.bytes as u64 / 2
+        })
+    }
+
+    /// Whether [`Hub::pump`] has something to do.
+    pub fn owes_work(&self) -> bool {
+        !(self.behind.is_empty() && self.hot.is_empty()) || self.sweeps()
+    }
+
+    /// One slice of the channel whose turn it is; then it goes to the end of the queue, so that a channel of ten is
+    /// never further away than one slice of each other.
+    fn walk_hottest(
+        &mut self,
+        left: &mut usize,
+        now: Moment,
+        hand: &mut impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
+    ) {
+        let Some(id) = self.hot.pop_front() else { return };
+        for _ in 0..SLICE.min(*left) {
+            let Some(channel) = self.channels.get_mut(id) else { return };
+            let Some(sub) = channel.next_visit() else { break };
+            *left -= 1;
+            self.visit(sub, now, hand);
+        }
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        if channel.walk.left > 0 {
+            self.hot.push_back(id);
+        } else {
+            channel.hot = false;
+            self.cool(id, now);
+        }
+    }
+
+    /// Everybody has been visited: what was kept only for them can go, unless somebody is still catching up.
+    fn cool(&mut self, id: Id<Channel>, now: Moment) {
+        if self.behind.is_empty() {
+            self.trim(id, false, now);
+        }
+        self.bury(id);
+    }
+
+    fn visit(
+        &mut self,
+        sub: Id<Subscription>,
+        now: Moment,
+        hand: &mut impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
+    ) {
+        let Some(subscription) = self.subscriptions.get(sub) else { return };
+        let Some(channel) = self.channels.get(subscription.channel) else { return };
+        if channel.is_level(subscription) {
+            return;
+        }
+        let id = subscription.channel;
+        match hand(self, subscription.owner, channel, subscription) {
+            Took::Nothing => {}
+            Took::Upto { next, notices } => {
+                let Self { channels, subscriptions, behind, .. } = self;
+                let (Some(reader), Some(channel)) = (subscriptions.get_mut(sub), channels.get(id)) else {
+                    return;
+                };
+                debug_assert!(reader.next <= next && next <= channel.history.head());
+                (reader.next, reader.notices) = (next, notices);
+                if !channel.is_level(reader) && !reader.queued {
+                    reader.queued = true;
+                    behind.push_back(sub);
+                }
+            }
+            Took::AndLeaves => {
+                let Self { channels, subscriptions, .. } = &mut *self;
+                let Some(gone) = subscriptions.remove(sub) else { return };
+                let Some(channel) = channels.get_mut(id) else { return };
+                let moved = channel.unseat(subscriptions, gone.seat as usize);
+                self.look_after(moved);
+                self.after_leaving(id, gone.who.as_deref(), now);
+            }
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! How channels come and go: made on first use, freed when they have been idle, closed on demand.
+//! Knows nothing of delivery.
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq;
+
+use super::{Change, Channel, Full, Hub, Owner, Roster, Token};
+use crate::arena::Id;
+use crate::time::Moment;
+
+impl Hub {
+    /// The channel called `name`, made if there is none. It lives at least `life_ms` from now on without subscribers.
+    ///
+    /// # Errors
+    /// [`Full`] when there are as many channels as there may be.
+    pub fn open(&mut self, name: &str, life_ms: u64, now: Moment) -> Result<Id<Channel>, Full> {
+        if let Some(id) = self.find(name) {
+            self.prolong(id, life_ms, now);
+            return Ok(id);
+        }
+        if self.names.len() >= self.settings.channels_max {
+            return Err(Full);
+        }
+        let idle_until = now.after_ms(life_ms);
+        let channel = Channel::new(name, self.log.head(), idle_until, self.broadcasts.last());
+        let id = self.channels.insert(channel).ok_or(Full)?;
+        self.names.insert(name, id);
+        self.counters.channels_opened += 1;
+        self.announce(id, true, now);
+        self.arm(id, now);
+        Ok(id)
+    }
+
+    /// Lets a channel live at least `ms` more without subscribers. Never shortens its life.
+    pub fn prolong(&mut self, id: Id<Channel>, ms: u64, now: Moment) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.idle_until = channel.idle_until.max(now.after_ms(ms));
+        }
+    }
+
+    /// The channel's secret, made of `random` if it has none yet.
+    pub fn token(&mut self, id: Id<Channel>, random: impl FnOnce() -> Token) -> Option<Token> {
+        let channel = self.channels.get_mut(id)?;
+        Some(**channel.token.get_or_insert_with(|| Box::new(random())))
+    }
+
+    /// Whether `shown` is the channel's secret in hexadecimal; the comparison takes the same time for every wrong one.
+    pub fn has_token(&self, id: Id<Channel>, shown: &str) -> bool {
+        let Some(token) = self.channels.get(id).and_then(Channel::token) else { return false };
+        let mut hex = [0; 32];
+        for (pair, byte) in hex.chunks_mut(2).zip(token) {
+            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        }
+        hex.ct_eq(shown.as_bytes()).into()
+    }
+
+    /// Ends a channel: its name is free at once, its members are told in [`Hub::pump`]. Returns the number of the
+    /// message that will never come.
+    pub fn close(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
+        self.settle(id, now);
+        let Self { channels, names, .. } = &mut *self;
+        let channel = channels.get_mut(id).filter(|c| !c.closed)?;
+        channel.closed = true;
+        names.remove(&channel.name, id);
+        let next = channel.history.head();
+        self.counters.channels_closed += 1;
+        self.announce(id, false, now);
+        self.stir(id);
+        self.bury(id);
+        Some(next)
+    }
+
+    /// Forgets a channel's history; its numbers, subscribers and secret stay. Returns the number of the next message.
+    pub fn clear(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
+        self.settle(id, now);
+        let channel = self.channels.get_mut(id)?;
+        self.history_bytes -= channel.history.bytes();
+        self.counters.trimmed += channel.history.clear() as u64;
+        Some(channel.history.head())
+    }
+
+    /// Frees a closed channel that nobody is in any more.
+    pub(super) fn bury(&mut self, id: Id<Channel>) {
+        if self.channels.get(id).is_some_and(|c| c.closed && c.members.is_empty() && !c.hot)
+            && let Some(dead) = self.channels.remove(id)
+        {
+            self.history_bytes -= dead.history.bytes();
+        }
+    }
+
+    /// Says in a channel that somebody signed in.
+    pub fn sign_in(&mut self, id: Id<Channel>, who: &str) {
+        let seed = self.seed;
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed)));
+        roster.tell(Change::Sign, Arc::from(who));
+        self.stir(id);
+    }
+
+    /// Somebody showed up under a name: they are present for the time of the lease, also if they never take a seat.
+    pub fn meet(&mut self, id: Id<Channel>, who: &str, owner: Owner, now: Moment) {
+        let (seed, most) = (self.seed, self.settings.roster_max);
+        let lease = now.after_ms(self.settings.lease_ms);
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed)));
+        match roster.arrive(who, owner, most) {
+            Ok(is_new) => {
+                roster.depart(who, lease);
+                if is_new {
+                    self.stir(id);
+                }
+                self.arm(id, now);
+            }
+            Err(_) => self.counters.roster_refused += 1,
+        }
+    }
+
+    /// Who took the latest seat under a name, while anybody sits there.
+    pub fn seated_as(&self, id: Id<Channel>, who: &str) -> Option<Owner> {
+        self.channels.get(id)?.roster.as_ref()?.latest(who)
+    }
+
+    pub(super) fn after_leaving(&mut self, id: Id<Channel>, who: Option<&str>, now: Moment) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        if channel.members.is_empty() {
+            channel.idle_until = channel.idle_until.max(now.after_ms(self.settings.channel_timeout_ms));
+        }
+        let lease = now.after_ms(self.settings.lease_ms);
+        if let (Some(who), Some(roster)) = (who, &mut channel.roster) {
+            roster.depart(who, lease);
+        }
+        self.arm(id, now);
+        self.bury(id);
+    }
+
+    /// Sets the wheel to look at a channel no later than it is due.
+    fn arm(&mut self, id: Id<Channel>, now: Moment) {
+        let at_most = now.after_ms(self.settings.channel_timeout_ms);
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let mut due = at_most.min(channel.announce_at);
+        if channel.members.is_empty() {
+            due = due.min(channel.idle_until);
+        }
+        if let Some(roster) = &channel.roster {
+            due = due.min(roster.due());
+        }
+        if let Some(moment) = channel.history.next_expiry(&self.settings.keep) {
+            due = due.min(moment);
+        }
+        if due < channel.armed {
+            channel.armed = due;
+            self.wheel.arm(due, id);
+        }
+    }
+
+    /// When [`Hub::expire`] has something to do.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.wheel.next()
+    }
+
+    /// Frees channels that have been idle, ends leases, forgets what is too old.
+    pub fn expire(&mut self, now: Moment) {
+        let mut fired = std::mem::take(&mut self.fired);
+        self.wheel.advance(now, &mut fired);
+        for id in fired.drain(..) {
+            self.look_at(id, now);
+        }
+        self.fired = fired;
+    }
+
+    fn look_at(&mut self, id: Id<Channel>, now: Moment) {
+        let Some(channel) = self.channels.get_mut(id).filter(|c| !c.closed) else { return };
+        if now < channel.armed {
+            // A newer entry stands for this channel.
+            return;
+        }
+        channel.armed = Moment::NEVER;
+        if channel.members.is_empty() && channel.idle_until <= now {
+            self.close(id, now);
+            return;
+        }
+        let somebody_left = channel.roster.as_mut().is_some_and(|roster| roster.expire(now));
+        let announce = channel.announce_at <= now;
+        let listens = channel.hot;
+        self.trim(id, listens, now);
+        if somebody_left {
+            self.stir(id);
+        }
+        if announce {
+            self.announce(id, true, now);
+        }
+        self.arm(id, now);
+    }
+}

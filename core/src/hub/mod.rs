@@ -1,0 +1,453 @@
+//! Channels, their histories and their subscribers.
+//! Knows nothing of HTTP, sockets or dialects. Publishing appends and marks; delivery is [`Hub::pump`].
+mod channel;
+mod check;
+mod fanout;
+mod history;
+mod life;
+mod names;
+mod roster;
+mod sweep;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use channel::{Channel, Subscription, Token};
+pub use fanout::Took;
+pub use history::{History, Keep, Kind, Message};
+pub use names::Seed;
+pub use roster::{Change, Notice, Roster};
+
+use crate::arena::{Arena, Id};
+use crate::counters::Counters;
+use crate::limits::Limits;
+use crate::log::{Cursor, Epoch, Log, Position};
+use crate::time::Moment;
+use crate::wheel::Wheel;
+use names::Names;
+use sweep::{Announcing, Broadcasts};
+
+/// Whom a subscription delivers to: a connection's id, as bits. The hub only carries it.
+pub type Owner = u64;
+
+/// What the hub must know of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Channels in all.
+    pub channels_max: usize,
+    /// Subscribers of one channel.
+    pub subscribers_max: usize,
+    /// What a channel keeps.
+    pub keep: Keep,
+    /// Milliseconds a channel lives without subscribers.
+    pub channel_timeout_ms: u64,
+    /// Broadcasts on their way.
+    pub broadcasts_max: usize,
+    /// People in one roster.
+    pub roster_max: usize,
+    /// Milliseconds a person without a connection is present.
+    pub lease_ms: u64,
+}
+
+impl Settings {
+    /// The settings that these limits and this life of a channel make.
+    pub fn new(limits: &Limits, channel_timeout_ms: u64) -> Self {
+        Self {
+            channels_max: limits.channels_max,
+            subscribers_max: limits.subscribers_per_channel_max,
+            keep: Keep {
+                messages: limits.history_messages_max,
+                bytes: limits.history_bytes_max,
+                age_ms: limits.history_age_ms_max,
+            },
+            channel_timeout_ms,
+            broadcasts_max: limits.broadcasts_waiting_max,
+            roster_max: limits.roster_max,
+            lease_ms: limits.roster_lease_ms,
+        }
+    }
+}
+
+/// Where a subscription begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum From {
+    /// With what is published from now on.
+    New,
+    /// With the message of this number.
+    Next(u64),
+    /// With the oldest message there is.
+    Oldest,
+    /// After the last message seen, wherever that was.
+    After(Cursor),
+}
+
+/// What a reader has missed. A gap is always said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Lost {
+    /// Nothing.
+    Nothing,
+    /// So many messages of this channel.
+    Some(u64),
+    /// It cannot be known: the cursor is from another log or another life of the channel.
+    Unknown,
+}
+
+/// Where a subscription will begin in fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Start {
+    /// The number of the first message it gets.
+    pub next: u64,
+    /// What it has missed before that.
+    pub lost: Lost,
+    /// It asked for a number that no message has yet: one who counts should be told where the numbers are.
+    pub ahead: bool,
+}
+
+/// A table is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// All channels.
+pub struct Hub {
+    names: Names<Channel>,
+    channels: Arena<Channel>,
+    subscriptions: Arena<Subscription>,
+    /// Channels whose members are due visits, each once.
+    hot: VecDeque<Id<Channel>>,
+    /// Single subscriptions that are behind: late joiners, slow ones with room again. Each once.
+    behind: VecDeque<Id<Subscription>>,
+    log: Log,
+    wheel: Wheel<Id<Channel>>,
+    broadcasts: Broadcasts,
+    announcing: Announcing,
+    settings: Settings,
+    seed: Seed,
+    /// Bytes of all messages kept.
+    history_bytes: usize,
+    fired: Vec<Id<Channel>>,
+    counters: Counters,
+}
+
+impl Hub {
+    /// A hub without channels.
+    pub fn new(settings: Settings, epoch: Epoch, seed: Seed) -> Self {
+        // How many channels there may be is decided by their names: closed ones wait here for their members.
+        let mut channels = Arena::with_limit(usize::MAX);
+        let log = Log::new(epoch);
+        let announcing = Announcing::new(&mut channels, log.head());
+        Self {
+            names: Names::new(seed),
+            channels,
+            subscriptions: Arena::with_limit(usize::MAX),
+            hot: VecDeque::new(),
+            behind: VecDeque::new(),
+            log,
+            wheel: Wheel::default(),
+            broadcasts: Broadcasts::default(),
+            announcing,
+            settings,
+            seed,
+            history_bytes: 0,
+            fired: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Changes the settings; what is there stays, and is trimmed when it is next touched.
+    pub fn set(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// The channel called `name`, if there is one.
+    pub fn find(&self, name: &str) -> Option<Id<Channel>> {
+        self.names.find(name, |id| self.channels.get(id).is_some_and(|c| &*c.name == name))
+    }
+
+    /// The channel with this id, up to date with all broadcasts.
+    pub fn channel(&mut self, id: Id<Channel>, now: Moment) -> Option<&Channel> {
+        self.settle(id, now);
+        self.channels.get(id)
+    }
+
+    /// The channel with this id, as it stands.
+    pub fn peek(&self, id: Id<Channel>) -> Option<&Channel> {
+        self.channels.get(id)
+    }
+
+    /// A subscription, if it still lives.
+    pub fn subscription(&self, id: Id<Subscription>) -> Option<&Subscription> {
+        self.subscriptions.get(id)
+    }
+
+    /// Where the log ends.
+    pub fn head(&self) -> Position {
+        self.log.head()
+    }
+
+    /// How many channels have a name.
+    pub fn channels(&self) -> usize {
+        self.names.len()
+    }
+
+    /// How many subscriptions there are.
+    pub fn subscribers(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// How many subscriptions of named channels there are.
+    pub fn listeners(&self) -> usize {
+        let announced = self.channels.get(self.announcing.feed).map_or(0, Channel::members);
+        self.subscriptions.len() - announced
+    }
+
+    /// The number the next notice of a channel will get, if it has a roster.
+    pub fn notices(&self, id: Id<Channel>) -> Option<u64> {
+        self.channels.get(id)?.roster().map(Roster::head)
+    }
+
+    /// Adds what happened since the last call to `counters`.
+    pub fn drain_counters(&mut self, counters: &mut Counters) {
+        let since = std::mem::take(&mut self.counters);
+        counters.published += since.published;
+        counters.published_bytes += since.published_bytes;
+        counters.trimmed += since.trimmed;
+        counters.channels_opened += since.channels_opened;
+        counters.channels_closed += since.channels_closed;
+        counters.roster_refused += since.roster_refused;
+        counters.broadcasts_refused += since.broadcasts_refused;
+    }
+
+    /// Appends a message; returns its number. Delivery happens in [`Hub::pump`].
+    pub fn publish(
+        &mut self,
+        id: Id<Channel>,
+        body: Arc<str>,
+        sender: Option<Arc<str>>,
+        now: Moment,
+    ) -> Option<u64> {
+        self.settle(id, now);
+        let lives_until = now.after_ms(self.settings.channel_timeout_ms);
+        let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
+        channel.idle_until = channel.idle_until.max(lives_until);
+        Some(self.append(id, Kind::Data, body, sender, now))
+    }
+
+    fn append(
+        &mut self,
+        id: Id<Channel>,
+        kind: Kind,
+        body: Arc<str>,
+        sender: Option<Arc<str>>,
+        now: Moment,
+    ) -> u64 {
+        let Some(channel) = self.channels.get_mut(id) else { return 0 };
+        let message = Message { offset: self.log.append(), at: now, kind, body, sender };
+        self.counters.published += 1;
+        self.counters.published_bytes += message.body.len() as u64;
+        let listens = !channel.members.is_empty();
+        let before = channel.history.bytes();
+        let (seq, trimmed) = channel.history.append(message, &self.settings.keep, listens);
+        self.counters.trimmed += trimmed as u64;
+        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
+        if channel.stir() {
+            self.hot.push_back(id);
+        }
+        seq
+    }
+
+    /// Where a subscription that asks for `from` would begin.
+    pub fn start(&mut self, id: Id<Channel>, from: From, now: Moment) -> Option<Start> {
+        self.settle(id, now);
+        let epoch = self.log.epoch();
+        let keeps = self.settings.keep.messages > 0;
+        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
+        self.trim(id, listens, now);
+        let channel = self.channels.get(id)?;
+        let head = channel.history.head();
+        // Without history, what is still kept for those who listen is not for those who come.
+        let base = if keeps { channel.history.base() } else { head };
+        let at = |next: u64, lost: Lost| Start { next, lost, ahead: false };
+        Some(match from {
+            From::New => Start { next: head, lost: Lost::Nothing, ahead: true },
+            From::Oldest => at(base, Lost::Nothing),
+            From::Next(seq) if seq > head => Start { next: head, lost: Lost::Nothing, ahead: true },
+            From::Next(seq) if seq < base => at(base, Lost::Some(base - seq.max(1))),
+            From::Next(seq) => at(seq, Lost::Nothing),
+            From::After(cursor) => {
+                let same_life =
+                    cursor.position.epoch == epoch && cursor.position.offset >= channel.born.offset;
+                match cursor.seq.filter(|_| same_life) {
+                    Some(seq) if seq >= head => Start { next: head, lost: Lost::Unknown, ahead: false },
+                    Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
+                    Some(seq) => at(seq + 1, Lost::Nothing),
+                    None if !same_life => at(base, Lost::Unknown),
+                    None => {
+                        let next = channel.history.first_after(cursor.position.offset).max(base);
+                        // What was trimmed may have stood after the cursor, or not.
+                        let whole = base == 1 || next > base;
+                        at(next, if whole { Lost::Nothing } else { Lost::Unknown })
+                    }
+                }
+            }
+        })
+    }
+
+    /// The cursor of somebody who has everything of a channel up to, but without, the message `next`.
+    pub fn cursor(&self, channel: &Channel, next: u64) -> Cursor {
+        let last = channel.history.get(next.saturating_sub(1));
+        // Nothing kept before `next`: the place where the channel stands now, or where it was born.
+        let offset = match last {
+            Some(message) => message.offset,
+            None if next == channel.history.head() => self.log.head().offset,
+            None => channel.born.offset,
+        };
+        Cursor { position: Position { epoch: self.log.epoch(), offset }, seq: Some(next.saturating_sub(1)) }
+    }
+
+    /// Joins a channel at message `next`. With a name the subscriber is listed, and hears of others from the notice
+    /// `notices` on.
+    ///
+    /// # Errors
+    /// [`Full`] when the channel has as many subscribers as it may; nothing has changed then.
+    pub fn join(&mut self, id: Id<Channel>, join: Join<'_>, now: Moment) -> Result<Id<Subscription>, Full> {
+        let Self { channels, subscriptions, behind, settings, seed, counters, .. } = self;
+        let channel =
+            channels.get_mut(id).filter(|c| c.members.len() < settings.subscribers_max).ok_or(Full)?;
+        let mut stirred = false;
+        let mut listed = None;
+        let mut notices = 0;
+        if let Some(who) = join.who {
+            let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(*seed)));
+            notices = join.notices.unwrap_or(roster.head()).clamp(1, roster.head());
+            match roster.arrive(who, join.owner, settings.roster_max) {
+                Ok(is_new) => {
+                    stirred = is_new;
+                    listed = Some(who.into());
+                }
+                // Not listed, but it hears of those who are.
+                Err(_) => counters.roster_refused += 1,
+            }
+        }
+        let subscription = Subscription {
+            channel: id,
+            seat: 0,
+            queued: false,
+            next: join.next,
+            notices,
+            owner: join.owner,
+            who: listed,
+        };
+        let sub = subscriptions.insert(subscription).ok_or(Full)?;
+        let seat = channel.seat(sub);
+        channel.idle_until = channel.idle_until.max(now.after_ms(settings.channel_timeout_ms));
+        if let Some(subscription) = subscriptions.get_mut(sub) {
+            subscription.seat = seat;
+            if !channel.is_level(subscription) {
+                subscription.queued = true;
+                behind.push_back(sub);
+            }
+        }
+        if stirred {
+            self.stir(id);
+        }
+        Ok(sub)
+    }
+
+    fn stir(&mut self, id: Id<Channel>) {
+        if self.channels.get_mut(id).is_some_and(Channel::stir) {
+            self.hot.push_back(id);
+        }
+    }
+
+    /// Leaves. Whoever was listed under a name stays in the roster for the time of its lease.
+    pub fn leave(&mut self, id: Id<Subscription>, now: Moment) {
+        let Some(gone) = self.subscriptions.remove(id) else { return };
+        let Self { channels, subscriptions, .. } = &mut *self;
+        let Some(channel) = channels.get_mut(gone.channel) else { return };
+        let moved = channel.unseat(subscriptions, gone.seat as usize);
+        self.look_after(moved);
+        self.after_leaving(gone.channel, gone.who.as_deref(), now);
+    }
+
+    /// Somebody was moved to a seat that the walk may have passed: if there is something to hand over, it is not
+    /// left to the walk.
+    fn look_after(&mut self, moved: Option<Id<Subscription>>) {
+        let Self { channels, subscriptions, behind, .. } = self;
+        if let Some(moved) = moved
+            && let Some(subscription) = subscriptions.get_mut(moved)
+            && let Some(channel) = channels.get(subscription.channel)
+            && channel.hot
+            && !subscription.queued
+            && !channel.is_level(subscription)
+        {
+            subscription.queued = true;
+            behind.push_back(moved);
+        }
+    }
+
+    /// Forgets what a channel need not keep.
+    fn trim(&mut self, id: Id<Channel>, somebody_listens: bool, now: Moment) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let before = channel.history.bytes();
+        self.counters.trimmed += channel.history.trim(&self.settings.keep, somebody_listens, now) as u64;
+        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
+    }
+
+    /// The subscriber has room again, or wants another look.
+    pub fn resume(&mut self, id: Id<Subscription>) {
+        if let Some(subscription) = self.subscriptions.get_mut(id)
+            && !subscription.queued
+        {
+            subscription.queued = true;
+            self.behind.push_back(id);
+        }
+    }
+
+    /// Takes room from a channel's history until `bytes` are free or only what waits is left; returns whether anything
+    /// was taken.
+    pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
+        let Some(channel) = self.channels.get_mut(id) else { return false };
+        let before = channel.history.bytes();
+        let keep = Keep { bytes: before.saturating_sub(bytes), ..self.settings.keep };
+        self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
+        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
+        channel.history.bytes() < before
+    }
+
+    /// Bytes of messages kept.
+    pub fn history_bytes(&self) -> usize {
+        self.history_bytes
+    }
+
+    /// Bytes of all tables, counted anew; walks over all channels.
+    pub fn table_bytes(&self) -> usize {
+        let channels: usize = self.channels.iter().map(|(_, c)| c.bytes()).sum();
+        channels + self.quick_table_bytes()
+    }
+
+    /// Bytes of the tables that are known without a walk.
+    pub fn quick_table_bytes(&self) -> usize {
+        self.channels.slots() * Arena::<Channel>::slot_bytes()
+            + self.subscriptions.slots()
+                * (Arena::<Subscription>::slot_bytes() + size_of::<Id<Subscription>>())
+            + self.names.bytes()
+            + self.wheel.bytes()
+            + self.broadcasts.bytes()
+    }
+}
+
+/// What a subscriber asks of a channel.
+#[derive(Clone, Copy, Debug)]
+pub struct Join<'a> {
+    /// The number of the first message wanted.
+    pub next: u64,
+    /// Whom to hand it to.
+    pub owner: Owner,
+    /// The name to be listed under.
+    pub who: Option<&'a str>,
+    /// The first notice wanted; `None` for only those to come.
+    pub notices: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! Every limit: its name, its unit (last in the name), its default and why.
+//! What happens when one is reached is said here; the place that notices counts it in [`crate::Counters`].
+use serde::Deserialize;
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr,)+) => {
+        /// How much of everything. Simulations make these tiny.
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Limits {
+            $($(#[doc = $doc])+ pub $name: $type,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// Every limit as name, explanation and value, in the order of declaration.
+            pub fn list(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), concat!($($doc),+).trim_ascii(), self.$name as u64),)+]
+            }
+        }
+    };
+}
+
+limits! {
+    /// Connections in all. A newcomer beyond them is answered 503 and closed. The daemon lowers this to what its descriptors allow.
+    connections_max: usize = 100_000,
+    /// Connections of one client address. A newcomer beyond them is answered 503. Loopback is exempt: a proxy speaks for many. 0 means no limit.
+    connections_per_address_max: u32 = 1_024,
+    /// Bytes of tables, histories and buffers together. Newcomers and new channels are answered 503; a publish first takes room from its own channel's history.
+    memory_bytes_max: usize = 1 << 30,
+    /// Bytes of a request line; longer is 414. Publishing by GET is common, so this is generous.
+    request_line_bytes_max: usize = 64 << 10,
+    /// Bytes of a request head, its request line included; more is 431.
+    head_bytes_max: usize = 80 << 10,
+    /// Header fields of a request; more is 431. At most 128.
+    headers_max: usize = 64,
+    /// Bytes of a request body after dechunking; more is 413.
+    body_bytes_max: usize = 1 << 20,
+    /// Milliseconds for a request head to arrive, from its first byte; longer is 408.
+    head_ms_max: u64 = 10_000,
+    /// Milliseconds for a request body to arrive, from the end of its head; longer is 408.
+    body_ms_max: u64 = 30_000,
+    /// Milliseconds a kept-alive connection may be idle between requests before it is closed.
+    idle_ms_max: u64 = 75_000,
+    /// Milliseconds in which a peer with bytes waiting must take some; else it is closed.
+    write_stall_ms_max: u64 = 60_000,
+    /// Milliseconds that a connection which was refused may go on sending before it is cut.
+    linger_ms_max: u64 = 2_000,
+    /// Bytes read ahead behind a waiting poll or an unread answer; beyond them reading pauses and the peer is made to wait.
+    pipeline_bytes_max: usize = 64 << 10,
+    /// Bytes waiting for one connection above which its subscription waits; what it cannot take later is told as a gap.
+    outbox_bytes_max: usize = 256 << 10,
+    /// Bytes of messages that one delivery takes; the rest follows in the next.
+    batch_bytes_max: usize = 64 << 10,
+    /// Channels in all; a request that would create one more is refused in its dialect's words (icomet: type 429).
+    channels_max: usize = 100_000,
+    /// Bytes of a channel's name; longer is 400.
+    channel_name_bytes_max: usize = 255,
+    /// Subscribers of one channel; one more is refused in its dialect's words (icomet: type 429).
+    subscribers_per_channel_max: usize = 100_000,
+    /// Messages a channel keeps for those who come later. 0 keeps none.
+    history_messages_max: usize = 1_000,
+    /// Bytes of messages a channel keeps, overhead included. At least the newest message is kept while subscribers wait for it.
+    history_bytes_max: usize = 1 << 20,
+    /// Milliseconds a message is kept; 0 means as long as its channel lives.
+    history_age_ms_max: u64 = 0,
+    /// Broadcasts on their way to all channels; one more is answered 503 and can be sent again.
+    broadcasts_waiting_max: usize = 64,
+    /// Bytes of a JSONP callback name; a longer one is 400.
+    callback_bytes_max: usize = 128,
+    /// Named people in the roster of one channel; one more may subscribe but is not listed.
+    roster_max: usize = 1_000,
+    /// Bytes of a person's name in a roster.
+    roster_name_bytes_max: usize = 128,
+    /// Milliseconds a named person without a connection stays in the roster: the time between two polls.
+    roster_lease_ms: u64 = 12_000,
+}
+
+/// The most header fields that can be configured: the parser's table is on the stack.
+pub const HEADERS_CEILING: usize = 128;
+
+impl Limits {
+    /// What is wrong with these limits, in words for the administrator.
+    ///
+    /// # Errors
+    /// The first limit that cannot work, with the reason.
+    pub fn check(&self) -> Result<(), String> {
+        let at_least = |name: &str, value: usize, least: usize| {
+            if value >= least { Ok(()) } else { Err(format!("{name} = {value}: must be at least {least}")) }
+        };
+        at_least("connections_max", self.connections_max, 1)?;
+        at_least("request_line_bytes_max", self.request_line_bytes_max, 64)?;
+        at_least("head_bytes_max", self.head_bytes_max, 128)?;
+        at_least("headers_max", self.headers_max, 1)?;
+        at_least("pipeline_bytes_max", self.pipeline_bytes_max, 1)?;
+        at_least("outbox_bytes_max", self.outbox_bytes_max, 1)?;
+        at_least("batch_bytes_max", self.batch_bytes_max, 1)?;
+        at_least("channel_name_bytes_max", self.channel_name_bytes_max, 1)?;
+        at_least("callback_bytes_max", self.callback_bytes_max, 1)?;
+        at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
+        if self.headers_max > HEADERS_CEILING {
+            return Err(format!("headers_max = {}: must be at most {HEADERS_CEILING}", self.headers_max));
+        }
+        if self.head_bytes_max < self.request_line_bytes_max {
+            return Err(format!(
+                "head_bytes_max = {}: must be at least request_line_bytes_max = {}",
+                self.head_bytes_max, self.request_line_bytes_max
+            ));
+        }
+        for (name, ms) in [
+            ("head_ms_max", self.head_ms_max),
+            ("body_ms_max", self.body_ms_max),
+            ("idle_ms_max", self.idle_ms_max),
+            ("write_stall_ms_max", self.write_stall_ms_max),
+        ] {
+            if ms == 0 {
+                return Err(format!("{name} = 0: must be at least 1 (milliseconds)"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_work() {
+        assert_eq!(Limits::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_that_cannot_work_is_named() {
+        let wrong = Limits { headers_max: 500, ..Limits::default() };
+        assert_eq!(wrong.check(), Err("headers_max = 500: must be at most 128".into()));
+        let wrong = Limits { idle_ms_max: 0, ..Limits::default() };
+        assert_eq!(wrong.check(), Err("idle_ms_max = 0: must be at least 1 (milliseconds)".into()));
+    }
+
+    #[test]
+    fn every_limit_is_listed_with_its_meaning() {
+        let list = Limits::default().list();
+        assert!(list.len() > 20);
+        assert!(list.iter().all(|(_, doc, _)| doc.ends_with('.')), "{list:?}");
+    }
+}

@@ -1,0 +1,174 @@
+//! The one log over all channels: its identity and its positions. (The messages themselves stand in the histories of
+//! their channels, which are indexes over it.) Knows nothing of channels or dialects.
+use std::fmt;
+use std::str::FromStr;
+
+/// The identity of a log. A log that is started anew has another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// Bits of an epoch: eight characters in base 36, so that a cursor stays short.
+    const BITS: u32 = 40;
+
+    /// The epoch that random bytes stand for.
+    pub fn from_random(bytes: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(bytes) & ((1 << Self::BITS) - 1))
+    }
+}
+
+/// A place in the log: after the message with this offset, or before everything when it is 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Position {
+    /// Which log.
+    pub epoch: Epoch,
+    /// How many messages have been appended up to here, over all channels.
+    pub offset: u64,
+}
+
+/// A position as one channel's reader sees it: with the number of the last message it has, when that is known. This is
+/// what goes over the wire as an event's `id`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// The place in the log.
+    pub position: Position,
+    /// The channel's own number of the last message seen; lets a gap be counted.
+    pub seq: Option<u64>,
+}
+
+/// Hands out offsets.
+#[derive(Debug)]
+pub struct Log {
+    epoch: Epoch,
+    last: u64,
+}
+
+impl Log {
+    /// A log in which nothing stands yet.
+    pub fn new(epoch: Epoch) -> Self {
+        Self { epoch, last: 0 }
+    }
+
+    /// Which log this is.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Where it ends now.
+    pub fn head(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.last }
+    }
+
+    /// The offset of the message that is being appended.
+    pub fn append(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        base36(self.epoch.0, f)?;
+        f.write_str("-")?;
+        base36(self.offset, f)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.position.fmt(f)?;
+        if let Some(seq) = self.seq {
+            f.write_str(".")?;
+            base36(seq, f)?;
+        }
+        Ok(())
+    }
+}
+
+fn base36(mut n: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut digits = [0; 13];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b"0123456789abcdefghijklmnopqrstuvwxyz"[(n % 36) as usize];
+        n /= 36;
+        if n == 0 {
+            break;
+        }
+    }
+    f.write_str(std::str::from_utf8(&digits[at..]).unwrap_or_default())
+}
+
+fn from_base36(text: &str) -> Option<u64> {
+    // `from_str_radix` would take a sign.
+    if text.is_empty() || !text.bytes().all(|c| c.is_ascii_alphanumeric()) {
+        return None;
+    }
+    u64::from_str_radix(text, 36).ok()
+}
+
+/// A text that is no position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoPosition;
+
+impl FromStr for Position {
+    type Err = NoPosition;
+    fn from_str(text: &str) -> Result<Self, NoPosition> {
+        let (epoch, offset) = text.split_once('-').ok_or(NoPosition)?;
+        let epoch = from_base36(epoch).filter(|e| e >> Epoch::BITS == 0).ok_or(NoPosition)?;
+        Ok(Self { epoch: Epoch(epoch), offset: from_base36(offset).ok_or(NoPosition)? })
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NoPosition;
+    fn from_str(text: &str) -> Result<Self, NoPosition> {
+        let Some((position, seq)) = text.split_once('.') else {
+            return Ok(Self { position: text.parse()?, seq: None });
+        };
+        Ok(Self { position: position.parse()?, seq: Some(from_base36(seq).ok_or(NoPosition)?) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_are_short_and_read_back() {
+        let epoch = Epoch::from_random([0xff; 8]);
+        for (offset, seq) in [(0, None), (7, Some(3)), (1 << 40, Some(1 << 20)), (u64::MAX, None)] {
+            let cursor = Cursor { position: Position { epoch, offset }, seq };
+            let text = cursor.to_string();
+            assert!(text.len() <= 32, "{text}");
+            assert_eq!(text.parse(), Ok(cursor));
+        }
+        assert!(Position { epoch, offset: 36 }.to_string().ends_with("-10"));
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        for bad in [
+            "",
+            "7",
+            "-",
+            "a-",
+            "-a",
+            "a-b.",
+            "+a-b",
+            "a-b.c.d",
+            "zzzzzzzzz-0",
+            "a b-c",
+            "\u{e4}-1",
+            "zzzzzzzzzzzzzzzz-1",
+        ] {
+            assert_eq!(bad.parse::<Cursor>(), Err(NoPosition), "{bad}");
+        }
+    }
+
+    #[test]
+    fn offsets_count_from_one() {
+        let mut log = Log::new(Epoch::from_random([1; 8]));
+        assert_eq!((log.head().offset, log.append(), log.append(), log.head().offset), (0, 1, 2, 2));
+    }
+}

@@ -1,0 +1,57 @@
+//! Who comes in: the limits on connections, in all and of one address, and on memory.
+use std::net::IpAddr;
+
+use super::Machine;
+use crate::arena::Id;
+use crate::conn::{Conn, Role};
+use crate::time::Moment;
+use crate::wire::http1::Status;
+
+impl Machine {
+    /// A connection was accepted. `None` when there is not even room to say no: close it. One that is refused is
+    /// told so with 503 and closed like any other.
+    pub fn open(&mut self, role: Role, peer: IpAddr, now: Moment) -> Option<Id<Conn>> {
+        self.post.now = now;
+        let limits = &self.config.limits;
+        let peer = peer.to_canonical();
+        let counted = !peer.is_loopback();
+        let of_address = if counted { self.addresses.get(&peer).copied().unwrap_or(0) } else { 0 };
+        let refusal = if self.conns.len() >= limits.connections_max {
+            self.counters.connections_refused += 1;
+            Some("connections_max is reached: try again later\n")
+        } else if counted
+            && limits.connections_per_address_max > 0
+            && of_address >= limits.connections_per_address_max
+        {
+            self.counters.address_refused += 1;
+            Some("connections_per_address_max is reached: close some first\n")
+        } else if self.used_bytes() >= limits.memory_bytes_max {
+            self.counters.memory_refused += 1;
+            Some("memory_bytes_max is reached: try again later\n")
+        } else {
+            None
+        };
+        let idle_until = now.after_ms(limits.idle_ms_max);
+        let id = self.conns.insert(Conn::new(role, peer, now, idle_until))?;
+        self.counters.connections_opened += 1;
+        if counted {
+            *self.addresses.entry(peer).or_insert(0) += 1;
+        }
+        if let Some(words) = refusal {
+            self.refuse_connection(id, Status::UNAVAILABLE, words);
+        } else if let Some(conn) = self.conns.get_mut(id) {
+            self.post.rearm(conn, id);
+        }
+        Some(id)
+    }
+
+    /// Takes a connection out of the count of its address.
+    pub(super) fn dismiss(&mut self, conn: &Conn) {
+        if let Some(count) = self.addresses.get_mut(&conn.peer) {
+            *count -= 1;
+            if *count == 0 {
+                self.addresses.remove(&conn.peer);
+            }
+        }
+    }
+}

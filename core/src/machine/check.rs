@@ -1,0 +1,46 @@
+//! Every structural promise of the machine, for tests and the simulated world.
+use super::Machine;
+use crate::arena::Id;
+use crate::conn::{Conn, Phase};
+use crate::time::Moment;
+
+impl Machine {
+    /// Panics if tables disagree.
+    ///
+    /// # Panics
+    /// When a promise is broken; never in a server, which does not call it.
+    pub fn check(&self) {
+        self.hub.check();
+        let mut parked = 0;
+        for (id, conn) in self.conns.iter() {
+            if let Phase::Parked(p) = &conn.phase {
+                let sub = self.hub.subscription(p.sub).expect("who is parked has a subscription");
+                assert_eq!(sub.owner(), id.to_bits(), "and it is its own");
+                parked += 1;
+            }
+            let is_over = matches!(conn.phase, Phase::Lingering);
+            assert!(conn.writing || conn.outbox.is_empty() || is_over, "no bytes lie unannounced");
+            assert!(conn.armed <= conn.due(self.post.stall_ms), "nobody is forgotten by the clock: {conn:?}");
+            assert!(conn.armed < Moment::NEVER || is_over || matches!(conn.phase, Phase::Parked(_)));
+            let deferred = self.deferred.iter().filter(|(d, _)| *d == id).count();
+            assert_eq!(deferred, usize::from(conn.deferred), "put off means in the queue, once");
+            assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
+        }
+        assert_eq!(parked, self.hub.subscribers(), "every subscription has somebody waiting");
+    }
+
+    /// Whether everything that was lent has been given back: true when nobody is there and nothing is kept.
+    pub fn is_pristine(&self) -> bool {
+        self.conns.is_empty()
+            && self.hub.subscribers() == 0
+            && self.post.pieces.is_empty()
+            && self.post.pool.lent_bytes() == 0
+            && self.frames.bytes() == 0
+            && self.addresses.is_empty()
+    }
+
+    /// The connection's state in words, for a test that fails.
+    pub fn describe(&self, id: Id<Conn>) -> String {
+        format!("{:?}", self.conns.get(id))
+    }
+}

@@ -1,0 +1,92 @@
+//! Changes to the running server: another configuration, and the way out.
+//! Knows nothing of signals or files.
+use super::{Machine, REFUSALS_MAX};
+use crate::arena::Id;
+use crate::config::{AddressRules, Config};
+use crate::conn::{Conn, Phase};
+use crate::dialect::{Hold, News};
+use crate::hub::Settings;
+use crate::time::Moment;
+
+/// The way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Drain {
+    /// Not begun.
+    No,
+    /// Connections are being ended, up to this slot.
+    At(usize),
+    /// Everybody has been told; those who were in the middle of something finish it.
+    Told,
+}
+
+impl Machine {
+    /// Puts another configuration in force. Nobody is dropped: what exceeds a new limit stays, and newcomers are
+    /// measured by it.
+    pub fn reconfigure(&mut self, config: Config) {
+        self.rules = AddressRules::new(&config.admin.allow, &config.admin.deny);
+        self.conns.set_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX));
+        self.hub.set(Settings::new(&config.limits, config.icomet.channel_timeout_ms));
+        self.post.stall_ms = config.limits.write_stall_ms_max;
+        self.post.linger_ms = config.limits.linger_ms_max;
+        self.config = config;
+    }
+
+    /// Begins to end: waiting polls get a clean end, streams their last chunk, idle connections are closed, and
+    /// whoever is in the middle of a request is answered with `Connection: close`. [`Machine::pump`] does it, in
+    /// slices; it is over when [`Machine::connections`] is 0.
+    pub fn drain(&mut self, now: Moment) {
+        self.post.now = now;
+        if self.drain == Drain::No {
+            self.drain = Drain::At(0);
+        }
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.drain != Drain::No
+    }
+
+    /// Ends some connections; true if there are more.
+    pub(super) fn drain_some(&mut self, budget: usize) -> bool {
+        let Drain::At(from) = self.drain else { return false };
+        let to = from.saturating_add(budget).min(self.conns.slots());
+        for index in from..to {
+            if let Some(id) = self.conns.id_at(index) {
+                self.end_cleanly(id);
+            }
+        }
+        let is_over = to >= self.conns.slots();
+        self.drain = if is_over { Drain::Told } else { Drain::At(to) };
+        !is_over
+    }
+
+    fn end_cleanly(&mut self, id: Id<Conn>) {
+        let now = self.post.now;
+        let (mut delivery, conns, hub) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        match &mut conn.phase {
+            Phase::Ready if conn.inbox.is_empty() => delivery.post.hang_up(conn, id),
+            Phase::Ready | Phase::Body(_) | Phase::Closing | Phase::Lingering => {}
+            Phase::Parked(_) => {
+                let Phase::Parked(mut parked) = std::mem::replace(&mut conn.phase, Phase::Ready) else {
+                    return;
+                };
+                parked.manner.keep_alive = false;
+                let channel = hub.subscription(parked.sub).and_then(|s| hub.peek(s.channel()));
+                let says_quiet = parked.voice.dialect.speaker().says_quiet();
+                match (parked.hold, channel) {
+                    (Hold::Poll, Some(channel)) if says_quiet => {
+                        let news = [News::Quiet { channel: channel.name(), echo: parked.echo }];
+                        delivery.end_poll(conn, id, &parked, &news, None);
+                    }
+                    // An empty script: there is nothing else that its client would not take for a message.
+                    (Hold::Poll, _) => {
+                        parked.voice.before = None;
+                        delivery.end_poll_empty(conn, id, &parked);
+                    }
+                    (Hold::Stream, _) => delivery.end_stream(conn, id, parked.manner),
+                }
+                hub.leave(parked.sub, now);
+            }
+        }
+    }
+}

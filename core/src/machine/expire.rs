@@ -1,0 +1,87 @@
+//! Time: what has lasted long enough.
+//! Knows nothing of the wheel's workings; a fired timer looks at what is really due.
+use super::Machine;
+use crate::arena::Id;
+use crate::conn::{Conn, Phase};
+use crate::dialect::{Hold, News};
+use crate::time::Moment;
+use crate::wire::http1::Reject;
+
+impl Machine {
+    /// Does what is due at `now`.
+    pub fn expire(&mut self, now: Moment) {
+        self.post.now = now;
+        self.hub.expire(now);
+        let mut fired = std::mem::take(&mut self.fired);
+        self.post.wheel.advance(now, &mut fired);
+        for id in fired.drain(..) {
+            self.look_at(id, now);
+        }
+        self.fired = fired;
+    }
+
+    fn look_at(&mut self, id: Id<Conn>, now: Moment) {
+        let stall_ms = self.post.stall_ms;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if now < conn.armed {
+            // A newer entry stands for this connection.
+            return;
+        }
+        conn.armed = Moment::NEVER;
+        let due = conn.due(stall_ms);
+        if now < due {
+            if due < Moment::NEVER {
+                self.post.rearm(conn, id);
+            }
+            return;
+        }
+        if !conn.outbox.is_empty() && now >= conn.progress.after_ms(stall_ms) {
+            self.counters.stalled_closed += 1;
+            return self.post.cut(conn, id);
+        }
+        match &conn.phase {
+            Phase::Ready if conn.inbox.is_empty() || conn.deferred => {
+                if conn.deferred || !conn.outbox.is_empty() {
+                    // Not idle: it has something to do, or to take.
+                    conn.deadline = now.after_ms(self.config.limits.idle_ms_max);
+                    return self.post.rearm(conn, id);
+                }
+                self.counters.idle_closed += 1;
+                self.post.hang_up(conn, id);
+            }
+            Phase::Ready | Phase::Body(_) => self.reject(id, Reject::TooSlow),
+            Phase::Closing | Phase::Lingering => self.post.cut(conn, id),
+            Phase::Parked(_) => self.say_quiet(id, now),
+        }
+    }
+
+    /// A subscriber has heard nothing for long enough: it is told so.
+    fn say_quiet(&mut self, id: Id<Conn>, now: Moment) {
+        let (mut delivery, conns, hub) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        let Phase::Parked(parked) = &mut conn.phase else { return };
+        let sub = parked.sub;
+        let Some(channel) = hub.subscription(sub).and_then(|s| hub.peek(s.channel())) else { return };
+        if !parked.voice.dialect.speaker().says_quiet() {
+            delivery.post.cut(conn, id);
+            return hub.leave(sub, now);
+        }
+        delivery.counters.noops += 1;
+        let news = [News::Quiet { channel: channel.name(), echo: parked.echo }];
+        match parked.hold {
+            Hold::Stream => {
+                parked.echo = parked.echo.wrapping_add(1);
+                let (manner, voice) = (parked.manner, parked.voice.clone());
+                delivery.say_news(conn, id, manner, &voice, &news);
+                conn.deadline = now.after_ms(delivery.config.icomet.polling_timeout_ms);
+                delivery.post.rearm(conn, id);
+            }
+            Hold::Poll => {
+                if let Phase::Parked(parked) = std::mem::replace(&mut conn.phase, Phase::Ready) {
+                    delivery.end_poll(conn, id, &parked, &news, None);
+                }
+                hub.leave(sub, now);
+            }
+        }
+    }
+}

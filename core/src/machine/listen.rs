@@ -1,0 +1,265 @@
+//! The beginning of a subscription: who may, where it begins, what is told at once, and what is left waiting.
+//! Knows nothing of how it is written.
+use super::Machine;
+use crate::arena::Id;
+use crate::conn::{Conn, Manner, Parked, Phase, Role};
+use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Voice};
+use crate::hub::{Channel, From, Join, Lost, Start};
+use crate::time::Moment;
+
+impl Machine {
+    /// Begins a subscription.
+    pub(super) fn listen(
+        &mut self,
+        id: Id<Conn>,
+        role: Role,
+        manner: Manner,
+        voice: Voice,
+        listen: Listen<'_>,
+    ) {
+        let at = match self.admit_listener(id, role, &voice, &listen) {
+            Ok(at) => at,
+            Err(refusal) => return self.refuse_listener(id, manner, &voice, &listen, &refusal),
+        };
+        let now = self.post.now;
+        let Some(mut start) = self.hub.start(at, listen.from, now) else { return };
+        let life = self.life_to_tell(at, &listen, &mut start);
+        if let Some(who) = &listen.who {
+            self.hub.meet(at, who, id.to_bits(), now);
+        }
+        self.counters.subscribed += 1;
+        match start.lost {
+            Lost::Nothing => {}
+            Lost::Some(n) => self.counters.lost += n,
+            Lost::Unknown => self.counters.gaps_unknown += 1,
+        }
+        match listen.hold {
+            Hold::Poll => self.begin_poll(id, manner, voice, &listen, at, start, life),
+            Hold::Stream => self.begin_stream(id, manner, voice, &listen, at, start, life),
+        }
+    }
+
+    fn admit_listener(
+        &mut self,
+        id: Id<Conn>,
+        role: Role,
+        voice: &Voice,
+        listen: &Listen<'_>,
+    ) -> Result<Id<Channel>, Refusal> {
+        let needs_token = self.needs_token(role, voice.dialect);
+        if let Some(who) = &listen.who {
+            self.check_person(who)?;
+        }
+        let at = match self.hub.find(&listen.channel) {
+            Some(at) => at,
+            // Whoever must show a token cannot make a channel.
+            None if needs_token => return Err(Refusal::Token),
+            None => self.open_channel(&listen.channel, 0)?,
+        };
+        if needs_token && !self.hub.has_token(at, &listen.token) {
+            return Err(Refusal::Token);
+        }
+        if listen.replaces
+            && let Some(who) = &listen.who
+        {
+            self.replace(at, who, id);
+        }
+        let members = self.hub.peek(at).map_or(0, Channel::members);
+        if members >= self.config.limits.subscribers_per_channel_max {
+            return Err(Refusal::TooManySubscribers);
+        }
+        self.hub.prolong(at, self.channel_ms(), self.post.now);
+        Ok(at)
+    }
+
+    /// A refusal of a subscription is a whole answer with status 200: scripts and event sources see no other.
+    fn refuse_listener(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        listen: &Listen<'_>,
+        refusal: &Refusal,
+    ) {
+        self.count_refusal(refusal);
+        let news = [News::Refused { channel: &listen.channel, refusal }];
+        let (mut delivery, conns, _) = self.delivery();
+        if let Some(conn) = conns.get_mut(id) {
+            delivery.whole_answer(conn, id, manner, voice, &news, None);
+        }
+    }
+
+    /// Somebody listening under the same name gives way: its client has given up and asked again.
+    fn replace(&mut self, at: Id<Channel>, who: &str, by: Id<Conn>) {
+        let Some(old) = self.hub.seated_as(at, who).and_then(Id::from_bits).filter(|old| *old != by) else {
+            return;
+        };
+        if let Some(conn) = self.conns.get_mut(old)
+            && let Phase::Parked(parked) = &conn.phase
+        {
+            let sub = parked.sub;
+            self.post.cut(conn, old);
+            self.hub.leave(sub, self.post.now);
+        }
+    }
+
+    /// A subscriber that keeps the channel's life in mind is told when it is another; its numbers mean nothing then.
+    fn life_to_tell(&mut self, at: Id<Channel>, listen: &Listen<'_>, start: &mut Start) -> bool {
+        let Some(known) = &listen.life else { return false };
+        let Some(channel) = self.hub.peek(at) else { return false };
+        if **known == *channel.life().to_string() {
+            return false;
+        }
+        let (base, head) = (channel.history().base(), channel.history().head());
+        if !known.is_empty() {
+            let next = if listen.from == From::New { head } else { base };
+            *start = Start { next, lost: Lost::Nothing, ahead: false };
+        }
+        // The number is told with the life.
+        start.ahead = false;
+        true
+    }
+
+    fn begin_poll(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: Voice,
+        listen: &Listen<'_>,
+        at: Id<Channel>,
+        start: Start,
+        life: bool,
+    ) {
+        let appetite = voice.dialect.speaker().appetite(voice.style, false);
+        let batch_max = self.config.limits.batch_bytes_max;
+        let (mut delivery, conns, hub) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        let Some(channel) = hub.peek(at) else { return };
+        let mut news = beginning(channel, hub, &voice, listen, start, life);
+        let head = channel.history().head();
+        let mut to = start.next;
+        if start.next < head && !life {
+            to = match appetite {
+                Appetite::Everything => channel.history().batch_end(start.next, batch_max),
+                Appetite::OneObject | Appetite::OneMessage => start.next + 1,
+            };
+            let batch = Batch { channel, from: start.next, to, epoch: hub.head().epoch };
+            // Before who is here, behind what was missed.
+            let place = news.iter().position(|n| matches!(n, News::Roster { .. } | News::Notice { .. }));
+            news.insert(place.unwrap_or(news.len()), News::Messages(batch));
+        }
+        if appetite == Appetite::OneObject {
+            news.retain(|n| !matches!(n, News::Gap { .. }));
+            news.truncate(1);
+        }
+        if !news.is_empty() {
+            let only_messages = news.iter().all(|n| matches!(n, News::Messages(_) | News::Gap { .. }));
+            let range = (only_messages && to > start.next).then_some((at, start.next, to, start.lost));
+            delivery.counters.delivered += to - start.next;
+            return delivery.whole_answer(conn, id, manner, &voice, &news, range);
+        }
+        let quiet_ms = delivery.quiet_ms(&voice);
+        let echo = listen.echo;
+        let notices = hub.notices(at);
+        drop(news);
+        let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
+        self.park(id, manner, voice, Hold::Poll, at, join, echo, quiet_ms);
+    }
+
+    fn begin_stream(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: Voice,
+        listen: &Listen<'_>,
+        at: Id<Channel>,
+        start: Start,
+        life: bool,
+    ) {
+        let (mut delivery, conns, hub) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        let Some(channel) = hub.peek(at) else { return };
+        let news = beginning(channel, hub, &voice, listen, start, life);
+        delivery.begin(conn, id, manner, &voice);
+        if !news.is_empty() {
+            delivery.say_news(conn, id, manner, &voice, &news);
+        }
+        drop(news);
+        let quiet_ms = delivery.quiet_ms(&voice);
+        let notices = hub.notices(at);
+        let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
+        self.park(id, manner, voice, Hold::Stream, at, join, listen.echo, quiet_ms);
+    }
+
+    /// `/psub`: an endless stream of lines.
+    pub(super) fn listen_to_announcements(&mut self, id: Id<Conn>, manner: Manner, voice: Voice) {
+        let at = self.hub.announcements();
+        let next = self.hub.peek(at).map_or(1, |c| c.history().head());
+        let (mut delivery, conns, _) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        delivery.begin(conn, id, manner, &voice);
+        if manner.head_only {
+            return delivery.end_stream(conn, id, manner);
+        }
+        let join = Join { next, owner: id.to_bits(), who: None, notices: None };
+        self.park(id, manner, voice, Hold::Stream, at, join, 0, u64::MAX);
+    }
+
+    fn park(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: Voice,
+        hold: Hold,
+        at: Id<Channel>,
+        join: Join<'_>,
+        echo: i64,
+        quiet_ms: u64,
+    ) {
+        let now = self.post.now;
+        // There was room when it was admitted, in this very turn.
+        let Ok(sub) = self.hub.join(at, join, now) else { return };
+        let (mut delivery, conns, _) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        let head_sent = hold == Hold::Stream || delivery.begins_at_once(&voice);
+        if hold == Hold::Poll && head_sent {
+            delivery.begin(conn, id, manner, &voice);
+        }
+        let parked = Parked { sub, voice, manner, hold, head_sent, thirsty: false, echo };
+        conn.phase = Phase::Parked(Box::new(parked));
+        conn.deadline = if quiet_ms == u64::MAX { Moment::NEVER } else { now.after_ms(quiet_ms) };
+        delivery.post.rearm(conn, id);
+    }
+}
+
+/// What a subscriber is told before any message.
+fn beginning<'a>(
+    channel: &'a Channel,
+    hub: &crate::hub::Hub,
+    voice: &Voice,
+    listen: &Listen<'_>,
+    start: Start,
+    life: bool,
+) -> Vec<News<'a>> {
+    let name = channel.name();
+    let mut news = Vec::new();
+    if life {
+        news.push(News::Life { channel: name, next: start.next, life: channel.life() });
+    }
+    if start.lost != Lost::Nothing {
+        news.push(News::Gap { channel: name, next: start.next, lost: start.lost });
+    }
+    let nothing_left = start.lost != Lost::Nothing && start.next == channel.history().head();
+    if listen.ahead == Ahead::Tell && (start.ahead || nothing_left) {
+        let cursor = hub.cursor(channel, start.next);
+        news.push(News::NextSeq { channel: name, next: start.next, cursor });
+    }
+    if listen.ahead == Ahead::Wait {
+        // A dialect that lets its clients wait has no words for any of this.
+        news.clear();
+    }
+    if let (Some(_), Some(roster), Ahead::Tell) = (&listen.who, channel.roster(), listen.ahead) {
+        super::deliver::people(channel, roster, listen.roster.map(|n| n + 1), voice, &mut news);
+    }
+    news
+}

@@ -1,0 +1,256 @@
+//! The whole server but for sockets: the contract with the shell. What happens inside stands next door.
+mod admit;
+mod check;
+mod control;
+mod deliver;
+mod expire;
+mod frames;
+mod listen;
+mod perform;
+mod post;
+mod reply;
+mod serve;
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+pub use post::Todo;
+
+use crate::arena::{Arena, Id};
+use crate::chance::Entropy;
+use crate::config::{AddressRules, Config};
+use crate::conn::{Conn, Phase};
+use crate::counters::Counters;
+use crate::hub::{Channel, Hub, Seed, Settings};
+use crate::log::Epoch;
+use crate::time::{Date, Moment};
+use frames::Frames;
+use post::Post;
+
+/// Connections beyond `connections_max` that may be there at once, only to be told 503.
+const REFUSALS_MAX: usize = 64;
+
+/// The server. See the crate's documentation for the contract.
+pub struct Machine {
+    config: Config,
+    rules: AddressRules,
+    conns: Arena<Conn>,
+    /// Connections of each address that has any, loopback excepted.
+    addresses: HashMap<IpAddr, u32, Seed>,
+    hub: Hub,
+    post: Post,
+    frames: Frames,
+    /// Connections with requests that were put off to the next turn.
+    deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
+    date: Date,
+    entropy: Box<dyn Entropy>,
+    counters: Counters,
+    drain: control::Drain,
+    /// Bytes of tables, looked at once a turn.
+    tables_bytes: usize,
+    fired: Vec<Id<Conn>>,
+    /// Scratch for heads and for bodies, so that none is allocated for an answer.
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// Where the memory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Messages kept.
+    pub history_bytes: usize,
+    /// Blocks that hold half requests and unsent answers, spare ones included.
+    pub blocks_bytes: usize,
+    /// Shared frames on their way.
+    pub frames_bytes: usize,
+    /// Tables of connections, channels, subscriptions and timers.
+    pub tables_bytes: usize,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total_bytes(&self) -> usize {
+        self.history_bytes + self.blocks_bytes + self.frames_bytes + self.tables_bytes
+    }
+}
+
+impl Machine {
+    /// A server with nobody in it. `entropy` must be the operating system's generator outside of tests: tokens come
+    /// from it.
+    pub fn new(config: Config, mut entropy: Box<dyn Entropy>, now: Moment, date: Date) -> Self {
+        let mut words = [[0; 8]; 3];
+        for word in &mut words {
+            entropy.fill(word);
+        }
+        let seed = Seed::new(u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
+        let settings = Settings::new(&config.limits, config.icomet.channel_timeout_ms);
+        let mut machine = Self {
+            rules: AddressRules::new(&config.admin.allow, &config.admin.deny),
+            conns: Arena::with_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX)),
+            addresses: HashMap::with_hasher(seed),
+            hub: Hub::new(settings, Epoch::from_random(words[2]), seed),
+            post: Post::new(now, config.limits.write_stall_ms_max, config.limits.linger_ms_max),
+            frames: Frames::default(),
+            deferred: VecDeque::new(),
+            date,
+            entropy,
+            counters: Counters::default(),
+            drain: control::Drain::No,
+            tables_bytes: 0,
+            fired: Vec::new(),
+            head: Vec::new(),
+            body: Vec::new(),
+            config,
+        };
+        machine.tables_bytes = machine.count_tables();
+        machine
+    }
+
+    /// How many bytes it takes from this connection now; 0 to stop reading until [`Todo::Read`].
+    pub fn room(&self, id: Id<Conn>) -> usize {
+        self.conns.get(id).map_or(usize::MAX, |conn| self.room_of(conn))
+    }
+
+    fn room_of(&self, conn: &Conn) -> usize {
+        match conn.phase {
+            Phase::Parked(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
+            Phase::Ready if conn.deferred || self.is_clogged(conn) => {
+                self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
+            }
+            _ => usize::MAX,
+        }
+    }
+
+    /// Whether so much waits for a connection that no further request of it is served before.
+    fn is_clogged(&self, conn: &Conn) -> bool {
+        conn.outbox.len() > self.config.limits.outbox_bytes_max
+    }
+
+    /// Bytes arrived.
+    pub fn recv(&mut self, id: Id<Conn>, bytes: &[u8], now: Moment) {
+        self.post.now = now;
+        self.take_in(id, bytes);
+        let Some(conn) = self.conns.get(id) else { return };
+        if !conn.paused && self.room_of(conn) == 0 {
+            self.counters.pipelines_paused += 1;
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.paused = true;
+            }
+        }
+    }
+
+    /// The peer has finished sending; it may still listen. A waiting subscription ends at once, as icomet's does.
+    pub fn ended(&mut self, id: Id<Conn>, now: Moment) {
+        self.post.now = now;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        conn.ended = true;
+        match conn.phase {
+            Phase::Parked(_) | Phase::Lingering => self.post.cut(conn, id),
+            // What came whole is answered; half a request never will be.
+            Phase::Ready if conn.deferred => {}
+            Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
+            Phase::Closing => {}
+        }
+    }
+
+    /// The connection is gone.
+    pub fn closed(&mut self, id: Id<Conn>) {
+        let Some(mut conn) = self.conns.remove(id) else { return };
+        if let Phase::Parked(parked) = &conn.phase {
+            self.hub.leave(parked.sub, self.post.now);
+        }
+        self.post.forget(&mut conn);
+        self.dismiss(&conn);
+        self.counters.connections_closed += 1;
+    }
+
+    /// Fills `iov` with what waits for this connection, oldest first; returns how many slices it filled.
+    pub fn transmit<'a>(&'a self, id: Id<Conn>, iov: &mut [IoSlice<'a>]) -> usize {
+        self.conns.get(id).map_or(0, |conn| self.post.slices(conn, iov))
+    }
+
+    /// The kernel took `n` bytes of what [`Machine::transmit`] showed.
+    pub fn sent(&mut self, id: Id<Conn>, n: usize, now: Moment) {
+        self.post.now = now;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        self.post.sent(conn, n);
+        let is_empty = conn.outbox.is_empty();
+        match &mut conn.phase {
+            Phase::Closing if is_empty => self.post.shut(conn, id),
+            Phase::Parked(parked) if parked.thirsty && is_empty => {
+                parked.thirsty = false;
+                self.hub.resume(parked.sub);
+            }
+            Phase::Ready if is_empty && !conn.inbox.is_empty() && !conn.deferred => self.take_in(id, b""),
+            Phase::Ready if is_empty && conn.paused => self.post.unpause(conn, id),
+            _ => {}
+        }
+    }
+
+    /// When [`Machine::expire`] has something to do.
+    pub fn deadline(&self) -> Option<Moment> {
+        [self.post.wheel.next(), self.hub.deadline()].into_iter().flatten().min()
+    }
+
+    /// The next wish.
+    pub fn next(&mut self) -> Option<Todo> {
+        self.post.todo.pop_front()
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// How many channels and subscriptions there are.
+    pub fn load(&self) -> (usize, usize) {
+        (self.hub.channels(), self.hub.subscribers())
+    }
+
+    /// What happened so far.
+    pub fn counters(&mut self) -> &Counters {
+        self.hub.drain_counters(&mut self.counters);
+        &self.counters
+    }
+
+    /// Where the memory is, counted exactly; walks over all channels.
+    pub fn memory(&self) -> Memory {
+        Memory {
+            history_bytes: self.hub.history_bytes(),
+            blocks_bytes: self.post.pool.bytes(),
+            frames_bytes: self.frames.bytes(),
+            tables_bytes: self.hub.table_bytes() + self.own_tables(),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The wall clock has moved on by a second or more.
+    pub fn set_date(&mut self, date: Date) {
+        self.date = date;
+    }
+
+    fn own_tables(&self) -> usize {
+        let parked = self.hub.subscribers() * size_of::<crate::conn::Parked>();
+        self.conns.slots() * Arena::<Conn>::slot_bytes()
+            + self.post.wheel.bytes()
+            + self.post.pieces.bytes()
+            + self.post.todo.capacity() * size_of::<Todo>()
+            + parked
+    }
+
+    fn count_tables(&self) -> usize {
+        self.hub.quick_table_bytes() + self.own_tables()
+    }
+
+    /// Bytes in use, tables as of the beginning of this turn.
+    fn used_bytes(&self) -> usize {
+        self.tables_bytes + self.hub.history_bytes() + self.post.pool.lent_bytes() + self.frames.bytes()
+    }
+}

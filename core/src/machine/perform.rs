@@ -1,0 +1,253 @@
+//! What requests ask for, done: the verbs that are over at once.
+//! Knows nothing of how they were written or are answered.
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::Machine;
+use crate::arena::Id;
+use crate::conn::{Conn, Manner, Role};
+use crate::dialect::{Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route};
+use crate::hub::{Channel, Token};
+use crate::wire::http1::head::Head;
+use crate::wire::http1::{Method, Status};
+use crate::wire::params::{Params, Unreadable};
+
+impl Machine {
+    /// Serves one whole request.
+    pub(super) fn serve_one(&mut self, id: Id<Conn>, head: &Head<'_, '_>, body: &[u8]) {
+        self.counters.requests += 1;
+        let Some(conn) = self.conns.get(id) else { return };
+        let (role, peer) = (conn.role, conn.peer);
+        let mut manner = Manner {
+            is_11: head.is_11,
+            keep_alive: head.keep_alive && !self.is_draining(),
+            head_only: head.method == Method::Head,
+            origin: self.origin_of(role, head),
+        };
+        if role == Role::Admin && !self.rules.allows(peer) {
+            self.counters.addresses_denied += 1;
+            manner.keep_alive = false;
+            let words = format!("{}\n", Refusal::Address.words());
+            let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
+            return self.reply(id, manner, answer, &[], words.as_bytes());
+        }
+        if head.method == Method::Options {
+            return self.preflight(id, role, manner);
+        }
+        if role == Role::Front && self.serve_page(id, manner, head) {
+            return;
+        }
+        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), body) {
+            Ok(params) => (params, None),
+            Err(why) => (Params::of_query(head.query), Some(why)),
+        };
+        let request = Request { role, head, params: &params };
+        let dialect = route(&request, &self.config);
+        let decoded = dialect.speaker().decode(&request, &self.config);
+        let verb = match unreadable {
+            Some(Unreadable::Json) => {
+                Err(Refusal::Body("the body is declared as JSON, but is not one JSON object"))
+            }
+            Some(Unreadable::Multipart) => Err(Refusal::Body(
+                "multipart bodies are not read here: send a form (name=value&...) or a JSON object",
+            )),
+            None => decoded.verb,
+        };
+        match verb {
+            Ok(verb) => self.perform(id, role, manner, decoded.voice, verb),
+            Err(refusal) => self.refuse(id, manner, &decoded.voice, &refusal),
+        }
+    }
+
+    /// Says no in the dialect's words.
+    pub(super) fn refuse(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, refusal: &Refusal) {
+        self.count_refusal(refusal);
+        // A callback that was refused must not be called.
+        let silent = Voice { before: None, ..voice.clone() };
+        let voice = if *refusal == Refusal::Callback { &silent } else { voice };
+        self.answer(id, manner, voice, &Outcome::Refused(refusal));
+    }
+
+    pub(super) fn count_refusal(&mut self, refusal: &Refusal) {
+        match refusal {
+            Refusal::Callback => self.counters.callbacks_refused += 1,
+            Refusal::Name => self.counters.names_refused += 1,
+            Refusal::Token => self.counters.tokens_refused += 1,
+            Refusal::Publish => self.counters.publishes_refused += 1,
+            Refusal::TooManyChannels => self.counters.channels_refused += 1,
+            Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
+            Refusal::Memory => self.counters.memory_refused += 1,
+            _ => {}
+        }
+    }
+
+    fn serve_page(&mut self, id: Id<Conn>, manner: Manner, head: &Head<'_, '_>) -> bool {
+        if !matches!(head.method, Method::Get | Method::Head) {
+            return false;
+        }
+        let Some(page) = self.config.pages.iter().find(|p| p.path.as_bytes() == &*head.path) else {
+            return false;
+        };
+        let (body, content_type) = (page.body.clone(), page.content_type);
+        self.reply(id, manner, Answer { status: Status::OK, content_type }, &[], &body);
+        true
+    }
+
+    fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
+        let now = self.post.now;
+        let outcome = match verb {
+            Verb::Listen(listen) => return self.listen(id, role, manner, voice, listen),
+            Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
+            Verb::Publish { channel, body, sender } => {
+                return match self.publish(&channel, body, sender) {
+                    Ok(published_in) => {
+                        self.answer(id, manner, &voice, &Outcome::Published);
+                        if self.hub.is_crowded(published_in) {
+                            // Those who listen come first: else one fast publisher could make everybody miss messages.
+                            self.defer(id, Some(published_in));
+                        }
+                    }
+                    Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+                };
+            }
+            Verb::Broadcast { body } => match self.hub.broadcast(Arc::from(&*body)) {
+                Ok(()) => Ok(Outcome::Broadcast),
+                Err(_) => Err(Refusal::TooManyBroadcasts),
+            },
+            Verb::Sign { channel, life_ms } => {
+                return match self.sign(&channel, life_ms) {
+                    Ok((oldest, token)) => {
+                        let (expires_s, poll_s) = (life_ms.div_ceil(1000), self.poll_s());
+                        let signed =
+                            Outcome::Signed { channel: &channel, oldest, token: &token, expires_s, poll_s };
+                        self.answer(id, manner, &voice, &signed);
+                    }
+                    Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+                };
+            }
+            Verb::SignIn { channel, who } => self
+                .check_person(&who)
+                .and_then(|()| self.open_channel(&channel, self.channel_ms()))
+                .map(|at| {
+                    self.hub.sign_in(at, &who);
+                    let next = self.hub.channel(at, now).map_or(1, |c| c.history().head());
+                    Outcome::SignedIn { next }
+                }),
+            Verb::Close(name) => {
+                self.known(&name).map(|at| Outcome::Done { next: self.hub.close(at, now).unwrap_or(1) })
+            }
+            Verb::Clear(name) => {
+                self.known(&name).map(|at| Outcome::Done { next: self.hub.clear(at, now).unwrap_or(1) })
+            }
+            Verb::Totals => {
+                Ok(Outcome::Totals { channels: self.hub.channels(), subscribers: self.hub.listeners() })
+            }
+            Verb::Count(name) => {
+                let found = self.hub.find(&name).and_then(|at| self.hub.peek(at));
+                let subscribers = found.map_or(0, Channel::members);
+                return self.answer(id, manner, &voice, &Outcome::Count { channel: &name, subscribers });
+            }
+            Verb::Exists(name) => {
+                let exists = self.hub.find(&name).is_some();
+                return self.answer(id, manner, &voice, &Outcome::Exists { channel: &name, exists });
+            }
+            Verb::Ping => Ok(Outcome::Pong { poll_s: self.poll_s() }),
+        };
+        match outcome {
+            Ok(outcome) => self.answer(id, manner, &voice, &outcome),
+            Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+        }
+    }
+
+    fn publish(
+        &mut self,
+        name: &str,
+        body: Cow<'_, str>,
+        sender: Option<Cow<'_, str>>,
+    ) -> Result<Id<Channel>, Refusal> {
+        if let Some(who) = &sender {
+            self.check_person(who)?;
+        }
+        let at = self.open_channel(name, self.channel_ms())?;
+        let size = body.len() + sender.as_ref().map_or(0, |s| s.len()) + 256;
+        self.make_room(at, size)?;
+        let sender = sender.map(|s| Arc::from(&*s));
+        // Only a closed channel takes nothing, and a closed one has no name to be found by.
+        self.hub.publish(at, Arc::from(&*body), sender, self.post.now).ok_or(Refusal::NotFound)?;
+        Ok(at)
+    }
+
+    /// Sees to it that `size` bytes more fit: a channel that publishes while memory is short loses its own oldest.
+    fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
+        let most = self.config.limits.memory_bytes_max;
+        if self.used_bytes() + size <= most {
+            return Ok(());
+        }
+        let missing = (self.used_bytes() + size).saturating_sub(most);
+        self.hub.make_room(at, missing, self.post.now);
+        if self.used_bytes() + size <= most { Ok(()) } else { Err(Refusal::Memory) }
+    }
+
+    fn sign(&mut self, name: &str, life_ms: u64) -> Result<(u64, String), Refusal> {
+        let at = self.open_channel(name, life_ms)?;
+        let entropy = &mut self.entropy;
+        let token = self.hub.token(at, || {
+            let mut token: Token = [0; 16];
+            entropy.fill(&mut token);
+            token
+        });
+        let token = token.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+        let oldest = self.hub.channel(at, self.post.now).map_or(1, |c| c.history().base());
+        Ok((oldest, token))
+    }
+
+    /// The channel called `name`, made if need be.
+    pub(super) fn open_channel(&mut self, name: &str, life_ms: u64) -> Result<Id<Channel>, Refusal> {
+        if let Some(at) = self.hub.find(name) {
+            self.hub.prolong(at, life_ms, self.post.now);
+            return Ok(at);
+        }
+        self.check_name(name)?;
+        if self.used_bytes() >= self.config.limits.memory_bytes_max {
+            return Err(Refusal::Memory);
+        }
+        self.hub.open(name, life_ms, self.post.now).map_err(|_| Refusal::TooManyChannels)
+    }
+
+    fn known(&self, name: &str) -> Result<Id<Channel>, Refusal> {
+        self.hub.find(name).ok_or_else(|| Refusal::NoChannel(name.into()))
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), Refusal> {
+        let fits = !name.is_empty() && name.len() <= self.config.limits.channel_name_bytes_max;
+        if fits && !name.chars().any(char::is_control) { Ok(()) } else { Err(Refusal::Name) }
+    }
+
+    pub(super) fn check_person(&self, who: &str) -> Result<(), Refusal> {
+        let fits = who.len() <= self.config.limits.roster_name_bytes_max;
+        if fits && !who.chars().any(char::is_control) {
+            Ok(())
+        } else {
+            Err(Refusal::Parameter(
+                "the person's name is longer than roster_name_bytes_max or has control characters",
+            ))
+        }
+    }
+
+    pub(super) fn channel_ms(&self) -> u64 {
+        self.config.icomet.channel_timeout_ms
+    }
+
+    /// Whole seconds after which a subscriber hears something at the latest; never 0, or icomet.js would go round and
+    /// round.
+    fn poll_s(&self) -> u64 {
+        (self.config.icomet.polling_timeout_ms / 1000).max(1)
+    }
+
+    /// Whether a subscriber must show the channel's token. CComet knows none, so with tokens it is not for the public
+    /// side.
+    pub(super) fn needs_token(&self, role: Role, dialect: DialectId) -> bool {
+        let guarded = self.config.front.auth == crate::config::Auth::Token;
+        guarded && role == Role::Front && matches!(dialect, DialectId::Icomet | DialectId::Ccomet)
+    }
+}

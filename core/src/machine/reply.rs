@@ -1,0 +1,146 @@
+//! Whole answers: a head and a body at once, and what is said to those who are refused.
+//! Knows nothing of what is answered.
+use super::Machine;
+use crate::arena::Id;
+use crate::config::Http;
+use crate::conn::{Conn, Manner, OriginRef, Phase, Role};
+use crate::dialect::{Answer, Outcome, PLAIN, Refusal, Voice};
+use crate::time::Moment;
+use crate::wire::http1::head::Head;
+use crate::wire::http1::response::{End, HeadWriter};
+use crate::wire::http1::{Reject, Status};
+
+/// What pages on other origins may send besides what they always may.
+const CORS_HEADERS: &str = "Content-Type, Last-Event-ID, Cache-Control";
+
+impl Machine {
+    /// Answers a verb that is over at once.
+    pub(super) fn answer(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, outcome: &Outcome<'_>) {
+        let mut body = std::mem::take(&mut self.body);
+        body.clear();
+        let answer = voice.dialect.speaker().answer(voice, outcome, &mut body);
+        let allow = match outcome {
+            Outcome::Refused(Refusal::Method(methods)) => Some(("Allow", *methods)),
+            _ => None,
+        };
+        self.reply(id, manner, answer, allow.as_slice(), &body);
+        self.body = body;
+    }
+
+    /// Says a whole answer; the connection is then ready for the next request, or ends.
+    pub(super) fn reply(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        answer: Answer,
+        extra: &[(&str, &str)],
+        body: &[u8],
+    ) {
+        let Self { conns, post, head, config, date, .. } = self;
+        let Some(conn) = conns.get_mut(id) else { return };
+        head.clear();
+        let mut writer = HeadWriter::begin(head, answer.status, date);
+        if answer.status != Status::NO_CONTENT {
+            writer =
+                writer.field("Content-Type", answer.content_type).field("X-Content-Type-Options", "nosniff");
+        }
+        for (name, value) in extra {
+            writer = writer.field(name, value);
+        }
+        if !extra.iter().any(|(name, _)| *name == "Cache-Control") {
+            writer = writer.field("Cache-Control", "no-cache");
+        }
+        writer = allow_origin(writer, manner.origin, &config.http);
+        // RFC 9110, section 8.6: no length with 204.
+        let end = if answer.status == Status::NO_CONTENT { End::Close } else { End::Length(body.len()) };
+        writer.end(end, manner.keep_alive);
+        if !manner.head_only {
+            head.extend_from_slice(body);
+        }
+        post.say(conn, id, head);
+        let idle_until = post.now.after_ms(config.limits.idle_ms_max);
+        finish(conn, id, manner, post, idle_until);
+    }
+
+    /// Answers OPTIONS: the methods, and for pages on allowed origins what a preflight wants to know.
+    pub(super) fn preflight(&mut self, id: Id<Conn>, role: Role, manner: Manner) {
+        let methods = match role {
+            Role::Admin => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+            Role::Front | Role::Ccomet => "GET, HEAD, POST, OPTIONS",
+        };
+        let answer = Answer { status: Status::NO_CONTENT, content_type: PLAIN };
+        let allowed = matches!(manner.origin, OriginRef::Any | OriginRef::Listed(_));
+        let fields = [
+            ("Allow", methods),
+            ("Access-Control-Allow-Methods", methods),
+            ("Access-Control-Allow-Headers", CORS_HEADERS),
+            ("Access-Control-Max-Age", "86400"),
+        ];
+        self.reply(id, manner, answer, if allowed { &fields } else { &fields[..1] }, b"");
+    }
+
+    /// Which origin the answer to a request names: only the public sides are for pages.
+    pub(super) fn origin_of(&self, role: Role, head: &Head<'_, '_>) -> OriginRef {
+        if role == Role::Admin {
+            return OriginRef::None;
+        }
+        let origins = &self.config.http.origins;
+        if origins.iter().any(|o| o.as_str() == "*") {
+            return OriginRef::Any;
+        }
+        let Some(asked) = head.field("origin") else { return OriginRef::Vary };
+        let place = origins.iter().position(|o| o.as_str().as_bytes().eq_ignore_ascii_case(asked));
+        place.and_then(|i| u16::try_from(i).ok()).map_or(OriginRef::Vary, OriginRef::Listed)
+    }
+
+    /// Refuses what is no proper request; the connection ends, because nobody knows where the next one would begin.
+    pub(super) fn reject(&mut self, id: Id<Conn>, reject: Reject) {
+        let counter = match reject {
+            Reject::LineTooLong => &mut self.counters.request_lines_too_long,
+            Reject::HeadTooLarge => &mut self.counters.heads_too_large,
+            Reject::BodyTooLarge => &mut self.counters.bodies_too_large,
+            Reject::TooSlow => &mut self.counters.requests_too_slow,
+            _ => &mut self.counters.bad_requests,
+        };
+        *counter += 1;
+        self.refuse_connection(id, reject.status(), &format!("{reject}\n"));
+    }
+
+    /// Says a status and words, and ends the connection.
+    pub(super) fn refuse_connection(&mut self, id: Id<Conn>, status: Status, words: &str) {
+        let manner = Manner { is_11: true, keep_alive: false, head_only: false, origin: OriginRef::None };
+        self.reply(id, manner, Answer { status, content_type: PLAIN }, &[], words.as_bytes());
+    }
+}
+
+/// After an answer: ready for the next request, or over.
+pub(super) fn finish(
+    conn: &mut Conn,
+    id: Id<Conn>,
+    manner: Manner,
+    post: &mut super::post::Post,
+    idle_until: Moment,
+) {
+    if manner.keep_alive {
+        conn.phase = Phase::Ready;
+        conn.deadline = idle_until;
+        post.rearm(conn, id);
+    } else {
+        post.hang_up(conn, id);
+    }
+}
+
+/// Writes which pages may read the answer.
+pub(super) fn allow_origin<'a>(writer: HeadWriter<'a>, origin: OriginRef, http: &Http) -> HeadWriter<'a> {
+    match origin {
+        OriginRef::None => writer,
+        OriginRef::Vary => writer.field("Vary", "Origin"),
+        OriginRef::Any => writer.field("Access-Control-Allow-Origin", "*"),
+        OriginRef::Listed(place) => match http.origins.get(usize::from(place)) {
+            Some(origin) => {
+                writer.field("Vary", "Origin").field("Access-Control-Allow-Origin", origin.as_str())
+            }
+            None => writer.field("Vary", "Origin"),
+        },
+    }
+}

@@ -1,0 +1,247 @@
+//! From bytes to requests: heads, bodies, pipelines, and everything that is refused before anybody asks what it means.
+//! Knows nothing of dialects.
+use super::Machine;
+use crate::arena::Id;
+use crate::conn::{Body, BodyFraming, Conn, Phase};
+use crate::hub::Channel;
+use crate::wire::http1::Reject;
+use crate::wire::http1::chunked::Chunked;
+use crate::wire::http1::head::{self, Framing};
+use crate::wire::http1::response::CONTINUE;
+
+/// Requests of one connection served in one turn; then the others have theirs, and what was published is delivered.
+const REQUESTS_A_TURN: usize = 64;
+
+impl Machine {
+    /// Takes bytes of a connection in, and serves every request that is whole.
+    pub(super) fn take_in(&mut self, id: Id<Conn>, bytes: &[u8]) {
+        let Some(used) = self.feed_body(id, bytes) else { return };
+        let rest = &bytes[used..];
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let was_empty = conn.inbox.is_empty();
+        if !self.may_serve(id) {
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.inbox.push(rest, &mut self.post.pool);
+            }
+            return;
+        }
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let used = if was_empty {
+            // The usual case: requests are read where they lie, and only an unfinished tail is copied.
+            let (used, scanned) = self.serve_all(id, rest, 0);
+            if let Some(conn) = self.conns.get_mut(id)
+                && !conn.is_over()
+                && used < rest.len()
+            {
+                conn.inbox.push(&rest[used..], &mut self.post.pool);
+                conn.inbox.scanned = scanned as u32;
+            }
+            used
+        } else {
+            conn.inbox.push(rest, &mut self.post.pool);
+            let mut taken = conn.inbox.take();
+            let (used, scanned) = self.serve_all(id, taken.bytes(), taken.scanned as usize);
+            match self.conns.get_mut(id).filter(|conn| !conn.is_over()) {
+                Some(conn) => {
+                    conn.inbox.put_back(taken, used, &mut self.post.pool);
+                    conn.inbox.scanned = scanned as u32;
+                }
+                None => taken.clear(&mut self.post.pool),
+            }
+            used
+        };
+        self.after_reading(id, was_empty || used > 0);
+    }
+
+    /// Whether the next request of a connection may be served now.
+    fn may_serve(&self, id: Id<Conn>) -> bool {
+        self.conns.get(id).is_some_and(|conn| {
+            matches!(conn.phase, Phase::Ready) && !conn.deferred && !self.is_clogged(conn)
+        })
+    }
+
+    /// What a connection is in after its bytes have been looked at; `anew` when what is left has only now begun.
+    fn after_reading(&mut self, id: Id<Conn>, anew: bool) {
+        let may_serve = self.may_serve(id);
+        let head_until = self.post.now.after_ms(self.config.limits.head_ms_max);
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if !matches!(conn.phase, Phase::Ready) || conn.deferred {
+            return;
+        }
+        if may_serve {
+            if conn.ended {
+                // What came whole is answered; half a request never will be.
+                return self.post.hang_up(conn, id);
+            }
+            if anew && !conn.inbox.is_empty() {
+                conn.deadline = head_until;
+                self.post.rearm(conn, id);
+            }
+            self.post.unpause(conn, id);
+        }
+    }
+
+    /// Serves requests from `bytes` until one must wait or none is whole; returns how many bytes are done with, and
+    /// how far behind them the end of a head has been looked for.
+    fn serve_all(&mut self, id: Id<Conn>, bytes: &[u8], mut scanned: usize) -> (usize, usize) {
+        let mut used = 0;
+        for _ in 0..REQUESTS_A_TURN {
+            if !self.may_serve(id) {
+                return (used, 0);
+            }
+            let empty = head::leading_empty_lines(&bytes[used..]);
+            if empty > 0 {
+                (used, scanned) = (used + empty, 0);
+            }
+            let unread = &bytes[used..];
+            let end = head::find_end(unread, &mut scanned);
+            if let Err(reject) = self.check_head_size(unread, end) {
+                self.reject(id, reject);
+                return (bytes.len(), 0);
+            }
+            let Some(end) = end else { return (used, scanned) };
+            scanned = 0;
+            match self.serve_next(id, unread, end) {
+                Some(n) => used += n,
+                None => return (bytes.len(), 0),
+            }
+        }
+        if used < bytes.len() && self.may_serve(id) {
+            self.defer(id, None);
+        }
+        (used, 0)
+    }
+
+    fn check_head_size(&self, unread: &[u8], end: Option<usize>) -> Result<(), Reject> {
+        let limits = &self.config.limits;
+        let so_far = end.unwrap_or(unread.len());
+        if so_far <= limits.request_line_bytes_max {
+            return Ok(());
+        }
+        let line = unread.iter().position(|&c| c == b'\n').unwrap_or(so_far);
+        if line > limits.request_line_bytes_max {
+            return Err(Reject::LineTooLong);
+        }
+        if so_far > limits.head_bytes_max { Err(Reject::HeadTooLarge) } else { Ok(()) }
+    }
+
+    /// Serves the request whose head is the first `end` bytes of `unread`, as far as it is there; returns how many
+    /// bytes are done with, or `None` when the connection is ending.
+    fn serve_next(&mut self, id: Id<Conn>, unread: &[u8], end: usize) -> Option<usize> {
+        let mut table = head::header_table();
+        let head = match head::parse(&unread[..end], &mut table, self.config.limits.headers_max) {
+            Ok(head) => head,
+            Err(reject) => {
+                self.reject(id, reject);
+                return None;
+            }
+        };
+        let behind = &unread[end..];
+        let framing = match head.framing {
+            Framing::Length(n) if n > self.config.limits.body_bytes_max as u64 => {
+                self.reject(id, Reject::BodyTooLarge);
+                return None;
+            }
+            Framing::Length(n) => {
+                let n = n as usize;
+                if let Some(body) = behind.get(..n) {
+                    self.serve_one(id, &head, body);
+                    return Some(end + n);
+                }
+                BodyFraming::Length(n)
+            }
+            Framing::Chunked => BodyFraming::Chunked(Chunked::default()),
+        };
+        let waits = head.expects_continue;
+        let body_until = self.post.now.after_ms(self.config.limits.body_ms_max);
+        let conn = self.conns.get_mut(id)?;
+        conn.inbox.push(&unread[..end], &mut self.post.pool);
+        conn.phase = Phase::Body(Body { head: end, framing });
+        conn.deadline = body_until;
+        self.post.rearm(conn, id);
+        if waits && behind.is_empty() {
+            self.post.say(conn, id, CONTINUE);
+        }
+        Some(end + self.feed_body(id, behind)?)
+    }
+
+    /// Bytes of a body whose head came before go behind it, and the request is served when it is whole. Returns how
+    /// many bytes were the body's, or `None` when the connection is over and its bytes do not matter.
+    fn feed_body(&mut self, id: Id<Conn>, bytes: &[u8]) -> Option<usize> {
+        let conn = self.conns.get_mut(id)?;
+        let body = match &mut conn.phase {
+            Phase::Body(body) => body,
+            Phase::Closing | Phase::Lingering => return None,
+            Phase::Ready | Phase::Parked(_) => return Some(0),
+        };
+        let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
+        let used = match &mut body.framing {
+            BodyFraming::Length(left) => {
+                let n = bytes.len().min(*left);
+                *left -= n;
+                inbox.push(&bytes[..n], pool);
+                Ok(n)
+            }
+            BodyFraming::Chunked(chunked) => {
+                let most = body.head + self.config.limits.body_bytes_max;
+                chunked.decode(bytes, |data| {
+                    let fits = inbox.len() + data.len() <= most;
+                    if fits {
+                        inbox.push(data, pool);
+                    }
+                    fits
+                })
+            }
+        };
+        let whole = match &body.framing {
+            BodyFraming::Length(left) => *left == 0,
+            BodyFraming::Chunked(chunked) => chunked.is_done(),
+        };
+        let head_end = body.head;
+        let used = match used {
+            Ok(used) => used,
+            Err(reject) => {
+                self.reject(id, reject);
+                return None;
+            }
+        };
+        if whole {
+            let mut taken = conn.inbox.take();
+            conn.phase = Phase::Ready;
+            let (head, body) = taken.bytes().split_at(head_end);
+            let mut table = head::header_table();
+            // It was parsed before, with the same outcome, when the body was not there yet.
+            match head::parse(head, &mut table, self.config.limits.headers_max) {
+                Ok(head) => self.serve_one(id, &head, body),
+                Err(reject) => self.reject(id, reject),
+            }
+            taken.clear(&mut self.post.pool);
+        }
+        Some(used)
+    }
+
+    /// Puts a connection's further requests off to the next turn, or until everybody has got what was published to a
+    /// channel.
+    pub(super) fn defer(&mut self, id: Id<Conn>, until_served: Option<Id<Channel>>) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && !conn.deferred
+        {
+            conn.deferred = true;
+            self.deferred.push_back((id, until_served));
+        }
+    }
+
+    /// Serves those who were put off.
+    pub(super) fn serve_deferred(&mut self) {
+        for _ in 0..self.deferred.len() {
+            let Some((id, channel)) = self.deferred.pop_front() else { return };
+            if channel.is_some_and(|channel| self.hub.is_crowded(channel)) {
+                self.deferred.push_back((id, channel));
+                continue;
+            }
+            let Some(conn) = self.conns.get_mut(id) else { continue };
+            conn.deferred = false;
+            self.take_in(id, b"");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! HTTP/1.1 (RFC 9112) and its semantics as far as a push server needs them (RFC 9110).
+//! Knows nothing of channels, dialects or connections.
+pub mod chunked;
+pub mod head;
+pub mod response;
+
+use std::fmt;
+
+/// A status code with its reason phrase.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Status(pub u16);
+
+impl Status {
+    /// 200
+    pub const OK: Self = Self(200);
+    /// 204
+    pub const NO_CONTENT: Self = Self(204);
+    /// 304
+    pub const NOT_MODIFIED: Self = Self(304);
+    /// 400
+    pub const BAD_REQUEST: Self = Self(400);
+    /// 403
+    pub const FORBIDDEN: Self = Self(403);
+    /// 404
+    pub const NOT_FOUND: Self = Self(404);
+    /// 405
+    pub const METHOD_NOT_ALLOWED: Self = Self(405);
+    /// 408
+    pub const REQUEST_TIMEOUT: Self = Self(408);
+    /// 413
+    pub const CONTENT_TOO_LARGE: Self = Self(413);
+    /// 414
+    pub const URI_TOO_LONG: Self = Self(414);
+    /// 415
+    pub const UNSUPPORTED_MEDIA_TYPE: Self = Self(415);
+    /// 417
+    pub const EXPECTATION_FAILED: Self = Self(417);
+    /// 429, with the words that icomet's clients know
+    pub const TOO_MANY_CHANNELS: Self = Self(429);
+    /// 431
+    pub const HEAD_TOO_LARGE: Self = Self(431);
+    /// 501
+    pub const NOT_IMPLEMENTED: Self = Self(501);
+    /// 503
+    pub const UNAVAILABLE: Self = Self(503);
+    /// 505
+    pub const VERSION_NOT_SUPPORTED: Self = Self(505);
+
+    /// The reason phrase.
+    pub fn reason(self) -> &'static str {
+        match self.0 {
+            200 => "OK",
+            204 => "No Content",
+            304 => "Not Modified",
+            400 => "Bad Request",
+            403 => "Forbidden",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            408 => "Request Timeout",
+            413 => "Content Too Large",
+            414 => "URI Too Long",
+            415 => "Unsupported Media Type",
+            417 => "Expectation Failed",
+            429 => "Too Many Channels",
+            431 => "Request Header Fields Too Large",
+            501 => "Not Implemented",
+            503 => "Service Unavailable",
+            505 => "HTTP Version Not Supported",
+            _ => "Unknown",
+        }
+    }
+}
+
+/// A request method. Unknown ones are refused with 501.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Method {
+    /// GET
+    Get,
+    /// HEAD
+    Head,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// DELETE
+    Delete,
+    /// OPTIONS
+    Options,
+}
+
+/// Why a request is refused before anybody asks what it means. Each ends the connection after its answer: where the
+/// next request would begin is not certain, or not wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reject {
+    /// 400, with what was wrong and what was expected.
+    Bad(&'static str),
+    /// 414: the request line is longer than `request_line_bytes_max`.
+    LineTooLong,
+    /// 431: more than `head_bytes_max` or `headers_max`.
+    HeadTooLarge,
+    /// 413: more than `body_bytes_max`.
+    BodyTooLarge,
+    /// 408: not whole in time.
+    TooSlow,
+    /// 417: an expectation other than 100-continue.
+    Expectation,
+    /// 501: a method or transfer coding that is not known here.
+    NotImplemented(&'static str),
+    /// 505: neither HTTP/1.0 nor HTTP/1.1.
+    Version,
+}
+
+impl Reject {
+    /// The status it is answered with.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Bad(_) => Status::BAD_REQUEST,
+            Self::LineTooLong => Status::URI_TOO_LONG,
+            Self::HeadTooLarge => Status::HEAD_TOO_LARGE,
+            Self::BodyTooLarge => Status::CONTENT_TOO_LARGE,
+            Self::TooSlow => Status::REQUEST_TIMEOUT,
+            Self::Expectation => Status::EXPECTATION_FAILED,
+            Self::NotImplemented(_) => Status::NOT_IMPLEMENTED,
+            Self::Version => Status::VERSION_NOT_SUPPORTED,
+        }
+    }
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bad(why) | Self::NotImplemented(why) => why,
+            Self::LineTooLong => "the request line is longer than request_line_bytes_max",
+            Self::HeadTooLarge => {
+                "the request head is larger than head_bytes_max or has more fields than headers_max"
+            }
+            Self::BodyTooLarge => "the request body is larger than body_bytes_max",
+            Self::TooSlow => "the request did not arrive in time",
+            Self::Expectation => "the only expectation that can be met is 100-continue",
+            Self::Version => "only HTTP/1.0 and HTTP/1.1 are spoken here",
+        })
+    }
+}

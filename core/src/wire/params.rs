@@ -1,0 +1,239 @@
+//! Parameters of a request: from its query, and from a body that is a form or a JSON object.
+//! Knows nothing of what they are for. Lenient as `protocols/icomet.md` section 2.4 asks: what can be read is read.
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+/// Where parameters are looked up: the body wins over the query, and within one of them the first occurrence wins.
+/// Names are compared without regard to case.
+#[derive(Debug, Default)]
+pub struct Params<'b> {
+    query: &'b [u8],
+    body: Body<'b>,
+}
+
+#[derive(Debug, Default)]
+enum Body<'b> {
+    #[default]
+    Nothing,
+    /// `name=value&...`, whatever its declared type.
+    Form(&'b [u8]),
+    /// One JSON object.
+    Json(Vec<(Cow<'b, str>, &'b RawValue)>),
+}
+
+/// Why a body has no parameters to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unreadable {
+    /// Declared as JSON, but not one JSON object.
+    Json,
+    /// Multipart, which is not understood here.
+    Multipart,
+}
+
+impl<'b> Params<'b> {
+    /// Parameters of a query alone.
+    pub fn of_query(query: &'b [u8]) -> Self {
+        Self { query, body: Body::Nothing }
+    }
+
+    /// Parameters of a query and a body.
+    ///
+    /// # Errors
+    /// [`Unreadable`] when the body's type promises something that the body does not hold.
+    pub fn of(query: &'b [u8], content_type: Option<&[u8]>, body: &'b [u8]) -> Result<Self, Unreadable> {
+        if body.is_empty() {
+            return Ok(Self::of_query(query));
+        }
+        let kind =
+            content_type.unwrap_or_default().split(|&c| c == b';').next().unwrap_or_default().trim_ascii();
+        let is = |name: &str| kind.eq_ignore_ascii_case(name.as_bytes());
+        let body = if is("application/json") {
+            Body::Json(json_object(body).ok_or(Unreadable::Json)?)
+        } else if kind.len() > 10 && kind[..10].eq_ignore_ascii_case(b"multipart/") {
+            return Err(Unreadable::Multipart);
+        } else {
+            Body::Form(body)
+        };
+        Ok(Self { query, body })
+    }
+
+    /// The value of `name`, decoded; bytes that are not UTF-8 become U+FFFD. A JSON value that is not a string is
+    /// given as its JSON text.
+    pub fn get(&self, name: &str) -> Option<Cow<'b, str>> {
+        let in_body = match &self.body {
+            Body::Nothing => None,
+            Body::Form(form) => first(form, name),
+            Body::Json(members) => {
+                let member = members.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+                member.map(|(_, value)| json_text(value))
+            }
+        };
+        in_body.or_else(|| first(self.query, name))
+    }
+
+    /// The value of `name` as an integer: leading digits with an optional sign, anything else is 0; what is too large
+    /// for 64 bits is the largest.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.get(name).map(|text| leading_integer(&text))
+    }
+
+    /// Whether `name` is there and neither empty nor `0` nor `false`.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|v| !matches!(&*v, "" | "0" | "false"))
+    }
+
+    /// The query as it came.
+    pub fn raw_query(&self) -> &'b [u8] {
+        self.query
+    }
+}
+
+fn first<'b>(form: &'b [u8], name: &str) -> Option<Cow<'b, str>> {
+    // Names are compared before anything is decoded: a long value is only looked at when it is wanted.
+    for pair in form.split(|&c| c == b'&') {
+        let (key, value) = match pair.iter().position(|&c| c == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &b""[..]),
+        };
+        if key.eq_ignore_ascii_case(name.as_bytes()) {
+            return Some(decoded(value));
+        }
+    }
+    None
+}
+
+/// One form value: `+` is a blank, `%XX` a byte.
+pub fn decoded(value: &[u8]) -> Cow<'_, str> {
+    if !value.iter().any(|c| matches!(c, b'%' | b'+')) {
+        return String::from_utf8_lossy(value);
+    }
+    let mut bytes = Vec::with_capacity(value.len());
+    for (i, word) in value.split(|&c| c == b'+').enumerate() {
+        if i > 0 {
+            bytes.push(b' ');
+        }
+        bytes.extend_from_slice(&super::http1::head::percent_decoded(word));
+    }
+    Cow::Owned(match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),
+    })
+}
+
+fn leading_integer(text: &str) -> i64 {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let mut n: i64 = 0;
+    for d in digits.iter().take_while(|d| d.is_ascii_digit()) {
+        n = n.saturating_mul(10).saturating_add(i64::from(d - b'0'));
+    }
+    if negative { -n } else { n }
+}
+
+fn json_object(body: &[u8]) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    struct Members;
+    impl<'de> serde::de::Visitor<'de> for Members {
+        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a JSON object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = Vec::new();
+            while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                members.push((Cow::Owned(name), value));
+            }
+            Ok(members)
+        }
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let members = serde::Deserializer::deserialize_map(&mut json, Members).ok()?;
+    json.end().ok()?;
+    Some(members)
+}
+
+fn json_text(value: &RawValue) -> Cow<'_, str> {
+    match serde_json::from_str::<String>(value.get()) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(value.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query<'b>(query: &'b str, name: &str) -> Option<Cow<'b, str>> {
+        Params::of_query(query.as_bytes()).get(name)
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        assert_eq!(query("a=x%20y+z%2B", "a").as_deref(), Some("x y z+"));
+        assert_eq!(query("a=%zz%4", "a").as_deref(), Some("%zz%4"));
+        assert_eq!(query("a=%ff", "a").as_deref(), Some("\u{fffd}"));
+        assert_eq!(query("a=x%00y", "a").as_deref(), Some("x\0y"));
+        assert_eq!(query("a=b=c", "a").as_deref(), Some("b=c"));
+    }
+
+    #[test]
+    fn one_odd_segment_does_not_cost_the_others() {
+        for odd in ["&flag", "&&", "&=x", "&\"<>\\^`{|}[]", "&%", "&\u{e4}"] {
+            let text = format!("cname=a{odd}&content=b");
+            assert_eq!(query(&text, "cname").as_deref(), Some("a"), "{odd}");
+            assert_eq!(query(&text, "content").as_deref(), Some("b"), "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_first_wins_and_case_does_not_matter() {
+        assert_eq!(query("CNAME=1&cname=2", "cname").as_deref(), Some("1"));
+        assert_eq!(query("a;b=1", "b"), None);
+        assert_eq!(query("", "a"), None);
+    }
+
+    #[test]
+    fn the_body_wins_over_the_query() {
+        let params = Params::of(b"cname=q&x=1", None, b"cname=b&content=hi%21").unwrap();
+        assert_eq!(params.get("cname").as_deref(), Some("b"));
+        assert_eq!(params.get("content").as_deref(), Some("hi!"));
+        assert_eq!(params.get("x").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_json_body_is_understood() {
+        let of = |body: &'static str| {
+            Params::of(b"cname=q", Some(b"application/json; charset=utf-8"), body.as_bytes())
+        };
+        let params = of(r#"{"Cname":"j","content":"a\"\u00e4\n","seq":7,"data":{"x":[1,2]}}"#).unwrap();
+        assert_eq!(params.get("cname").as_deref(), Some("j"));
+        assert_eq!(params.get("content").as_deref(), Some("a\"ä\n"));
+        assert_eq!(params.integer("seq"), Some(7));
+        assert_eq!(params.get("data").as_deref(), Some(r#"{"x":[1,2]}"#));
+        for bad in ["[1]", "{", "{} x", "\"s\""] {
+            assert_eq!(of(bad).unwrap_err(), Unreadable::Json, "{bad}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(Params::of(b"", Some(b"application/json"), format!("{{\"a\":{deep}").as_bytes()).is_err());
+    }
+
+    #[test]
+    fn multipart_is_refused_rather_than_taken_for_empty() {
+        let got = Params::of(b"", Some(b"multipart/form-data; boundary=b"), b"--b--");
+        assert_eq!(got.unwrap_err(), Unreadable::Multipart);
+    }
+
+    #[test]
+    fn integers_are_lenient() {
+        let integer = |text: &str| Params::of_query(format!("n={text}").as_bytes()).integer("n").unwrap();
+        assert_eq!(
+            [integer("7x"), integer("-3"), integer("abc"), integer(""), integer("%2B5")],
+            [7, -3, 0, 0, 5]
+        );
+        assert_eq!(integer("99999999999999999999"), i64::MAX);
+        assert_eq!(Params::of_query(b"").integer("n"), None);
+    }
+}

@@ -1,0 +1,255 @@
+//! A server in memory with clients at its side: no sockets, no clock.
+#![allow(dead_code, reason = "each test file uses its own part")]
+use std::collections::HashMap;
+use std::io::IoSlice;
+use std::net::IpAddr;
+
+use rcomet_core::arena::Id;
+use rcomet_core::chance::Chance;
+use rcomet_core::time::{Date, Moment};
+use rcomet_core::{Config, Conn, Machine, Role, Todo};
+
+/// A client's end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Client(usize);
+
+#[derive(Default)]
+struct End {
+    id: Option<Id<Conn>>,
+    received: Vec<u8>,
+    /// The server shut its sending side, or closed.
+    shut: bool,
+    closed: bool,
+    /// The window is shut: nothing is taken.
+    clogged: bool,
+    /// Bytes that found no room yet.
+    unsent: Vec<u8>,
+    /// Ended its sending side.
+    fin: bool,
+}
+
+/// The server and everybody who talks with it.
+pub struct Server {
+    pub machine: Machine,
+    pub now: Moment,
+    ends: Vec<End>,
+    by_id: HashMap<Id<Conn>, usize>,
+    pub budget: usize,
+}
+
+/// 2026-11-21 00:00:00 GMT.
+pub const START: u64 = 1_795_219_200;
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
+}
+
+impl Server {
+    pub fn new(config: Config) -> Self {
+        config.check().expect("the test's configuration works");
+        let entropy = Box::new(Chance::from_seed(1));
+        let machine = Machine::new(config, entropy, Moment(0), Date::from_unix(START));
+        Self { machine, now: Moment(0), ends: Vec::new(), by_id: HashMap::new(), budget: 4096 }
+    }
+
+    /// Connects from this machine.
+    pub fn connect(&mut self, role: Role) -> Client {
+        self.connect_from(role, "127.0.0.1")
+    }
+
+    pub fn connect_from(&mut self, role: Role, address: &str) -> Client {
+        let address: IpAddr = address.parse().unwrap();
+        let id = self.machine.open(role, address, self.now);
+        self.ends.push(End { id, closed: id.is_none(), ..End::default() });
+        let client = Client(self.ends.len() - 1);
+        if let Some(id) = id {
+            self.by_id.insert(id, client.0);
+        }
+        self.turn();
+        client
+    }
+
+    /// Sends bytes, as far as the server takes them; the rest follows when it does.
+    pub fn send(&mut self, client: Client, bytes: impl AsRef<[u8]>) {
+        self.ends[client.0].unsent.extend_from_slice(bytes.as_ref());
+        self.offer(client.0);
+        self.turn();
+    }
+
+    fn offer(&mut self, i: usize) {
+        while let Some(id) = self.ends[i].id {
+            let room = self.machine.room(id);
+            let end = &mut self.ends[i];
+            let n = end.unsent.len().min(room).min(64 << 10);
+            if n == 0 {
+                break;
+            }
+            let bytes: Vec<u8> = end.unsent.drain(..n).collect();
+            self.machine.recv(id, &bytes, self.now);
+        }
+        let end = &mut self.ends[i];
+        if end.fin
+            && end.unsent.is_empty()
+            && let Some(id) = end.id
+        {
+            end.fin = false;
+            self.machine.ended(id, self.now);
+        }
+    }
+
+    /// Ends the sending side.
+    pub fn finish_sending(&mut self, client: Client) {
+        self.ends[client.0].fin = true;
+        self.offer(client.0);
+        self.turn();
+    }
+
+    /// Closes without a word.
+    pub fn vanish(&mut self, client: Client) {
+        if let Some(id) = self.ends[client.0].id.take() {
+            self.by_id.remove(&id);
+            self.machine.closed(id);
+        }
+        self.turn();
+    }
+
+    /// Stops taking anything, or takes again.
+    pub fn clog(&mut self, client: Client, clogged: bool) {
+        self.ends[client.0].clogged = clogged;
+        if let Some(id) = self.ends[client.0].id.filter(|_| !clogged) {
+            self.write(id);
+        }
+        self.turn();
+    }
+
+    /// One turn of the loop, and more until nothing is left to do.
+    pub fn turn(&mut self) {
+        for _ in 0..1_000_000 {
+            self.machine.expire(self.now);
+            let more = self.machine.pump(self.budget, self.now);
+            while let Some(todo) = self.machine.next() {
+                self.act(todo);
+            }
+            self.machine.check();
+            if !more {
+                return;
+            }
+        }
+        panic!("the server does not come to rest");
+    }
+
+    fn act(&mut self, todo: Todo) {
+        match todo {
+            Todo::Write(id) => self.write(id),
+            Todo::Read(id) => {
+                if let Some(&i) = self.by_id.get(&id) {
+                    self.offer(i);
+                }
+            }
+            Todo::Shutdown(id) => {
+                if let Some(&i) = self.by_id.get(&id) {
+                    self.ends[i].shut = true;
+                }
+            }
+            Todo::Close(id) => {
+                if let Some(i) = self.by_id.remove(&id) {
+                    (self.ends[i].shut, self.ends[i].closed, self.ends[i].id) = (true, true, None);
+                    self.machine.closed(id);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, id: Id<Conn>) {
+        let Some(&i) = self.by_id.get(&id) else { return };
+        while !self.ends[i].clogged {
+            let mut iov = [IoSlice::new(&[]); 8];
+            let n = self.machine.transmit(id, &mut iov);
+            let bytes: Vec<u8> = iov[..n].iter().flat_map(|s| s.to_vec()).collect();
+            if bytes.is_empty() {
+                return;
+            }
+            self.ends[i].received.extend_from_slice(&bytes);
+            self.machine.sent(id, bytes.len(), self.now);
+        }
+    }
+
+    /// Lets time pass, stopping wherever the server has something to do.
+    pub fn pass_ms(&mut self, ms: u64) {
+        let until = self.now.after_ms(ms);
+        while let Some(due) = self.machine.deadline().filter(|due| *due <= until) {
+            self.now = due.max(self.now);
+            self.turn();
+        }
+        self.now = until;
+        self.turn();
+    }
+
+    /// What a client has received since it was last asked.
+    pub fn received(&mut self, client: Client) -> String {
+        let bytes = std::mem::take(&mut self.ends[client.0].received);
+        String::from_utf8(bytes).expect("the server speaks UTF-8")
+    }
+
+    /// Whether the server has shut its sending side.
+    pub fn is_shut(&self, client: Client) -> bool {
+        self.ends[client.0].shut
+    }
+
+    /// Whether the server has closed the connection.
+    pub fn is_closed(&self, client: Client) -> bool {
+        self.ends[client.0].closed
+    }
+
+    /// Sends a GET and gives what comes back.
+    pub fn get(&mut self, client: Client, target: &str) -> String {
+        self.send(client, format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        self.received(client)
+    }
+
+    /// A GET on a new connection; gives the body of the answer.
+    pub fn ask(&mut self, role: Role, target: &str) -> String {
+        let client = self.connect(role);
+        let answer = self.get(client, target);
+        self.vanish(client);
+        body(&answer)
+    }
+
+    pub fn push(&mut self, channel: &str, content: &str) {
+        let target = format!("/push?cname={channel}&content={}", encode(content));
+        assert_eq!(self.ask(Role::Admin, &target), "{\"type\":\"ok\"}\n");
+    }
+}
+
+/// Percent-encodes everything that is not a letter or digit.
+pub fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|c| if c.is_ascii_alphanumeric() { char::from(c).to_string() } else { format!("%{c:02X}") })
+        .collect()
+}
+
+/// The head and the body of one whole answer, dechunked.
+pub fn split(answer: &str) -> (String, String) {
+    let (head, rest) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
+    let body = if head.contains("Transfer-Encoding: chunked") { dechunk(rest) } else { rest.to_owned() };
+    (head.to_owned(), body)
+}
+
+/// The body of one whole answer.
+pub fn body(answer: &str) -> String {
+    split(answer).1
+}
+
+/// Joins chunks; what follows the last chunk, or an unfinished one, is an error.
+pub fn dechunk(mut text: &str) -> String {
+    let mut out = String::new();
+    while !text.is_empty() {
+        let (size, rest) = text.split_once("\r\n").expect("a chunk has a size");
+        let size = usize::from_str_radix(size, 16).expect("in hexadecimal");
+        out.push_str(&rest[..size]);
+        text = rest[size..].strip_prefix("\r\n").expect("a chunk ends with CRLF");
+    }
+    out
+}
