@@ -15,7 +15,7 @@ impl Hub {
             bytes += channel.history.bytes();
             seated += channel.members.len();
             named += usize::from(!channel.closed && id != self.announcing.feed);
-            let hot = self.hot.iter().filter(|h| **h == id).count();
+            let hot = self.hot.count(id);
             assert!(hot <= 1, "a channel is queued once");
             assert_eq!(channel.hot, hot == 1, "whoever is due visits is queued, {}", channel.name);
             assert!(channel.walk.left == 0 || channel.hot, "visits that are due will be made");

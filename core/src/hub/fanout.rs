@@ -1,5 +1,7 @@
 //! Delivery: bringing cursors up to the head, in slices.
 //! Knows nothing of how a message is written; a visit is idempotent and may come too often, never too seldom.
+use std::collections::VecDeque;
+
 use super::history::LIVE_MESSAGES;
 use super::{Channel, Hub, Owner, Subscription};
 use crate::arena::Id;
@@ -7,6 +9,29 @@ use crate::time::Moment;
 
 /// Visits in a row to one channel's members, or to those behind, before others have their turn.
 const SLICE: usize = 128;
+
+/// Channels whose members are due visits, each once: those that one slice serves, and those that take several.
+#[derive(Default)]
+pub(super) struct Hot {
+    small: VecDeque<Id<Channel>>,
+    large: VecDeque<Id<Channel>>,
+}
+
+impl Hot {
+    /// Puts a channel with so many members at the end of its queue.
+    pub(super) fn push(&mut self, id: Id<Channel>, members: usize) {
+        if members <= SLICE { self.small.push_back(id) } else { self.large.push_back(id) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.small.is_empty() && self.large.is_empty()
+    }
+
+    /// How often a channel is queued.
+    pub(super) fn count(&self, id: Id<Channel>) -> usize {
+        self.small.iter().chain(&self.large).filter(|hot| **hot == id).count()
+    }
+}
 
 /// What a subscriber did with what it was shown.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
@@ -45,7 +70,17 @@ impl Hub {
                     self.visit(sub, now, &mut hand);
                 }
             }
-            self.walk_hottest(&mut left, now, &mut hand);
+            // Small ones first, a slice of them; then a slice of a large one. So a channel of ten waits for nobody's
+            // hundred thousand, and many small ones do not keep a large one waiting.
+            let enough = left.saturating_sub(SLICE);
+            while left > enough
+                && let Some(id) = self.hot.small.pop_front()
+            {
+                self.walk(id, &mut left, now, &mut hand);
+            }
+            if let Some(id) = self.hot.large.pop_front() {
+                self.walk(id, &mut left, now, &mut hand);
+            }
         }
         self.owes_work()
     }
@@ -64,15 +99,14 @@ impl Hub {
         !(self.behind.is_empty() && self.hot.is_empty()) || self.sweeps()
     }
 
-    /// One slice of the channel whose turn it is; then it goes to the end of the queue, so that a channel of ten is
-    /// never further away than one slice of each other.
-    fn walk_hottest(
+    /// One slice of a channel's walk; then it goes to the end of its queue.
+    fn walk(
         &mut self,
+        id: Id<Channel>,
         left: &mut usize,
         now: Moment,
         hand: &mut impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
     ) {
-        let Some(id) = self.hot.pop_front() else { return };
         for _ in 0..SLICE.min(*left) {
             let Some(channel) = self.channels.get_mut(id) else { return };
             let Some(sub) = channel.next_visit() else { break };
@@ -81,7 +115,7 @@ impl Hub {
         }
         let Some(channel) = self.channels.get_mut(id) else { return };
         if channel.walk.left > 0 {
-            self.hot.push_back(id);
+            self.hot.push(id, channel.members.len());
         } else {
             channel.hot = false;
             self.cool(id, now);

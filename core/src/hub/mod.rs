@@ -24,6 +24,7 @@ use crate::limits::Limits;
 use crate::log::{Cursor, Epoch, Log, Position};
 use crate::time::Moment;
 use crate::wheel::Wheel;
+use fanout::Hot;
 use names::Names;
 use sweep::{Announcing, Broadcasts};
 
@@ -113,7 +114,7 @@ pub struct Hub {
     channels: Arena<Channel>,
     subscriptions: Arena<Subscription>,
     /// Channels whose members are due visits, each once.
-    hot: VecDeque<Id<Channel>>,
+    hot: Hot,
     /// Single subscriptions that are behind: late joiners, slow ones with room again. Each once.
     behind: VecDeque<Id<Subscription>>,
     log: Log,
@@ -139,7 +140,7 @@ impl Hub {
             names: Names::new(seed),
             channels,
             subscriptions: Arena::with_limit(usize::MAX),
-            hot: VecDeque::new(),
+            hot: Hot::default(),
             behind: VecDeque::new(),
             log,
             wheel: Wheel::default(),
@@ -250,7 +251,7 @@ impl Hub {
         self.counters.trimmed += trimmed as u64;
         self.history_bytes = self.history_bytes + channel.history.bytes() - before;
         if channel.stir() {
-            self.hot.push_back(id);
+            self.hot.push(id, channel.members.len());
         }
         seq
     }
@@ -354,8 +355,10 @@ impl Hub {
     }
 
     fn stir(&mut self, id: Id<Channel>) {
-        if self.channels.get_mut(id).is_some_and(Channel::stir) {
-            self.hot.push_back(id);
+        if let Some(channel) = self.channels.get_mut(id)
+            && channel.stir()
+        {
+            self.hot.push(id, channel.members.len());
         }
     }
 

@@ -91,22 +91,31 @@ impl<'b> Params<'b> {
 
 fn first<'b>(form: &'b [u8], name: &str) -> Option<Cow<'b, str>> {
     // Names are compared before anything is decoded: a long value is only looked at when it is wanted.
-    for pair in form.split(|&c| c == b'&') {
-        let (key, value) = match pair.iter().position(|&c| c == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, &b""[..]),
+    let mut rest = form;
+    loop {
+        let (pair, next) = match memchr::memchr(b'&', rest) {
+            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+            None => (rest, None),
         };
-        if key.eq_ignore_ascii_case(name.as_bytes()) {
+        let value = match pair.get(name.len()) {
+            Some(b'=') => Some(&pair[name.len() + 1..]),
+            None if pair.len() == name.len() => Some(&b""[..]),
+            _ => None,
+        };
+        if let Some(value) = value
+            && pair[..name.len()].eq_ignore_ascii_case(name.as_bytes())
+        {
             return Some(decoded(value));
         }
+        rest = next?;
     }
-    None
 }
 
 /// One form value: `+` is a blank, `%XX` a byte.
 pub fn decoded(value: &[u8]) -> Cow<'_, str> {
-    if !value.iter().any(|c| matches!(c, b'%' | b'+')) {
-        return String::from_utf8_lossy(value);
+    if memchr::memchr2(b'%', b'+', value).is_none() {
+        // Most are plain, and checking that is cheaper than looking for what is wrong.
+        return std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
     }
     let mut bytes = Vec::with_capacity(value.len());
     for (i, word) in value.split(|&c| c == b'+').enumerate() {

@@ -55,7 +55,7 @@ impl<'b> Head<'_, 'b> {
 /// before, and is moved on, so that a head that comes byte by byte is searched once.
 pub fn find_end(buf: &[u8], scanned: &mut usize) -> Option<usize> {
     let mut at = scanned.saturating_sub(2);
-    while let Some(newline) = buf[at..].iter().position(|&c| c == b'\n') {
+    while let Some(newline) = memchr::memchr(b'\n', &buf[at..]) {
         let after = at + newline + 1;
         match buf.get(after..) {
             Some([b'\n', ..]) => return Some(after + 1),
@@ -139,21 +139,23 @@ fn method(name: &str) -> Result<Method, Reject> {
         "DELETE" => Method::Delete,
         "OPTIONS" => Method::Options,
         _ => {
-            return Err(Reject::NotImplemented("the method is none of GET, HEAD, POST, PUT, DELETE, OPTIONS"));
+            return Err(Reject::NotImplemented(
+                "the method is none of GET, HEAD, POST, PUT, DELETE, OPTIONS",
+            ));
         }
     })
 }
 
 /// Origin form, absolute form, or the asterisk (RFC 9112, section 3.2).
 fn target(target: &[u8], method: Method) -> Result<(Cow<'_, [u8]>, &[u8]), Reject> {
-    let target = target.split(|&c| c == b'#').next().unwrap_or_default();
+    let target = memchr::memchr(b'#', target).map_or(target, |at| &target[..at]);
     let local = match target {
         [b'/', ..] => target,
         b"*" if method == Method::Options => return Ok((Cow::Borrowed(target), b"")),
         _ => after_authority(target)
             .ok_or(Reject::Bad("the request target is neither a path nor an absolute http URL"))?,
     };
-    let (path, query) = match local.iter().position(|&c| c == b'?') {
+    let (path, query) = match memchr::memchr(b'?', local) {
         Some(at) => (&local[..at], &local[at + 1..]),
         None => (local, &b""[..]),
     };

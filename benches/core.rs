@@ -1,0 +1,268 @@
+//! What the core costs without sockets: delivery, memory, timers, and whether a large channel is felt by a small one.
+//! Prints figures; asserts nothing about time. `cargo bench --bench core`, or with a part's name behind `--`.
+use std::hint::black_box;
+use std::io::IoSlice;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use rcomet_core::arena::Id;
+use rcomet_core::chance::Chance;
+use rcomet_core::time::{Date, Moment};
+use rcomet_core::wheel::Wheel;
+use rcomet_core::{Config, Conn, Machine, Role, Todo};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const NOW: Moment = Moment(1_000);
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let parts: [(&str, fn()); 5] = [
+        ("delivery", delivery),
+        ("publish", publish),
+        ("fairness", fairness),
+        ("timers", timers),
+        ("memory", memory),
+    ];
+    for (name, part) in parts {
+        if wanted.is_empty() || wanted.iter().any(|w| w == name) {
+            println!("## {name}");
+            part();
+            println!();
+        }
+    }
+}
+
+fn machine() -> Machine {
+    let mut config = Config::default();
+    config.limits.connections_max = 2_000_000;
+    config.limits.subscribers_per_channel_max = 2_000_000;
+    config.limits.memory_bytes_max = 16 << 30;
+    Machine::new(config, Box::new(Chance::from_seed(1)), NOW, Date::from_unix(1_795_219_200))
+}
+
+fn connect(machine: &mut Machine, role: Role) -> Id<Conn> {
+    machine.open(role, HERE, NOW).expect("there is room")
+}
+
+fn subscribe(machine: &mut Machine, target: &str, n: usize) -> Vec<Id<Conn>> {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+    let mut ids = Vec::with_capacity(n);
+    for i in 0..n {
+        let id = connect(machine, Role::Front);
+        machine.recv(id, request.as_bytes(), NOW);
+        ids.push(id);
+        if i % 1024 == 0 {
+            drain(machine);
+        }
+    }
+    settle(machine);
+    ids
+}
+
+fn settle(machine: &mut Machine) {
+    loop {
+        let more = machine.pump(4096, NOW);
+        drain(machine);
+        if !more {
+            return;
+        }
+    }
+}
+
+/// Takes everything that waits, as a kernel with room would.
+fn drain(machine: &mut Machine) -> usize {
+    let mut bytes = 0;
+    while let Some(todo) = machine.next() {
+        match todo {
+            Todo::Write(id) => bytes += take(machine, id),
+            Todo::Close(id) => machine.closed(id),
+            Todo::Read(_) | Todo::Shutdown(_) => {}
+        }
+    }
+    bytes
+}
+
+fn take(machine: &mut Machine, id: Id<Conn>) -> usize {
+    let mut iov = [IoSlice::new(&[]); 16];
+    let n = machine.transmit(id, &mut iov);
+    let bytes = iov[..n].iter().map(|s| black_box(s).len()).sum();
+    machine.sent(id, bytes, NOW);
+    bytes
+}
+
+fn push(machine: &mut Machine, publisher: Id<Conn>, channel: &str) {
+    let content = "x".repeat(100);
+    let request = format!("GET /push?cname={channel}&content={content} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    machine.recv(publisher, request.as_bytes(), NOW);
+}
+
+/// The median of some rounds, with the least and the most.
+fn rounds(n: usize, mut round: impl FnMut() -> f64) -> String {
+    let mut got: Vec<f64> = (0..n).map(|_| round()).collect();
+    got.sort_by(f64::total_cmp);
+    format!("{:8.1} (min {:.1}, max {:.1})", got[n / 2], got[0], got[n - 1])
+}
+
+fn delivery() {
+    println!(
+        "nanoseconds a subscriber for one message of 100 bytes; core: pump only; with take: transmit and sent too"
+    );
+    for (what, target) in [
+        ("stream", "/stream?cname=room&seq=1"),
+        ("sse", "/sse?cname=room&seq=1"),
+        ("poll", "/sub?cname=room&seq=1"),
+        ("jsonp poll", "/sub?cname=room&seq=1&cb=icomet_cb_0"),
+    ] {
+        for n in [1_000, 100_000] {
+            let polls = what.ends_with("poll");
+            let mut machine = machine();
+            let ids = subscribe(&mut machine, target, n);
+            let publisher = connect(&mut machine, Role::Admin);
+            let mut whole = Vec::new();
+            let mut seq = 1;
+            let pumped = rounds(9, || {
+                push(&mut machine, publisher, "room");
+                let (start, mut pumping) = (Instant::now(), Duration::ZERO);
+                loop {
+                    let turn = Instant::now();
+                    let more = machine.pump(4096, NOW);
+                    pumping += turn.elapsed();
+                    drain(&mut machine);
+                    if !more {
+                        break;
+                    }
+                }
+                whole.push(start.elapsed().as_nanos() as f64 / n as f64);
+                seq += 1;
+                if polls {
+                    let again = target.replace("seq=1", &format!("seq={seq}"));
+                    let request = format!("GET {again} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+                    for (i, id) in ids.iter().enumerate() {
+                        machine.recv(*id, request.as_bytes(), NOW);
+                        if i % 1024 == 0 {
+                            drain(&mut machine);
+                        }
+                    }
+                    settle(&mut machine);
+                }
+                pumping.as_nanos() as f64 / n as f64
+            });
+            whole.sort_by(f64::total_cmp);
+            println!("{what:>12} x {n:>7}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+        }
+    }
+}
+
+fn publish() {
+    println!("nanoseconds a publish of 100 bytes, from the bytes of the request to the bytes of the answer");
+    for pipelined in [1, 16] {
+        let mut machine = machine();
+        let publisher = connect(&mut machine, Role::Admin);
+        let one =
+            format!("GET /push?cname=room&content={} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(100));
+        let request = one.repeat(pipelined);
+        let figure = rounds(9, || {
+            let times = 20_000 / pipelined;
+            let start = Instant::now();
+            for _ in 0..times {
+                machine.recv(publisher, request.as_bytes(), NOW);
+                drain(&mut machine);
+            }
+            start.elapsed().as_nanos() as f64 / (times * pipelined) as f64
+        });
+        println!("pipelined by {pipelined:>2}: {figure}");
+    }
+}
+
+fn fairness() {
+    println!("microseconds from a publish to a channel of ten until all ten have it, while another channel of 100,000");
+    println!("is (busy) or is not (quiet) being delivered to. Its cost: with turns of ten visits; what a subscriber");
+    println!("feels: with turns of 512, as the daemon's, of which the large channel takes what is left");
+    let mut machine = machine();
+    subscribe(&mut machine, "/stream?cname=large&seq=1", 100_000);
+    let small = subscribe(&mut machine, "/stream?cname=small&seq=1", 10);
+    let publisher = connect(&mut machine, Role::Admin);
+    for (budget, busy) in [(10, false), (10, true), (512, false), (512, true)] {
+        let figure = rounds(201, || {
+            settle(&mut machine);
+            if busy {
+                push(&mut machine, publisher, "large");
+                machine.pump(512, NOW);
+                drain(&mut machine);
+            }
+            let start = Instant::now();
+            push(&mut machine, publisher, "small");
+            let mut served = 0;
+            while served < small.len() {
+                machine.pump(budget, NOW);
+                while let Some(todo) = machine.next() {
+                    if let Todo::Write(id) = todo {
+                        take(&mut machine, id);
+                        served += usize::from(small.contains(&id));
+                    }
+                }
+            }
+            start.elapsed().as_nanos() as f64 / 1_000.0
+        });
+        println!("turns of {budget:>3}, {:>5}: {figure}", if busy { "busy" } else { "quiet" });
+    }
+}
+
+fn timers() {
+    println!("nanoseconds a timer, for a million of 30 seconds spread over 5 seconds");
+    const N: u64 = 1_000_000;
+    let mut wheel = Wheel::default();
+    let per = |start: Instant| start.elapsed().as_nanos() as f64 / N as f64;
+    let start = Instant::now();
+    for i in 0..N {
+        wheel.arm(Moment(30_000 + i * 5_000 / N), i as u32);
+    }
+    println!("  armed: {:6.1}", per(start));
+    // A timer is moved by its owner's deadline: the entry fires and is armed again for later.
+    let (mut fired, mut moved, mut gone) = (Vec::new(), 0u64, 0u64);
+    let start = Instant::now();
+    let mut now = 0;
+    while gone < N {
+        now += 10;
+        wheel.advance(Moment(now), &mut fired);
+        for key in fired.drain(..) {
+            if now < 40_000 {
+                wheel.arm(Moment(now + 30_000), key);
+                moved += 1;
+            } else {
+                gone += 1;
+            }
+        }
+    }
+    println!("  fired and armed again ({moved}), then fired ({gone}): {:6.1}", per(start) / 2.0);
+}
+
+fn memory() {
+    const N: usize = 1_000_000;
+    println!(
+        "bytes a parked connection, a million of them; resident: what the process grew by, as the kernel counts"
+    );
+    for (what, target) in [
+        ("poll", "/sub?cname=room&seq=1"),
+        ("jsonp poll", "/sub?cname=room&seq=1&cb=icomet_cb_0"),
+        ("stream", "/stream?cname=room&seq=1"),
+    ] {
+        let before = resident();
+        let mut machine = machine();
+        let ids = subscribe(&mut machine, target, N);
+        let grown = resident().saturating_sub(before).saturating_sub(ids.capacity() * size_of::<Id<Conn>>());
+        let counted = machine.memory();
+        println!(
+            "{what:>12}: resident {:6.1}   tables counted {:6.1}   (Conn {} bytes)",
+            grown as f64 / N as f64,
+            counted.tables_bytes as f64 / N as f64,
+            size_of::<Conn>(),
+        );
+    }
+}
+
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: usize = statm.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+    pages * 4096
+}

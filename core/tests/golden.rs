@@ -1,0 +1,64 @@
+//! Every byte of whole conversations. The transcripts stand in `golden/`; how they are written stands in
+//! `support/transcript.rs`. `UPDATE_GOLDEN=1` writes what happened into them: read each change before you believe it.
+mod support;
+#[path = "support/transcript.rs"]
+mod transcript;
+
+use std::path::PathBuf;
+
+use transcript::play;
+
+fn directory() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "golden"].iter().collect()
+}
+
+fn check(name: &str) {
+    let path = directory().join(format!("{name}.txt"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let played = play(&text);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        return std::fs::write(&path, played.text).unwrap();
+    }
+    assert!(played.differences.is_empty(), "{}\n{}", path.display(), played.differences.join("\n\n"));
+    assert_eq!(played.text, text);
+    assert!(text.contains("< "), "{name} expects nothing");
+}
+
+macro_rules! transcripts {
+    ($($name:ident)+) => {
+        const NAMES: &[&str] = &[$(stringify!($name)),+];
+        $(#[test] fn $name() { check(stringify!($name)); })+
+    };
+}
+
+transcripts! {
+    smoke
+}
+
+#[test]
+fn every_transcript_is_played() {
+    let mut there: Vec<String> = std::fs::read_dir(directory())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    there.sort();
+    let mut played: Vec<&str> = NAMES.to_vec();
+    played.sort_unstable();
+    assert_eq!(there, played);
+}
+
+/// The stage itself must notice whatever is not as written.
+#[test]
+fn what_is_not_as_written_is_noticed() {
+    let text = "A@admin\nA: GET /check?cname=a\nA>> GET / HTTP/1.1\\r\\n\\r\\n\n+2s\n";
+    let right = play(text).text;
+    assert!(right.contains("A< {}\\n\n") && right.contains("\nA!\n") && right.contains("\nA!!\n"), "{right}");
+    assert_eq!(play(&right).differences, Vec::<String>::new());
+    let rows: Vec<&str> = right.lines().collect();
+    for i in (0..rows.len()).filter(|&i| rows[i].starts_with("A<") || rows[i].starts_with("A!")) {
+        for other in [vec![], vec![rows[i], rows[i]], vec!["A< other"]] {
+            let wrong = [&rows[..i], &other, &rows[i + 1..]].concat().join("\n");
+            assert_eq!(play(&wrong).differences.len(), 1, "{wrong}");
+        }
+    }
+}
