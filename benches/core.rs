@@ -175,8 +175,12 @@ fn publish() {
 }
 
 fn fairness() {
-    println!("microseconds from a publish to a channel of ten until all ten have it, while another channel of 100,000");
-    println!("is (busy) or is not (quiet) being delivered to. Its cost: with turns of ten visits; what a subscriber");
+    println!(
+        "microseconds from a publish to a channel of ten until all ten have it, while another channel of 100,000"
+    );
+    println!(
+        "is (busy) or is not (quiet) being delivered to. Its cost: with turns of ten visits; what a subscriber"
+    );
     println!("feels: with turns of 512, as the daemon's, of which the large channel takes what is left");
     let mut machine = machine();
     subscribe(&mut machine, "/stream?cname=large&seq=1", 100_000);

@@ -38,4 +38,4 @@ pub use config::Config;
 pub use conn::{Conn, Role};
 pub use counters::Counters;
 pub use limits::Limits;
-pub use machine::{Machine, Memory, Todo};
+pub use machine::{Machine, Memory, Standing, Todo};

@@ -32,7 +32,10 @@ macro_rules! transcripts {
 }
 
 transcripts! {
-    smoke
+    seq_of_polls seq_of_streams seq_of_sse seq_of_iframes noop broadcast close_and_clear admission tokens
+    admin admin_refusals psub pipelining http_10 head_and_options cors_list bodies connections errors smuggling drain
+    ccomet ccomet_texts ccomet_refusals ccomet_old ccomet_on_front event_ids epoch no_batch no_gap_records roster
+    front_publish unavailable poll_head_with_message
 }
 
 #[test]

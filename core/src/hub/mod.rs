@@ -275,8 +275,10 @@ impl Hub {
             From::Next(seq) if seq < base => at(base, Lost::Some(base - seq.max(1))),
             From::Next(seq) => at(seq, Lost::Nothing),
             From::After(cursor) => {
-                let same_life =
-                    cursor.position.epoch == epoch && cursor.position.offset >= channel.born.offset;
+                // Where this life began, the last message of the one before may stand: whoever is there has seen nothing of it.
+                let (place, born) = (cursor.position.offset, channel.born.offset);
+                let same_life = cursor.position.epoch == epoch
+                    && (place > born || place == born && cursor.seq.unwrap_or(0) == 0);
                 match cursor.seq.filter(|_| same_life) {
                     Some(seq) if seq >= head => Start { next: head, lost: Lost::Unknown, ahead: false },
                     Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),

@@ -2,7 +2,19 @@
 use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Conn, Phase};
+use crate::log::Position;
 use crate::time::Moment;
+
+/// A channel's life and numbers, for tests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// The identity of its life.
+    pub life: Position,
+    /// The number of the oldest message kept.
+    pub base: u64,
+    /// The number the next message will get.
+    pub head: u64,
+}
 
 impl Machine {
     /// Panics if tables disagree.
@@ -37,6 +49,21 @@ impl Machine {
             && self.post.pool.lent_bytes() == 0
             && self.frames.bytes() == 0
             && self.addresses.is_empty()
+    }
+
+    /// Where a channel stands, if there is one of this name.
+    pub fn standing(&self, channel: &str) -> Option<Standing> {
+        let channel = self.hub.peek(self.hub.find(channel)?)?;
+        let history = channel.history();
+        Some(Standing { life: channel.life(), base: history.base(), head: history.head() })
+    }
+
+    /// Which channel a connection waits for, in which life, and the number of the message it gets next.
+    pub fn reads(&self, id: Id<Conn>) -> Option<(&str, Position, u64)> {
+        let Phase::Parked(parked) = &self.conns.get(id)?.phase else { return None };
+        let subscription = self.hub.subscription(parked.sub)?;
+        let channel = self.hub.peek(subscription.channel())?;
+        Some((channel.name(), channel.life(), subscription.next()))
     }
 
     /// The connection's state in words, for a test that fails.

@@ -12,7 +12,7 @@ use crate::conn::{Conn, Manner, Parked, Phase};
 use crate::counters::Counters;
 use crate::dialect::{Appetite, Batch, Hold, News, Voice};
 use crate::hub::{Channel, Hub, Lost, Roster, Subscription, Took};
-use crate::time::Date;
+use crate::time::{Date, Moment};
 use crate::wire::http1::Status;
 use crate::wire::http1::response::{End, HeadWriter, LAST_CHUNK, chunk_size};
 
@@ -153,7 +153,11 @@ impl Delivery<'_> {
                         self.post.say(conn, id, frame);
                     }
                 }
-                conn.deadline = self.post.now.after_ms(self.config.icomet.polling_timeout_ms);
+                // `/psub` is never told that nothing happened.
+                if conn.deadline < Moment::NEVER {
+                    conn.deadline = self.post.now.after_ms(self.config.icomet.polling_timeout_ms);
+                    self.post.rearm(conn, id);
+                }
                 took
             }
             Hold::Poll => {

@@ -37,7 +37,12 @@ impl Machine {
         }
         if !conn.outbox.is_empty() && now >= conn.progress.after_ms(stall_ms) {
             self.counters.stalled_closed += 1;
-            return self.post.cut(conn, id);
+            let sub = if let Phase::Parked(parked) = &conn.phase { Some(parked.sub) } else { None };
+            self.post.cut(conn, id);
+            if let Some(sub) = sub {
+                self.hub.leave(sub, now);
+            }
+            return;
         }
         match &conn.phase {
             Phase::Ready if conn.inbox.is_empty() || conn.deferred => {

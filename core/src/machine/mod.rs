@@ -17,6 +17,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
+pub use check::Standing;
 pub use post::Todo;
 
 use crate::arena::{Arena, Id};
@@ -147,8 +148,13 @@ impl Machine {
         self.post.now = now;
         let Some(conn) = self.conns.get_mut(id) else { return };
         conn.ended = true;
-        match conn.phase {
-            Phase::Parked(_) | Phase::Lingering => self.post.cut(conn, id),
+        match &conn.phase {
+            Phase::Parked(parked) => {
+                let sub = parked.sub;
+                self.post.cut(conn, id);
+                self.hub.leave(sub, now);
+            }
+            Phase::Lingering => self.post.cut(conn, id),
             // What came whole is answered; half a request never will be.
             Phase::Ready if conn.deferred => {}
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
@@ -185,7 +191,8 @@ impl Machine {
                 self.hub.resume(parked.sub);
             }
             Phase::Ready if is_empty && !conn.inbox.is_empty() && !conn.deferred => self.take_in(id, b""),
-            Phase::Ready if is_empty && conn.paused => self.post.unpause(conn, id),
+            // Whoever is deferred is told when its turn has come: until then there may be no room.
+            Phase::Ready if is_empty && conn.paused && !conn.deferred => self.post.unpause(conn, id),
             _ => {}
         }
     }

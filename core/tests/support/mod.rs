@@ -48,8 +48,13 @@ impl Default for Server {
 
 impl Server {
     pub fn new(config: Config) -> Self {
+        Self::with_seed(config, 1)
+    }
+
+    /// Another seed makes another server: other tokens, another log.
+    pub fn with_seed(config: Config, seed: u64) -> Self {
         config.check().expect("the test's configuration works");
-        let entropy = Box::new(Chance::from_seed(1));
+        let entropy = Box::new(Chance::from_seed(seed));
         let machine = Machine::new(config, entropy, Moment(0), Date::from_unix(START));
         Self { machine, now: Moment(0), ends: Vec::new(), by_id: HashMap::new(), budget: 4096 }
     }
@@ -128,8 +133,10 @@ impl Server {
     pub fn turn(&mut self) {
         for _ in 0..1_000_000 {
             self.machine.expire(self.now);
-            let more = self.machine.pump(self.budget, self.now);
+            let mut more = self.machine.pump(self.budget, self.now);
             while let Some(todo) = self.machine.next() {
+                // What a connection takes makes room, and room can be new work.
+                more = true;
                 self.act(todo);
             }
             self.machine.check();

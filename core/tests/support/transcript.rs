@@ -11,6 +11,7 @@
 //! | `A> text` | A sends a line, CRLF behind it; such rows that follow each other are sent at once |
 //! | `A>> text` | the same without CRLF; ends what is sent at once |
 //! | `A-`, `A.` | A ends its sending side; A is gone without a word |
+//! | `= /push?cname=a` | somebody asks the admin side this, on a connection of their own, and is answered 200 |
 //! | `+30s`, `+500ms` | time passes |
 //! | `drain` | the server begins to end |
 //! | `A< text` | because of the row before, A has got this line, its line end written out |
@@ -133,6 +134,12 @@ impl Stage {
             self.server.machine.drain(self.server.now);
             return self.server.turn();
         }
+        if let Some(target) = row.strip_prefix("= ") {
+            let client = self.server.connect(Role::Admin);
+            let answer = self.server.get(client, target);
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{row}: {answer}");
+            return self.server.vanish(client);
+        }
         if let Some(time) = row.strip_prefix('+') {
             return self.server.pass_ms(milliseconds(time));
         }
@@ -212,7 +219,7 @@ fn named(mut line: String, names: &mut [(String, String, Option<String>)]) -> St
         if value.is_none()
             && let Some((_, rest)) = line.split_once(text.as_str())
         {
-            *value = rest.split(['"', '-']).next().map(str::to_owned);
+            *value = rest.trim_start().split(['"', '-']).next().map(str::to_owned);
         }
         if let Some(value) = value {
             line = line.replace(value.as_str(), name);

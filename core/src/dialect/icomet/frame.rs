@@ -72,6 +72,11 @@ fn poll(style: u8, news: &[News<'_>], live: bool, out: &mut Text) {
     let mut count = 0;
     let no_batch = style & form::NO_BATCH != 0;
     let mut history = false;
+    // Without messages the next number says as much as the gap, and an array would stop icomet.js for good.
+    let news = match news {
+        [News::Gap { .. }, rest @ ..] if matches!(rest, [News::NextSeq { .. }, ..]) => rest,
+        _ => news,
+    };
     each(
         style,
         news,

@@ -1,0 +1,45 @@
+# rcomet: everything a developer types. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint unit sim mutants browser bench install clean
+
+SEEDS ?= 2000
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
+	cargo run --release --quiet -- run --demo
+
+build: ## the release binary: target/release/rcomet
+	cargo build --release
+
+test: lint unit browser ## everything: format, lints, tests, and the chat in a real browser
+	@echo "make test: all green"
+
+lint: ## rustfmt and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+unit: ## every Rust test: the core in memory, the simulated world, the real binary on real sockets
+	cargo test --workspace --locked
+
+sim: ## the simulated world with more seeds: make sim SEEDS=10000
+	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world -- --nocapture
+
+mutants: ## plant bugs, one at a time, and see that the tests notice (takes a while)
+	scripts/mutants.sh
+
+browser: ## the web chat in a real Chromium, two pages at a time (installs Chromium if it is missing)
+	scripts/browser-test.sh
+
+bench: ## what the core costs: delivery, publish, fairness, timers, memory
+	cargo bench --bench core
+
+install: build ## copy the binary to $(PREFIX)/bin
+	install -D -m 755 target/release/rcomet $(DESTDIR)$(PREFIX)/bin/rcomet
+
+PREFIX ?= /usr/local
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf tests/browser/node_modules

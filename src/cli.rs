@@ -1,0 +1,245 @@
+//! The command line: what can be said, and the help that teaches it.
+//! Knows nothing of how it is done.
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rcomet_core::Limits;
+use toml::Table;
+
+use crate::settings::{Address, Level, LimitFlag, Source};
+
+const EXAMPLES: &str = "\
+Examples:
+  rcomet run --demo
+      Serve on this machine only, with a web chat to try it: http://127.0.0.1:8100/chat/
+
+  curl -N 'http://127.0.0.1:8100/stream?cname=news'
+  curl 'http://127.0.0.1:8000/push?cname=news' --data-urlencode 'content=hello' -G
+      Listen to a channel in one terminal, publish to it from another.
+
+  rcomet check-config /etc/rcomet.toml && rcomet run --config /etc/rcomet.toml
+      Serve with a configuration file, once it is known to be right.
+
+  rcomet import-icomet-conf icomet.conf > rcomet.toml
+      Move here from icomet.
+
+Signals: TERM and INT end connections cleanly and leave, a second one leaves at once; HUP reads the configuration again.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  rcomet run
+      With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000.
+
+  rcomet run --front 0.0.0.0:8100 --front '[::]:8100' --auth token
+      Let the world subscribe, but only with a token; publishing stays on this machine.
+
+  rcomet run --config /etc/rcomet.toml --log debug --limit channels_max=1000
+      A file, and two things said differently from it.";
+
+/// Pushes messages from a back end to browsers, phones and programs over plain HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "rcomet", version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the process is to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve, in the foreground, until told to leave
+    #[command(after_help = RUN_EXAMPLES, after_long_help = run_help())]
+    Run(RunFlags),
+
+    /// Show what would be in force with a configuration file, or what is wrong with it
+    ///
+    /// Prints every option with the value it would have, in the shape of a configuration file. Exits with 1 if the file
+    /// cannot be used.
+    CheckConfig {
+        /// The file; without one, the defaults are shown
+        file: Option<PathBuf>,
+    },
+
+    /// Make a configuration file out of icomet's
+    ///
+    /// Prints it to standard output. What cannot be carried over is said in its comments and on standard error.
+    ImportIcometConf {
+        /// icomet's file, usually called icomet.conf
+        file: PathBuf,
+    },
+}
+
+/// The flags of `rcomet run`. They go before the file.
+#[derive(Args, Debug)]
+pub(crate) struct RunFlags {
+    /// Read this configuration file
+    ///
+    /// It is TOML; rcomet.example.toml shows every option. Without a file every option has its default, and the daemon
+    /// listens on this machine only. Signal HUP makes the daemon read it again.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Listen here for subscribers [default: 127.0.0.1:8100]
+    ///
+    /// An IP address and a port, such as 0.0.0.0:8100 or [::]:8100; port 0 takes any that is free. May be given several
+    /// times; replaces the addresses in the file.
+    #[arg(long, value_name = "ADDR")]
+    front: Vec<Address>,
+
+    /// Listen here for application servers [default: 127.0.0.1:8000]
+    ///
+    /// Keep it away from the public: whoever is let in may publish to every channel. Who is let in is said in the file,
+    /// under [admin]; by default it is this machine only.
+    #[arg(long, value_name = "ADDR")]
+    admin: Vec<Address>,
+
+    /// Listen here for clients of CComet [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    ccomet: Vec<Address>,
+
+    /// Who may subscribe: everybody, or whoever has the channel's token
+    ///
+    /// With `token`, the application server asks /sign on the admin side for a channel's token and gives it to those
+    /// who may subscribe.
+    #[arg(long, value_name = "HOW", value_parser = ["none", "token"])]
+    auth: Option<String>,
+
+    /// Serve a web chat too, at /chat/
+    ///
+    /// Everybody may then publish to the channels chat.* from the public side.
+    #[arg(long)]
+    demo: bool,
+
+    /// How much is logged, to standard error [default: info]
+    ///
+    /// Goes before the environment's RCOMET_LOG, which can also name single modules (RCOMET_LOG=warn,rcomet_core=trace)
+    /// and which goes before the file.
+    #[arg(long, value_name = "LEVEL")]
+    log: Option<Level>,
+
+    /// Set one of the limits, such as channels_max=1000
+    ///
+    /// May be given several times.
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<LimitFlag>,
+}
+
+impl RunFlags {
+    /// Whether the level of the log has been given.
+    pub(crate) fn sets_log(&self) -> bool {
+        self.log.is_some()
+    }
+
+    /// The file and the flags, for the settings to be read from.
+    pub(crate) fn source(&self) -> Source {
+        let mut flags = Table::new();
+        let mut set = |section: &str, option: &str, value: toml::Value| {
+            if let toml::Value::Table(options) = flags.entry(section).or_insert_with(|| Table::new().into()) {
+                options.insert(option.into(), value);
+            }
+        };
+        for (option, addresses) in [("front", &self.front), ("admin", &self.admin), ("ccomet", &self.ccomet)]
+        {
+            if !addresses.is_empty() {
+                set("server", option, addresses.iter().map(|a| a.0.to_string()).collect::<Vec<_>>().into());
+            }
+        }
+        if self.demo {
+            set("server", "demo", true.into());
+        }
+        if let Some(level) = self.log.and_then(|level| level.to_possible_value()) {
+            set("log", "level", level.get_name().into());
+        }
+        if let Some(auth) = &self.auth {
+            set("front", "auth", auth.as_str().into());
+        }
+        for LimitFlag { name, value } in &self.limits {
+            set("limits", name, value.clone());
+        }
+        Source { file: self.config.clone(), flags }
+    }
+}
+
+fn run_help() -> String {
+    let mut help = format!("{RUN_EXAMPLES}\n\nLimits and their defaults:\n");
+    for (name, meaning, value) in Limits::default().list() {
+        help += &format!("  {name}={value}\n      {meaning}\n");
+    }
+    help
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn source(line: &str) -> Source {
+        let cli = Cli::try_parse_from(line.split(' ')).expect("it can be said");
+        let Command::Run(flags) = cli.command else { panic!("another command: {line}") };
+        flags.source()
+    }
+
+    fn refusal(line: &str) -> String {
+        Cli::try_parse_from(line.split(' ')).expect_err("it cannot be said").to_string()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_have_the_shape_of_a_file() {
+        let (settings, said) = source(
+            "rcomet run --front 127.0.0.1:1 --front [::1]:1 --auth token --demo --log warn \
+             --limit channels_max=1_000 --limit headers_max=9",
+        )
+        .read()
+        .expect("it works");
+        let wanted = "[front]\nauth = \"token\"\n\n[limits]\nchannels_max = 1000\nheaders_max = 9\n\n[log]\nlevel = \
+                      \"warn\"\n\n[server]\ndemo = true\nfront = [\"127.0.0.1:1\", \"[::1]:1\"]\n";
+        assert_eq!(said.to_string(), wanted);
+        assert_eq!((settings.limits.channels_max, settings.limits.headers_max), (1000, 9));
+        assert!(
+            settings.server.demo
+                && settings.server.admin == Source::default().read().expect("the defaults").0.server.admin
+        );
+    }
+
+    #[test]
+    fn limits_are_checked_by_name_and_type() {
+        assert!(
+            refusal("rcomet run --limit channels=1")
+                .contains("unknown option `channels`, expected one of `conn")
+        );
+        let wanted = "'channels_max=lots' for '--limit <NAME=VALUE>': invalid type: string \"lots\", expected a whole \
+                      number, 0 or more";
+        let refused = refusal("rcomet run --limit channels_max=lots");
+        assert!(refused.contains(wanted), "{refused}");
+        assert!(
+            refusal("rcomet run --limit channels_max=-1").contains("integer `-1`, expected a whole number")
+        );
+        assert!(
+            refusal("rcomet run --limit channels_max")
+                .contains("expected NAME=VALUE, such as channels_max=1000")
+        );
+        assert!(
+            refusal("rcomet run --limit connections_per_address_max=4294967296")
+                .contains("from 0 to 4294967295")
+        );
+    }
+
+    #[test]
+    fn addresses_are_checked() {
+        assert!(
+            refusal("rcomet run --front localhost:1")
+                .contains("`localhost:1` is no address to listen on: expected")
+        );
+    }
+
+    #[test]
+    fn every_limit_is_in_the_long_help() {
+        let help = run_help();
+        assert!(Limits::default().list().iter().all(|(name, ..)| help.contains(&format!("  {name}="))));
+    }
+}

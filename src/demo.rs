@@ -1,0 +1,75 @@
+//! The web chat that comes with the daemon: its pages, and what they need to be allowed.
+//! Knows nothing of how pages are served.
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use rcomet_core::Config;
+use rcomet_core::config::{ChannelPattern, Page};
+
+/// The channels of the chat. Everybody may publish to them while the demo is on.
+const CHANNELS: &str = "chat.*";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Leads to the chat those who have typed only the address. The chat's own page names its files relatively to `/chat/`,
+/// and behind a proxy all of it may stand below another path.
+const DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
+    <meta http-equiv=\"refresh\" content=\"0; url=chat/\"><p><a href=\"chat/\">To the web chat</a></p>\n";
+
+/// What is served: path, media type, content.
+const PAGES: [(&str, &str, &[u8]); 6] = [
+    ("/", HTML, DOOR),
+    ("/chat", HTML, DOOR),
+    ("/chat/", HTML, include_bytes!("../demos/webchat/index.html")),
+    ("/chat/chat.css", CSS, include_bytes!("../demos/webchat/chat.css")),
+    ("/chat/chat.js", SCRIPT, include_bytes!("../demos/webchat/chat.js")),
+    ("/chat/transports.js", SCRIPT, include_bytes!("../demos/webchat/transports.js")),
+];
+
+/// Adds the chat to what the core serves.
+pub(crate) fn add_to(config: &mut Config) {
+    config.pages.extend(PAGES.map(|(path, content_type, body)| Page {
+        path: path.into(),
+        content_type,
+        body: Bytes::from_static(body),
+    }));
+    // The pattern is ours and a test holds it to be one.
+    config.front.publish.extend(ChannelPattern::try_from(CHANNELS.to_owned()));
+}
+
+/// Where a browser on this machine finds the chat of a listener.
+pub(crate) fn url(listener: SocketAddr) -> String {
+    let host = match listener {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".into(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    format!("http://{host}:{}/chat/", listener.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chat_has_its_pages_and_its_channels() {
+        let mut config = Config::default();
+        add_to(&mut config);
+        assert_eq!(config.pages.len(), PAGES.len());
+        assert!(config.pages.iter().all(|p| p.path.starts_with('/') && !p.body.is_empty()));
+        assert_eq!(config.front.publish.len(), 1);
+        assert!(config.front.publish[0].matches("chat.lobby") && !config.front.publish[0].matches("chat"));
+    }
+
+    #[test]
+    fn the_url_is_one_that_a_browser_can_open() {
+        let url_of = |text: &str| url(text.parse().unwrap());
+        assert_eq!(url_of("127.0.0.1:8100"), "http://127.0.0.1:8100/chat/");
+        assert_eq!(url_of("0.0.0.0:80"), "http://127.0.0.1:80/chat/");
+        assert_eq!(url_of("[::]:80"), "http://[::1]:80/chat/");
+        assert_eq!(url_of("[fd00::1]:80"), "http://[fd00::1]:80/chat/");
+    }
+}

@@ -1,0 +1,20 @@
+//! The daemon `rcomet`: every system call, around a server ([`rcomet_core`]) that makes none.
+//! Knows nothing of HTTP, of channels or of any dialect.
+
+mod app;
+mod cli;
+mod demo;
+mod descriptors;
+mod entropy;
+mod import;
+mod logging;
+mod reactor;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    app::run(&cli::Cli::parse().command)
+}

@@ -1,0 +1,174 @@
+//! Letting newcomers in: so many a turn, and patiently when descriptors have run out.
+//! Knows nothing of what becomes of them.
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry};
+use rcomet_core::Role;
+use rcomet_core::time::Moment;
+
+use super::listen::Bound;
+use super::token::About;
+
+/// Newcomers that one listener lets in per turn, so that a storm of them does not starve those who are here.
+const SLICE: usize = 256;
+/// How long to wait before descriptors are tried again, should none of ours be given back before.
+const RETRY_MS: u64 = 100;
+/// Trouble that comes back within this time is the same trouble, and has been logged.
+const EPISODE_MS: u64 = 10_000;
+
+/// The listening sockets.
+pub(super) struct Listeners {
+    list: Vec<Listener>,
+    /// The system would not accept; not before then is it asked again.
+    retry_at: Option<Moment>,
+    /// When it last would not.
+    failed_at: Option<Moment>,
+}
+
+struct Listener {
+    socket: TcpListener,
+    role: Role,
+    /// There may be newcomers in the kernel's queue. Events say so only once, so we have to remember.
+    waiting: bool,
+}
+
+impl Listeners {
+    /// Listeners that announce newcomers as events of `registry`.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub(super) fn register(bound: Vec<Bound>, registry: &Registry) -> io::Result<Self> {
+        let mut list = Vec::with_capacity(bound.len());
+        for Bound { role, socket, .. } in bound {
+            let mut socket = TcpListener::from_std(socket);
+            registry.register(&mut socket, About::Listener(list.len()).into(), Interest::READABLE)?;
+            list.push(Listener { socket, role, waiting: false });
+        }
+        Ok(Self { list, retry_at: None, failed_at: None })
+    }
+
+    /// An event has announced newcomers.
+    pub(super) fn announce(&mut self, number: usize) {
+        if let Some(listener) = self.list.get_mut(number) {
+            listener.waiting = true;
+        }
+    }
+
+    /// Hands this turn's share of newcomers to `welcome`.
+    pub(super) fn accept(&mut self, now: Moment, mut welcome: impl FnMut(TcpStream, Role, IpAddr)) {
+        if self.retry_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.retry_at = None;
+        for listener in &mut self.list {
+            if let Err(error) = listener.accept(&mut welcome) {
+                return self.pause(&error, now);
+            }
+        }
+    }
+
+    /// Accepting has failed: out of descriptors or memory, or the network is in trouble. None of it is worth dying
+    /// for, and none of it goes away by asking at once again.
+    fn pause(&mut self, error: &io::Error, now: Moment) {
+        if self.failed_at.is_none_or(|at| now.since(at) > EPISODE_MS) {
+            log::warn!("cannot accept connections: {error}; those that are here are served, newcomers wait");
+        }
+        self.failed_at = Some(now);
+        self.retry_at = Some(now.after_ms(RETRY_MS));
+    }
+
+    /// A descriptor has become free.
+    pub(super) fn descriptor_freed(&mut self) {
+        self.retry_at = None;
+    }
+
+    /// Whether newcomers wait who can be let in without an event.
+    pub(super) fn more(&self) -> bool {
+        self.retry_at.is_none() && self.list.iter().any(|listener| listener.waiting)
+    }
+
+    /// When accepting is to be tried again, if it has been paused.
+    pub(super) fn retry_at(&self) -> Option<Moment> {
+        self.retry_at
+    }
+
+    /// Stops listening. The kernel turns away whoever still waits in its queue.
+    pub(super) fn close(&mut self) {
+        self.list.clear();
+        self.retry_at = None;
+    }
+}
+
+impl Listener {
+    fn accept(&mut self, welcome: &mut impl FnMut(TcpStream, Role, IpAddr)) -> io::Result<()> {
+        let mut left = SLICE;
+        while self.waiting && left > 0 {
+            left -= 1;
+            match self.socket.accept() {
+                // An IPv4 client on an IPv6 socket is still the IPv4 client.
+                Ok((stream, peer)) => welcome(stream, self.role, peer.ip().to_canonical()),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => self.waiting = false,
+                    // Its client has left the queue again; the next may be there.
+                    ErrorKind::ConnectionAborted | ErrorKind::Interrupted => {}
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream as Client;
+
+    use mio::Poll;
+
+    use super::*;
+
+    fn listeners() -> (Listeners, std::net::SocketAddr, Poll) {
+        let poll = Poll::new().expect("epoll");
+        let bound =
+            Bound::take(Role::Front, "127.0.0.1:0".parse().expect("an address"), 0).expect("a free port");
+        let address = bound.address;
+        (Listeners::register(vec![bound], poll.registry()).expect("epoll"), address, poll)
+    }
+
+    #[test]
+    fn a_storm_is_let_in_by_slices_and_remembered() {
+        let (mut listeners, address, _poll) = listeners();
+        let clients: Vec<_> = (0..SLICE + 3).map(|_| Client::connect(address).expect("to connect")).collect();
+        listeners.announce(0);
+        let mut count = 0;
+        listeners.accept(Moment(0), |_, role, peer| {
+            assert!(matches!(role, Role::Front) && peer.is_loopback());
+            count += 1;
+        });
+        assert_eq!(count, SLICE);
+        assert!(listeners.more(), "nobody announces the others again");
+        listeners.accept(Moment(0), |_, _, _| count += 1);
+        assert_eq!(count, clients.len());
+        assert!(!listeners.more());
+    }
+
+    #[test]
+    fn trouble_pauses_until_a_descriptor_is_free_or_time_has_passed() {
+        let (mut listeners, address, _poll) = listeners();
+        let _client = Client::connect(address).expect("to connect");
+        listeners.announce(0);
+        listeners.pause(&io::Error::other("no descriptors"), Moment(1_000));
+        assert_eq!(listeners.retry_at(), Some(Moment(1_100)));
+        assert!(!listeners.more());
+        listeners.accept(Moment(1_099), |_, _, _| panic!("too early"));
+
+        listeners.descriptor_freed();
+        assert!(listeners.more());
+        listeners.pause(&io::Error::other("no descriptors"), Moment(1_050));
+        let mut count = 0;
+        listeners.accept(Moment(1_150), |_, _, _| count += 1);
+        assert_eq!((count, listeners.retry_at()), (1, None));
+    }
+}

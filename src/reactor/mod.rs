@@ -1,0 +1,86 @@
+//! The loop around the core: one poll, one scratch block, and every socket.
+//! Knows nothing of what the bytes mean, nor where the configuration comes from.
+mod accept;
+mod clock;
+mod listen;
+mod signals;
+mod socket;
+mod sockets;
+mod token;
+mod turn;
+
+use std::io;
+
+use mio::Poll;
+use rcomet_core::arena::Id;
+use rcomet_core::chance::Entropy;
+use rcomet_core::time::Moment;
+use rcomet_core::{Config, Conn, Machine};
+
+use self::accept::Listeners;
+use self::clock::Clock;
+pub(crate) use self::listen::{Bound, name_of};
+use self::signals::Signals;
+use self::sockets::Sockets;
+
+/// Bytes of the one block that all connections are read into. What is not finished in it is copied by the core.
+const SCRATCH_BYTES: usize = 64 << 10;
+
+/// Everything the operating system gave us, and the machine that decides what is done with it.
+pub(crate) struct Reactor {
+    poll: Poll,
+    clock: Clock,
+    signals: Signals,
+    listeners: Listeners,
+    sockets: Sockets,
+    machine: Machine,
+    scratch: Box<[u8]>,
+    /// Connections whose reading goes on in the next turn: they had more than one turn's share, or had been paused.
+    in_line: Vec<Id<Conn>>,
+    /// The machine has more work than one turn's share.
+    more: bool,
+    life: Life,
+    drain_ms_max: u64,
+}
+
+/// Where the process is between its start and its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Serving,
+    /// Nobody new comes in; those who are here are seen off.
+    Draining {
+        since: Moment,
+    },
+    Over,
+}
+
+impl Reactor {
+    /// A reactor that serves what `bound` brings in, and gives connections `drain_ms_max` to end when it is told to
+    /// leave.
+    ///
+    /// # Errors
+    /// The operating system refuses epoll or signals.
+    pub(crate) fn new(
+        config: Config,
+        entropy: Box<dyn Entropy>,
+        bound: Vec<Bound>,
+        drain_ms_max: u64,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut clock = Clock::start();
+        let machine = Machine::new(config, entropy, clock.now(), clock.date());
+        Ok(Self {
+            signals: Signals::register(poll.registry())?,
+            listeners: Listeners::register(bound, poll.registry())?,
+            sockets: Sockets::default(),
+            scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
+            in_line: Vec::new(),
+            more: false,
+            life: Life::Serving,
+            drain_ms_max,
+            poll,
+            clock,
+            machine,
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! What an event is about, packed into the one word that the kernel keeps for us.
+//! Knows nothing of sockets.
+use mio::Token;
+use rcomet_core::Conn;
+use rcomet_core::arena::Id;
+
+const _: () = assert!(usize::BITS == 64, "a connection's id does not fit into this machine's word");
+
+/// An id has its generation, which is never 0, in the upper half: words below this are free for other uses.
+const SIGNALS: usize = u32::MAX as usize;
+
+/// What a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// The process has been sent a signal.
+    Signals,
+    /// The listener with this number.
+    Listener(usize),
+    /// A connection, if it is still the same one.
+    Connection(Id<Conn>),
+}
+
+impl From<About> for Token {
+    fn from(about: About) -> Self {
+        Self(match about {
+            About::Signals => SIGNALS,
+            About::Listener(number) => number,
+            About::Connection(id) => id.to_bits() as usize,
+        })
+    }
+}
+
+impl From<Token> for About {
+    fn from(Token(word): Token) -> Self {
+        match Id::from_bits(word as u64) {
+            Some(id) => Self::Connection(id),
+            None if word == SIGNALS => Self::Signals,
+            None => Self::Listener(word),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_back_as_what_it_was() {
+        let first = Id::from_bits(1 << 32).expect("generation 1, slot 0");
+        let last = Id::from_bits(u64::MAX).expect("the last generation, the last slot");
+        for about in [
+            About::Signals,
+            About::Listener(0),
+            About::Listener(7),
+            About::Connection(first),
+            About::Connection(last),
+        ] {
+            assert_eq!(About::from(Token::from(about)), about);
+        }
+    }
+}

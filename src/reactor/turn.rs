@@ -1,0 +1,242 @@
+//! One turn of the loop, told as a story. The order is part of the core's contract.
+//! Knows nothing of what the bytes mean.
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::net::TcpStream;
+use mio::{Events, Interest};
+use rcomet_core::arena::Id;
+use rcomet_core::time::Moment;
+use rcomet_core::{Config, Conn, Role, Todo};
+
+use super::signals::Order;
+use super::socket::{Reading, Socket};
+use super::token::About;
+use super::{Life, Reactor};
+
+/// Events taken from the kernel at once; the others wait for the next turn.
+const EVENTS_PER_TURN: usize = 1024;
+/// Subscribers visited in one turn: with their writes about a millisecond, which is what a large channel may add to the
+/// latency of a small one. 100,000 of them are many turns, and between these everybody else is served.
+const VISITS_PER_TURN: usize = 512;
+
+/// How often work and wishes take turns before it is time to look for events again. The second round of most turns finds
+/// nothing to do, and is cheaper than a look.
+const ROUNDS_PER_TURN: usize = 2;
+
+/// Where a new configuration comes from, when one is asked for; `None` if there is none that can be used.
+pub(crate) type Reload<'a> = dyn FnMut() -> Option<Config> + 'a;
+
+impl Reactor {
+    /// Serves until the process is told to leave.
+    ///
+    /// # Errors
+    /// The operating system will not wait for events any more.
+    pub(crate) fn run(mut self, reload: &mut Reload<'_>) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_PER_TURN);
+        while self.life != Life::Over {
+            self.wait(&mut events)?;
+            self.turn(&events, reload);
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let timeout = if self.more || !self.in_line.is_empty() || self.listeners.more() {
+            Some(Duration::ZERO)
+        } else {
+            let moments = [self.machine.deadline(), self.listeners.retry_at(), self.drained_by()];
+            moments.into_iter().flatten().min().map(|moment| self.clock.until(moment))
+        };
+        match self.poll.poll(events, timeout) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            other => other,
+        }
+    }
+
+    fn turn(&mut self, events: &Events, reload: &mut Reload<'_>) {
+        let now = self.clock.now();
+        if let Some(date) = self.clock.new_date() {
+            self.machine.set_date(date);
+        }
+
+        // 1. Events: what has come in, what had to wait in the last turn, and who is new.
+        for event in events {
+            match About::from(event.token()) {
+                About::Connection(id) => self.hear(id, event, now),
+                About::Listener(number) => self.listeners.announce(number),
+                About::Signals => self.obey(reload, now),
+            }
+        }
+        self.read_on(now);
+        self.accept(now);
+
+        // 2. Time: whose deadline has passed.
+        self.machine.expire(now);
+
+        self.work(now);
+
+        self.see_off(now);
+    }
+
+    fn work(&mut self, now: Moment) {
+        for _ in 0..ROUNDS_PER_TURN {
+            // 3. Work: bring subscribers up to date, a slice of them.
+            self.more = self.machine.pump(VISITS_PER_TURN, now);
+
+            // 4. Wishes: what all this means for sockets. Bytes that a socket has taken make room, and room can be new
+            // work: then the machine must not be left to wait for an event that nobody owes it.
+            if !self.grant_wishes(now) {
+                return;
+            }
+        }
+        self.more = true;
+    }
+
+    fn hear(&mut self, id: Id<Conn>, event: &Event, now: Moment) {
+        if event.is_error() || (event.is_read_closed() && event.is_write_closed()) {
+            return self.close(id);
+        }
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        let writes = event.is_writable() && socket.unblock();
+        if event.is_read_closed() {
+            socket.peer_ends();
+        }
+        if event.is_readable() || event.is_read_closed() {
+            self.read(id, now);
+        }
+        if writes {
+            self.write(id, now);
+        }
+    }
+
+    fn read_on(&mut self, now: Moment) {
+        for id in std::mem::take(&mut self.in_line) {
+            if let Some(socket) = self.sockets.get_mut(id) {
+                socket.leave_line();
+                self.read(id, now);
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Moment) {
+        let Self { poll, sockets, machine, listeners, .. } = self;
+        listeners.accept(now, |stream: TcpStream, role: Role, peer: IpAddr| {
+            let Some(id) = machine.open(role, peer, now) else { return };
+            // Messages are small and late ones are worth little: they do not wait for company.
+            let prepared = stream.set_nodelay(true);
+            let mut socket = Socket::new(stream);
+            // Both interests once and for ever: edge-triggered, so that what is not waited for costs nothing.
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let registered = prepared
+                .and_then(|()| poll.registry().register(socket.stream(), About::Connection(id).into(), both));
+            match registered {
+                Ok(()) => sockets.insert(id, socket),
+                // Either its peer is gone already, or the kernel has no memory for one more.
+                Err(error) => {
+                    log::debug!("a newcomer is turned away: {error}");
+                    machine.closed(id);
+                }
+            }
+        });
+    }
+
+    /// Does what the machine wishes; whether there was anything to do.
+    fn grant_wishes(&mut self, now: Moment) -> bool {
+        let mut any = false;
+        while let Some(todo) = self.machine.next() {
+            any = true;
+            match todo {
+                Todo::Write(id) => self.write(id, now),
+                // Reading belongs to the next turn's first step: what it brings has to pass through time and work.
+                Todo::Read(id) => self.get_in_line(id),
+                Todo::Shutdown(id) => self.finish(id),
+                Todo::Close(id) => self.close(id),
+            }
+        }
+        any
+    }
+
+    fn read(&mut self, id: Id<Conn>, now: Moment) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        match socket.read(id, &mut self.machine, &mut self.scratch, now) {
+            Ok(Reading::Rests) => {}
+            Ok(Reading::GoesOn) => self.get_in_line(id),
+            Err(_) => self.close(id),
+        }
+    }
+
+    fn write(&mut self, id: Id<Conn>, now: Moment) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        if socket.write(id, &mut self.machine, now).is_err() {
+            self.close(id);
+        }
+    }
+
+    fn finish(&mut self, id: Id<Conn>) {
+        let Some(socket) = self.sockets.get_mut(id) else { return };
+        if socket.finish().is_err() {
+            self.close(id);
+        }
+    }
+
+    fn get_in_line(&mut self, id: Id<Conn>) {
+        if self.sockets.get_mut(id).is_some_and(Socket::get_in_line) {
+            self.in_line.push(id);
+        }
+    }
+
+    fn close(&mut self, id: Id<Conn>) {
+        if self.sockets.remove(id).is_some() {
+            self.machine.closed(id);
+            self.listeners.descriptor_freed();
+        }
+    }
+
+    fn obey(&mut self, reload: &mut Reload<'_>, now: Moment) {
+        for order in self.signals.orders() {
+            match (order, self.life) {
+                (Order::Leave, Life::Serving) => {
+                    let connections = self.machine.connections();
+                    log::info!("leaving within {} ms; open connections: {connections}", self.drain_ms_max);
+                    self.listeners.close();
+                    self.machine.drain(now);
+                    self.life = Life::Draining { since: now };
+                }
+                (Order::Leave, _) => {
+                    log::warn!("told to leave again; connections cut: {}", self.machine.connections());
+                    self.life = Life::Over;
+                }
+                (Order::Reload, _) => {
+                    if let Some(config) = reload() {
+                        self.machine.reconfigure(config);
+                    }
+                }
+            }
+        }
+    }
+
+    fn drained_by(&self) -> Option<Moment> {
+        match self.life {
+            Life::Draining { since } => Some(since.after_ms(self.drain_ms_max)),
+            Life::Serving | Life::Over => None,
+        }
+    }
+
+    fn see_off(&mut self, now: Moment) {
+        let Life::Draining { since } = self.life else { return };
+        let connections = self.machine.connections();
+        if connections == 0 {
+            log::info!("all connections have ended after {} ms", now.since(since));
+            self.life = Life::Over;
+        } else if self.drained_by().is_some_and(|moment| now >= moment) {
+            log::warn!(
+                "not everybody has left within {} ms; connections cut: {connections}",
+                self.drain_ms_max
+            );
+            self.life = Life::Over;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What is wrong with a file, and where: name, line, column and the line itself.
+//! Knows nothing of options.
+use std::error::Error;
+use std::fmt;
+use std::ops::Range;
+
+/// Something in a file, or on the command line, that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    place: Option<Place>,
+    message: String,
+}
+
+/// Where in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    file: String,
+    line: usize,
+    column: usize,
+    text: String,
+    width: usize,
+}
+
+impl Fault {
+    /// A fault that has no place, or names it itself.
+    pub(crate) fn nowhere(message: impl Into<String>) -> Self {
+        Self { place: None, message: message.into() }
+    }
+
+    /// A fault in the bytes `span` of the file `file`, whose content is `content`.
+    pub(crate) fn at(file: &str, content: &str, span: &Range<usize>, message: impl Into<String>) -> Self {
+        Self { place: Some(Place::find(file, content, span)), message: message.into() }
+    }
+
+    /// A fault somewhere in the line with this number, counted from 1.
+    pub(crate) fn in_line(file: &str, content: &str, number: usize, message: impl Into<String>) -> Self {
+        let start = content.split_inclusive('\n').take(number - 1).map(str::len).sum::<usize>();
+        let line = content[start..].lines().next().unwrap_or_default();
+        let indent = line.len() - line.trim_start().len();
+        let span = start + indent..start + line.trim_end().len().max(indent);
+        Self::at(file, content, &span, message)
+    }
+
+    /// What the TOML reader complains of in a file, in words that fit an administrator.
+    pub(crate) fn from_toml(file: &str, content: &str, error: &toml::de::Error) -> Self {
+        let message = in_plain_words(error.message());
+        match error.span() {
+            Some(span) => Self::at(file, content, &narrowed(content, span, &message), message),
+            None => Self { place: None, message: format!("{file}: {message}") },
+        }
+    }
+}
+
+impl Place {
+    fn find(file: &str, content: &str, span: &Range<usize>) -> Self {
+        // A span that does not fit the content would be a mistake of ours; the end of the file is place enough then.
+        let before = content.get(..span.start).unwrap_or(content);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let text = content[line_start..].lines().next().unwrap_or_default();
+        let end = span.end.min(line_start + text.len());
+        Self {
+            file: file.into(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            text: text.into(),
+            width: content.get(before.len()..end).map_or(1, |marked| marked.chars().count().max(1)),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(Place { file, line, column, text, width }) = &self.place else {
+            return f.write_str(&self.message);
+        };
+        writeln!(f, "{file}:{line}:{column}: {}", self.message)?;
+        // Tabs stay tabs, so that the mark stands below what it means.
+        let indent: String =
+            text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        write!(f, "    {text}\n    {indent}{}", "^".repeat(*width))
+    }
+}
+
+impl Error for Fault {}
+
+/// The TOML reader blames a whole list for one of its elements. Ours are texts, and the messages about them begin with
+/// the text, so the element can be found.
+fn narrowed(content: &str, span: Range<usize>, message: &str) -> Range<usize> {
+    let text = message.strip_prefix('`').and_then(|rest| rest.split('`').next());
+    let found = text.zip(content.get(span.clone())).and_then(|(text, list)| {
+        let quoted = [format!("\"{text}\""), format!("'{text}'")];
+        quoted.iter().find_map(|quoted| list.find(quoted.as_str()).map(|at| (span.start + at, quoted.len())))
+    });
+    found.map_or(span, |(start, length)| start..start + length)
+}
+
+/// Puts the names of Rust's types into words.
+pub(super) fn in_plain_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 8] = [
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected a sequence", "expected a list such as [\"one\", \"two\"]"),
+        ("expected a boolean", "expected true or false"),
+        ("expected a string", "expected text in quotation marks"),
+        ("unknown field", "unknown option"),
+        ("unknown variant", "unknown value"),
+    ];
+    let mut message = message.to_owned();
+    for (theirs, ours) in WORDS {
+        message = message.replace(theirs, ours);
+    }
+    if let Some(at) = message.find("expected struct ") {
+        message.replace_range(at.., "expected a section with options of its own");
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_is_shown_with_its_line() {
+        let content = "a = 1\n\tbéé = true\nc = 2\n";
+        let start = content.find("true").expect("it is there");
+        let fault = Fault::at("some.toml", content, &(start..start + 4), "no");
+        assert_eq!(fault.to_string(), "some.toml:2:8: no\n    \tbéé = true\n    \t      ^^^^");
+    }
+
+    #[test]
+    fn places_at_the_edges_are_places_too() {
+        let shown = |content, span: Range<usize>| Fault::at("f", content, &span, "m").to_string();
+        assert_eq!(shown("", 0..0), "f:1:1: m\n    \n    ^");
+        assert_eq!(shown("a\n", 2..2), "f:2:1: m\n    \n    ^");
+        assert_eq!(
+            shown("ab\ncd", 1..5),
+            "f:1:2: m\n    ab\n     ^",
+            "only what is on the first line is marked"
+        );
+        assert_eq!(shown("é", 1..9), "f:1:2: m\n    é\n     ^", "inside of a character");
+    }
+
+    #[test]
+    fn a_line_is_marked_without_its_indentation() {
+        let fault = Fault::in_line("f.conf", "a:\r\n\tb: c \r\n", 2, "no");
+        assert_eq!(fault.to_string(), "f.conf:2:2: no\n    \tb: c \n    \t^^^^");
+        assert_eq!(Fault::in_line("f", "\n", 1, "no").to_string(), "f:1:1: no\n    \n    ^");
+    }
+}

@@ -1,0 +1,240 @@
+//! Where settings come from: a file, and flags that go before it.
+//! Knows nothing of what they mean; names and types are checked in one place, the structs.
+use std::fs;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+use toml::{Table, Value};
+
+use super::fault::in_plain_words;
+use super::{Fault, Settings};
+
+/// A file, perhaps, and what the flags say. It can be read again and again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    /// The file.
+    pub(crate) file: Option<PathBuf>,
+    /// The flags, in the shape of a file.
+    pub(crate) flags: Table,
+}
+
+impl Source {
+    /// Reads and checks all of it, and gives also what has been said, in the shape of a file.
+    ///
+    /// # Errors
+    /// The first thing that cannot be used.
+    pub(crate) fn read(&self) -> Result<(Settings, Table), Fault> {
+        let Some(path) = &self.file else { return merge("", "", &self.flags) };
+        let name = path.display().to_string();
+        let content = fs::read_to_string(path)
+            .map_err(|error| Fault::nowhere(format!("cannot read {name}: {error}")))?;
+        merge(&name, &content, &self.flags)
+    }
+}
+
+/// Reads and checks settings that are not in a file, or no longer.
+///
+/// # Errors
+/// The first thing that cannot be used.
+pub(crate) fn parse(name: &str, content: &str) -> Result<Settings, Fault> {
+    merge(name, content, &Table::new()).map(|(settings, _)| settings)
+}
+
+fn merge(name: &str, content: &str, flags: &Table) -> Result<(Settings, Table), Fault> {
+    // The file is first read for itself, so that what is wrong in it has a place.
+    toml::from_str::<Settings>(content).map_err(|error| Fault::from_toml(name, content, &error))?;
+    let mut table: Table =
+        toml::from_str(content).map_err(|error| Fault::from_toml(name, content, &error))?;
+    let flagged = |path: &str| lookup(flags, path).is_some();
+    for (section, options) in flags {
+        match (table.entry(section.clone()).or_insert_with(|| Table::new().into()), options) {
+            (Value::Table(into), Value::Table(from)) => into.extend(from.clone()),
+            (into, from) => *into = from.clone(),
+        }
+    }
+    let settings = Settings::deserialize(table.clone())
+        .map_err(|error| Fault::nowhere(in_plain_words(error.message())))?;
+    settings.check().map_err(|message| {
+        let path = message.split([' ', ':']).next().unwrap_or_default();
+        match place_of(content, path).filter(|_| !flagged(path)) {
+            Some(span) => Fault::at(name, content, &span, message),
+            None => Fault::nowhere(message),
+        }
+    })?;
+    Ok((settings, table))
+}
+
+fn lookup<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
+    let (section, option) = path.split_once('.')?;
+    table.get(section)?.get(option)
+}
+
+/// Where the value of `section.option` stands in a file.
+fn place_of(content: &str, path: &str) -> Option<std::ops::Range<usize>> {
+    let (section, option) = path.split_once('.')?;
+    let table = DeTable::parse(content).ok()?;
+    let DeValue::Table(options) = table.get_ref().get(section)?.get_ref() else { return None };
+    Some(options.get(option)?.span())
+}
+
+/// `--limit NAME=VALUE`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LimitFlag {
+    /// The limit's name, known to be one.
+    pub(crate) name: String,
+    /// Its value, of the right type.
+    pub(crate) value: Value,
+}
+
+impl FromStr for LimitFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, such as channels_max=1000")?;
+        let (name, value) = (name.trim().to_owned(), value.trim());
+        // What is no number goes on as text, for the struct to say what it expected.
+        let value = match value.replace('_', "").parse() {
+            Ok(number) => Value::Integer(number),
+            Err(_) => Value::String(value.into()),
+        };
+        let limits = Table::from_iter([(name.clone(), value.clone())]);
+        let file = Table::from_iter([("limits".to_owned(), limits.into())]);
+        match Settings::deserialize(file) {
+            Ok(_) => Ok(Self { name, value }),
+            Err(error) => Err(in_plain_words(error.message())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(content: &str) -> String {
+        parse("rcomet.toml", content).expect_err("it cannot be used").to_string()
+    }
+
+    #[test]
+    fn what_is_unknown_is_shown_with_what_is_known() {
+        assert_eq!(
+            refusal("[server]\nfronty = 1\n"),
+            "rcomet.toml:2:1: unknown option `fronty`, expected one of `front`, `admin`, `ccomet`, `drain_ms_max`, \
+             `send_buffer_bytes`, `demo`\n    fronty = 1\n    ^^^^^^"
+        );
+        assert_eq!(
+            refusal("# one\n[sever]\n"),
+            "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `http`, `front`, \
+             `admin`, `icomet`, `ccomet`\n    [sever]\n     ^^^^^"
+        );
+        assert_eq!(
+            refusal("[log]\nlevel = \"loud\"\n"),
+            "rcomet.toml:2:9: unknown value `loud`, expected one of `off`, `error`, `warn`, `info`, `debug`, `trace`\n    \
+             level = \"loud\"\n            ^^^^^^"
+        );
+    }
+
+    #[test]
+    fn what_has_the_wrong_type_is_told_what_was_expected() {
+        assert_eq!(
+            refusal("[limits]\nchannels_max = \"many\"\n"),
+            "rcomet.toml:2:16: invalid type: string \"many\", expected a whole number, 0 or more\n    channels_max = \
+             \"many\"\n                   ^^^^^^"
+        );
+        assert_eq!(
+            refusal("[limits]\nchannels_max = -1\n"),
+            "rcomet.toml:2:16: invalid value: integer `-1`, expected a whole number, 0 or more\n    channels_max = -1\n    \
+             \u{20}              ^^"
+        );
+        assert_eq!(
+            refusal("[server]\nfront = \"127.0.0.1:8100\"\n"),
+            "rcomet.toml:2:9: invalid type: string \"127.0.0.1:8100\", expected a list such as [\"one\", \"two\"]\n    \
+             front = \"127.0.0.1:8100\"\n            ^^^^^^^^^^^^^^^^"
+        );
+        assert_eq!(
+            refusal("log = 3\n"),
+            "rcomet.toml:1:7: invalid type: integer `3`, expected a section with options of its own\n    log = 3\n    \
+             \u{20}     ^"
+        );
+    }
+
+    #[test]
+    fn what_is_no_value_has_its_place_in_a_list() {
+        assert_eq!(
+            refusal("[server]\nfront = [\n  \"127.0.0.1:8100\",\n  \"localhost:1\",\n]\n"),
+            "rcomet.toml:4:3: `localhost:1` is no address to listen on: expected an IP address and a port, such as \
+             127.0.0.1:8100 or [::1]:8100\n      \"localhost:1\",\n      ^^^^^^^^^^^^^"
+        );
+        assert_eq!(
+            refusal("[admin]\nallow = [\"all\", \"10.0.0.0/33\"]\n"),
+            "rcomet.toml:2:17: `10.0.0.0/33` is no address rule: expected `all`, an address, a network such as \
+             10.0.0.0/8, or 192.168\n    allow = [\"all\", \"10.0.0.0/33\"]\n                    ^^^^^^^^^^^^^"
+        );
+        let first = |content| refusal(content).lines().next().unwrap_or_default().to_owned();
+        assert!(
+            first("[front]\npublish = [\"a*b\"]")
+                .starts_with("rcomet.toml:2:12: `a*b` is no channel pattern: exp")
+        );
+        assert!(
+            first("[http]\norigins = [\"x\"]")
+                .starts_with("rcomet.toml:2:12: `x` is no origin: expected `*` or")
+        );
+    }
+
+    #[test]
+    fn what_is_no_toml_has_its_place() {
+        let refused = refusal("[server]\ndemo = yes\n");
+        assert!(refused.starts_with("rcomet.toml:2:8: "), "{refused}");
+        assert!(refused.ends_with("\n    demo = yes\n           ^^^"), "{refused}");
+        assert!(
+            refusal("[server]\ndemo = true\ndemo = true\n").starts_with("rcomet.toml:3:1: duplicate key")
+        );
+    }
+
+    #[test]
+    fn what_cannot_work_is_found_in_the_file() {
+        assert_eq!(
+            refusal("[http]\n\n[limits]\nheaders_max = 500\n"),
+            "rcomet.toml:4:15: limits.headers_max = 500: must be at most 128\n    headers_max = 500\n                  ^^^"
+        );
+        assert_eq!(
+            refusal("[server]\nadmin = [\"127.0.0.1:8100\"]\n"),
+            "rcomet.toml:2:9: server.admin: 127.0.0.1:8100 is taken by server.front already\n    admin = \
+             [\"127.0.0.1:8100\"]\n            ^^^^^^^^^^^^^^^^^^"
+        );
+        assert_eq!(
+            refusal("[server]\nadmin = []\nfront = []\n").lines().next(),
+            Some(
+                "rcomet.toml:3:9: server.front: there is no address to listen on, here or in admin and ccomet"
+            )
+        );
+        assert!(
+            parse("f", "[server]\nadmin = [\"127.0.0.1:0\"]\nfront = [\"127.0.0.1:0\"]").is_ok(),
+            "any two ports"
+        );
+    }
+
+    #[test]
+    fn flags_go_before_the_file_and_are_not_blamed_on_it() {
+        let flags = |text: &str| toml::from_str::<Table>(text).expect("flags");
+        let file = "[limits]\nheaders_max = 64\nchannels_max = 7\n";
+        let (settings, said) =
+            merge("f", file, &flags("[limits]\nheaders_max = 32\n[front]\nauth = \"token\"\n"))
+                .expect("both can be used");
+        assert_eq!((settings.limits.headers_max, settings.limits.channels_max), (32, 7));
+        assert_eq!(
+            said.to_string(),
+            "[front]\nauth = \"token\"\n\n[limits]\nchannels_max = 7\nheaders_max = 32\n"
+        );
+        let refused = merge("f", file, &flags("[limits]\nheaders_max = 500\n")).expect_err("too many");
+        assert_eq!(refused.to_string(), "limits.headers_max = 500: must be at most 128");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let source = Source { file: Some("/no/such/rcomet.toml".into()), ..Source::default() };
+        let refused = source.read().expect_err("it is not there").to_string();
+        assert!(refused.starts_with("cannot read /no/such/rcomet.toml: "), "{refused}");
+    }
+}
