@@ -27,23 +27,6 @@ fn a_poll_waits_and_gets_its_message() {
 }
 
 #[test]
-fn streams_in_all_framings() {
-    let mut server = Server::default();
-    let mut clients = Vec::new();
-    for path in ["stream", "sse", "iframe"] {
-        let client = server.connect(Role::Front);
-        server.send(client, format!("GET /{path}?cname=room&seq=1 HTTP/1.1\r\nHost: x\r\n\r\n"));
-        clients.push(client);
-    }
-    server.push("room", "a\"b</script>");
-    server.pass_ms(30_000);
-    for client in clients {
-        println!("{}\n----", server.received(client));
-    }
-    println!("{}", server.ask(Role::Admin, "/close?cname=room"));
-}
-
-#[test]
 fn ccomet_subscribes_and_publishes() {
     let mut config = rcomet_core::Config::default();
     config.ccomet.publish = true;

@@ -1,5 +1,6 @@
 //! Changes to the running server: another configuration, and the way out.
 //! Knows nothing of signals or files.
+use super::tell::Tidings;
 use super::{Machine, REFUSALS_MAX};
 use crate::arena::Id;
 use crate::config::{AddressRules, Config};
@@ -76,7 +77,12 @@ impl Machine {
                 match (parked.hold, channel) {
                     (Hold::Poll, Some(channel)) if says_quiet => {
                         let news = [News::Quiet { channel: channel.name(), echo: parked.echo }];
-                        delivery.end_poll(conn, id, &parked, &news, None);
+                        delivery.end_poll(
+                            conn,
+                            id,
+                            &parked,
+                            Tidings { news: &news, range: None, live: true },
+                        );
                     }
                     // An empty script: there is nothing else that its client would not take for a message.
                     (Hold::Poll, _) => {

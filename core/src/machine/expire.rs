@@ -1,6 +1,7 @@
 //! Time: what has lasted long enough.
 //! Knows nothing of the wheel's workings; a fired timer looks at what is really due.
 use super::Machine;
+use super::tell::Tidings;
 use crate::arena::Id;
 use crate::conn::{Conn, Phase};
 use crate::dialect::{Hold, News};
@@ -83,7 +84,7 @@ impl Machine {
             }
             Hold::Poll => {
                 if let Phase::Parked(parked) = std::mem::replace(&mut conn.phase, Phase::Ready) {
-                    delivery.end_poll(conn, id, &parked, &news, None);
+                    delivery.end_poll(conn, id, &parked, Tidings { news: &news, range: None, live: true });
                 }
                 hub.leave(sub, now);
             }

@@ -1,11 +1,32 @@
 //! The beginning of a subscription: who may, where it begins, what is told at once, and what is left waiting.
 //! Knows nothing of how it is written.
 use super::Machine;
+use super::tell::Tidings;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Parked, Phase, Role};
 use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Voice};
 use crate::hub::{Channel, From, Join, Lost, Start};
 use crate::time::Moment;
+
+/// A subscription that was admitted: whose, to what, and where it begins.
+struct Entry<'l> {
+    manner: Manner,
+    voice: Voice,
+    listen: &'l Listen<'l>,
+    at: Id<Channel>,
+    start: Start,
+    /// It is to be told that the channel's life is another.
+    life: bool,
+}
+
+/// How it is to wait.
+struct Waiting {
+    manner: Manner,
+    voice: Voice,
+    hold: Hold,
+    echo: i64,
+    quiet_until: Moment,
+}
 
 impl Machine {
     /// Begins a subscription.
@@ -15,15 +36,15 @@ impl Machine {
         role: Role,
         manner: Manner,
         voice: Voice,
-        listen: Listen<'_>,
+        listen: &Listen<'_>,
     ) {
-        let at = match self.admit_listener(id, role, &voice, &listen) {
+        let at = match self.admit_listener(id, role, &voice, listen) {
             Ok(at) => at,
-            Err(refusal) => return self.refuse_listener(id, manner, &voice, &listen, &refusal),
+            Err(refusal) => return self.refuse_listener(id, manner, &voice, listen, &refusal),
         };
         let now = self.post.now;
         let Some(mut start) = self.hub.start(at, listen.from, now) else { return };
-        let life = self.life_to_tell(at, &listen, &mut start);
+        let life = self.life_to_tell(at, listen, &mut start);
         if let Some(who) = &listen.who {
             self.hub.meet(at, who, id.to_bits(), now);
         }
@@ -33,9 +54,10 @@ impl Machine {
             Lost::Some(n) => self.counters.lost += n,
             Lost::Unknown => self.counters.gaps_unknown += 1,
         }
+        let entry = Entry { manner, voice, listen, at, start, life };
         match listen.hold {
-            Hold::Poll => self.begin_poll(id, manner, voice, &listen, at, start, life),
-            Hold::Stream => self.begin_stream(id, manner, voice, &listen, at, start, life),
+            Hold::Poll => self.begin_poll(id, entry),
+            Hold::Stream => self.begin_stream(id, entry),
         }
     }
 
@@ -85,7 +107,8 @@ impl Machine {
         let news = [News::Refused { channel: &listen.channel, refusal }];
         let (mut delivery, conns, _) = self.delivery();
         if let Some(conn) = conns.get_mut(id) {
-            delivery.whole_answer(conn, id, manner, voice, &news, None);
+            let tidings = Tidings { news: &news, range: None, live: false };
+            delivery.whole_answer(conn, id, manner, voice, tidings);
         }
     }
 
@@ -115,21 +138,16 @@ impl Machine {
             let next = if listen.from == From::New { head } else { base };
             *start = Start { next, lost: Lost::Nothing, ahead: false };
         }
-        // The number is told with the life.
+        // The number is told with the life, and that nothing of the one before is to be had is said by it too.
         start.ahead = false;
+        if start.lost == Lost::Unknown {
+            start.lost = Lost::Nothing;
+        }
         true
     }
 
-    fn begin_poll(
-        &mut self,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: Voice,
-        listen: &Listen<'_>,
-        at: Id<Channel>,
-        start: Start,
-        life: bool,
-    ) {
+    fn begin_poll(&mut self, id: Id<Conn>, entry: Entry<'_>) {
+        let Entry { manner, voice, listen, at, start, life } = entry;
         let appetite = voice.dialect.speaker().appetite(voice.style, false);
         let batch_max = self.config.limits.batch_bytes_max;
         let (mut delivery, conns, hub) = self.delivery();
@@ -156,26 +174,18 @@ impl Machine {
             let only_messages = news.iter().all(|n| matches!(n, News::Messages(_) | News::Gap { .. }));
             let range = (only_messages && to > start.next).then_some((at, start.next, to, start.lost));
             delivery.counters.delivered += to - start.next;
-            return delivery.whole_answer(conn, id, manner, &voice, &news, range);
+            let tidings = Tidings { news: &news, range, live: false };
+            return delivery.whole_answer(conn, id, manner, &voice, tidings);
         }
-        let quiet_ms = delivery.quiet_ms(&voice);
-        let echo = listen.echo;
+        let quiet_until = delivery.quiet_until(&voice);
         let notices = hub.notices(at);
         drop(news);
         let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
-        self.park(id, manner, voice, Hold::Poll, at, join, echo, quiet_ms);
+        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Poll, echo: listen.echo, quiet_until });
     }
 
-    fn begin_stream(
-        &mut self,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: Voice,
-        listen: &Listen<'_>,
-        at: Id<Channel>,
-        start: Start,
-        life: bool,
-    ) {
+    fn begin_stream(&mut self, id: Id<Conn>, entry: Entry<'_>) {
+        let Entry { manner, voice, listen, at, start, life } = entry;
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         let Some(channel) = hub.peek(at) else { return };
@@ -185,10 +195,15 @@ impl Machine {
             delivery.say_news(conn, id, manner, &voice, &news);
         }
         drop(news);
-        let quiet_ms = delivery.quiet_ms(&voice);
+        let quiet_until = delivery.quiet_until(&voice);
         let notices = hub.notices(at);
         let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
-        self.park(id, manner, voice, Hold::Stream, at, join, listen.echo, quiet_ms);
+        self.park(
+            id,
+            at,
+            join,
+            Waiting { manner, voice, hold: Hold::Stream, echo: listen.echo, quiet_until },
+        );
     }
 
     /// `/psub`: an endless stream of lines.
@@ -202,23 +217,14 @@ impl Machine {
             return delivery.end_stream(conn, id, manner);
         }
         let join = Join { next, owner: id.to_bits(), who: None, notices: None };
-        self.park(id, manner, voice, Hold::Stream, at, join, 0, u64::MAX);
+        let quiet_until = Moment::NEVER;
+        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Stream, echo: 0, quiet_until });
     }
 
-    fn park(
-        &mut self,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: Voice,
-        hold: Hold,
-        at: Id<Channel>,
-        join: Join<'_>,
-        echo: i64,
-        quiet_ms: u64,
-    ) {
-        let now = self.post.now;
+    fn park(&mut self, id: Id<Conn>, at: Id<Channel>, join: Join<'_>, waiting: Waiting) {
+        let Waiting { manner, voice, hold, echo, quiet_until } = waiting;
         // There was room when it was admitted, in this very turn.
-        let Ok(sub) = self.hub.join(at, join, now) else { return };
+        let Ok(sub) = self.hub.join(at, join, self.post.now) else { return };
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         let head_sent = hold == Hold::Stream || delivery.begins_at_once(&voice);
@@ -227,7 +233,7 @@ impl Machine {
         }
         let parked = Parked { sub, voice, manner, hold, head_sent, thirsty: false, echo };
         conn.phase = Phase::Parked(Box::new(parked));
-        conn.deadline = if quiet_ms == u64::MAX { Moment::NEVER } else { now.after_ms(quiet_ms) };
+        conn.deadline = quiet_until;
         delivery.post.rearm(conn, id);
     }
 }

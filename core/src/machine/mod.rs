@@ -10,6 +10,7 @@ mod perform;
 mod post;
 mod reply;
 mod serve;
+mod tell;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;

@@ -1,6 +1,5 @@
 //! What requests ask for, done: the verbs that are over at once.
 //! Knows nothing of how they were written or are answered.
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Machine;
@@ -11,6 +10,9 @@ use crate::hub::{Channel, Token};
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
 use crate::wire::params::{Params, Unreadable};
+
+/// What a page of ours may do: nothing that is not from here.
+const PAGE_POLICY: (&str, &str) = ("Content-Security-Policy", "default-src 'self'; img-src 'self' data:");
 
 impl Machine {
     /// Serves one whole request.
@@ -89,17 +91,17 @@ impl Machine {
             return false;
         };
         let (body, content_type) = (page.body.clone(), page.content_type);
-        self.reply(id, manner, Answer { status: Status::OK, content_type }, &[], &body);
+        self.reply(id, manner, Answer { status: Status::OK, content_type }, &[PAGE_POLICY], &body);
         true
     }
 
     fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
         let outcome = match verb {
-            Verb::Listen(listen) => return self.listen(id, role, manner, voice, listen),
+            Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
-                return match self.publish(&channel, body, sender) {
+                return match self.publish(&channel, &body, sender.as_deref()) {
                     Ok(published_in) => {
                         self.answer(id, manner, &voice, &Outcome::Published);
                         if self.hub.is_crowded(published_in) {
@@ -159,21 +161,16 @@ impl Machine {
         }
     }
 
-    fn publish(
-        &mut self,
-        name: &str,
-        body: Cow<'_, str>,
-        sender: Option<Cow<'_, str>>,
-    ) -> Result<Id<Channel>, Refusal> {
-        if let Some(who) = &sender {
+    fn publish(&mut self, name: &str, body: &str, sender: Option<&str>) -> Result<Id<Channel>, Refusal> {
+        if let Some(who) = sender {
             self.check_person(who)?;
         }
         let at = self.open_channel(name, self.channel_ms())?;
-        let size = body.len() + sender.as_ref().map_or(0, |s| s.len()) + 256;
+        let size = body.len() + sender.map_or(0, str::len) + 256;
         self.make_room(at, size)?;
-        let sender = sender.map(|s| Arc::from(&*s));
+        let sender = sender.map(Arc::from);
         // Only a closed channel takes nothing, and a closed one has no name to be found by.
-        self.hub.publish(at, Arc::from(&*body), sender, self.post.now).ok_or(Refusal::NotFound)?;
+        self.hub.publish(at, Arc::from(body), sender, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(at)
     }
 

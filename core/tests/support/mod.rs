@@ -1,5 +1,9 @@
 //! A server in memory with clients at its side: no sockets, no clock.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "a test may draw the seed of a table: nothing depends on its order"
+)]
 use std::collections::HashMap;
 use std::io::IoSlice;
 use std::net::IpAddr;
