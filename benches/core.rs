@@ -72,7 +72,7 @@ fn settle(machine: &mut Machine) {
 /// Takes everything that waits, as a kernel with room would.
 fn drain(machine: &mut Machine) -> usize {
     let mut bytes = 0;
-    while let Some(todo) = machine.next() {
+    while let Some(todo) = machine.next_todo() {
         match todo {
             Todo::Write(id) => bytes += take(machine, id),
             Todo::Close(id) => machine.closed(id),
@@ -199,7 +199,7 @@ fn fairness() {
             let mut served = 0;
             while served < small.len() {
                 machine.pump(budget, NOW);
-                while let Some(todo) = machine.next() {
+                while let Some(todo) = machine.next_todo() {
                     if let Todo::Write(id) = todo {
                         take(&mut machine, id);
                         served += usize::from(small.contains(&id));

@@ -1,10 +1,11 @@
 //! How many file descriptors this process may have, and what that means for connections.
 //! Knows nothing of sockets.
+use rcomet_core::REFUSALS_MAX;
 use rlimit::Resource;
 
-/// Descriptors that are not connections: 16 for standard streams, epoll, signals and whatever libraries open; and 64 for
-/// connections beyond the limit, which the core takes in to tell them so.
-const SPARE: u64 = 16 + 64;
+/// Descriptors that are not connections: 16 for standard streams, epoll, signals and whatever libraries open; and those
+/// for connections beyond the limit, which the core takes in to tell them so.
+const SPARE: u64 = 16 + REFUSALS_MAX as u64;
 
 /// The descriptors this process may have.
 #[derive(Clone, Copy, Debug)]

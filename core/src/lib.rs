@@ -11,9 +11,10 @@
 //!    [`Todo::Write`].
 //! 2. **Time.** [`Machine::expire`] with the same `now`.
 //! 3. **Work.** [`Machine::pump`] with a budget; true means more remains, and the next wait must be zero.
-//! 4. **Wishes.** [`Machine::next`] until it is `None`.
+//! 4. **Wishes.** [`Machine::next_todo`] until it is `None`.
 //!
-//! Then wait until an event, or [`Machine::deadline`]. `now` is read once a turn; [`Machine::set_date`] when the
+//! Granting a wish can make new work: what a socket has taken makes room. So if there were any, pump again before
+//! waiting. Then wait until an event, or [`Machine::deadline`]. `now` is read once a turn; [`Machine::set_date`] when the
 //! second has changed.
 //!
 //! Nothing here opens a socket, reads a clock, draws randomness of its own or starts a thread, so that a 30-second
@@ -38,4 +39,4 @@ pub use config::Config;
 pub use conn::{Conn, Role};
 pub use counters::Counters;
 pub use limits::Limits;
-pub use machine::{Machine, Memory, Standing, Todo};
+pub use machine::{Machine, Memory, REFUSALS_MAX, Standing, Todo};

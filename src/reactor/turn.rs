@@ -146,7 +146,7 @@ impl Reactor {
     /// Does what the machine wishes; whether there was anything to do.
     fn grant_wishes(&mut self, now: Moment) -> bool {
         let mut any = false;
-        while let Some(todo) = self.machine.next() {
+        while let Some(todo) = self.machine.next_todo() {
             any = true;
             match todo {
                 Todo::Write(id) => self.write(id, now),

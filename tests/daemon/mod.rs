@@ -63,6 +63,11 @@ impl Daemon {
         (daemon, front, admin)
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Resident memory, as the kernel counts it.
     pub(crate) fn resident_bytes(&self) -> usize {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.process.id())).expect("it runs");

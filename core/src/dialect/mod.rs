@@ -86,6 +86,9 @@ pub trait Dialect: Sync {
         true
     }
 
+    /// Whether a subscriber of this style is told in words that it has missed something.
+    fn says_gaps(&self, style: u8) -> bool;
+
     /// Whether its subscribers are told of such a change.
     fn hears(&self, change: Change) -> bool;
 

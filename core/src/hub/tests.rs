@@ -228,7 +228,7 @@ fn nobody_is_missed() {
             }
             let budget = chance.below(20) as usize;
             let mut roll = chance.clone();
-            chance.next();
+            chance.bits();
             let mut left = Vec::new();
             hub.pump(budget, Moment(0), |_, owner, channel, sub| {
                 let id = subs.iter().find(|(_, o)| *o == owner).expect("only members are visited").0;

@@ -30,6 +30,16 @@ impl Machine {
         self.post.stall_ms = config.limits.write_stall_ms_max;
         self.post.linger_ms = config.limits.linger_ms_max;
         self.config = config;
+        for index in 0..self.conns.slots() {
+            let Some(id) = self.conns.id_at(index) else { continue };
+            // Somebody may have no more room now: the shell stops reading, and must be told when there is some.
+            let is_full = self.conns.get(id).is_some_and(|conn| self.room_of(conn) == 0);
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.paused |= is_full;
+                // Whoever takes nothing may be due earlier now.
+                self.post.rearm(conn, id);
+            }
+        }
     }
 
     /// Begins to end: waiting polls get a clean end, streams their last chunk, idle connections are closed, and
@@ -60,7 +70,8 @@ impl Machine {
         !is_over
     }
 
-    fn end_cleanly(&mut self, id: Id<Conn>) {
+    /// Ends a connection as its client would like it, unless it is in the middle of a request.
+    pub(super) fn end_cleanly(&mut self, id: Id<Conn>) {
         let now = self.post.now;
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };

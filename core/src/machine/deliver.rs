@@ -86,11 +86,13 @@ impl Delivery<'_> {
             }
         }
         self.counters.delivered += to - from;
-        let told = from < to || lost != Lost::Nothing;
+        // Where there are no words for it, a gap alone is no news: a poll would be answered with nothing.
+        let says_lost = lost != Lost::Nothing && speaker.says_gaps(parked.voice.style);
+        let told = from < to || says_lost;
         let heard = sub.notices().is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
         let notices = sub.notices().map_or(0, |n| channel.roster().map_or(n, Roster::head));
         let mut news = Vec::new();
-        if lost != Lost::Nothing {
+        if says_lost {
             news.push(News::Gap { channel: channel.name(), next: from, lost });
         }
         if from < to {

@@ -46,7 +46,8 @@ impl Machine {
             return;
         }
         match &conn.phase {
-            Phase::Ready if conn.inbox.is_empty() || conn.deferred => {
+            // What waits behind an answer that is not taken may be a whole request: nobody has looked.
+            Phase::Ready if conn.inbox.is_empty() || conn.deferred || !conn.outbox.is_empty() => {
                 if conn.deferred || !conn.outbox.is_empty() {
                     // Not idle: it has something to do, or to take.
                     conn.deadline = now.after_ms(self.config.limits.idle_ms_max);

@@ -38,7 +38,7 @@ impl Machine {
         voice: Voice,
         listen: &Listen<'_>,
     ) {
-        let at = match self.admit_listener(id, role, &voice, listen) {
+        let at = match self.admit_listener(id, role, listen) {
             Ok(at) => at,
             Err(refusal) => return self.refuse_listener(id, manner, &voice, listen, &refusal),
         };
@@ -65,10 +65,9 @@ impl Machine {
         &mut self,
         id: Id<Conn>,
         role: Role,
-        voice: &Voice,
         listen: &Listen<'_>,
     ) -> Result<Id<Channel>, Refusal> {
-        let needs_token = self.needs_token(role, voice.dialect);
+        let needs_token = self.needs_token(role);
         if let Some(who) = &listen.who {
             self.check_person(who)?;
         }
@@ -209,7 +208,10 @@ impl Machine {
     /// `/psub`: an endless stream of lines.
     pub(super) fn listen_to_announcements(&mut self, id: Id<Conn>, manner: Manner, voice: Voice) {
         let at = self.hub.announcements();
-        let next = self.hub.peek(at).map_or(1, |c| c.history().head());
+        let (next, members) = self.hub.peek(at).map_or((1, 0), |c| (c.history().head(), c.members()));
+        if members >= self.config.limits.subscribers_per_channel_max {
+            return self.refuse(id, manner, &voice, &Refusal::TooManySubscribers);
+        }
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         delivery.begin(conn, id, manner, &voice);
@@ -235,6 +237,10 @@ impl Machine {
         conn.phase = Phase::Parked(Box::new(parked));
         conn.deadline = quiet_until;
         delivery.post.rearm(conn, id);
+        if self.is_draining() {
+            // It was asked before; those who waited have been sent away already.
+            self.end_cleanly(id);
+        }
     }
 }
 

@@ -32,8 +32,9 @@ use crate::time::{Date, Moment};
 use frames::Frames;
 use post::Post;
 
-/// Connections beyond `connections_max` that may be there at once, only to be told 503.
-const REFUSALS_MAX: usize = 64;
+/// Connections beyond `connections_max` that may be there at once, only to be told 503: so many descriptors more are
+/// needed.
+pub const REFUSALS_MAX: usize = 64;
 
 /// The server. See the crate's documentation for the contract.
 pub struct Machine {
@@ -156,8 +157,9 @@ impl Machine {
                 self.hub.leave(sub, now);
             }
             Phase::Lingering => self.post.cut(conn, id),
-            // What came whole is answered; half a request never will be.
-            Phase::Ready if conn.deferred => {}
+            // What came whole is answered, when its turn has come or there is room for answers; half a request never
+            // will be.
+            Phase::Ready if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
             Phase::Closing => {}
         }
@@ -204,7 +206,7 @@ impl Machine {
     }
 
     /// The next wish.
-    pub fn next(&mut self) -> Option<Todo> {
+    pub fn next_todo(&mut self) -> Option<Todo> {
         self.post.todo.pop_front()
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Machine;
 use crate::arena::Id;
+use crate::config::Auth;
 use crate::conn::{Conn, Manner, Role};
 use crate::dialect::{Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route};
 use crate::hub::{Channel, Token};
@@ -53,6 +54,8 @@ impl Machine {
             Some(Unreadable::Multipart) => Err(Refusal::Body(
                 "multipart bodies are not read here: send a form (name=value&...) or a JSON object",
             )),
+            // CComet knows no tokens: where they are asked for, it has nothing to do.
+            None if dialect == DialectId::Ccomet && self.needs_token(role) => Err(Refusal::Token),
             None => decoded.verb,
         };
         match verb {
@@ -112,10 +115,7 @@ impl Machine {
                     Err(refusal) => self.refuse(id, manner, &voice, &refusal),
                 };
             }
-            Verb::Broadcast { body } => match self.hub.broadcast(Arc::from(&*body)) {
-                Ok(()) => Ok(Outcome::Broadcast),
-                Err(_) => Err(Refusal::TooManyBroadcasts),
-            },
+            Verb::Broadcast { body } => self.broadcast(&body).map(|()| Outcome::Broadcast),
             Verb::Sign { channel, life_ms } => {
                 return match self.sign(&channel, life_ms) {
                     Ok((oldest, token)) => {
@@ -172,6 +172,15 @@ impl Machine {
         // Only a closed channel takes nothing, and a closed one has no name to be found by.
         self.hub.publish(at, Arc::from(body), sender, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(at)
+    }
+
+    fn broadcast(&mut self, body: &str) -> Result<(), Refusal> {
+        // Every channel will hold it for itself, as far as the accounts go.
+        let size = (body.len() + 256).saturating_mul(self.hub.channels());
+        if self.used_bytes().saturating_add(size) > self.config.limits.memory_bytes_max {
+            return Err(Refusal::Memory);
+        }
+        self.hub.broadcast(Arc::from(body)).map_err(|_| Refusal::TooManyBroadcasts)
     }
 
     /// Sees to it that `size` bytes more fit: a channel that publishes while memory is short loses its own oldest.
@@ -241,10 +250,8 @@ impl Machine {
         (self.config.icomet.polling_timeout_ms / 1000).max(1)
     }
 
-    /// Whether a subscriber must show the channel's token. CComet knows none, so with tokens it is not for the public
-    /// side.
-    pub(super) fn needs_token(&self, role: Role, dialect: DialectId) -> bool {
-        let guarded = self.config.front.auth == crate::config::Auth::Token;
-        guarded && role == Role::Front && matches!(dialect, DialectId::Icomet | DialectId::Ccomet)
+    /// Whether a subscriber must show the channel's token.
+    pub(super) fn needs_token(&self, role: Role) -> bool {
+        role == Role::Front && self.config.front.auth == Auth::Token
     }
 }

@@ -50,7 +50,8 @@ impl Machine {
             }
             used
         };
-        self.after_reading(id, was_empty || used > 0);
+        // With no bytes it is looked at again after it had to wait: the time that this took was not the peer's.
+        self.after_reading(id, was_empty || used > 0 || bytes.is_empty());
     }
 
     /// Whether the next request of a connection may be served now.
@@ -65,6 +66,10 @@ impl Machine {
         let may_serve = self.may_serve(id);
         let head_until = self.post.now.after_ms(self.config.limits.head_ms_max);
         let Some(conn) = self.conns.get_mut(id) else { return };
+        if matches!(conn.phase, Phase::Body(_)) {
+            // There is room for a body, however little there was behind what waited before.
+            return self.post.unpause(conn, id);
+        }
         if !matches!(conn.phase, Phase::Ready) || conn.deferred {
             return;
         }

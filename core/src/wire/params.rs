@@ -2,6 +2,7 @@
 //! Knows nothing of what they are for. Lenient as `protocols/icomet.md` section 2.4 asks: what can be read is read.
 use std::borrow::Cow;
 
+use serde::Deserializer as _;
 use serde_json::value::RawValue;
 
 /// Where parameters are looked up: the body wins over the query, and within one of them the first occurrence wins.
@@ -165,9 +166,26 @@ fn json_object(body: &[u8]) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
 }
 
 fn json_text(value: &RawValue) -> Cow<'_, str> {
-    match serde_json::from_str::<String>(value.get()) {
-        Ok(text) => Cow::Owned(text),
-        Err(_) => Cow::Borrowed(value.get()),
+    let Ok(bytes) = serde_json::Deserializer::from_str(value.get()).deserialize_bytes(StringBytes) else {
+        return Cow::Borrowed(value.get());
+    };
+    Cow::Owned(match String::from_utf8(bytes) {
+        Ok(text) => text,
+        // Half a surrogate pair, which JSON can say and UTF-8 cannot.
+        Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),
+    })
+}
+
+/// A JSON string as bytes: what is not Unicode comes too.
+struct StringBytes;
+
+impl serde::de::Visitor<'_> for StringBytes {
+    type Value = Vec<u8>;
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON string")
+    }
+    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        Ok(bytes.to_vec())
     }
 }
 
@@ -222,6 +240,9 @@ mod tests {
         assert_eq!(params.get("content").as_deref(), Some("a\"ä\n"));
         assert_eq!(params.integer("seq"), Some(7));
         assert_eq!(params.get("data").as_deref(), Some(r#"{"x":[1,2]}"#));
+        let half = of(r#"{"a":"x\ud800y","b":[1],"c":null,"d":"\ud83d\ude00"}"#).unwrap();
+        assert_eq!(half.get("a").unwrap().replace('\u{fffd}', ""), "xy");
+        assert_eq!(["b", "c", "d"].map(|n| half.get(n).unwrap().into_owned()), ["[1]", "null", "😀"]);
         for bad in ["[1]", "{", "{} x", "\"s\""] {
             assert_eq!(of(bad).unwrap_err(), Unreadable::Json, "{bad}");
         }

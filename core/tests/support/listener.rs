@@ -55,6 +55,10 @@ impl Framing {
         let inside = inside.unwrap_or_else(|| panic!("{piece:?} is not framed as {self:?}"));
         assert!(!inside.contains(['\n', '\r']), "one line: {inside:?}");
         assert!(self != Self::Iframe || !inside.contains('<'), "nothing closes the script: {inside}");
+        assert!(
+            !inside.contains(['\u{2028}', '\u{2029}']),
+            "line ends in scripts of before 2019: {inside:?}"
+        );
         inside
     }
 }

@@ -138,7 +138,7 @@ impl Server {
         for _ in 0..1_000_000 {
             self.machine.expire(self.now);
             let mut more = self.machine.pump(self.budget, self.now);
-            while let Some(todo) = self.machine.next() {
+            while let Some(todo) = self.machine.next_todo() {
                 // What a connection takes makes room, and room can be new work.
                 more = true;
                 self.act(todo);

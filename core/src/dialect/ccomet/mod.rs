@@ -49,6 +49,10 @@ impl Dialect for Ccomet {
         SCRIPT
     }
 
+    fn says_gaps(&self, _style: u8) -> bool {
+        false
+    }
+
     fn hears(&self, change: Change) -> bool {
         change == Change::Sign
     }

@@ -71,6 +71,11 @@ impl Dialect for Icomet {
         style & form::MASK != form::LINES
     }
 
+    fn says_gaps(&self, style: u8) -> bool {
+        let is_one_object = style & form::NO_BATCH != 0 && self.is_poll(style);
+        style & form::NO_GAPS == 0 && !is_one_object
+    }
+
     fn hears(&self, change: Change) -> bool {
         matches!(change, Change::Join | Change::Leave)
     }

@@ -170,7 +170,7 @@ fn strangers_never_make_it_panic() {
         for _ in 0..1 + chance.below(6) {
             let at = chance.below(text.len() as u64) as usize;
             match chance.below(3) {
-                0 => text[at] = chance.next() as u8,
+                0 => text[at] = chance.bits() as u8,
                 1 => drop(text.remove(at)),
                 _ => text.insert(at, b" \r\n\t:%/\0"[chance.below(8) as usize]),
             }

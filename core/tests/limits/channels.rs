@@ -1,0 +1,119 @@
+//! Limits of channels, their names, their subscribers and the people in them.
+use super::*;
+
+#[test]
+fn channels_max() {
+    let mut server = with(|l| l.channels_max = 2);
+    server.push("a", "m");
+    server.push("b", "m");
+    for path in ["/push", "/pub", "/sign"] {
+        let admin = server.connect(Role::Admin);
+        let answer = server.get(admin, &format!("{path}?cname=c&content=x"));
+        assert!(answer.starts_with("HTTP/1.1 429 Too Many Channels\r\n"), "{answer}");
+        assert_eq!(
+            body(&server.get(admin, "/push?cname=a&content=x")),
+            "{\"type\":\"ok\"}\n",
+            "those there are work"
+        );
+    }
+    for framing in Framing::ALL {
+        let mut refused = Listener::subscribe(&mut server, framing, "cname=c&seq=1");
+        assert_eq!(refused.heard(&mut server), ["429 0 Too many channels"]);
+    }
+    assert_eq!(moved(&mut server, |c| c.channels_refused), 8);
+    server.ask(Role::Admin, "/close?cname=a");
+    server.push("c", "m");
+}
+
+#[test]
+fn subscribers_per_channel_max() {
+    let mut server = with(|l| l.subscribers_per_channel_max = 2);
+    let first = Listener::subscribe(&mut server, Framing::Poll, "cname=a&seq=1");
+    let mut second = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=1");
+    let mut third = Listener::subscribe(&mut server, Framing::Sse, "cname=a&seq=1");
+    assert_eq!(third.heard(&mut server), ["429 0 Too many subscribers"]);
+    assert_eq!(moved(&mut server, |c| c.subscribers_refused), 1);
+    server.vanish(first.client);
+    third.ask(&mut server, "cname=a&seq=1");
+    server.push("a", "m");
+    assert_eq!(
+        (second.heard(&mut server), third.heard(&mut server)),
+        (vec!["data 1 m".into()], vec!["data 1 m".into()])
+    );
+}
+
+#[test]
+fn names_and_callbacks() {
+    let mut server = with(|l| {
+        l.channel_name_bytes_max = 10;
+        l.callback_bytes_max = 5;
+        l.roster_name_bytes_max = 4;
+    });
+    let admin = server.connect(Role::Admin);
+    assert_eq!(status(&server.get(admin, "/push?cname=0123456789&content=x")), "200");
+    for name in ["0123456789a", &encode("äääääb")] {
+        assert_eq!(status(&server.get(admin, &format!("/push?cname={name}&content=x"))), "400");
+    }
+    assert_eq!(moved(&mut server, |c| c.names_refused), 2);
+    assert_eq!(status(&server.get(admin, "/push?cname=a&content=x&cb=abcde")), "200");
+    assert_eq!(status(&server.get(admin, "/push?cname=a&content=x&cb=abcdef")), "400");
+    assert_eq!(moved(&mut server, |c| c.callbacks_refused), 1);
+    assert_eq!(moved(&mut server, |c| c.published), 2);
+    let mut who = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=1&who=abcde");
+    assert!(who.heard(&mut server)[0].starts_with("400 0 "));
+    let mut who = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=2&who=abcd");
+    assert_eq!(who.heard(&mut server), ["roster 1 [\"abcd\"]"]);
+}
+
+#[test]
+fn broadcasts_waiting_max() {
+    let mut server = with(|l| l.broadcasts_waiting_max = 3);
+    for i in 0..50 {
+        server.push(&format!("c{i}"), "m");
+    }
+    // All in one turn: the sweep has not come round in between.
+    let (_, answers) =
+        asks(&mut server, Role::Admin, "GET /broadcast?content=b HTTP/1.1\r\nHost: x\r\n\r\n".repeat(5));
+    assert_eq!(
+        (answers.matches("\r\n\r\nok\n").count(), answers.matches("HTTP/1.1 503 ").count()),
+        (3, 2),
+        "{answers}"
+    );
+    assert_eq!(moved(&mut server, |c| c.broadcasts_refused), 2);
+    assert_eq!(server.ask(Role::Admin, "/broadcast?content=again"), "ok\n", "later there is room");
+    for i in 0..50 {
+        let mut poll = Listener::subscribe(&mut server, Framing::Stream, &format!("cname=c{i}&seq=2"));
+        let heard = poll.heard(&mut server);
+        assert_eq!(
+            heard.iter().filter(|m| m.starts_with("broadcast")).count(),
+            4,
+            "nothing accepted is lost: {heard:?}"
+        );
+    }
+}
+
+#[test]
+fn roster_max_and_roster_lease_ms() {
+    let mut server = with(|l| {
+        l.roster_max = 2;
+        l.roster_lease_ms = 5_000;
+    });
+    let mut subscribe =
+        |who: &str| Listener::subscribe(&mut server, Framing::Stream, &format!("cname=a&seq=1&who={who}"));
+    let (mut ann, bob, mut carl) = (subscribe("ann"), subscribe("bob"), subscribe("carl"));
+    assert_eq!(ann.heard(&mut server), ["roster 1 [\"ann\"]", "join 2 bob"]);
+    assert_eq!(carl.heard(&mut server), ["roster 2 [\"ann\",\"bob\"]"], "not listed, but served");
+    assert!(moved(&mut server, |c| c.roster_refused) > 0);
+    server.push("a", "m");
+    assert_eq!(
+        (ann.heard(&mut server), carl.heard(&mut server)),
+        (vec!["data 1 m".into()], vec!["data 1 m".into()])
+    );
+    server.vanish(bob.client);
+    server.pass_ms(4_999);
+    assert!(ann.heard(&mut server).is_empty(), "present until the lease ends");
+    server.pass_ms(1);
+    assert_eq!(ann.heard(&mut server), ["leave 3 bob"]);
+    let mut dora = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=2&who=dora");
+    assert_eq!(dora.heard(&mut server), ["roster 4 [\"ann\",\"dora\"]"], "there is room again");
+}

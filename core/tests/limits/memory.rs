@@ -1,0 +1,138 @@
+//! Limits of what is kept: a channel's history, and everything together.
+use super::*;
+
+/// All that a channel keeps.
+fn contents(server: &mut Server, channel: &str) -> Vec<String> {
+    let mut stream = Listener::subscribe(server, Framing::Stream, &format!("cname={channel}&seq=-1"));
+    let messages = stream.hear(server);
+    server.vanish(stream.client);
+    messages.iter().map(|m| m["content"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn history_messages_max() {
+    let mut server = with(|l| l.history_messages_max = 5);
+    for i in 1..=12 {
+        server.push("a", &i.to_string());
+    }
+    assert_eq!(contents(&mut server, "a"), ["8", "9", "10", "11", "12"]);
+    assert_eq!(moved(&mut server, |c| c.trimmed), 7);
+    let mut late = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=3");
+    assert_eq!(late.heard(&mut server)[..2], ["gap 8 5", "data 8 8"]);
+    assert_eq!(moved(&mut server, |c| c.lost), 5);
+}
+
+#[test]
+fn history_messages_max_of_none_still_serves_those_who_listen() {
+    let mut server = with(|l| l.history_messages_max = 0);
+    let mut stream = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=1");
+    let mut poll = Listener::subscribe(&mut server, Framing::Poll, "cname=a&seq=1");
+    let pushes: String =
+        (1..=50).map(|i| format!("GET /push?cname=a&content={i} HTTP/1.1\r\nHost: x\r\n\r\n")).collect();
+    asks(&mut server, Role::Admin, pushes);
+    assert_eq!(stream.heard(&mut server), (1..=50).map(|i| format!("data {i} {i}")).collect::<Vec<_>>());
+    assert_eq!(poll.heard(&mut server), ["data 1 1"]);
+    assert_eq!(contents(&mut server, "a"), Vec::<String>::new());
+    assert_eq!(server.machine.memory().history_bytes, 0);
+}
+
+#[test]
+fn history_bytes_max() {
+    let mut server = with(|l| l.history_bytes_max = 5_000);
+    for i in 10..30 {
+        server.push("a", &i.to_string().repeat(500));
+        assert!(server.machine.memory().history_bytes <= 5_000);
+    }
+    let kept = contents(&mut server, "a");
+    assert!((1..=4).contains(&kept.len()) && kept.last().unwrap().starts_with("29"), "{kept:?}");
+    assert!(moved(&mut server, |c| c.trimmed) >= 16);
+    // A message larger than all of it reaches those who listen, and is not kept for others.
+    let mut stream = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=21");
+    server.push("a", &"x".repeat(10_000));
+    assert_eq!(stream.heard(&mut server), [format!("data 21 {}", "x".repeat(10_000))]);
+    assert!(server.machine.memory().history_bytes <= 5_000);
+}
+
+#[test]
+fn history_age_ms_max() {
+    let mut server = with(|l| l.history_age_ms_max = 10_000);
+    server.push("a", "old");
+    server.pass_ms(6_000);
+    server.push("a", "new");
+    assert_eq!(contents(&mut server, "a"), ["old", "new"]);
+    server.pass_ms(4_000);
+    assert_eq!(contents(&mut server, "a"), ["new"]);
+    server.pass_ms(6_000);
+    assert_eq!(contents(&mut server, "a"), Vec::<String>::new());
+    assert_eq!(server.machine.memory().history_bytes, 0, "old messages go by themselves");
+    assert_eq!(moved(&mut server, |c| c.trimmed), 2);
+}
+
+fn crowd(bytes_free: usize) -> (Server, Client) {
+    let mut server = Server::default();
+    for i in 0..20 {
+        for channel in ["a", "b"] {
+            server.push(channel, &format!("{i}:{}", "x".repeat(10_000)));
+        }
+    }
+    let admin = server.connect(Role::Admin);
+    let mut config = Config::default();
+    config.limits.memory_bytes_max = server.machine.memory().total_bytes() + bytes_free;
+    server.machine.reconfigure(config);
+    (server, admin)
+}
+
+#[test]
+fn memory_bytes_max_takes_room_from_the_publishers_own_channel() {
+    let (mut server, admin) = crowd(0);
+    let most = server.machine.config().limits.memory_bytes_max;
+    let before = contents(&mut server, "b");
+    for i in 20..200 {
+        let answer = server.get(admin, &format!("/push?cname=a&content={i}:{}", "x".repeat(10_000)));
+        assert_eq!(status(&answer), "200", "{i}");
+        assert!(server.machine.memory().total_bytes() <= most + 50_000, "{:?}", server.machine.memory());
+    }
+    let after = contents(&mut server, "a");
+    assert!(after.len() > 5 && after.last().unwrap().starts_with("199:"), "{}", after.len());
+    assert_eq!(contents(&mut server, "b"), before, "the others lost nothing");
+    assert_eq!(server.machine.counters().memory_refused, 0);
+}
+
+#[test]
+fn memory_bytes_max_refuses_a_publish_that_finds_no_room() {
+    let (mut server, admin) = crowd(0);
+    server.ask(Role::Admin, "/clear?cname=b");
+    let before = contents(&mut server, "a");
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = server.machine.memory().total_bytes();
+    server.machine.reconfigure(config);
+    let answer = server.get(admin, &format!("/push?cname=b&content={}", "x".repeat(50_000)));
+    assert!(status(&answer) == "503" && body(&answer).contains("memory budget"), "{answer}");
+    assert!(moved(&mut server, |c| c.memory_refused) >= 1);
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = 1 << 30;
+    server.machine.reconfigure(config);
+    assert_eq!(contents(&mut server, "a"), before);
+    assert_eq!(contents(&mut server, "b"), Vec::<String>::new(), "it was not half published");
+}
+
+#[test]
+fn memory_bytes_max_gives_newcomers_503_and_keeps_everybody() {
+    let (mut server, admin) = crowd(100_000);
+    let mut stream = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=21");
+    let front = server.connect(Role::Front);
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = 1_000;
+    server.machine.reconfigure(config);
+    let newcomer = server.connect(Role::Front);
+    let answer = server.received(newcomer);
+    assert!(status(&answer) == "503" && answer.contains("memory_bytes_max"), "{answer}");
+    assert!(server.is_shut(newcomer));
+    // New channels are refused in words that clients know; the channels there are work.
+    assert_eq!(status(&server.get(admin, "/sign?cname=new")), "503");
+    let refused = body(&server.get(front, "/sub?cname=new&seq=1"));
+    assert!(refused.starts_with("{\"type\":\"429\",\"cname\":\"new\","), "{refused}");
+    assert_eq!(moved(&mut server, |c| c.memory_refused), 3);
+    assert!(!server.is_shut(stream.client) && stream.heard(&mut server).is_empty());
+    assert_eq!(status(&server.get(admin, "/info")), "200");
+}
