@@ -19,13 +19,15 @@ const DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</titl
     <meta http-equiv=\"refresh\" content=\"0; url=chat/\"><p><a href=\"chat/\">To the web chat</a></p>\n";
 
 /// What is served: path, media type, content.
-const PAGES: [(&str, &str, &[u8]); 6] = [
+const PAGES: [(&str, &str, &[u8]); 8] = [
     ("/", HTML, DOOR),
     ("/chat", HTML, DOOR),
     ("/chat/", HTML, include_bytes!("../demos/webchat/index.html")),
     ("/chat/chat.css", CSS, include_bytes!("../demos/webchat/chat.css")),
     ("/chat/chat.js", SCRIPT, include_bytes!("../demos/webchat/chat.js")),
+    ("/chat/dom.js", SCRIPT, include_bytes!("../demos/webchat/dom.js")),
     ("/chat/transports.js", SCRIPT, include_bytes!("../demos/webchat/transports.js")),
+    ("/chat/wire.js", SCRIPT, include_bytes!("../demos/webchat/wire.js")),
 ];
 
 /// Adds the chat to what the core serves.

@@ -1,5 +1,7 @@
 // The page of the chat: rooms, people, messages, sending. How messages travel is the business of transports.js.
+import { $, button, clock, date, disc, el, hue, keep, kept, shortId, tidyName, tidyRoom } from './dom.js';
 import { Cursor, publish, transports } from './transports.js';
+import { wire } from './wire.js';
 
 const PREFIX = 'chat.'; // the channel of a room: this and its name
 const TEXT_MOST = 2000;
@@ -7,34 +9,9 @@ const PLAIN_MOST = 8000; // what others put into the channel may be long
 const SAME_BREATH_MS = 5 * 60_000; // messages of one person closer than this stand together
 const COMES_BACK_MS = 20_000; // what was taken but does not come through the channel for so long is in doubt
 const LINGER_MS = 2_000; // how long the old transport may stay while the new one connects
-const WIRE_LINES = 150;
-
-const $ = (id) => document.getElementById(id);
-function el(tag, className = '', ...children) {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.append(...children); // strings become text nodes: nothing anybody writes is ever read as HTML
-  return node;
-}
-const button = (text, onclick) => Object.assign(el('button', '', text), { type: 'button', onclick });
-const shortId = () => Array.from(crypto.getRandomValues(new Uint8Array(6)), (n) => (n % 36).toString(36)).join('');
-const clock = new Intl.DateTimeFormat([], { hour: 'numeric', minute: '2-digit' });
-const exactClock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 });
-const date = new Intl.DateTimeFormat([], { weekday: 'long', day: 'numeric', month: 'long' });
-const hue = (name) => [...name].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) % 360, 7);
-const disc = (name) => Object.assign(el('span', 'disc', [...name][0].toUpperCase()), { ariaHidden: 'true' });
-
-// Storage may be forbidden or full: the chat goes on without.
-function keep(store, key, value) {
-  try { window[store].setItem(`rcomet.${key}`, JSON.stringify(value)); } catch { /* fine */ }
-}
-function kept(store, key, otherwise) {
-  try { return JSON.parse(window[store].getItem(`rcomet.${key}`)) ?? otherwise; } catch { return otherwise; }
-}
 
 // ---- me
 
-const tidyName = (text) => [...text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e]/gu, '').trim()].slice(0, 28).join('').trim();
 const browserId = kept('localStorage', 'browser', shortId()); // begins the ids of our messages, to know them later
 keep('localStorage', 'browser', browserId);
 const pageId = shortId();
@@ -83,8 +60,6 @@ function roomOf(name) {
   return rooms.get(name);
 }
 
-const tidyRoom = (text) => [...text.normalize('NFC').toLowerCase().trim().replace(/\s+/g, '-').replace(/[^\p{L}\p{M}\p{N}_-]/gu, '')]
-  .slice(0, 40).join('');
 function roomInHash() {
   try { return tidyRoom(decodeURIComponent(location.hash.slice(1))) || 'lobby'; } catch { return 'lobby'; }
 }
@@ -449,23 +424,6 @@ $('compose').onsubmit = (event) => {
   toEnd();
   send(room, { name: myName, text, id: `${browserId}-${shortId()}`, at: Date.now() });
 };
-
-// ---- what travels, for those who want to see it
-
-let faults = 0;
-function wire({ kind, text, type = '', seq = '' }) {
-  const arrow = { ask: '→', got: '←', note: '·', fault: '!' }[kind];
-  const raw = Object.assign(el('code', '', text.slice(0, 600)), { title: text.slice(0, 2000) });
-  $('wire-log').append(el('li', `wire-${kind}`, el('time', '', exactClock.format()), el('span', '', arrow), el('span', '', type), el('span', '', String(seq)), raw));
-  if ($('wire-log').childElementCount > WIRE_LINES) $('wire-log').firstChild.remove();
-  if ($('wire').open) $('wire-log').scrollTop = $('wire-log').scrollHeight;
-  $('wire-last').textContent = `${arrow} ${type || text.split('?')[0].slice(0, 60)} ${seq}`;
-  if (kind === 'fault') {
-    $('faults').textContent = `${++faults} ${faults === 1 ? 'fault' : 'faults'} of the server`;
-    $('faults').hidden = false;
-  }
-}
-$('wire').ontoggle = () => { $('wire-log').scrollTop = $('wire-log').scrollHeight; };
 
 // ---- go
 

@@ -41,6 +41,12 @@ impl Inbox {
         if self.buffer.capacity() == 0 {
             self.buffer = pool.lend();
         }
+        if self.start > 0 {
+            // What has been read makes room first, or a peer whose requests never end where its packets do would make
+            // the buffer grow for ever.
+            self.buffer.drain(..self.start as usize);
+            self.start = 0;
+        }
         pool.extend(&mut self.buffer, bytes);
     }
 
@@ -79,6 +85,18 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_that_never_end_where_packets_do_cost_no_more_than_one() {
+        let (mut inbox, mut pool) = (Inbox::default(), Pool::default());
+        for _ in 0..10_000 {
+            inbox.push(&[b'x'; 100], &mut pool);
+            let taken = inbox.take();
+            let used = if taken.len() > 100 { 100 } else { 50 };
+            inbox.put_back(taken, used, &mut pool);
+        }
+        assert_eq!(pool.lent_bytes(), crate::bytes::pool::BLOCK_BYTES);
+    }
 
     #[test]
     fn what_is_left_over_is_put_back() {
