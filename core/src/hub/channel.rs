@@ -174,13 +174,18 @@ impl Channel {
         Some(moved)
     }
 
+    /// Bytes of its roster.
+    pub(super) fn roster_bytes(&self) -> usize {
+        self.roster.as_ref().map_or(0, |roster| roster.bytes())
+    }
+
     /// Bytes it takes besides its history's messages.
     pub(super) fn bytes(&self) -> usize {
         self.name.len()
             + self.members.capacity() * size_of::<Id<Subscription>>()
             + self.history.table_bytes()
             + self.token.as_ref().map_or(0, |_| size_of::<Token>())
-            + self.roster.as_ref().map_or(0, |r| size_of::<Roster>() + r.bytes())
+            + self.roster_bytes()
     }
 }
 

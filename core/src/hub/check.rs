@@ -9,10 +9,12 @@ impl Hub {
     pub fn check(&self) {
         let mut seated = 0;
         let mut bytes = 0;
+        let mut names_bytes = 0;
         let mut named = 0;
         for (id, channel) in self.channels.iter() {
             channel.history.check();
             bytes += channel.history.bytes();
+            names_bytes += channel.name.len() + channel.roster_bytes();
             seated += channel.members.len();
             named += usize::from(!channel.closed && id != self.announcing.feed);
             let hot = self.hot.count(id);
@@ -42,6 +44,7 @@ impl Hub {
         }
         assert_eq!(seated, self.subscriptions.len(), "every subscription has a seat");
         assert_eq!(bytes, self.history_bytes, "the account of histories is true");
+        assert_eq!(names_bytes, self.names_bytes, "the account of names and rosters is true");
         assert_eq!(named, self.names.len(), "every name has a channel");
     }
 }

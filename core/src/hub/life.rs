@@ -25,6 +25,7 @@ impl Hub {
         let channel = Channel::new(name, self.log.head(), idle_until, self.broadcasts.last());
         let id = self.channels.insert(channel).ok_or(Full)?;
         self.names.insert(name, id);
+        self.names_bytes += name.len();
         self.counters.channels_opened += 1;
         self.announce(id, true, now);
         self.arm(id, now);
@@ -86,6 +87,7 @@ impl Hub {
             && let Some(dead) = self.channels.remove(id)
         {
             self.history_bytes -= dead.history.bytes();
+            self.names_bytes -= dead.name.len() + dead.roster_bytes();
         }
     }
 
@@ -93,8 +95,10 @@ impl Hub {
     pub fn sign_in(&mut self, id: Id<Channel>, who: &str) {
         let seed = self.seed;
         let Some(channel) = self.channels.get_mut(id) else { return };
+        let before = channel.roster_bytes();
         let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed)));
         roster.tell(Change::Sign, Arc::from(who));
+        self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
         self.stir(id);
     }
 
@@ -103,10 +107,15 @@ impl Hub {
         let (seed, most) = (self.seed, self.settings.roster_max);
         let lease = now.after_ms(self.settings.lease_ms);
         let Some(channel) = self.channels.get_mut(id) else { return };
+        let before = channel.roster_bytes();
         let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed)));
-        match roster.arrive(who, owner, most) {
+        let arrived = roster.arrive(who, owner, most);
+        if arrived.is_ok() {
+            roster.depart(who, lease);
+        }
+        self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
+        match arrived {
             Ok(is_new) => {
-                roster.depart(who, lease);
                 if is_new {
                     self.stir(id);
                 }
@@ -180,7 +189,9 @@ impl Hub {
             self.close(id, now);
             return;
         }
+        let before = channel.roster_bytes();
         let somebody_left = channel.roster.as_mut().is_some_and(|roster| roster.expire(now));
+        self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
         let announce = channel.announce_at <= now;
         let listens = channel.hot;
         self.trim(id, listens, now);

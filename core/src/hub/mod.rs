@@ -125,6 +125,8 @@ pub struct Hub {
     seed: Seed,
     /// Bytes of all messages kept.
     history_bytes: usize,
+    /// Bytes of all names and rosters.
+    names_bytes: usize,
     fired: Vec<Id<Channel>>,
     counters: Counters,
 }
@@ -149,6 +151,7 @@ impl Hub {
             settings,
             seed,
             history_bytes: 0,
+            names_bytes: 0,
             fired: Vec::new(),
             counters: Counters::default(),
         }
@@ -313,13 +316,14 @@ impl Hub {
     /// # Errors
     /// [`Full`] when the channel has as many subscribers as it may; nothing has changed then.
     pub fn join(&mut self, id: Id<Channel>, join: Join<'_>, now: Moment) -> Result<Id<Subscription>, Full> {
-        let Self { channels, subscriptions, behind, settings, seed, counters, .. } = self;
+        let Self { channels, subscriptions, behind, settings, seed, counters, names_bytes, .. } = self;
         let channel =
             channels.get_mut(id).filter(|c| c.members.len() < settings.subscribers_max).ok_or(Full)?;
         let mut stirred = false;
         let mut listed = None;
         let mut notices = 0;
         if let Some(who) = join.who {
+            let before = channel.roster_bytes();
             let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(*seed)));
             notices = join.notices.unwrap_or(roster.head()).clamp(1, roster.head());
             match roster.arrive(who, join.owner, settings.roster_max) {
@@ -330,6 +334,7 @@ impl Hub {
                 // Not listed, but it hears of those who are.
                 Err(_) => counters.roster_refused += 1,
             }
+            *names_bytes = *names_bytes + channel.roster_bytes() - before;
         }
         let subscription = Subscription {
             channel: id,
@@ -427,7 +432,7 @@ impl Hub {
     /// Bytes of all tables, counted anew; walks over all channels.
     pub fn table_bytes(&self) -> usize {
         let channels: usize = self.channels.iter().map(|(_, c)| c.bytes()).sum();
-        channels + self.quick_table_bytes()
+        channels + self.quick_table_bytes() - self.names_bytes
     }
 
     /// Bytes of the tables that are known without a walk.
@@ -436,6 +441,7 @@ impl Hub {
             + self.subscriptions.slots()
                 * (Arena::<Subscription>::slot_bytes() + size_of::<Id<Subscription>>())
             + self.names.bytes()
+            + self.names_bytes
             + self.wheel.bytes()
             + self.broadcasts.bytes()
     }

@@ -12,6 +12,9 @@ use crate::time::Moment;
 /// The last so many comings and goings can be told one by one; whoever is further behind gets the whole roster.
 const RING: usize = 64;
 
+/// The two counters before the bytes of an `Arc`.
+const ARC_BYTES: usize = 2 * size_of::<usize>();
+
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
@@ -50,6 +53,8 @@ pub struct Roster {
     next: u64,
     /// No lease ends before.
     due: Moment,
+    /// Bytes of the names of all people.
+    names_bytes: usize,
 }
 
 /// A name was not added because the roster is full.
@@ -58,7 +63,13 @@ pub struct RosterFull;
 
 impl Roster {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { people: HashMap::with_hasher(seed), ring: VecDeque::new(), next: 1, due: Moment::NEVER }
+        Self {
+            people: HashMap::with_hasher(seed),
+            ring: VecDeque::new(),
+            next: 1,
+            due: Moment::NEVER,
+            names_bytes: 0,
+        }
     }
 
     /// The number the next notice will get.
@@ -109,6 +120,7 @@ impl Roster {
             return Err(RosterFull);
         }
         let name: Arc<str> = who.into();
+        self.names_bytes += name.len() + ARC_BYTES;
         self.people.insert(Arc::clone(&name), Person { seats: 1, until: Moment::NEVER, latest: owner });
         self.tell(Change::Join, name);
         Ok(true)
@@ -155,15 +167,16 @@ impl Roster {
         gone.sort_unstable();
         for name in &gone {
             self.people.remove(&**name);
+            self.names_bytes -= name.len() + ARC_BYTES;
             self.tell(Change::Leave, Arc::clone(name));
         }
         !gone.is_empty()
     }
 
-    /// Bytes it takes, about.
+    /// Bytes it takes, about: names, tables, the ring.
     pub fn bytes(&self) -> usize {
-        let names: usize = self.people.keys().map(|n| n.len() + 16).sum();
-        names
+        size_of::<Self>()
+            + self.names_bytes
             + self.people.capacity() * size_of::<(Arc<str>, Person)>()
             + self.ring.capacity() * size_of::<Notice>()
     }
