@@ -193,7 +193,8 @@ impl Hub {
         let somebody_left = channel.roster.as_mut().is_some_and(|roster| roster.expire(now));
         self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
         let announce = channel.announce_at <= now;
-        let listens = channel.hot;
+        // What somebody is still catching up with is kept for them.
+        let listens = channel.hot || !self.behind.is_empty();
         self.trim(id, listens, now);
         if somebody_left {
             self.stir(id);

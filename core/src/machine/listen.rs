@@ -116,8 +116,11 @@ impl Machine {
         let Some(old) = self.hub.seated_as(at, who).and_then(Id::from_bits).filter(|old| *old != by) else {
             return;
         };
+        // Its connection may be waiting for something else by now.
+        let is_seat = |sub| self.hub.subscription(sub).is_some_and(|s| s.channel() == at && s.who() == Some(who));
         if let Some(conn) = self.conns.get_mut(old)
             && let Phase::Parked(parked) = &conn.phase
+            && is_seat(parked.sub)
         {
             let sub = parked.sub;
             self.post.cut(conn, old);

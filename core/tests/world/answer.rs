@@ -40,9 +40,15 @@ enum Framing {
 enum State {
     Head,
     /// A poll's answer, or a whole one; collected.
-    Body { question: Option<Box<Question>>, answer: Answer, framing: Framing },
+    Body {
+        question: Option<Box<Question>>,
+        answer: Answer,
+        framing: Framing,
+    },
     /// A stream.
-    Stream { framing: Framing },
+    Stream {
+        framing: Framing,
+    },
     /// Nothing more may come.
     Deaf,
 }
@@ -96,6 +102,12 @@ impl Ear {
         match std::mem::replace(&mut self.state, State::Deaf) {
             State::Stream { framing: Framing::Close(_) } => out.push(Heard::Over),
             State::Head | State::Deaf => {}
+            // A poll that was sent away: there is nothing else that its client would not take for a message.
+            State::Body { question: Some(question), answer, framing: Framing::Close(_) }
+                if question.cb.is_some() && answer.body.is_empty() =>
+            {
+                out.push(Heard::Whole(question, answer));
+            }
             State::Body { .. } => panic!("an answer ends in its middle: {:?}", self.text()),
             State::Stream { .. } => panic!("a chunked stream ends without its last chunk"),
         }
@@ -125,8 +137,12 @@ impl Ear {
         let head = String::from_utf8(self.bytes.drain(..end + 4).collect()).expect("a head is text");
         let mut lines = head.trim_end().split("\r\n");
         let status = status(lines.next().expect("a status line"));
-        let (mut answer, mut length, mut chunked, mut date) =
-            (Answer { status, content_type: String::new(), close: false, body: String::new() }, None, false, 0);
+        let (mut answer, mut length, mut chunked, mut date) = (
+            Answer { status, content_type: String::new(), close: false, body: String::new() },
+            None,
+            false,
+            0,
+        );
         for line in lines {
             let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("no field: {line:?}"));
             assert!(!value.is_empty() && value.trim() == value, "{line:?}");
@@ -147,7 +163,10 @@ impl Ear {
         }
         if status == 100 {
             let question = self.asked.front().expect("somebody asked");
-            assert!(question.expects && length.is_none() && !chunked && question.start < given, "{question:?}");
+            assert!(
+                question.expects && length.is_none() && !chunked && question.start < given,
+                "{question:?}"
+            );
             self.continues += 1;
             return true;
         }
@@ -171,13 +190,20 @@ impl Ear {
         if let Some(question) = &question {
             let whole = question.end <= given;
             let early = answer.close && matches!(answer.status, 400..=599);
-            assert!(whole || early, "{} {answer:?} answers what was not asked yet: {question:?}", question.end);
+            assert!(
+                whole || early,
+                "{} {answer:?} answers what was not asked yet: {question:?}",
+                question.end
+            );
             assert!(question.is_11 || answer.close, "HTTP/1.0 ends: {question:?}");
             assert!(!question.closes || answer.close, "the end was asked for: {question:?}");
             assert!(question.is_11 || !chunked || early, "HTTP/1.0 knows no chunks: {question:?}");
         }
         let is_ok = answer.status == 200;
-        let is_head = question.as_ref().is_some_and(|q| matches!(q.ask, Ask::HeadOfAnnouncements));
+        // Before a request was understood, nobody knows that it is a HEAD.
+        let refused = answer.close && matches!(answer.status, 400 | 408 | 413 | 414 | 417 | 431);
+        let is_head =
+            !refused && question.as_ref().is_some_and(|q| matches!(q.ask, Ask::HeadOfAnnouncements));
         let framing = match (length, chunked) {
             _ if is_head || answer.status == 204 => Framing::Nothing,
             (Some(n), _) => Framing::Length(n),

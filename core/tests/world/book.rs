@@ -54,7 +54,7 @@ pub struct Life {
     pub base: u64,
     pub is_over: bool,
     /// When somebody last did something that prolongs it, and until when it was signed at most.
-    pub touched: Moment,
+    pub touched: Option<Moment>,
     pub signed_until: Moment,
     pub token: Option<String>,
     pub roll: Roll,
@@ -86,9 +86,9 @@ impl Life {
     }
 
     /// Bytes of the messages from `first` to `last`.
-    pub fn weight(&self, first: u64, last: u64) -> u64 {
+    pub fn weight(&self, first: u64, last: u64) -> Option<u64> {
         let before = |seq: u64| self.at.get(seq as usize - 1).map_or(self.bytes, |(_, before)| *before);
-        before(last + 1) - before(first)
+        self.groups.is_empty().then(|| before(last + 1) - before(first))
     }
 
     fn push(&mut self, slot: Slot, post: &Post, before: u64, now: Moment) {
@@ -117,7 +117,18 @@ impl Book {
     /// Makes up something to publish, to one channel or to all.
     pub fn compose(&mut self, chance: &mut Chance, channel: Option<&str>, sender: Option<&str>) -> usize {
         const NASTY: [&str; 12] = [
-            "", "\"", "\\", "</script>", "\u{2028}", "\u{2029}x", "it's", "\u{1}\t\r\n", "wörld 你好", "&lt;😀", "\0", "]);\n",
+            "",
+            "\"",
+            "\\",
+            "</script>",
+            "\u{2028}",
+            "\u{2029}x",
+            "it's",
+            "\u{1}\t\r\n",
+            "wörld 你好",
+            "&lt;😀",
+            "\0",
+            "]);\n",
         ];
         let number = self.posts.len();
         let padding = match chance.below(12) {
@@ -157,7 +168,7 @@ impl Book {
             blurred: false,
             base: 1,
             is_over: false,
-            touched: now,
+            touched: None,
             signed_until: now,
             token: None,
             roll: Roll::default(),
@@ -170,6 +181,11 @@ impl Book {
     /// The life of a channel that has this birthday.
     pub fn born(&self, name: &str, born: Position) -> Option<usize> {
         self.lives.iter().rposition(|l| l.name == name && l.born == Some(born))
+    }
+
+    /// Whether two lives cannot be told apart.
+    pub fn are_twins(&self, one: usize, other: usize) -> bool {
+        self.lives[one].born.is_some() && self.lives[one].born == self.lives[other].born
     }
 
     /// A life is over.
@@ -189,7 +205,7 @@ impl Book {
         match self.posts[post].channel.clone() {
             Some(name) => {
                 let life = self.open(&name, now);
-                self.lives[life].touched = now;
+                self.lives[life].touched = Some(now);
                 let before = self.lives[life].bytes;
                 self.lives[life].push(Slot::Known(post), &self.posts[post], before, now);
             }
@@ -231,12 +247,13 @@ impl Book {
             let life = &mut self.lives[life];
             let exact = group.iter().all(|c| c.peer == first.peer);
             // They may stand in any order, so each counts as the first when it is asked what may be lost.
-            let before = life.bytes;
+            let first = life.bytes;
             for candidate in &group {
+                let before = if exact { life.bytes } else { first };
                 let slot = if exact { Slot::Known(candidate.post) } else { Slot::OneOf(life.groups.len()) };
                 life.push(slot, &self.posts[candidate.post], before, now);
                 if self.posts[candidate.post].channel.is_some() {
-                    life.touched = now;
+                    life.touched = Some(now);
                 }
             }
             if !exact {
@@ -247,8 +264,16 @@ impl Book {
 
     /// Somebody hears a message under a number.
     #[track_caller]
-    pub fn hear(&mut self, life: usize, seq: u64, text: &str, sender: Option<&str>, is_broadcast: Option<bool>) {
-        let number: usize = text.split('|').next().and_then(|n| n.parse().ok()).expect("every text has a number");
+    pub fn hear(
+        &mut self,
+        life: usize,
+        seq: u64,
+        text: &str,
+        sender: Option<&str>,
+        is_broadcast: Option<bool>,
+    ) {
+        let number: usize =
+            text.split('|').next().and_then(|n| n.parse().ok()).expect("every text has a number");
         let post = &self.posts[number];
         assert_eq!(post.text, text, "what arrives is what was published");
         assert!(post.accepted, "refused, and yet published: {post:?}");

@@ -71,7 +71,6 @@ pub struct Peer {
     pub in_line: bool,
     /// It came when there was no room for it.
     pub is_refused: bool,
-    pub opened_at: Moment,
     /// When an answer last ended, or the connection began.
     pub answered_at: Moment,
     /// When it last took something, or something was first there to take.
@@ -80,8 +79,8 @@ pub struct Peer {
     pub emptied_at: Moment,
     /// When the server shut its sending side.
     pub shut_at: Option<Moment>,
-    /// When it has heard of it that somebody took its place.
-    pub replaced: bool,
+    /// Where it was seen listening under its name, in the life of a channel.
+    pub listed: Option<(usize, String)>,
     /// What each channel is known to be by `/psub`: there or gone.
     pub announced: BTreeMap<String, bool>,
 }
@@ -108,12 +107,11 @@ impl Peer {
             is_paused: false,
             in_line: false,
             is_refused: false,
-            opened_at: now,
             answered_at: now,
             progress_at: now,
             emptied_at: now,
             shut_at: None,
-            replaced: false,
+            listed: None,
             announced: BTreeMap::new(),
         }
     }
@@ -134,6 +132,9 @@ impl Peer {
         let questions = self.ear.asked.iter_mut().filter(|q| q.start < given && q.whole.is_none());
         for question in questions {
             question.came = question.came.or(Some(now));
+            if question.start + question.size.head <= given {
+                question.head = question.head.or(Some(now));
+            }
             if question.end <= given {
                 question.whole = Some(now);
             }

@@ -7,15 +7,34 @@ use super::reading::Reading;
 /// What is asked.
 #[derive(Clone, Debug)]
 pub enum Ask {
-    Publish { channel: String, post: usize },
-    Broadcast { post: usize },
-    Sign { channel: String, life_ms: u64 },
-    SignIn { channel: String, who: String },
-    Close { channel: String },
-    Clear { channel: String },
+    Publish {
+        channel: String,
+        post: usize,
+    },
+    Broadcast {
+        post: usize,
+    },
+    /// For so long; `None` for as long as channels live.
+    Sign {
+        channel: String,
+        life_ms: Option<u64>,
+    },
+    SignIn {
+        channel: String,
+    },
+    Close {
+        channel: String,
+    },
+    Clear {
+        channel: String,
+    },
     Totals,
-    Count { channel: String },
-    Exists { channel: String },
+    Count {
+        channel: String,
+    },
+    Exists {
+        channel: String,
+    },
     Ping,
     Options,
     /// HEAD of `/psub`: the head of a stream, and the connection goes on.
@@ -59,6 +78,8 @@ pub struct Question {
     /// When its first byte, and its last, reached the server.
     pub came: Option<Moment>,
     pub whole: Option<Moment>,
+    /// When the last byte of its head did.
+    pub head: Option<Moment>,
 }
 
 impl Question {
@@ -76,6 +97,7 @@ impl Question {
             end: 0,
             came: None,
             whole: None,
+            head: None,
         }
     }
 
@@ -136,7 +158,8 @@ impl Request {
 
     /// Writes it, and how large it is into the question.
     pub fn write(&self, question: &mut Question, chance: &mut Chance) -> Vec<u8> {
-        let form: Vec<String> = self.params.iter().map(|(n, v)| format!("{n}={}", encode(v, chance))).collect();
+        let form: Vec<String> =
+            self.params.iter().map(|(n, v)| format!("{n}={}", encode(v, chance))).collect();
         let in_query = self.carrier == Carrier::Query;
         let query = if in_query && !form.is_empty() { format!("?{}", form.join("&")) } else { String::new() };
         let version = if question.is_11 { "1.1" } else { "1.0" };

@@ -170,7 +170,10 @@ pub fn script_string(source: &str) -> String {
     let mut out = String::new();
     let mut chars = source.chars();
     while let Some(c) = chars.next() {
-        assert!(!matches!(c, '\'' | '\n' | '\r' | '\u{2028}' | '\u{2029}'), "the string ends early: {source:?}");
+        assert!(
+            !matches!(c, '\'' | '\n' | '\r' | '\u{2028}' | '\u{2029}'),
+            "the string ends early: {source:?}"
+        );
         if c != '\\' {
             out.push(c);
             continue;

@@ -13,7 +13,7 @@ impl Regime {
         config.icomet.no_batch = chance.percent(10);
         config.icomet.gap_records = chance.percent(90);
         config.http.jsonp_prefix = chance.percent(80);
-        config.front.auth = if chance.percent(12) { Auth::Token } else { Auth::None };
+        config.front.auth = if chance.percent(8) { Auth::Token } else { Auth::None };
         if chance.percent(60) {
             config.front.publish = vec!["p*".to_owned().try_into().expect("a pattern")];
         }
@@ -23,7 +23,7 @@ impl Regime {
             (config.admin.allow, config.admin.deny) = (vec![AddressRule::All], Vec::new());
         }
         // Memory is plenty in most worlds: where it is short, messages may go at any time.
-        config.limits.memory_bytes_max = if chance.percent(88) { 1 << 30 } else { 0 };
+        config.limits.memory_bytes_max = if chance.percent(90) { 1 << 30 } else { 0 };
         let mut regime = Self(vec![config]);
         regime.reroll(chance);
         regime.0.remove(0);
@@ -35,8 +35,8 @@ impl Regime {
         let mut config = self.now().clone();
         let mut between = |low: u64, high: u64| low + chance.below(high - low + 1);
         let limits = &mut config.limits;
-        limits.connections_max = between(3, 24) as usize;
-        limits.connections_per_address_max = [0, between(1, 6) as u32, between(4, 12) as u32][between(0, 2) as usize];
+        limits.connections_max = between(4, 24) as usize;
+        limits.connections_per_address_max = [0, 0, between(1, 6) as u32][between(0, 2) as usize];
         if limits.memory_bytes_max < 1 << 30 {
             limits.memory_bytes_max = between(10_000, 60_000) as usize;
         }
@@ -52,22 +52,22 @@ impl Regime {
         limits.pipeline_bytes_max = [between(1, 100), between(100, 1_500)][between(0, 1) as usize] as usize;
         limits.outbox_bytes_max = [between(1, 300), between(200, 2_500)][between(0, 1) as usize] as usize;
         limits.batch_bytes_max = [between(1, 300), between(200, 4_000)][between(0, 1) as usize] as usize;
-        limits.channels_max = between(1, 7) as usize;
+        limits.channels_max = [between(1, 4), between(4, 7)][between(0, 1) as usize] as usize;
         limits.channel_name_bytes_max = between(6, 20) as usize;
         limits.subscribers_per_channel_max = [between(1, 4), between(3, 20)][between(0, 1) as usize] as usize;
-        limits.history_messages_max = [0, between(1, 5), between(2, 40)][between(0, 9).min(2) as usize] as usize;
+        limits.history_messages_max =
+            [0, between(1, 5), between(2, 40)][between(0, 9).min(2) as usize] as usize;
         limits.history_bytes_max =
             [between(100, 900), between(900, 6_000), 1 << 20][between(0, 2) as usize] as usize;
         limits.history_age_ms_max = [0, 0, between(1, 6_000)][between(0, 2) as usize];
         limits.broadcasts_waiting_max = between(1, 3) as usize;
-        limits.callback_bytes_max = between(6, 30) as usize;
-        limits.roster_max = between(1, 7) as usize;
-        limits.roster_name_bytes_max = between(4, 12) as usize;
+        limits.callback_bytes_max = between(9, 30) as usize;
+        limits.roster_max = [between(1, 3), 8, 8, 8][between(0, 3) as usize] as usize;
+        limits.roster_name_bytes_max = between(4, 14) as usize;
         limits.roster_lease_ms = between(1, 4_000);
         config.icomet.polling_timeout_ms = between(1_000, 5_000);
         config.icomet.channel_timeout_ms = [between(1, 300), between(300, 9_000)][between(0, 1) as usize];
-        config.icomet.poll_head =
-            if between(0, 1) == 0 { PollHead::AtOnce } else { PollHead::WithMessage };
+        config.icomet.poll_head = if between(0, 1) == 0 { PollHead::AtOnce } else { PollHead::WithMessage };
         assert_eq!(config.check(), Ok(()));
         self.0.push(config.clone());
         config

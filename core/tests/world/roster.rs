@@ -16,6 +16,8 @@ pub struct Roll {
 /// When somebody was last here, and the longest time they were not.
 pub struct Seen {
     pub last: Moment,
+    /// Until when they may have been here unseen.
+    pub until: Moment,
     away_ms: u64,
 }
 
@@ -42,7 +44,12 @@ impl Roll {
             if let Some((before, joined)) = last
                 && (before + 1..number).all(|n| self.notices.contains_key(&n))
             {
-                assert_ne!(joined, *joins, "{who} {} twice, {before} and {number}", if joined { "joins" } else { "leaves" });
+                assert_ne!(
+                    joined,
+                    *joins,
+                    "{who} {} twice, {before} and {number}",
+                    if joined { "joins" } else { "leaves" }
+                );
             }
             last = Some((number, *joins));
         }
@@ -52,7 +59,10 @@ impl Roll {
     /// list.
     #[track_caller]
     pub fn snapshot(&mut self, number: i64, names: &[String]) -> bool {
-        assert!(names.windows(2).all(|w| w[0] < w[1]), "a roster is sorted and names nobody twice: {names:?}");
+        assert!(
+            names.windows(2).all(|w| w[0] < w[1]),
+            "a roster is sorted and names nobody twice: {names:?}"
+        );
         for name in names {
             assert!(self.seen.contains_key(name), "{name} never was here");
         }
@@ -75,9 +85,15 @@ impl Roll {
 
     /// Somebody is here under a name.
     pub fn see(&mut self, who: &str, now: Moment) {
-        let seen = self.seen.entry(who.to_owned()).or_insert(Seen { last: now, away_ms: 0 });
+        let seen = self.seen.entry(who.to_owned()).or_insert(Seen { last: now, until: now, away_ms: 0 });
         seen.away_ms = seen.away_ms.max(now.since(seen.last));
-        seen.last = now;
+        (seen.last, seen.until) = (now, now);
+    }
+
+    /// Somebody may be here now, or have left since they were last seen.
+    pub fn suspect(&mut self, who: &str, now: Moment) {
+        let seen = self.seen.entry(who.to_owned()).or_insert(Seen { last: now, until: now, away_ms: 0 });
+        seen.until = now;
     }
 
     /// The longest time for which somebody was not here, up to now.
