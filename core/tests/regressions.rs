@@ -1,7 +1,11 @@
 //! Bugs that the simulated world found, each in its shortest form. The sentence above a test says what went wrong.
 mod support;
 
-use rcomet_core::{Config, Role};
+use std::io::IoSlice;
+use std::net::IpAddr;
+
+use rcomet_core::time::Moment;
+use rcomet_core::{Config, Machine, Role};
 use support::{Client, Server, body};
 
 fn get(target: &str) -> String {
@@ -174,4 +178,28 @@ fn an_event_id_of_an_earlier_life_passes_over_nothing() {
     server.push("room", "two");
     let (_, answer) = sse(&mut server, "/sse?cname=room", &id);
     assert!(answer.contains("\"gap\"") && answer.contains("\"one\"") && answer.contains("\"two\""), "{answer}");
+}
+
+/// Messages were forgotten by their number when a channel was looked at, while somebody was still catching up with them.
+#[test]
+fn nothing_is_forgotten_while_somebody_catches_up() {
+    let mut config = Config::default();
+    (config.limits.history_messages_max, config.limits.batch_bytes_max) = (2, 1);
+    config.limits.write_stall_ms_max = 3_600_000;
+    config.front.publish = vec!["*".to_owned().try_into().unwrap()];
+    let mut machine = Server::new(config).machine;
+    let open = |machine: &mut Machine| machine.open(Role::Front, IpAddr::from([127, 0, 0, 1]), Moment(0)).unwrap();
+    let (first, second) = (open(&mut machine), open(&mut machine));
+    machine.recv(first, get("/stream?cname=room&seq=1").as_bytes(), Moment(0));
+    let pushes: String = (1..=6).map(|n| get(&format!("/push?cname=room&content=m{n}"))).collect();
+    machine.recv(second, (pushes + &get("/stream?cname=room&seq=1")).as_bytes(), Moment(0));
+    // Just long enough for everybody to be visited, and to have got something.
+    assert!(machine.pump(3, Moment(0)));
+    machine.expire(Moment(61_000));
+    while machine.pump(100, Moment(61_000)) {}
+    let mut iov = [IoSlice::new(&[]); 64];
+    let filled = machine.transmit(second, &mut iov);
+    let said: Vec<u8> = iov[..filled].iter().flat_map(|s| s.to_vec()).collect();
+    let said = String::from_utf8(said).unwrap();
+    assert!((1..=6).all(|n| said.contains(&format!("\"seq\":{n},\"content\":\"m{n}\""))), "{said}");
 }

@@ -32,10 +32,14 @@ impl Machine {
         self.config = config;
         for index in 0..self.conns.slots() {
             let Some(id) = self.conns.id_at(index) else { continue };
-            // Somebody may have no more room now: the shell stops reading, and must be told when there is some.
+            // Somebody may have no room now, and must be told when there is some; or has some again.
             let is_full = self.conns.get(id).is_some_and(|conn| self.room_of(conn) == 0);
             if let Some(conn) = self.conns.get_mut(id) {
-                conn.paused |= is_full;
+                if is_full {
+                    conn.paused = true;
+                } else {
+                    self.post.unpause(conn, id);
+                }
                 // Whoever takes nothing may be due earlier now.
                 self.post.rearm(conn, id);
             }

@@ -64,13 +64,17 @@ impl Machine {
     /// What a connection is in after its bytes have been looked at; `anew` when what is left has only now begun.
     fn after_reading(&mut self, id: Id<Conn>, anew: bool) {
         let may_serve = self.may_serve(id);
+        let has_room = self.room(id) > 0;
         let head_until = self.post.now.after_ms(self.config.limits.head_ms_max);
         let Some(conn) = self.conns.get_mut(id) else { return };
-        if matches!(conn.phase, Phase::Body(_)) {
-            // There is room for a body, however little there was behind what waited before.
-            return self.post.unpause(conn, id);
-        }
         if !matches!(conn.phase, Phase::Ready) || conn.deferred {
+            // What was served has made room, and for a body there is room in any case; or there is none any more.
+            if has_room {
+                self.post.unpause(conn, id);
+            } else if !conn.paused {
+                conn.paused = true;
+                self.counters.pipelines_paused += 1;
+            }
             return;
         }
         if may_serve {

@@ -23,6 +23,17 @@ pub struct Post {
     pub accepted: bool,
 }
 
+/// Who may have missed a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    /// Whoever comes later, or takes what comes slowly.
+    Comes,
+    /// Somebody who waits and takes everything at once.
+    Waits,
+    /// Somebody who had everything already, and has taken everything at once since.
+    Attends,
+}
+
 /// What stands under one number.
 #[derive(Clone, Copy, Debug)]
 enum Slot {
@@ -67,22 +78,27 @@ impl Life {
         self.slots.len() as u64 + 1
     }
 
-    /// Whether the message with this number may have been forgotten. `has_room`: for somebody who waited for it
-    /// all the time and took everything at once.
-    pub fn may_be_lost(&self, seq: u64, has_room: bool, regime: &Regime, now: Moment) -> bool {
+    /// Whether the message with this number may have been forgotten before somebody got it.
+    pub fn may_be_lost(&self, seq: u64, by: Reader, regime: &Regime, now: Moment) -> bool {
         if self.blurred || seq < self.cleared || seq == 0 || regime.is_short_of_memory() {
             return true;
         }
         let Some(&(at, before)) = self.at.get(seq as usize - 1) else { return false };
         let most = regime.least(|c| c.limits.history_messages_max as u64);
-        let most = if has_room { most.max(LIVE_MESSAGES) } else { most };
+        let most = if by == Reader::Comes { most } else { most.max(LIVE_MESSAGES) };
         let aged = regime.least(|c| match c.limits.history_age_ms_max {
             0 => u64::MAX,
             ms => ms,
         });
-        self.head() - seq > most
-            || self.bytes - before > regime.least(|c| c.limits.history_bytes_max as u64)
-            || now.since(at) >= aged
+        let too_many = self.head() - seq > most;
+        let too_much = self.bytes - before > regime.least(|c| c.limits.history_bytes_max as u64);
+        let held_back = by == Reader::Attends && regime.holds_back(self.heaviest_since(seq));
+        ((too_many || too_much) && !held_back) || now.since(at) >= aged
+    }
+
+    fn heaviest_since(&self, seq: u64) -> u64 {
+        let befores = self.at[seq as usize - 1..].iter().map(|(_, before)| *before).chain([self.bytes]);
+        befores.clone().zip(befores.skip(1)).map(|(one, next)| next - one).max().unwrap_or(0)
     }
 
     /// Bytes of the messages from `first` to `last`.

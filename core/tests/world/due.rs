@@ -13,6 +13,7 @@ impl World {
     pub fn check_turn(&mut self) {
         self.machine.check();
         self.most_connections = self.most_connections.max(self.machine.connections());
+        self.regime.crowd = self.most_connections as u64;
         assert_eq!(self.machine.connections(), self.peers.len());
         let limits = |c: &rcomet_core::Config| c.limits.channels_max as u64;
         assert!(self.machine.load().0 as u64 <= self.regime.most(limits), "too many channels");
@@ -20,7 +21,30 @@ impl World {
         assert!(total <= most, "{total} bytes in use, {most} is the most: {:?}", self.machine.memory());
         for i in 0..self.peers.len() {
             self.check_overdue(i);
+            if !self.more {
+                self.check_rest(i);
+            }
         }
+    }
+
+    /// What must hold when the server says that it has nothing to do: whoever takes everything has everything.
+    fn check_rest(&mut self, i: usize) {
+        let room = self.machine.room(self.peers[i].id);
+        let is_waiting = self.machine.reads(self.peers[i].id).is_some();
+        let peer = &mut self.peers[i];
+        if !peer.untaken.is_empty() || peer.is_over() {
+            return;
+        }
+        let number = peer.number;
+        assert!(room == 0 || !peer.is_paused || peer.in_line, "{number} is not read from, and there is room");
+        let question = peer.ear.current();
+        if is_waiting {
+            let reading = question.and_then(|q| q.reading.as_ref());
+            assert!(reading.is_none_or(|r| r.is_level(&self.book)), "{number} is left behind: {reading:?}");
+        } else {
+            assert!(question.is_none_or(|q| q.whole.is_none()), "{number} is not answered: {:?}", peer.ear.current());
+        }
+        self.tally.note("at rest, and nothing is owed");
     }
 
     /// The most memory that these limits allow: what each connection, each channel and each table may hold.

@@ -5,6 +5,7 @@ use std::io::IoSlice;
 
 use super::World;
 use super::answer::Heard;
+use super::book::Reader;
 use super::question::Ask;
 use super::reading::{Form, Start};
 
@@ -173,7 +174,7 @@ impl World {
         assert!(question.whole.is_some() && question.may_wait(), "{question:?}");
         let Some(reading) = &mut question.reading else { return };
         assert_eq!(reading.channel, name);
-        let waited = reading.waited;
+        let reader = reading.reader();
         if reading.life.is_none() || !reading.waited {
             let life = match self.book.alive(&name) {
                 Some(life) if self.book.lives[life].born.is_none_or(|b| b == born) => life,
@@ -195,7 +196,7 @@ impl World {
                 let ahead = reading.next.is_none_or(|n| n > next) && (low(life, head)..=head).contains(&next);
                 let missed = reading.next.is_some_and(|n| n < next) || reading.start == Start::Oldest;
                 let lost =
-                    missed && self.book.lives[life].may_be_lost(next - 1, false, &self.regime, self.now);
+                    missed && self.book.lives[life].may_be_lost(next - 1, Reader::Comes, &self.regime, self.now);
                 assert!(
                     unsure || ahead || lost || next == 1,
                     "waits for {next}, {head} is next: {reading:?}"
@@ -205,7 +206,7 @@ impl World {
             if reading.start == Start::Oldest && reading.next.is_none() {
                 let unsure = then.unsure.contains(&name) || next == 1;
                 let lost =
-                    unsure || self.book.lives[life].may_be_lost(next - 1, false, &self.regime, self.now);
+                    unsure || self.book.lives[life].may_be_lost(next - 1, Reader::Comes, &self.regime, self.now);
                 assert!(lost, "{next} is not the oldest: {reading:?}");
                 reading.next = Some(next);
             }
@@ -221,8 +222,7 @@ impl World {
             "it waits in the life in which it began: {reading:?}"
         );
         if !reading.says_gaps && reading.next.is_some_and(|n| n < next) {
-            let has_room = waited && !reading.slow;
-            let lost = self.book.lives[life].may_be_lost(next - 1, has_room, &self.regime, self.now);
+            let lost = self.book.lives[life].may_be_lost(next - 1, reader, &self.regime, self.now);
             assert!(lost, "{} need not have been lost: {reading:?}", next - 1);
             reading.next = Some(next);
         }
@@ -231,8 +231,9 @@ impl World {
             "the cursor stands at {next}, and what was said ends elsewhere: {reading:?}"
         );
         reading.slow |= is_full;
+        reading.attends &= !is_full;
         if !is_full && reading.is_level(&self.book) {
-            reading.slow = false;
+            (reading.slow, reading.attends) = (false, true);
         }
         if let Some(who) = &reading.who {
             self.book.lives[life].roll.see(who, self.now);
@@ -277,7 +278,7 @@ impl World {
                         if s.base > shadow.base {
                             let last = s.base - 1;
                             assert!(
-                                shadow.may_be_lost(last, false, regime, now),
+                                shadow.may_be_lost(last, Reader::Comes, regime, now),
                                 "{last} of {name} went too early"
                             );
                         }

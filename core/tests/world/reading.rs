@@ -3,7 +3,7 @@
 use rcomet_core::time::Moment;
 
 use super::asking::PEOPLE;
-use super::book::Book;
+use super::book::{Book, Reader};
 use super::record::{self, Item, Record, Text};
 use super::regime::Regime;
 use super::tally::Tally;
@@ -73,6 +73,8 @@ pub struct Reading {
     pub waited: bool,
     /// Its window was so full for a while that it may have missed something.
     pub slow: bool,
+    /// It had everything once, and has taken everything at once since.
+    pub attends: bool,
     /// When it last heard something, or began to wait.
     pub heard_at: Moment,
     /// The number of the next message, when it is known.
@@ -109,6 +111,7 @@ impl Reading {
             life: None,
             waited: false,
             slow: false,
+            attends: false,
             heard_at: Moment(0),
             next: None,
             id: None,
@@ -139,9 +142,17 @@ impl Reading {
         self.life.expect("a subscription that hears something is to a life of its channel")
     }
 
+    /// What it may miss.
+    pub fn reader(&self) -> Reader {
+        match (self.waited && !self.slow, self.attends) {
+            (false, _) => Reader::Comes,
+            (true, false) => Reader::Waits,
+            (true, true) => Reader::Attends,
+        }
+    }
+
     fn may_be_lost(&self, seq: u64, scene: &Scene<'_>) -> bool {
-        let has_room = self.waited && !self.slow;
-        scene.unsure || scene.book.lives[self.life()].may_be_lost(seq, has_room, scene.regime, scene.now)
+        scene.unsure || scene.book.lives[self.life()].may_be_lost(seq, self.reader(), scene.regime, scene.now)
     }
 
     /// Whether `number` can have been the channel's next number when this was written.

@@ -5,7 +5,11 @@ use rcomet_core::chance::Chance;
 use rcomet_core::config::{AddressRule, Auth, PollHead};
 
 /// The configurations of one world, the one in force last.
-pub struct Regime(Vec<Config>);
+pub struct Regime {
+    configs: Vec<Config>,
+    /// The most connections there ever were.
+    pub crowd: u64,
+}
 
 impl Regime {
     pub fn new(chance: &mut Chance) -> Self {
@@ -24,9 +28,9 @@ impl Regime {
         }
         // Memory is plenty in most worlds: where it is short, messages may go at any time.
         config.limits.memory_bytes_max = if chance.percent(90) { 1 << 30 } else { 0 };
-        let mut regime = Self(vec![config]);
+        let mut regime = Self { configs: vec![config], crowd: 0 };
         regime.reroll(chance);
-        regime.0.remove(0);
+        regime.configs.remove(0);
         regime
     }
 
@@ -51,14 +55,14 @@ impl Regime {
         limits.linger_ms_max = between(0, 2_000);
         limits.pipeline_bytes_max = [between(1, 100), between(100, 1_500)][between(0, 1) as usize] as usize;
         limits.outbox_bytes_max = [between(1, 300), between(200, 2_500)][between(0, 1) as usize] as usize;
-        limits.batch_bytes_max = [between(1, 300), between(200, 4_000)][between(0, 1) as usize] as usize;
+        limits.batch_bytes_max = [between(1, 300), between(200, 4_000), 6_000][between(0, 2) as usize] as usize;
         limits.channels_max = [between(1, 4), between(4, 7)][between(0, 1) as usize] as usize;
         limits.channel_name_bytes_max = between(6, 20) as usize;
         limits.subscribers_per_channel_max = [between(1, 4), between(3, 20)][between(0, 1) as usize] as usize;
         limits.history_messages_max =
             [0, between(1, 5), between(2, 40)][between(0, 9).min(2) as usize] as usize;
         limits.history_bytes_max =
-            [between(100, 900), between(900, 6_000), 1 << 20][between(0, 2) as usize] as usize;
+            [between(100, 900), between(900, 6_000), 4_500, 1 << 20][between(0, 3) as usize] as usize;
         limits.history_age_ms_max = [0, 0, between(1, 6_000)][between(0, 2) as usize];
         limits.broadcasts_waiting_max = between(1, 3) as usize;
         limits.callback_bytes_max = between(9, 30) as usize;
@@ -69,23 +73,32 @@ impl Regime {
         config.icomet.channel_timeout_ms = [between(1, 300), between(300, 9_000)][between(0, 1) as usize];
         config.icomet.poll_head = if between(0, 1) == 0 { PollHead::AtOnce } else { PollHead::WithMessage };
         assert_eq!(config.check(), Ok(()));
-        self.0.push(config.clone());
+        self.configs.push(config.clone());
         config
     }
 
     /// The configuration in force.
     pub fn now(&self) -> &Config {
-        self.0.last().expect("there always is one")
+        self.configs.last().expect("there always is one")
     }
 
     /// The smallest that this ever was.
     pub fn least(&self, what: impl Fn(&Config) -> u64) -> u64 {
-        self.0.iter().map(what).min().unwrap_or(0)
+        self.configs.iter().map(what).min().unwrap_or(0)
     }
 
     /// The largest that this ever was.
     pub fn most(&self, what: impl Fn(&Config) -> u64) -> u64 {
-        self.0.iter().map(what).max().unwrap_or(0)
+        self.configs.iter().map(what).max().unwrap_or(0)
+    }
+
+    /// Whether publishers are held back in time, when messages are as heavy as this, so that whoever listens misses
+    /// nothing: half of what is kept is for what has been published, and each connection may add one more.
+    pub fn holds_back(&self, heaviest: u64) -> bool {
+        let limits = &self.now().limits;
+        self.configs.len() == 1
+            && limits.batch_bytes_max >= limits.history_bytes_max
+            && limits.history_bytes_max as u64 / 2 >= (self.crowd + 2) * heaviest
     }
 
     /// Whether memory is so short that anything may be refused or forgotten for it.
