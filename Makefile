@@ -21,6 +21,7 @@ lint: ## rustfmt and clippy, warnings are errors
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 unit: ## every Rust test: the core in memory, the simulated world, the real binary on real sockets
+	scripts/tools.sh curl=curl
 	cargo test --workspace --locked
 
 sim: ## the simulated world with more seeds: make sim SEEDS=10000

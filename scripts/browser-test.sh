@@ -3,16 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-need() { command -v "$1" >/dev/null 2>&1; }
-
-if ! need chromium; then
-    echo "browser-test: installing chromium"
-    apt="apt-get"
-    [ "$(id -u)" = 0 ] || apt="sudo apt-get"
-    $apt update -qq
-    DEBIAN_FRONTEND=noninteractive $apt install -y -qq chromium >/dev/null
-fi
-need node || { echo "browser-test: node is needed (version 18 or later)" >&2; exit 1; }
+scripts/tools.sh chromium=chromium node=nodejs npm=npm
 
 (cd tests/browser && npm ci --silent --no-audit --no-fund)
 

@@ -81,6 +81,9 @@ limits! {
     roster_lease_ms: u64 = 12_000,
 }
 
+/// The most that one connection's buffers can be configured to: they are counted in 32 bits.
+const BYTES_CEILING: usize = 512 << 20;
+
 /// The most header fields that can be configured: the parser's table is on the stack.
 pub const HEADERS_CEILING: usize = 128;
 
@@ -103,6 +106,17 @@ impl Limits {
         at_least("channel_name_bytes_max", self.channel_name_bytes_max, 1)?;
         at_least("callback_bytes_max", self.callback_bytes_max, 1)?;
         at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
+        for (name, bytes) in [
+            ("head_bytes_max", self.head_bytes_max),
+            ("body_bytes_max", self.body_bytes_max),
+            ("pipeline_bytes_max", self.pipeline_bytes_max),
+            ("outbox_bytes_max", self.outbox_bytes_max),
+            ("batch_bytes_max", self.batch_bytes_max),
+        ] {
+            if bytes > BYTES_CEILING {
+                return Err(format!("{name} = {bytes}: must be at most {BYTES_CEILING}"));
+            }
+        }
         if self.headers_max > HEADERS_CEILING {
             return Err(format!("headers_max = {}: must be at most {HEADERS_CEILING}", self.headers_max));
         }

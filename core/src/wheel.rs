@@ -109,8 +109,7 @@ impl<K: Copy> Wheel<K> {
 
     /// Bytes the wheel holds, for the memory accounts.
     pub fn bytes(&self) -> usize {
-        let entries: usize = self.slots.iter().map(Vec::capacity).sum();
-        entries * size_of::<(u64, K)>() + self.slots.capacity() * size_of::<Vec<(u64, K)>>()
+        self.len * size_of::<(u64, K)>() + self.slots.capacity() * size_of::<Vec<(u64, K)>>()
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a server must do for icomet's clients, item by item of the checklist in the protocol's description.
-//! Item 10, the unmodified clients in a browser, runs elsewhere; here are the requests that they make.
+//! Of item 10, the clients themselves, here are exactly the requests that they make and what they need of the answers.
 #[path = "icomet_checklist/admin.rs"]
 mod admin;
 #[path = "icomet_checklist/clients.rs"]

@@ -161,9 +161,9 @@ impl Pieces {
         self.table.is_empty()
     }
 
-    /// Bytes of the table itself, for the memory accounts.
+    /// Bytes of the table's entries, for the memory accounts. Free ones do not count: the next to come uses them.
     pub fn bytes(&self) -> usize {
-        self.table.capacity() * size_of::<Piece>()
+        self.table.len() * size_of::<Piece>()
     }
 }
 

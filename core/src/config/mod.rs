@@ -166,7 +166,10 @@ impl Config {
     /// What works but is probably not meant, in words for the administrator.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        let silent = self.icomet.polling_timeout_ms + self.icomet.polling_timeout_ms * 3 / 10;
+        let silent = self
+            .icomet
+            .polling_timeout_ms
+            .saturating_add(self.icomet.polling_timeout_ms.saturating_mul(3) / 10);
         if self.icomet.channel_timeout_ms < silent {
             warnings.push(format!(
                 "icomet.channel_timeout_ms = {} is less than 1.3 times polling_timeout_ms = {}: a client that comes back \

@@ -3,6 +3,7 @@
 mod inbox;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use inbox::Inbox;
 
@@ -57,6 +58,8 @@ pub(crate) enum Phase {
     Body(Body),
     /// A request waits for messages.
     Parked(Box<Parked>),
+    /// A publish waits until those who listen have what was published before; it is among the deferred.
+    Held(Box<Held>),
     /// Nothing is read any more; what waits is sent, then the sending side is shut.
     Closing,
     /// Everything is sent; what the peer still sends is thrown away until it ends or time is up.
@@ -101,6 +104,16 @@ pub(crate) enum OriginRef {
     Any,
     /// The one at this place in the configured list.
     Listed(u16),
+}
+
+/// A publish that waits.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) channel: String,
+    pub(crate) body: Arc<str>,
+    pub(crate) sender: Option<Arc<str>>,
+    pub(crate) manner: Manner,
+    pub(crate) voice: Voice,
 }
 
 /// A request that waits for messages.

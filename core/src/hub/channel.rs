@@ -107,13 +107,14 @@ impl Channel {
         subscription.next == self.history.head() && heard && !self.closed
     }
 
-    /// Everybody is due a visit; true if the channel is to be put into the queue for it.
-    pub(super) fn stir(&mut self) -> bool {
+    /// Everybody is due a visit, having had everything up to `before` if they had room; true if the channel is to be
+    /// put into the queue for it.
+    pub(super) fn stir(&mut self, before: Mark) -> bool {
         self.walk.left = self.members.len();
         let to_queue = !self.hot && self.walk.left > 0;
         if to_queue {
             // Everybody with room was level before this.
-            self.walk.lap = [self.history.mark(); 2];
+            self.walk.lap = [before; 2];
         }
         self.hot |= to_queue;
         to_queue

@@ -10,6 +10,9 @@ use crate::time::Moment;
 /// Visits in a row to one channel's members, or to those behind, before others have their turn.
 const SLICE: usize = 128;
 
+/// Batches handed to one subscriber in one visit at most; the rest follows in the next.
+const BATCHES_A_VISIT: usize = 16;
+
 /// Channels whose members are due visits, each once: those that one slice serves, and those that take several.
 #[derive(Default)]
 pub(super) struct Hot {
@@ -85,12 +88,13 @@ impl Hub {
         self.owes_work()
     }
 
-    /// Whether so much has been published to a channel that those who listen must be served before more is: half
-    /// of what is kept for them in any case.
-    pub fn is_crowded(&self, id: Id<Channel>) -> bool {
+    /// Whether so much has been published to a channel that those who listen must be served before another message of
+    /// so many bytes is: half of what is kept for them in any case.
+    pub fn is_crowded(&self, id: Id<Channel>, more_bytes: usize) -> bool {
         self.channels.get(id).is_some_and(|channel| {
             let (messages, bytes) = channel.lag();
-            messages >= LIVE_MESSAGES as u64 / 2 || bytes >= self.settings.keep.bytes as u64 / 2
+            let most = self.settings.ahead_bytes as u64;
+            messages >= LIVE_MESSAGES as u64 / 2 || (messages > 0 && bytes + more_bytes as u64 > most)
         })
     }
 
@@ -130,40 +134,44 @@ impl Hub {
         self.bury(id);
     }
 
+    /// Hands somebody what it lacks, until it has everything or has no room: so whoever has been visited is not behind,
+    /// unless it is slow.
     fn visit(
         &mut self,
         sub: Id<Subscription>,
         now: Moment,
         hand: &mut impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
     ) {
-        let Some(subscription) = self.subscriptions.get(sub) else { return };
-        let Some(channel) = self.channels.get(subscription.channel) else { return };
-        if channel.is_level(subscription) {
-            return;
-        }
-        let id = subscription.channel;
-        match hand(self, subscription.owner, channel, subscription) {
-            Took::Nothing => {}
-            Took::Upto { next, notices } => {
-                let Self { channels, subscriptions, behind, .. } = self;
-                let (Some(reader), Some(channel)) = (subscriptions.get_mut(sub), channels.get(id)) else {
-                    return;
-                };
-                debug_assert!(reader.next <= next && next <= channel.history.head());
-                (reader.next, reader.notices) = (next, notices);
-                if !channel.is_level(reader) && !reader.queued {
-                    reader.queued = true;
-                    behind.push_back(sub);
+        for _ in 0..BATCHES_A_VISIT {
+            let Some(subscription) = self.subscriptions.get(sub) else { return };
+            let Some(channel) = self.channels.get(subscription.channel) else { return };
+            if channel.is_level(subscription) {
+                return;
+            }
+            let id = subscription.channel;
+            match hand(self, subscription.owner, channel, subscription) {
+                Took::Nothing => return,
+                Took::Upto { next, notices } => {
+                    let Self { channels, subscriptions, .. } = self;
+                    let (Some(reader), Some(channel)) = (subscriptions.get_mut(sub), channels.get(id)) else {
+                        return;
+                    };
+                    debug_assert!(reader.next <= next && next <= channel.history.head());
+                    (reader.next, reader.notices) = (next, notices);
+                }
+                Took::AndLeaves => {
+                    let Self { channels, subscriptions, .. } = &mut *self;
+                    let Some(gone) = subscriptions.remove(sub) else { return };
+                    let Some(channel) = channels.get_mut(id) else { return };
+                    let moved = channel.unseat(subscriptions, gone.seat as usize);
+                    self.look_after(moved);
+                    return self.after_leaving(id, gone.who.as_deref(), now);
                 }
             }
-            Took::AndLeaves => {
-                let Self { channels, subscriptions, .. } = &mut *self;
-                let Some(gone) = subscriptions.remove(sub) else { return };
-                let Some(channel) = channels.get_mut(id) else { return };
-                let moved = channel.unseat(subscriptions, gone.seat as usize);
-                self.look_after(moved);
-                self.after_leaving(id, gone.who.as_deref(), now);
-            }
+        }
+        let level = |s: &Subscription| self.channels.get(s.channel).is_none_or(|c| c.is_level(s));
+        if self.subscriptions.get(sub).is_some_and(|s| !level(s)) {
+            self.resume(sub);
         }
     }
 }

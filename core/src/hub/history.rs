@@ -35,7 +35,9 @@ impl Message {
         // Two counters stand before the bytes of an `Arc`.
         const ARC: usize = 2 * size_of::<usize>();
         let sender = self.sender.as_ref().map_or(0, |s| s.len() + ARC);
-        size_of::<Self>() + ARC + self.body.len() + sender
+        // A broadcast's body is one for all channels, and on an account of its own.
+        let body = if self.kind == Kind::Data { self.body.len() + ARC } else { 0 };
+        size_of::<Self>() + body + sender
     }
 }
 

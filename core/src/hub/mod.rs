@@ -40,6 +40,9 @@ pub struct Settings {
     pub subscribers_max: usize,
     /// What a channel keeps.
     pub keep: Keep,
+    /// Bytes that may be published to a channel before those who listen are served: half of what is kept for them, and
+    /// of what each can have waiting.
+    pub ahead_bytes: usize,
     /// Milliseconds a channel lives without subscribers.
     pub channel_timeout_ms: u64,
     /// Broadcasts on their way.
@@ -61,6 +64,7 @@ impl Settings {
                 bytes: limits.history_bytes_max,
                 age_ms: limits.history_age_ms_max,
             },
+            ahead_bytes: limits.history_bytes_max.min(limits.outbox_bytes_max) / 2,
             channel_timeout_ms,
             broadcasts_max: limits.broadcasts_waiting_max,
             roster_max: limits.roster_max,
@@ -249,11 +253,12 @@ impl Hub {
         self.counters.published += 1;
         self.counters.published_bytes += message.body.len() as u64;
         let listens = !channel.members.is_empty();
+        let mark = channel.history.mark();
         let before = channel.history.bytes();
         let (seq, trimmed) = channel.history.append(message, &self.settings.keep, listens);
         self.counters.trimmed += trimmed as u64;
         self.history_bytes = self.history_bytes + channel.history.bytes() - before;
-        if channel.stir() {
+        if channel.stir(mark) {
             self.hot.push(id, channel.members.len());
         }
         seq
@@ -282,7 +287,12 @@ impl Hub {
                 let (place, born) = (cursor.position.offset, channel.born.offset);
                 let same_life = cursor.position.epoch == epoch
                     && (place > born || place == born && cursor.seq.unwrap_or(0) == 0);
-                match cursor.seq.filter(|_| same_life) {
+                // The number only counts if it stands at that place: it may be another channel's.
+                let is_here = |seq: u64| {
+                    let offset_of = |n: u64| channel.history.get(n).map(|m| m.offset);
+                    offset_of(seq).is_none_or(|o| o <= place) && offset_of(seq + 1).is_none_or(|o| o > place)
+                };
+                match cursor.seq.filter(|&seq| same_life && is_here(seq)) {
                     Some(seq) if seq >= head => Start { next: head, lost: Lost::Unknown, ahead: false },
                     Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
                     Some(seq) => at(seq + 1, Lost::Nothing),
@@ -363,7 +373,7 @@ impl Hub {
 
     fn stir(&mut self, id: Id<Channel>) {
         if let Some(channel) = self.channels.get_mut(id)
-            && channel.stir()
+            && channel.stir(channel.history.mark())
         {
             self.hot.push(id, channel.members.len());
         }
@@ -437,9 +447,8 @@ impl Hub {
 
     /// Bytes of the tables that are known without a walk.
     pub fn quick_table_bytes(&self) -> usize {
-        self.channels.slots() * Arena::<Channel>::slot_bytes()
-            + self.subscriptions.slots()
-                * (Arena::<Subscription>::slot_bytes() + size_of::<Id<Subscription>>())
+        self.channels.len() * Arena::<Channel>::slot_bytes()
+            + self.subscriptions.len() * (Arena::<Subscription>::slot_bytes() + size_of::<Id<Subscription>>())
             + self.names.bytes()
             + self.names_bytes
             + self.wheel.bytes()

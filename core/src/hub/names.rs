@@ -73,6 +73,6 @@ impl<T> Names<T> {
 
     /// Bytes of the table.
     pub fn bytes(&self) -> usize {
-        self.table.capacity() * (size_of::<(u64, Id<T>)>() + 1)
+        self.table.len() * (size_of::<(u64, Id<T>)>() + 1)
     }
 }

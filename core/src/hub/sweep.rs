@@ -1,7 +1,7 @@
 //! Work on all channels at once, done in slices: broadcasts, and telling `/psub` what channels there are.
 //! Knows nothing of subscribers. A broadcast is in the log at once, and in a channel before anything else happens there.
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::{Channel, Full, Hub, Kind};
 use crate::arena::{Arena, Id};
@@ -12,6 +12,8 @@ use crate::time::Moment;
 #[derive(Default)]
 pub(super) struct Broadcasts {
     waiting: VecDeque<(u64, Arc<str>)>,
+    /// Bodies that may still be kept somewhere.
+    bodies: Vec<Weak<str>>,
     last: u64,
     /// The slot the sweep looks at next, and the broadcast up to which its round brings everybody.
     at: usize,
@@ -25,7 +27,7 @@ impl Broadcasts {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.waiting.iter().map(|(_, body)| body.len() + 32).sum()
+        self.bodies.iter().filter_map(Weak::upgrade).map(|body| body.len() + 32).sum()
     }
 }
 
@@ -56,6 +58,8 @@ impl Hub {
             return Err(Full);
         }
         self.broadcasts.last += 1;
+        self.broadcasts.bodies.retain(|body| body.strong_count() > 0);
+        self.broadcasts.bodies.push(Arc::downgrade(&body));
         self.broadcasts.waiting.push_back((self.broadcasts.last, body));
         if self.broadcasts.waiting.len() == 1 {
             (self.broadcasts.at, self.broadcasts.goal) = (0, self.broadcasts.last);

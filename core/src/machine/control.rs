@@ -81,7 +81,7 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         match &mut conn.phase {
             Phase::Ready if conn.inbox.is_empty() => delivery.post.hang_up(conn, id),
-            Phase::Ready | Phase::Body(_) | Phase::Closing | Phase::Lingering => {}
+            Phase::Ready | Phase::Body(_) | Phase::Held(_) | Phase::Closing | Phase::Lingering => {}
             Phase::Parked(_) => {
                 let Phase::Parked(mut parked) = std::mem::replace(&mut conn.phase, Phase::Ready) else {
                     return;

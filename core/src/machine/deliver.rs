@@ -23,13 +23,16 @@ pub(super) struct Delivery<'a> {
     pub(super) config: &'a Config,
     pub(super) date: &'a Date,
     pub(super) head: &'a mut Vec<u8>,
+    /// Memory is used up: nobody gets more while something waits for them.
+    pub(super) is_short: bool,
 }
 
 impl Machine {
     /// The parts that delivering needs, side by side.
     pub(super) fn delivery(&mut self) -> (Delivery<'_>, &mut Arena<Conn>, &mut Hub) {
+        let is_short = self.is_short_of(0);
         let Self { conns, hub, post, frames, counters, deferred, config, date, head, .. } = self;
-        (Delivery { post, frames, counters, deferred, config, date, head }, conns, hub)
+        (Delivery { post, frames, counters, deferred, config, date, head, is_short }, conns, hub)
     }
 
     /// Delivers to at most `budget` subscribers, and serves those who were put off. True if more remains.
@@ -65,7 +68,8 @@ impl Delivery<'_> {
         sub: &Subscription,
     ) -> Took {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };
-        if conn.outbox.len() >= self.config.limits.outbox_bytes_max {
+        let waits = conn.outbox.len();
+        if waits >= self.config.limits.outbox_bytes_max || (self.is_short && waits > 0) {
             parked.thirsty = true;
             self.counters.subscribers_slow += 1;
             return Took::Nothing;

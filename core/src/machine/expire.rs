@@ -58,6 +58,10 @@ impl Machine {
             }
             Phase::Ready | Phase::Body(_) => self.reject(id, Reject::TooSlow),
             Phase::Closing | Phase::Lingering => self.post.cut(conn, id),
+            Phase::Held(_) => {
+                conn.deadline = now.after_ms(self.config.limits.idle_ms_max);
+                self.post.rearm(conn, id);
+            }
             Phase::Parked(_) => self.say_quiet(id, now),
         }
     }

@@ -70,6 +70,9 @@ impl Machine {
         let needs_token = self.needs_token(role);
         if let Some(who) = &listen.who {
             self.check_person(who)?;
+            if self.is_short_of(who.len()) {
+                return Err(Refusal::Memory);
+            }
         }
         let at = match self.hub.find(&listen.channel) {
             Some(at) => at,
@@ -117,7 +120,8 @@ impl Machine {
             return;
         };
         // Its connection may be waiting for something else by now.
-        let is_seat = |sub| self.hub.subscription(sub).is_some_and(|s| s.channel() == at && s.who() == Some(who));
+        let is_seat =
+            |sub| self.hub.subscription(sub).is_some_and(|s| s.channel() == at && s.who() == Some(who));
         if let Some(conn) = self.conns.get_mut(old)
             && let Phase::Parked(parked) = &conn.phase
             && is_seat(parked.sub)
@@ -228,6 +232,10 @@ impl Machine {
 
     fn park(&mut self, id: Id<Conn>, at: Id<Channel>, join: Join<'_>, waiting: Waiting) {
         let Waiting { manner, voice, hold, echo, quiet_until } = waiting;
+        if let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.ended) {
+            // Whoever has finished sending is not waited for, as one who does so while waiting is not.
+            return self.post.cut(conn, id);
+        }
         // There was room when it was admitted, in this very turn.
         let Ok(sub) = self.hub.join(at, join, self.post.now) else { return };
         let (mut delivery, conns, _) = self.delivery();

@@ -52,6 +52,8 @@ pub struct Machine {
     entropy: Box<dyn Entropy>,
     counters: Counters,
     drain: control::Drain,
+    /// Bytes of publishes that wait.
+    held_bytes: usize,
     /// Bytes of tables, looked at once a turn.
     tables_bytes: usize,
     fired: Vec<Id<Conn>>,
@@ -65,7 +67,7 @@ pub struct Machine {
 pub struct Memory {
     /// Messages kept.
     pub history_bytes: usize,
-    /// Blocks that hold half requests and unsent answers, spare ones included.
+    /// Blocks that hold half requests and unsent answers, spare ones included; and publishes that wait.
     pub blocks_bytes: usize,
     /// Shared frames on their way.
     pub frames_bytes: usize,
@@ -102,6 +104,7 @@ impl Machine {
             entropy,
             counters: Counters::default(),
             drain: control::Drain::No,
+            held_bytes: 0,
             tables_bytes: 0,
             fired: Vec::new(),
             head: Vec::new(),
@@ -120,6 +123,7 @@ impl Machine {
     fn room_of(&self, conn: &Conn) -> usize {
         match conn.phase {
             Phase::Parked(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
+            Phase::Held(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
             Phase::Ready if conn.deferred || self.is_clogged(conn) => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
@@ -161,15 +165,17 @@ impl Machine {
             // will be.
             Phase::Ready if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
-            Phase::Closing => {}
+            Phase::Closing | Phase::Held(_) => {}
         }
     }
 
     /// The connection is gone.
     pub fn closed(&mut self, id: Id<Conn>) {
         let Some(mut conn) = self.conns.remove(id) else { return };
-        if let Phase::Parked(parked) = &conn.phase {
-            self.hub.leave(parked.sub, self.post.now);
+        match &conn.phase {
+            Phase::Parked(parked) => self.hub.leave(parked.sub, self.post.now),
+            Phase::Held(held) => self.held_bytes -= held.body.len(),
+            _ => {}
         }
         self.post.forget(&mut conn);
         self.dismiss(&conn);
@@ -230,7 +236,7 @@ impl Machine {
     pub fn memory(&self) -> Memory {
         Memory {
             history_bytes: self.hub.history_bytes(),
-            blocks_bytes: self.post.pool.bytes(),
+            blocks_bytes: self.post.pool.bytes() + self.held_bytes,
             frames_bytes: self.frames.bytes(),
             tables_bytes: self.hub.table_bytes() + self.own_tables(),
         }
@@ -248,10 +254,9 @@ impl Machine {
 
     fn own_tables(&self) -> usize {
         let parked = self.hub.subscribers() * size_of::<crate::conn::Parked>();
-        self.conns.slots() * Arena::<Conn>::slot_bytes()
+        self.conns.len() * Arena::<Conn>::slot_bytes()
             + self.post.wheel.bytes()
             + self.post.pieces.bytes()
-            + self.post.todo.capacity() * size_of::<Todo>()
             + parked
     }
 
@@ -261,6 +266,12 @@ impl Machine {
 
     /// Bytes in use, tables as of the beginning of this turn.
     fn used_bytes(&self) -> usize {
-        self.tables_bytes + self.hub.history_bytes() + self.post.pool.lent_bytes() + self.frames.bytes()
+        let buffers = self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes;
+        self.tables_bytes + self.hub.history_bytes() + buffers
+    }
+
+    /// Whether so many bytes more would be too many.
+    fn is_short_of(&self, bytes: usize) -> bool {
+        self.used_bytes().saturating_add(bytes) > self.config.limits.memory_bytes_max
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::Machine;
 use crate::arena::Id;
 use crate::config::Auth;
-use crate::conn::{Conn, Manner, Role};
+use crate::conn::{Conn, Held, Manner, Phase, Role};
 use crate::dialect::{Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route};
-use crate::hub::{Channel, Token};
+use crate::hub::{Channel, Message, Token};
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
 use crate::wire::params::{Params, Unreadable};
@@ -104,16 +104,9 @@ impl Machine {
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
-                return match self.publish(&channel, &body, sender.as_deref()) {
-                    Ok(published_in) => {
-                        self.answer(id, manner, &voice, &Outcome::Published);
-                        if self.hub.is_crowded(published_in) {
-                            // Those who listen come first: else one fast publisher could make everybody miss messages.
-                            self.defer(id, Some(published_in));
-                        }
-                    }
-                    Err(refusal) => self.refuse(id, manner, &voice, &refusal),
-                };
+                let (body, sender) = (Arc::from(&*body), sender.map(|s| Arc::from(&*s)));
+                let held = Held { channel: channel.into(), body, sender, manner, voice };
+                return self.publish_or_hold(id, held);
             }
             Verb::Broadcast { body } => self.broadcast(&body).map(|()| Outcome::Broadcast),
             Verb::Sign { channel, life_ms } => {
@@ -161,22 +154,38 @@ impl Machine {
         }
     }
 
-    fn publish(&mut self, name: &str, body: &str, sender: Option<&str>) -> Result<Id<Channel>, Refusal> {
-        if let Some(who) = sender {
+    /// Publishes and answers, or waits with both: those who listen come first, or fast publishers could make them
+    /// miss messages.
+    pub(super) fn publish_or_hold(&mut self, id: Id<Conn>, held: Held) {
+        if let Some(at) = self.hub.find(&held.channel)
+            && self.hub.is_crowded(at, held.body.len())
+            && let Some(conn) = self.conns.get_mut(id)
+        {
+            self.held_bytes += held.body.len();
+            conn.phase = Phase::Held(Box::new(held));
+            return self.defer(id, Some(at));
+        }
+        match self.publish(&held.channel, held.body, held.sender) {
+            Ok(()) => self.answer(id, held.manner, &held.voice, &Outcome::Published),
+            Err(refusal) => self.refuse(id, held.manner, &held.voice, &refusal),
+        }
+    }
+
+    fn publish(&mut self, name: &str, body: Arc<str>, sender: Option<Arc<str>>) -> Result<(), Refusal> {
+        if let Some(who) = &sender {
             self.check_person(who)?;
         }
         let at = self.open_channel(name, self.channel_ms())?;
-        let size = body.len() + sender.map_or(0, str::len) + 256;
+        let size = body.len() + sender.as_ref().map_or(0, |s| s.len()) + 256;
         self.make_room(at, size)?;
-        let sender = sender.map(Arc::from);
         // Only a closed channel takes nothing, and a closed one has no name to be found by.
-        self.hub.publish(at, Arc::from(body), sender, self.post.now).ok_or(Refusal::NotFound)?;
-        Ok(at)
+        self.hub.publish(at, body, sender, self.post.now).ok_or(Refusal::NotFound)?;
+        Ok(())
     }
 
     fn broadcast(&mut self, body: &str) -> Result<(), Refusal> {
-        // Every channel will hold it for itself, as far as the accounts go.
-        let size = (body.len() + 256).saturating_mul(self.hub.channels());
+        // One body for all, and an entry in each.
+        let size = body.len() + self.hub.channels().saturating_mul(size_of::<Message>());
         if self.used_bytes().saturating_add(size) > self.config.limits.memory_bytes_max {
             return Err(Refusal::Memory);
         }
@@ -252,6 +261,6 @@ impl Machine {
 
     /// Whether a subscriber must show the channel's token.
     pub(super) fn needs_token(&self, role: Role) -> bool {
-        role == Role::Front && self.config.front.auth == Auth::Token
+        role != Role::Admin && self.config.front.auth == Auth::Token
     }
 }

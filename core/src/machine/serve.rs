@@ -4,10 +4,10 @@ use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Body, BodyFraming, Conn, Phase};
 use crate::hub::Channel;
-use crate::wire::http1::Reject;
 use crate::wire::http1::chunked::Chunked;
 use crate::wire::http1::head::{self, Framing};
 use crate::wire::http1::response::CONTINUE;
+use crate::wire::http1::{Reject, Status};
 
 /// Requests of one connection served in one turn; then the others have theirs, and what was published is delivered.
 const REQUESTS_A_TURN: usize = 64;
@@ -20,25 +20,21 @@ impl Machine {
         let Some(conn) = self.conns.get_mut(id) else { return };
         let was_empty = conn.inbox.is_empty();
         if !self.may_serve(id) {
-            if let Some(conn) = self.conns.get_mut(id) {
-                conn.inbox.push(rest, &mut self.post.pool);
-            }
-            return;
+            return self.keep(id, rest);
         }
-        let Some(conn) = self.conns.get_mut(id) else { return };
         let used = if was_empty {
             // The usual case: requests are read where they lie, and only an unfinished tail is copied.
             let (used, scanned) = self.serve_all(id, rest, 0);
-            if let Some(conn) = self.conns.get_mut(id)
-                && !conn.is_over()
-                && used < rest.len()
-            {
-                conn.inbox.push(&rest[used..], &mut self.post.pool);
-                conn.inbox.scanned = scanned as u32;
+            if self.conns.get(id).is_some_and(|conn| !conn.is_over()) && used < rest.len() {
+                self.keep(id, &rest[used..]);
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.inbox.scanned = scanned as u32;
+                }
             }
             used
         } else {
-            conn.inbox.push(rest, &mut self.post.pool);
+            self.keep(id, rest);
+            let Some(conn) = self.conns.get_mut(id).filter(|conn| !conn.is_over()) else { return };
             let mut taken = conn.inbox.take();
             let (used, scanned) = self.serve_all(id, taken.bytes(), taken.scanned as usize);
             match self.conns.get_mut(id).filter(|conn| !conn.is_over()) {
@@ -52,6 +48,41 @@ impl Machine {
         };
         // With no bytes it is looked at again after it had to wait: the time that this took was not the peer's.
         self.after_reading(id, was_empty || used > 0 || bytes.is_empty());
+    }
+
+    /// Keeps bytes that cannot be understood yet, if the server has room for them; else the connection ends.
+    fn keep(&mut self, id: Id<Conn>, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.is_short_of(bytes.len()) {
+            return self.end_for_memory(id);
+        }
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.inbox.push(bytes, &mut self.post.pool);
+        }
+    }
+
+    /// There is no memory for what a connection sends: it is told so if nothing else is being answered, and ends.
+    fn end_for_memory(&mut self, id: Id<Conn>) {
+        self.counters.memory_refused += 1;
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        match &conn.phase {
+            Phase::Parked(parked) => {
+                let sub = parked.sub;
+                self.post.cut(conn, id);
+                self.hub.leave(sub, self.post.now);
+            }
+            Phase::Held(held) => {
+                self.held_bytes -= held.body.len();
+                self.post.cut(conn, id);
+            }
+            Phase::Ready if conn.deferred => self.post.cut(conn, id),
+            _ => {
+                let words = "memory_bytes_max is reached: try again later\n";
+                self.refuse_connection(id, Status::UNAVAILABLE, words);
+            }
+        }
     }
 
     /// Whether the next request of a connection may be served now.
@@ -177,11 +208,15 @@ impl Machine {
     /// Bytes of a body whose head came before go behind it, and the request is served when it is whole. Returns how
     /// many bytes were the body's, or `None` when the connection is over and its bytes do not matter.
     fn feed_body(&mut self, id: Id<Conn>, bytes: &[u8]) -> Option<usize> {
+        if matches!(self.conns.get(id)?.phase, Phase::Body(_)) && self.is_short_of(bytes.len()) {
+            self.end_for_memory(id);
+            return None;
+        }
         let conn = self.conns.get_mut(id)?;
         let body = match &mut conn.phase {
             Phase::Body(body) => body,
             Phase::Closing | Phase::Lingering => return None,
-            Phase::Ready | Phase::Parked(_) => return Some(0),
+            Phase::Ready | Phase::Parked(_) | Phase::Held(_) => return Some(0),
         };
         let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
         let used = match &mut body.framing {
@@ -244,12 +279,19 @@ impl Machine {
     pub(super) fn serve_deferred(&mut self) {
         for _ in 0..self.deferred.len() {
             let Some((id, channel)) = self.deferred.pop_front() else { return };
-            if channel.is_some_and(|channel| self.hub.is_crowded(channel)) {
+            let Some(conn) = self.conns.get_mut(id) else { continue };
+            let size = if let Phase::Held(held) = &conn.phase { held.body.len() } else { 0 };
+            if channel.is_some_and(|channel| self.hub.is_crowded(channel, size)) {
                 self.deferred.push_back((id, channel));
                 continue;
             }
-            let Some(conn) = self.conns.get_mut(id) else { continue };
             conn.deferred = false;
+            if matches!(conn.phase, Phase::Held(_))
+                && let Phase::Held(held) = std::mem::replace(&mut conn.phase, Phase::Ready)
+            {
+                self.held_bytes -= size;
+                self.publish_or_hold(id, *held);
+            }
             self.take_in(id, b"");
         }
     }

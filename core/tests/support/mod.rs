@@ -87,6 +87,12 @@ impl Server {
         self.turn();
     }
 
+    /// Sends bytes before the turn goes on to deliver anything.
+    pub fn send_in_this_turn(&mut self, client: Client, bytes: impl AsRef<[u8]>) {
+        self.ends[client.0].unsent.extend_from_slice(bytes.as_ref());
+        self.offer(client.0);
+    }
+
     fn offer(&mut self, i: usize) {
         while let Some(id) = self.ends[i].id {
             let room = self.machine.room(id);

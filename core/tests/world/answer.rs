@@ -201,7 +201,7 @@ impl Ear {
         }
         let is_ok = answer.status == 200;
         // Before a request was understood, nobody knows that it is a HEAD.
-        let refused = answer.close && matches!(answer.status, 400 | 408 | 413 | 414 | 417 | 431);
+        let refused = answer.close && matches!(answer.status, 400 | 408 | 413 | 414 | 417 | 431 | 503);
         let is_head =
             !refused && question.as_ref().is_some_and(|q| matches!(q.ask, Ask::HeadOfAnnouncements));
         let framing = match (length, chunked) {

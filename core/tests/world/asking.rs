@@ -11,6 +11,9 @@ pub const PEOPLE: [&str; 4] = ["ann", "bob", "zoë", "somebody-long"];
 
 impl World {
     fn any_channel(&mut self) -> &'static str {
+        if self.regime.is_crowded && self.chance.percent(85) {
+            return CHANNELS[0];
+        }
         // The first ones are busy, so that something happens in them.
         CHANNELS[self.chance.below(7).saturating_sub(1).min(self.chance.below(6)) as usize]
     }
@@ -123,7 +126,7 @@ impl World {
             Start::Next(n) => request = request.with("seq", n),
             Start::Oldest => request = request.with("seq", -1),
             Start::After { seq, .. } => {
-                request = request.with("seq", seq.saturating_sub(self.chance.below(3)))
+                request = request.with("seq", seq.saturating_sub(self.chance.below(3)));
             }
         }
         if let Some(who) = &reading.who {

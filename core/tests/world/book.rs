@@ -111,7 +111,7 @@ impl Life {
         let message = Message {
             offset: 0,
             at: now,
-            kind: Kind::Data,
+            kind: if post.channel.is_some() { Kind::Data } else { Kind::Broadcast },
             body: post.text.as_str().into(),
             sender: post.sender.as_deref().map(Into::into),
         };

@@ -42,7 +42,11 @@ impl World {
             let reading = question.and_then(|q| q.reading.as_ref());
             assert!(reading.is_none_or(|r| r.is_level(&self.book)), "{number} is left behind: {reading:?}");
         } else {
-            assert!(question.is_none_or(|q| q.whole.is_none()), "{number} is not answered: {:?}", peer.ear.current());
+            assert!(
+                question.is_none_or(|q| q.whole.is_none()),
+                "{number} is not answered: {:?}",
+                peer.ear.current()
+            );
         }
         self.tally.note("at rest, and nothing is owed");
     }
@@ -64,7 +68,8 @@ impl World {
         let kept = history.min(self.most_posts_bytes + message);
         let channel = 2 * kept + most(|l| l.roster_max) * 512 + 8 * BLOCK;
         let channels = most(|l| l.channels_max) + self.most_connections + 1;
-        let broadcasts = most(|l| l.broadcasts_waiting_max) * message;
+        // The bodies of broadcasts are kept once for all channels.
+        let broadcasts = self.broadcasts_bytes;
         let tables = 256 * 1024;
         self.most_connections * conn + channels * channel + broadcasts + tables
     }
@@ -150,9 +155,14 @@ impl World {
         if !peer.untaken.is_empty() && now.since(peer.progress_at) >= stall {
             return self.tally.note("closed for taking nothing");
         }
+        if self.regime.is_short_of_memory() {
+            return self.tally.note("cut for want of memory");
+        }
         let number = peer.number;
         let reading = peer.ear.current().and_then(|q| q.reading.as_ref());
-        let Some(reading) = reading.filter(|_| peer.given > 0) else { panic!("{number} was cut for no reason") };
+        let Some(reading) = reading.filter(|_| peer.given > 0) else {
+            panic!("{number} was cut for no reason")
+        };
         if reading.form == Form::Ccomet && now.since(reading.heard_at) >= 4 * polling {
             return self.tally.note("CComet left alone");
         }

@@ -27,6 +27,8 @@ pub enum Call {
 pub struct Then {
     /// Several peers were served in one call, so the order among them is not known. The heads of all channels before.
     pub together: Option<BTreeMap<usize, u64>>,
+    /// Somebody may have begun to wait without a word to be heard.
+    pub several: bool,
     /// Channels to which contrary things happened in this call.
     pub unsure: Vec<String>,
 }
@@ -41,7 +43,7 @@ impl World {
             Call::Gone => {}
         }
         let together = call == Call::Pump && heard.windows(2).any(|w| w[0].0 != w[1].0);
-        let mut then = Then::default();
+        let mut then = Then { several: call == Call::Pump, ..Then::default() };
         if together {
             then.together =
                 Some(self.book.all_alive().iter().map(|&(_, l)| (l, self.book.lives[l].head())).collect());
@@ -111,7 +113,7 @@ impl World {
                     ended.push((*i, channel.clone()));
                 }
                 Ask::Sign { channel, .. } | Ask::SignIn { channel, .. } => {
-                    touched.push((*i, channel.clone()))
+                    touched.push((*i, channel.clone()));
                 }
                 _ => {
                     if let Some(reading) = &question.reading {
@@ -195,8 +197,8 @@ impl World {
                 let unsure = then.unsure.contains(&name) || self.book.lives[life].blurred;
                 let ahead = reading.next.is_none_or(|n| n > next) && (low(life, head)..=head).contains(&next);
                 let missed = reading.next.is_some_and(|n| n < next) || reading.start == Start::Oldest;
-                let lost =
-                    missed && self.book.lives[life].may_be_lost(next - 1, Reader::Comes, &self.regime, self.now);
+                let lost = missed
+                    && self.book.lives[life].may_be_lost(next - 1, Reader::Comes, &self.regime, self.now);
                 assert!(
                     unsure || ahead || lost || next == 1,
                     "waits for {next}, {head} is next: {reading:?}"
@@ -205,8 +207,8 @@ impl World {
             }
             if reading.start == Start::Oldest && reading.next.is_none() {
                 let unsure = then.unsure.contains(&name) || next == 1;
-                let lost =
-                    unsure || self.book.lives[life].may_be_lost(next - 1, Reader::Comes, &self.regime, self.now);
+                let lost = unsure
+                    || self.book.lives[life].may_be_lost(next - 1, Reader::Comes, &self.regime, self.now);
                 assert!(lost, "{next} is not the oldest: {reading:?}");
                 reading.next = Some(next);
             }

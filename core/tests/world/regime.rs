@@ -9,6 +9,8 @@ pub struct Regime {
     configs: Vec<Config>,
     /// The most connections there ever were.
     pub crowd: u64,
+    /// Nearly everything happens in one channel, which has room for everybody.
+    pub is_crowded: bool,
 }
 
 impl Regime {
@@ -28,7 +30,7 @@ impl Regime {
         }
         // Memory is plenty in most worlds: where it is short, messages may go at any time.
         config.limits.memory_bytes_max = if chance.percent(90) { 1 << 30 } else { 0 };
-        let mut regime = Self { configs: vec![config], crowd: 0 };
+        let mut regime = Self { configs: vec![config], crowd: 0, is_crowded: chance.percent(40) };
         regime.reroll(chance);
         regime.configs.remove(0);
         regime
@@ -55,7 +57,8 @@ impl Regime {
         limits.linger_ms_max = between(0, 2_000);
         limits.pipeline_bytes_max = [between(1, 100), between(100, 1_500)][between(0, 1) as usize] as usize;
         limits.outbox_bytes_max = [between(1, 300), between(200, 2_500)][between(0, 1) as usize] as usize;
-        limits.batch_bytes_max = [between(1, 300), between(200, 4_000), 6_000][between(0, 2) as usize] as usize;
+        limits.batch_bytes_max =
+            [between(1, 300), between(200, 4_000), 6_000][between(0, 2) as usize] as usize;
         limits.channels_max = [between(1, 4), between(4, 7)][between(0, 1) as usize] as usize;
         limits.channel_name_bytes_max = between(6, 20) as usize;
         limits.subscribers_per_channel_max = [between(1, 4), between(3, 20)][between(0, 1) as usize] as usize;
@@ -72,6 +75,14 @@ impl Regime {
         config.icomet.polling_timeout_ms = between(1_000, 5_000);
         config.icomet.channel_timeout_ms = [between(1, 300), between(300, 9_000)][between(0, 1) as usize];
         config.icomet.poll_head = if between(0, 1) == 0 { PollHead::AtOnce } else { PollHead::WithMessage };
+        if self.is_crowded {
+            let limits = &mut config.limits;
+            limits.connections_max = limits.connections_max.max(14);
+            limits.connections_per_address_max = 0;
+            limits.subscribers_per_channel_max = 24;
+            limits.idle_ms_max = limits.idle_ms_max.max(2_000);
+            limits.write_stall_ms_max = limits.write_stall_ms_max.max(2_000);
+        }
         assert_eq!(config.check(), Ok(()));
         self.configs.push(config.clone());
         config

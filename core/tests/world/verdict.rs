@@ -210,7 +210,7 @@ impl World {
     /// Whether a peer must show a channel's token.
     pub fn needs_token(&self, i: usize) -> bool {
         let guarded = self.regime.now().front.auth == rcomet_core::config::Auth::Token;
-        guarded && self.peers[i].role == rcomet_core::Role::Front
+        guarded && self.peers[i].role != rcomet_core::Role::Admin
     }
 
     /// What a client keeps in mind of an answer.

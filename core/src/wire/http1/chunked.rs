@@ -78,7 +78,7 @@ impl Chunked {
                 State::Size
             }
             (State::Size, b'\r') => State::SizeLf,
-            (State::Size, b';' | b' ' | b'\t') => State::Extension,
+            (State::Size, b';') => State::Extension,
             (State::Extension, b'\r') => State::SizeLf,
             (State::Extension, c) if c == b'\t' || !c.is_ascii_control() => {
                 self.count(LINE_MAX)?;
@@ -163,6 +163,7 @@ mod tests {
             b"0\r\n\n",
             b"0\r\nTrailer\n\r\n",
             b"5;a\0b\r\n",
+            b"5 5\r\nhello\r\n",
         ] {
             assert!(matches!(decode(&[bad]), Err(Reject::Bad(_))), "{:?}", String::from_utf8_lossy(bad));
         }
