@@ -26,7 +26,8 @@ impl World {
             self.machine.drain(self.now);
             self.tally.note("drained");
         }
-        let budget = [1, 2, 5, 64][self.chance.below(4) as usize];
+        let budgets = if self.regime.is_crowded { [1, 1, 2, 3] } else { [1, 2, 5, 64] };
+        let budget = budgets[self.chance.below(4) as usize];
         self.turn(budget);
     }
 
@@ -56,12 +57,14 @@ impl World {
                 self.connect();
             }
             90..105 => self.vanish(),
+            105..125 if self.regime.is_crowded && self.more => self.vanish(),
             105..425 => self.ask(),
             425..430 => self.burst(),
             430..820 => self.send(),
             820..900 => self.turn_window(),
             900..920 => self.finish_sending(),
-            920..923 => self.reconfigure(),
+            920..921 => self.reconfigure(),
+            921..923 if self.more => self.vanish(),
             923..935 => self.trouble_the_dead(),
             _ => {}
         }
@@ -83,7 +86,10 @@ impl World {
             Poller, Poller, Poller, Streamer, Streamer, Streamer, Ccomet, Ccomet, Publisher, Publisher,
             Publisher, Admin, Announced, Rude,
         ];
-        let kind = kinds[self.chance.below(14) as usize];
+        let mut kind = kinds[self.chance.below(14) as usize];
+        if self.regime.is_crowded && self.chance.percent(50) {
+            kind = Streamer;
+        }
         let on_front = self.regime.now().ccomet.on_front && self.chance.percent(50);
         let role = match kind {
             Poller | Streamer => Role::Front,

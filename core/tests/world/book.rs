@@ -49,13 +49,22 @@ struct Candidate {
     seq: Option<u64>,
 }
 
+/// What is known of a message besides what it is.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// When it was accepted.
+    at: Moment,
+    /// Bytes of all messages before it.
+    before: u64,
+    is_broadcast: bool,
+}
+
 /// One life of a channel.
 pub struct Life {
     pub name: String,
     pub born: Option<Position>,
     slots: Vec<Slot>,
-    /// When each message was accepted, and the bytes of all before it.
-    at: Vec<(Moment, u64)>,
+    marks: Vec<Mark>,
     bytes: u64,
     /// Everything below was forgotten on demand.
     cleared: u64,
@@ -83,7 +92,7 @@ impl Life {
         if self.blurred || seq < self.cleared || seq == 0 || regime.is_short_of_memory() {
             return true;
         }
-        let Some(&(at, before)) = self.at.get(seq as usize - 1) else { return false };
+        let Some(&Mark { at, before, .. }) = self.marks.get(seq as usize - 1) else { return false };
         let most = regime.least(|c| c.limits.history_messages_max as u64);
         let most = if by == Reader::Comes { most } else { most.max(LIVE_MESSAGES) };
         let aged = regime.least(|c| match c.limits.history_age_ms_max {
@@ -92,18 +101,21 @@ impl Life {
         });
         let too_many = self.head() - seq > most;
         let too_much = self.bytes - before > regime.least(|c| c.limits.history_bytes_max as u64);
-        let held_back = by == Reader::Attends && regime.holds_back(self.heaviest_since(seq));
+        let held_back = by == Reader::Attends && self.is_held_back(seq, regime);
         ((too_many || too_much) && !held_back) || now.since(at) >= aged
     }
 
-    fn heaviest_since(&self, seq: u64) -> u64 {
-        let befores = self.at[seq as usize - 1..].iter().map(|(_, before)| *before).chain([self.bytes]);
-        befores.clone().zip(befores.skip(1)).map(|(one, next)| next - one).max().unwrap_or(0)
+    /// Whether publishers were held back from this message on: nobody waits with a broadcast.
+    fn is_held_back(&self, seq: u64, regime: &Regime) -> bool {
+        let since = &self.marks[seq as usize - 1..];
+        let befores = since.iter().map(|mark| mark.before).chain([self.bytes]);
+        let heaviest = befores.clone().zip(befores.skip(1)).map(|(one, next)| next - one).max();
+        !since.iter().any(|mark| mark.is_broadcast) && regime.holds_back(heaviest.unwrap_or(0))
     }
 
     /// Bytes of the messages from `first` to `last`.
     pub fn weight(&self, first: u64, last: u64) -> Option<u64> {
-        let before = |seq: u64| self.at.get(seq as usize - 1).map_or(self.bytes, |(_, before)| *before);
+        let before = |seq: u64| self.marks.get(seq as usize - 1).map_or(self.bytes, |mark| mark.before);
         self.groups.is_empty().then(|| before(last + 1) - before(first))
     }
 
@@ -116,7 +128,7 @@ impl Life {
             sender: post.sender.as_deref().map(Into::into),
         };
         self.slots.push(slot);
-        self.at.push((now, before));
+        self.marks.push(Mark { at: now, before, is_broadcast: post.channel.is_none() });
         self.bytes += message.weight() as u64;
     }
 }
@@ -178,7 +190,7 @@ impl Book {
             name: name.into(),
             born: None,
             slots: Vec::new(),
-            at: Vec::new(),
+            marks: Vec::new(),
             bytes: 0,
             cleared: 0,
             blurred: false,
@@ -199,9 +211,10 @@ impl Book {
         self.lives.iter().rposition(|l| l.name == name && l.born == Some(born))
     }
 
-    /// Whether two lives cannot be told apart.
-    pub fn are_twins(&self, one: usize, other: usize) -> bool {
-        self.lives[one].born.is_some() && self.lives[one].born == self.lives[other].born
+    /// Whether a life before cannot be told from this one: nothing at all was published between them.
+    pub fn has_twin(&self, life: usize) -> bool {
+        let (name, born) = (&self.lives[life].name, self.lives[life].born);
+        self.lives.iter().filter(|l| l.name == *name && l.born == born).count() > 1
     }
 
     /// A life is over.

@@ -13,12 +13,10 @@ impl World {
     pub fn check_turn(&mut self) {
         self.machine.check();
         self.most_connections = self.most_connections.max(self.machine.connections());
-        self.regime.crowd = self.most_connections as u64;
         assert_eq!(self.machine.connections(), self.peers.len());
         let limits = |c: &rcomet_core::Config| c.limits.channels_max as u64;
         assert!(self.machine.load().0 as u64 <= self.regime.most(limits), "too many channels");
-        let (total, most) = (self.machine.memory().total_bytes(), self.memory_most());
-        assert!(total <= most, "{total} bytes in use, {most} is the most: {:?}", self.machine.memory());
+        self.check_memory();
         for i in 0..self.peers.len() {
             self.check_overdue(i);
             if !self.more {
@@ -51,6 +49,24 @@ impl World {
         self.tally.note("at rest, and nothing is owed");
     }
 
+    /// Memory is within what the limits allow, and buffers are within what there is reason to hold.
+    fn check_memory(&mut self) {
+        let memory = self.machine.memory();
+        let (total, most) = (memory.total_bytes(), self.memory_most());
+        assert!(total <= most, "{total} bytes in use, {most} is the most: {memory:?}");
+        // What is not answered and what is not taken; buffers double when they grow, and come in blocks.
+        let unfinished = |p: &super::Peer| {
+            let unread = p.ear.asked.front().map_or(0, |q| p.given.saturating_sub(q.start)) as usize;
+            2 * (unread + p.untaken.len()) + 3 * 2048
+        };
+        let unfinished: usize = self.peers.iter().map(unfinished).sum();
+        self.most_unfinished = self.most_unfinished.max(unfinished);
+        // Blocks that were needed once stay for the next who need some.
+        let most = unfinished + self.most_unfinished + 4096;
+        let buffers = memory.blocks_bytes + memory.frames_bytes;
+        assert!(buffers <= most, "{buffers} bytes of buffers, {most} are unfinished: {memory:?}");
+    }
+
     /// The most memory that these limits allow: what each connection, each channel and each table may hold.
     fn memory_most(&self) -> usize {
         let most =
@@ -58,8 +74,8 @@ impl World {
         const BLOCK: usize = 2048;
         // A message of the largest body, with its table.
         let message = most(|l| l.body_bytes_max.max(l.request_line_bytes_max)) + 200;
-        // Escaped, a byte becomes at most twelve (CComet escapes twice), and a record has some hundred bytes around.
-        let frame = 12 * (most(|l| l.batch_bytes_max) + message) + 4 * BLOCK;
+        // What peers say here is at most doubled by escaping; a record has some hundred bytes around.
+        let frame = 4 * (most(|l| l.batch_bytes_max) + message) + 2 * BLOCK;
         let inbox = most(|l| l.head_bytes_max + l.body_bytes_max + l.pipeline_bytes_max) + READ_MAX + BLOCK;
         let outbox = most(|l| l.outbox_bytes_max) + frame;
         // Buffers double when they grow.

@@ -13,6 +13,8 @@ mod record;
 mod regime;
 mod replies;
 mod roster;
+mod rude;
+mod scene;
 mod shell;
 mod tally;
 mod verdict;
@@ -56,6 +58,8 @@ pub struct World {
     /// The server has more to do.
     more: bool,
     most_connections: usize,
+    /// The most bytes that were ever unread or untaken at once.
+    most_unfinished: usize,
     most_posts_bytes: usize,
     broadcasts_bytes: usize,
     tally: Tally,
@@ -87,6 +91,7 @@ impl World {
             is_healed: false,
             more: false,
             most_connections: 0,
+            most_unfinished: 0,
             most_posts_bytes: 0,
             broadcasts_bytes: 0,
             tally: Tally::default(),

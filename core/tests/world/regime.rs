@@ -7,8 +7,6 @@ use rcomet_core::config::{AddressRule, Auth, PollHead};
 /// The configurations of one world, the one in force last.
 pub struct Regime {
     configs: Vec<Config>,
-    /// The most connections there ever were.
-    pub crowd: u64,
     /// Nearly everything happens in one channel, which has room for everybody.
     pub is_crowded: bool,
 }
@@ -30,7 +28,7 @@ impl Regime {
         }
         // Memory is plenty in most worlds: where it is short, messages may go at any time.
         config.limits.memory_bytes_max = if chance.percent(90) { 1 << 30 } else { 0 };
-        let mut regime = Self { configs: vec![config], crowd: 0, is_crowded: chance.percent(40) };
+        let mut regime = Self { configs: vec![config], is_crowded: chance.percent(40) };
         regime.reroll(chance);
         regime.configs.remove(0);
         regime
@@ -103,13 +101,13 @@ impl Regime {
         self.configs.iter().map(what).max().unwrap_or(0)
     }
 
-    /// Whether publishers are held back in time, when messages are as heavy as this, so that whoever listens misses
-    /// nothing: half of what is kept is for what has been published, and each connection may add one more.
+    /// Whether publishers are held back in time, when messages are as heavy as this, so that whoever listens and takes
+    /// everything at once misses nothing.
     pub fn holds_back(&self, heaviest: u64) -> bool {
         let limits = &self.now().limits;
-        self.configs.len() == 1
-            && limits.batch_bytes_max >= limits.history_bytes_max
-            && limits.history_bytes_max as u64 / 2 >= (self.crowd + 2) * heaviest
+        // What is delivered in several batches may be overtaken.
+        let at_once = limits.batch_bytes_max >= limits.history_bytes_max;
+        self.configs.len() == 1 && at_once && limits.history_bytes_max as u64 >= heaviest
     }
 
     /// Whether memory is so short that anything may be refused or forgotten for it.

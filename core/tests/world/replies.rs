@@ -150,8 +150,7 @@ impl World {
                 };
                 let members = self.peers.iter().filter(here).count() as i64;
                 // Those who have not heard yet that the life before is over may look as if they were in this one.
-                let twins =
-                    self.book.lives.iter().filter(|l| l.name == *channel && l.born == born).count() > 1;
+                let twins = self.book.alive(channel).is_some_and(|life| self.book.has_twin(life));
                 assert!(then.several || told == members || (twins && told < members), "{told} of {members}");
             }
             Ask::Exists { channel } => {

@@ -3,8 +3,9 @@ use super::World;
 use super::answer::{Answer, Heard};
 use super::hearing::Then;
 use super::question::{Ask, Question};
-use super::reading::{Form, Reading, Scene};
+use super::reading::{Form, Reading};
 use super::record::{self, Item};
+use super::scene::Scene;
 
 impl World {
     /// Judges one thing that was heard.
@@ -58,6 +59,9 @@ impl World {
         let life = self.book.open(&reading.channel, self.now);
         self.book.lives[life].touched = Some(self.now);
         self.book.lives[life].blurred |= then.unsure.contains(&reading.channel);
+        if self.book.lives[life].born.is_none() {
+            self.book.lives[life].born = self.machine.standing(&reading.channel).map(|s| s.life);
+        }
         reading.bind(life, &self.book);
         if let Some(who) = &reading.who {
             self.book.lives[life].roll.see(who, self.now);
