@@ -210,7 +210,7 @@ mod tests {
     fn limits_are_checked_by_name_and_type() {
         assert!(
             refusal("rcomet run --limit channels=1")
-                .contains("unknown option `channels`, expected one of `conn")
+                .contains("unknown option `channels`: did you mean `channels_max`?")
         );
         let wanted = "'channels_max=lots' for '--limit <NAME=VALUE>': invalid type: string \"lots\", expected a whole \
                       number, 0 or more";

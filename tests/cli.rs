@@ -92,7 +92,7 @@ fn a_bad_file_is_refused_with_its_place() {
         let output = rcomet(&arguments);
         assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
         let wanted =
-            format!("rcomet: {path}:2:1: unknown option `chanels_max`, expected one of `connections_max`");
+            format!("rcomet: {path}:2:1: unknown option `chanels_max`: did you mean `channels_max`?");
         assert!(stderr(&output).starts_with(&wanted), "{}", stderr(&output));
     }
     let output = rcomet(&["check-config", "/no/such/file"]);

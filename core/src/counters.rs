@@ -2,91 +2,106 @@
 //! Knows nothing of how the numbers are shown.
 
 macro_rules! counters {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+    (events { $($(#[doc = $event_doc:literal])+ $event:ident,)+ }
+     limits { $($(#[doc = $limit_doc:literal])+ $limit:ident,)+ }) => {
         /// Monotonic counts since the start of the process.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counters {
-            $($(#[doc = $doc])+ pub $name: u64,)+
+            $($(#[doc = $event_doc])+ pub $event: u64,)+
+            $($(#[doc = $limit_doc])+ pub $limit: u64,)+
         }
 
         impl Counters {
             /// Every counter as name, explanation and value, in the order of declaration.
             pub fn list(&self) -> Vec<(&'static str, &'static str, u64)> {
-                vec![$((stringify!($name), concat!($($doc),+).trim_ascii(), self.$name),)+]
+                let mut list = vec![$((stringify!($event), concat!($($event_doc),+).trim_ascii(), self.$event),)+];
+                list.extend(self.limits());
+                list
+            }
+
+            /// Those that move when a limit is reached: an administrator wants to hear of them.
+            pub fn limits(&self) -> [(&'static str, &'static str, u64); [$(stringify!($limit)),+].len()] {
+                [$((stringify!($limit), concat!($($limit_doc),+).trim_ascii(), self.$limit),)+]
             }
         }
     };
 }
 
 counters! {
-    /// Connections accepted.
-    connections_opened,
-    /// Connections that are gone.
-    connections_closed,
-    /// Connections refused with 503 because `connections_max` was reached.
-    connections_refused,
-    /// Connections refused with 503 because `connections_per_address_max` was reached.
-    address_refused,
-    /// Connections, channels or requests refused because `memory_bytes_max` was reached.
-    memory_refused,
-    /// Requests read whole.
-    requests,
-    /// Requests refused with 400 because they were not HTTP as it should be.
-    bad_requests,
-    /// Requests refused with 414: longer than `request_line_bytes_max`.
-    request_lines_too_long,
-    /// Requests refused with 431: more than `head_bytes_max` or `headers_max`.
-    heads_too_large,
-    /// Requests refused with 413: more than `body_bytes_max`.
-    bodies_too_large,
-    /// Requests refused with 408: not whole within `head_ms_max` or `body_ms_max`.
-    requests_too_slow,
-    /// Idle connections closed after `idle_ms_max`.
-    idle_closed,
-    /// Connections closed because the peer took nothing for `write_stall_ms_max`.
-    stalled_closed,
-    /// Times that a connection's pipelined bytes reached `pipeline_bytes_max` and reading paused.
-    pipelines_paused,
-    /// Times that a subscriber had `outbox_bytes_max` waiting and its cursor was left where it was.
-    subscribers_slow,
-    /// Messages appended to the log.
-    published,
-    /// Bytes of message bodies appended to the log.
-    published_bytes,
-    /// Messages handed to a subscriber's connection, counted once for each subscriber.
-    delivered,
-    /// Messages that a subscriber was told it has missed.
-    lost,
-    /// Subscribers told that an unknown number of messages is missing (another epoch, another life of a channel).
-    gaps_unknown,
-    /// Messages trimmed from a channel's history by its limits.
-    trimmed,
-    /// Publishes refused.
-    publishes_refused,
-    /// Subscriptions begun.
-    subscribed,
-    /// Subscriptions refused because `subscribers_per_channel_max` was reached.
-    subscribers_refused,
-    /// Requests refused because `channels_max` was reached.
-    channels_refused,
-    /// Requests refused because a channel's name was too long or held what a name must not hold.
-    names_refused,
-    /// Requests refused because of a wrong token.
-    tokens_refused,
-    /// Requests refused by an address rule.
-    addresses_denied,
-    /// Callback names refused.
-    callbacks_refused,
-    /// Broadcasts refused because `broadcasts_waiting_max` were still on their way.
-    broadcasts_refused,
-    /// People refused in a roster because `roster_max` was reached.
-    roster_refused,
-    /// Polls and streams that were told that nothing happened.
-    noops,
-    /// Channels created.
-    channels_opened,
-    /// Channels freed, closed or expired.
-    channels_closed,
+    events {
+        /// Connections accepted.
+        connections_opened,
+        /// Connections that are gone.
+        connections_closed,
+        /// Requests read whole.
+        requests,
+        /// Requests refused with 400 because they were not HTTP as it should be.
+        bad_requests,
+        /// Idle connections closed after `idle_ms_max`.
+        idle_closed,
+        /// Messages appended to the log.
+        published,
+        /// Bytes of message bodies appended to the log.
+        published_bytes,
+        /// Messages handed to a subscriber's connection, counted once for each subscriber.
+        delivered,
+        /// Messages that a subscriber was told it has missed.
+        lost,
+        /// Subscribers told that an unknown number of messages is missing (another epoch, another life of a channel).
+        gaps_unknown,
+        /// Messages trimmed from a channel's history by its limits.
+        trimmed,
+        /// Publishes refused.
+        publishes_refused,
+        /// Subscriptions begun.
+        subscribed,
+        /// Requests refused because of a wrong token.
+        tokens_refused,
+        /// Requests refused by an address rule.
+        addresses_denied,
+        /// Requests to the admin side refused because a browser sent them for a page of another site.
+        sites_denied,
+        /// Polls and streams that were told that nothing happened.
+        noops,
+        /// Channels created.
+        channels_opened,
+        /// Channels freed, closed or expired.
+        channels_closed,
+    }
+    limits {
+        /// Connections refused with 503 because `connections_max` was reached.
+        connections_refused,
+        /// Connections refused with 503 because `connections_per_address_max` was reached.
+        address_refused,
+        /// Connections, channels or requests refused because `memory_bytes_max` was reached.
+        memory_refused,
+        /// Requests refused with 414: longer than `request_line_bytes_max`.
+        request_lines_too_long,
+        /// Requests refused with 431: more than `head_bytes_max` or `headers_max`.
+        heads_too_large,
+        /// Requests refused with 413: more than `body_bytes_max`.
+        bodies_too_large,
+        /// Requests refused with 408: not whole within `head_ms_max` or `body_ms_max`.
+        requests_too_slow,
+        /// Connections closed because the peer took less than `write_least_bytes` of what waited within `write_stall_ms_max`.
+        stalled_closed,
+        /// Times that a connection's pipelined bytes reached `pipeline_bytes_max` and reading paused.
+        pipelines_paused,
+        /// Times that a subscriber had `outbox_bytes_max` waiting and its cursor was left where it was.
+        subscribers_slow,
+        /// Subscriptions refused because `subscribers_per_channel_max` was reached.
+        subscribers_refused,
+        /// Requests refused because `channels_max` was reached.
+        channels_refused,
+        /// Requests refused because a channel's name was too long or held what a name must not hold.
+        names_refused,
+        /// Callback names refused.
+        callbacks_refused,
+        /// Broadcasts refused because `broadcasts_waiting_max` were still on their way.
+        broadcasts_refused,
+        /// People refused in a roster because `roster_max` was reached.
+        roster_refused,
+    }
 }
 
 #[cfg(test)]
@@ -99,5 +114,6 @@ mod tests {
         let list = counters.list();
         assert!(list.iter().all(|(name, doc, _)| !name.is_empty() && doc.ends_with('.')));
         assert!(list.iter().any(|&(name, _, n)| (name, n) == ("published", 3)));
+        assert!(counters.limits().iter().all(|limit| list.contains(limit)));
     }
 }

@@ -47,8 +47,10 @@ limits! {
     body_ms_max: u64 = 30_000,
     /// Milliseconds a kept-alive connection may be idle between requests before it is closed.
     idle_ms_max: u64 = 75_000,
-    /// Milliseconds in which a peer with bytes waiting must take some; else it is closed.
+    /// Milliseconds in which a peer with bytes waiting must take `write_least_bytes` of them, or all; else it is closed.
     write_stall_ms_max: u64 = 60_000,
+    /// Bytes that a peer with more waiting must take within `write_stall_ms_max`: a slower one cannot be told from a dead one, and keeps memory.
+    write_least_bytes: u32 = 4_096,
     /// Milliseconds that a connection which was refused may go on sending before it is cut.
     linger_ms_max: u64 = 2_000,
     /// Bytes read ahead behind a waiting poll or an unread answer; beyond them reading pauses and the peer is made to wait.

@@ -233,6 +233,28 @@ fn write_stall_ms_max() {
 }
 
 #[test]
+fn write_least_bytes() {
+    let mut server = with(|l| {
+        (l.write_stall_ms_max, l.write_least_bytes) = (5_000, 100);
+    });
+    // A peer that takes a byte now and then is as good as dead.
+    let trickle = |server: &mut Server, bytes: usize| {
+        let slow = Listener::subscribe(server, Framing::Stream, "cname=a&seq=1");
+        server.clog(slow.client, true);
+        server.push("a", &"x".repeat(2_000));
+        for _ in 0..4 {
+            server.pass_ms(2_000);
+            server.take(slow.client, bytes);
+        }
+        server.pass_ms(2_000);
+        server.is_closed(slow.client)
+    };
+    assert!(trickle(&mut server, 10));
+    assert_eq!(moved(&mut server, |c| c.stalled_closed), 1);
+    assert!(!trickle(&mut server, 60), "60 bytes in two seconds are 100 in five");
+}
+
+#[test]
 fn linger_ms_max() {
     let mut server = with(|l| l.linger_ms_max = 3_000);
     let (client, answer) = asks(&mut server, Role::Front, "GARBAGE\r\n\r\n");

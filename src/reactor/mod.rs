@@ -3,6 +3,7 @@
 mod accept;
 mod clock;
 mod listen;
+mod report;
 mod signals;
 mod socket;
 mod sockets;
@@ -20,6 +21,7 @@ use rcomet_core::{Config, Conn, Machine};
 use self::accept::Listeners;
 use self::clock::Clock;
 pub(crate) use self::listen::{Bound, name_of};
+use self::report::Report;
 use self::signals::Signals;
 use self::sockets::Sockets;
 
@@ -39,6 +41,7 @@ pub(crate) struct Reactor {
     in_line: Vec<Id<Conn>>,
     /// The machine has more work than one turn's share.
     more: bool,
+    report: Report,
     life: Life,
     drain_ms_max: u64,
 }
@@ -76,6 +79,7 @@ impl Reactor {
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             in_line: Vec::new(),
             more: false,
+            report: Report::default(),
             life: Life::Serving,
             drain_ms_max,
             poll,

@@ -47,7 +47,8 @@ impl Reactor {
         let timeout = if self.more || !self.in_line.is_empty() || self.listeners.more() {
             Some(Duration::ZERO)
         } else {
-            let moments = [self.machine.deadline(), self.listeners.retry_at(), self.drained_by()];
+            let moments =
+                [self.machine.deadline(), self.listeners.retry_at(), self.drained_by(), self.report.due()];
             moments.into_iter().flatten().min().map(|moment| self.clock.until(moment))
         };
         match self.poll.poll(events, timeout) {
@@ -78,6 +79,9 @@ impl Reactor {
 
         self.work(now);
 
+        if let Some(line) = self.report.look(self.machine.counters(), now) {
+            log::warn!("{line}");
+        }
         self.see_off(now);
     }
 

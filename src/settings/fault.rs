@@ -113,7 +113,30 @@ pub(super) fn in_plain_words(message: &str) -> String {
     if let Some(at) = message.find("expected struct ") {
         message.replace_range(at.., "expected a section with options of its own");
     }
+    if let Some(shorter) = with_a_guess(&message) {
+        message = shorter;
+    }
     message
+}
+
+/// As many names as can be taken in at a glance.
+const NAMES_AT_A_GLANCE: usize = 10;
+
+/// A long list of names is no help: the one that was probably meant is.
+fn with_a_guess(message: &str) -> Option<String> {
+    let (before, list) = message.split_once(", expected one of ")?;
+    let wrong = before.split('`').nth(1)?;
+    let names: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+    if names.len() <= NAMES_AT_A_GLANCE {
+        return None;
+    }
+    let likeness = |name: &&str| strsim::jaro_winkler(wrong, name);
+    let nearest = names.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    Some(if likeness(&nearest) > 0.7 {
+        format!("{before}: did you mean `{nearest}`? (rcomet check-config lists all options)")
+    } else {
+        format!("{before} (rcomet check-config lists all options)")
+    })
 }
 
 #[cfg(test)]
@@ -139,6 +162,18 @@ mod tests {
             "only what is on the first line is marked"
         );
         assert_eq!(shown("é", 1..9), "f:1:2: m\n    é\n     ^", "inside of a character");
+    }
+
+    #[test]
+    fn of_many_names_the_likeliest_is_guessed() {
+        let names = "`connections_max`, `channels_max`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`, `k`";
+        let said = |wrong: &str| in_plain_words(&format!("unknown field `{wrong}`, expected one of {names}"));
+        assert!(said("chanels_max").contains("unknown option `chanels_max`: did you mean `channels_max`?"));
+        assert_eq!(said("zzz"), "unknown option `zzz` (rcomet check-config lists all options)");
+        assert!(
+            in_plain_words("unknown field `x`, expected one of `a`, `b`")
+                .ends_with("expected one of `a`, `b`")
+        );
     }
 
     #[test]

@@ -35,8 +35,10 @@ pub struct Conn {
     pub(crate) deadline: Moment,
     /// When the wheel will next look at it; never after what is due.
     pub(crate) armed: Moment,
-    /// When the peer last took something, or something was first there to take.
+    /// Since when the peer has something to take and has not taken enough of it.
     pub(crate) progress: Moment,
+    /// How much of it it has taken since.
+    pub(crate) taken: u32,
     pub(crate) peer: IpAddr,
     pub(crate) role: Role,
     /// The shell has been asked to write and has not finished.
@@ -140,6 +142,7 @@ impl Conn {
             deadline,
             armed: Moment::NEVER,
             progress: now,
+            taken: 0,
             peer,
             role,
             writing: false,

@@ -3,8 +3,8 @@
 use super::tell::Tidings;
 use super::{Machine, REFUSALS_MAX};
 use crate::arena::Id;
-use crate::config::{AddressRules, Config};
-use crate::conn::{Conn, Phase};
+use crate::config::{AddressRules, Config, Origin};
+use crate::conn::{Conn, OriginRef, Phase};
 use crate::dialect::{Hold, News};
 use crate::hub::Settings;
 use crate::time::Moment;
@@ -27,12 +27,12 @@ impl Machine {
         self.rules = AddressRules::new(&config.admin.allow, &config.admin.deny);
         self.conns.set_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX));
         self.hub.set(Settings::new(&config.limits, config.icomet.channel_timeout_ms));
-        self.post.stall_ms = config.limits.write_stall_ms_max;
-        self.post.linger_ms = config.limits.linger_ms_max;
-        self.config = config;
+        self.post.set(&config.limits);
+        let before = std::mem::replace(&mut self.config, config);
         for index in 0..self.conns.slots() {
             let Some(id) = self.conns.id_at(index) else { continue };
             // Somebody may have no room now, and must be told when there is some; or has some again.
+            self.rename_origin(id, &before.http.origins);
             let is_full = self.conns.get(id).is_some_and(|conn| self.room_of(conn) == 0);
             if let Some(conn) = self.conns.get_mut(id) {
                 if is_full {
@@ -43,6 +43,22 @@ impl Machine {
                 // Whoever takes nothing may be due earlier now.
                 self.post.rearm(conn, id);
             }
+        }
+    }
+
+    /// An answer that is still to come names the origin it was asked from, if that is still allowed.
+    fn rename_origin(&mut self, id: Id<Conn>, before: &[Origin]) {
+        let origins = &self.config.http.origins;
+        let manner = match self.conns.get_mut(id).map(|conn| &mut conn.phase) {
+            Some(Phase::Parked(parked)) => &mut parked.manner,
+            Some(Phase::Held(held)) => &mut held.manner,
+            _ => return,
+        };
+        if let OriginRef::Listed(place) = manner.origin {
+            let asked = before.get(usize::from(place));
+            let place = asked.and_then(|asked| origins.iter().position(|origin| origin == asked));
+            manner.origin =
+                place.and_then(|i| u16::try_from(i).ok()).map_or(OriginRef::Vary, OriginRef::Listed);
         }
     }
 

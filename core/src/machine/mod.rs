@@ -6,6 +6,7 @@ mod deliver;
 mod expire;
 mod frames;
 mod listen;
+mod metrics;
 mod perform;
 mod post;
 mod reply;
@@ -48,6 +49,8 @@ pub struct Machine {
     frames: Frames,
     /// Connections with requests that were put off to the next turn.
     deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
+    /// Requests served since the last delivery.
+    served: usize,
     date: Date,
     entropy: Box<dyn Entropy>,
     counters: Counters,
@@ -97,9 +100,10 @@ impl Machine {
             conns: Arena::with_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX)),
             addresses: HashMap::with_hasher(seed),
             hub: Hub::new(settings, Epoch::from_random(words[2]), seed),
-            post: Post::new(now, config.limits.write_stall_ms_max, config.limits.linger_ms_max),
+            post: Post::new(now, &config.limits),
             frames: Frames::default(),
             deferred: VecDeque::new(),
+            served: 0,
             date,
             entropy,
             counters: Counters::default(),

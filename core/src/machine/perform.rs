@@ -34,11 +34,22 @@ impl Machine {
             let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
             return self.reply(id, manner, answer, &[], words.as_bytes());
         }
+        if role == Role::Admin && is_another_sites(head) {
+            self.counters.sites_denied += 1;
+            let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
+            return self.reply(id, manner, answer, &[], b"pages of other sites may not use the admin side\n");
+        }
         if head.method == Method::Options {
             return self.preflight(id, role, manner);
         }
         if role == Role::Front && self.serve_page(id, manner, head) {
             return;
+        }
+        if role == Role::Admin
+            && &*head.path == b"/metrics"
+            && matches!(head.method, Method::Get | Method::Head)
+        {
+            return self.serve_metrics(id, manner);
         }
         let (params, unreadable) = match Params::of(head.query, head.field("content-type"), body) {
             Ok(params) => (params, None),
@@ -263,4 +274,10 @@ impl Machine {
     pub(super) fn needs_token(&self, role: Role) -> bool {
         role != Role::Admin && self.config.front.auth == Auth::Token
     }
+}
+
+/// Whether a browser says that the request comes from a page of another site: on the administrator's own machine such
+/// a page could reach the admin side, which trusts that machine. W3C Fetch Metadata, section 2.3.
+fn is_another_sites(head: &Head<'_, '_>) -> bool {
+    head.field("sec-fetch-site").is_some_and(|site| site != b"same-origin" && site != b"none")
 }

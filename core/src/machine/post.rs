@@ -9,6 +9,7 @@ use crate::arena::Id;
 use crate::bytes::outbox::Pieces;
 use crate::bytes::pool::Pool;
 use crate::conn::{Conn, Phase};
+use crate::limits::Limits;
 use crate::time::Moment;
 use crate::wheel::Wheel;
 
@@ -33,20 +34,29 @@ pub(super) struct Post {
     pub(super) wheel: Wheel<Id<Conn>>,
     pub(super) now: Moment,
     pub(super) stall_ms: u64,
+    pub(super) least_bytes: u32,
     pub(super) linger_ms: u64,
 }
 
 impl Post {
-    pub(super) fn new(now: Moment, stall_ms: u64, linger_ms: u64) -> Self {
+    pub(super) fn new(now: Moment, limits: &Limits) -> Self {
         Self {
             pieces: Pieces::default(),
             pool: Pool::default(),
             todo: VecDeque::new(),
             wheel: Wheel::default(),
             now,
-            stall_ms,
-            linger_ms,
+            stall_ms: limits.write_stall_ms_max,
+            least_bytes: limits.write_least_bytes,
+            linger_ms: limits.linger_ms_max,
         }
+    }
+
+    /// Puts other limits in force.
+    pub(super) fn set(&mut self, limits: &Limits) {
+        self.stall_ms = limits.write_stall_ms_max;
+        self.least_bytes = limits.write_least_bytes;
+        self.linger_ms = limits.linger_ms_max;
     }
 
     /// Says shared bytes.
@@ -65,7 +75,7 @@ impl Post {
 
     fn announce(&mut self, conn: &mut Conn, id: Id<Conn>, was_empty: bool) {
         if was_empty && !conn.outbox.is_empty() {
-            conn.progress = self.now;
+            (conn.progress, conn.taken) = (self.now, 0);
             self.rearm(conn, id);
         }
         if !conn.writing && !conn.outbox.is_empty() {
@@ -82,7 +92,10 @@ impl Post {
     /// The kernel took `n` bytes.
     pub(super) fn sent(&mut self, conn: &mut Conn, n: usize) {
         self.pieces.sent(&mut conn.outbox, n, &mut self.pool);
-        conn.progress = self.now;
+        conn.taken = conn.taken.saturating_add(u32::try_from(n).unwrap_or(u32::MAX));
+        if conn.taken >= self.least_bytes {
+            (conn.progress, conn.taken) = (self.now, 0);
+        }
         if conn.outbox.is_empty() {
             conn.writing = false;
         }

@@ -9,8 +9,15 @@ use crate::wire::http1::head::{self, Framing};
 use crate::wire::http1::response::CONTINUE;
 use crate::wire::http1::{Reject, Status};
 
-/// Requests of one connection served in one turn; then the others have theirs, and what was published is delivered.
-const REQUESTS_A_TURN: usize = 64;
+/// Requests served between two deliveries, of all connections together: about a millisecond. The rest is put off, first
+/// come, first served, so that nobody waits for more than one round of all who want something.
+const REQUESTS_A_TURN: usize = 1024;
+/// Requests of one connection served at once: what a pipeline usually holds.
+const REQUESTS_AT_ONCE: usize = 64;
+/// The same while many stand in line: a round of 1,000 of them is then over in milliseconds.
+const REQUESTS_IN_LINE: usize = 4;
+/// So many in line are many.
+const LONG_LINE: usize = 16;
 
 impl Machine {
     /// Takes bytes of a connection in, and serves every request that is whole.
@@ -125,9 +132,13 @@ impl Machine {
     /// how far behind them the end of a head has been looked for.
     fn serve_all(&mut self, id: Id<Conn>, bytes: &[u8], mut scanned: usize) -> (usize, usize) {
         let mut used = 0;
-        for _ in 0..REQUESTS_A_TURN {
+        let at_once = if self.deferred.len() < LONG_LINE { REQUESTS_AT_ONCE } else { REQUESTS_IN_LINE };
+        for _ in 0..at_once {
             if !self.may_serve(id) {
                 return (used, 0);
+            }
+            if self.served >= REQUESTS_A_TURN {
+                break;
             }
             let empty = head::leading_empty_lines(&bytes[used..]);
             if empty > 0 {
@@ -141,6 +152,7 @@ impl Machine {
             }
             let Some(end) = end else { return (used, scanned) };
             scanned = 0;
+            self.served += 1;
             match self.serve_next(id, unread, end) {
                 Some(n) => used += n,
                 None => return (bytes.len(), 0),
@@ -275,10 +287,14 @@ impl Machine {
         }
     }
 
-    /// Serves those who were put off.
+    /// Serves those who were put off, as many as one turn has time for.
     pub(super) fn serve_deferred(&mut self) {
+        self.served = 0;
         for _ in 0..self.deferred.len() {
-            let Some((id, channel)) = self.deferred.pop_front() else { return };
+            if self.served >= REQUESTS_A_TURN {
+                break;
+            }
+            let Some((id, channel)) = self.deferred.pop_front() else { break };
             let Some(conn) = self.conns.get_mut(id) else { continue };
             let size = if let Phase::Held(held) = &conn.phase { held.body.len() } else { 0 };
             if channel.is_some_and(|channel| self.hub.is_crowded(channel, size)) {
@@ -290,9 +306,11 @@ impl Machine {
                 && let Phase::Held(held) = std::mem::replace(&mut conn.phase, Phase::Ready)
             {
                 self.held_bytes -= size;
+                self.served += 1;
                 self.publish_or_hold(id, *held);
             }
             self.take_in(id, b"");
         }
+        self.served = 0;
     }
 }

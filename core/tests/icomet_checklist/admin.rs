@@ -88,6 +88,54 @@ mod item_06 {
     }
 }
 
+#[test]
+fn the_admin_side_is_not_for_pages_of_other_sites() {
+    let mut server = Server::default();
+    for (site, status) in
+        [("cross-site", "403"), ("same-site", "403"), ("same-origin", "200"), ("none", "200")]
+    {
+        let admin = server.connect(Role::Admin);
+        let request =
+            format!("GET /push?cname=a&content=x HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: {site}\r\n\r\n");
+        server.send(admin, request);
+        let answer = server.received(admin);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{site}: {answer}");
+    }
+    assert_eq!(server.machine.counters().sites_denied, 2);
+    let front = server.connect(Role::Front);
+    server.send(front, "GET /ping HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\n\r\n");
+    assert!(server.received(front).starts_with("HTTP/1.1 200 "), "the public side is for all pages");
+}
+
+#[test]
+fn metrics_are_for_administrators_and_in_prometheus_format() {
+    let mut server = Server::default();
+    server.push("a", "hello");
+    let listener = server.connect(Role::Front);
+    server.get(listener, "/sub?cname=a&seq=2");
+    let admin = server.connect(Role::Admin);
+    let (head, metrics) = split(&server.get(admin, "/metrics"));
+    assert!(head.contains("Content-Type: text/plain; version=0.0.4"), "{head}");
+    for line in
+        ["rcomet_published_total 1", "rcomet_subscribers 1", "rcomet_channels 1", "rcomet_lost_total 0"]
+    {
+        assert!(metrics.lines().any(|l| l == line), "{line} is not in {metrics}");
+    }
+    // Each figure comes with its help and its type, in this order, and has its name once.
+    let lines: Vec<&str> = metrics.lines().collect();
+    let mut names = std::collections::BTreeSet::new();
+    for three in lines.chunks(3) {
+        let name = three[2].split(' ').next().unwrap();
+        assert!(three[0].starts_with(&format!("# HELP {name} ")), "{three:?}");
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        assert_eq!(three[1], format!("# TYPE {name} {kind}"));
+        assert!(names.insert(name), "{name} is there twice");
+    }
+    assert!(names.len() > rcomet_core::Counters::default().list().len());
+    let front = server.connect(Role::Front);
+    assert!(server.get(front, "/metrics").starts_with("HTTP/1.1 404 "));
+}
+
 mod item_07 {
     use super::*;
 

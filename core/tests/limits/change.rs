@@ -1,4 +1,6 @@
 //! Another configuration for a running server, and the way out.
+use rcomet_core::config::{Origin, PollHead};
+
 use super::*;
 
 #[test]
@@ -127,4 +129,29 @@ fn drain_does_not_wait_for_ever() {
     server.pass_ms(60_000 + 2_000);
     assert!(server.is_closed(stream.client) && server.is_closed(slow));
     assert_eq!(server.machine.connections(), 0);
+}
+
+#[test]
+fn a_waiting_poll_names_the_origin_it_was_asked_from_or_none() {
+    let origins = |list: &[&str]| {
+        let mut config = Config::default();
+        config.icomet.poll_head = PollHead::WithMessage;
+        config.http.origins =
+            list.iter().map(|origin| Origin::try_from(origin.to_string()).unwrap()).collect();
+        config
+    };
+    let mut server = Server::new(origins(&["https://one.example", "https://two.example"]));
+    let mut poll = |origin: &str| {
+        let client = server.connect(Role::Front);
+        let request = format!("GET /sub?cname=a&seq=1 HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n\r\n");
+        server.send(client, request);
+        client
+    };
+    let (one, two) = (poll("https://one.example"), poll("https://two.example"));
+    server.machine.reconfigure(origins(&["https://three.example", "https://one.example"]));
+    server.push("a", "hello");
+    let (one, two) = (server.received(one), server.received(two));
+    assert!(one.contains("Access-Control-Allow-Origin: https://one.example\r\n"), "{one}");
+    assert!(two.contains("hello") && !two.contains("Access-Control-Allow-Origin"), "{two}");
+    assert!(two.contains("Vary: Origin\r\n"), "{two}");
 }

@@ -139,22 +139,38 @@ impl Server {
         self.turn();
     }
 
+    /// Takes some bytes of what waits, and no more.
+    pub fn take(&mut self, client: Client, bytes: usize) {
+        let Some(id) = self.ends[client.0].id else { return };
+        let mut iov = [IoSlice::new(&[]); 8];
+        let n = self.machine.transmit(id, &mut iov);
+        let taken: Vec<u8> = iov[..n].iter().flat_map(|s| s.to_vec()).take(bytes).collect();
+        self.ends[client.0].received.extend_from_slice(&taken);
+        self.machine.sent(id, taken.len(), self.now);
+        self.turn();
+    }
+
     /// One turn of the loop, and more until nothing is left to do.
     pub fn turn(&mut self) {
         for _ in 0..1_000_000 {
-            self.machine.expire(self.now);
-            let mut more = self.machine.pump(self.budget, self.now);
-            while let Some(todo) = self.machine.next_todo() {
-                // What a connection takes makes room, and room can be new work.
-                more = true;
-                self.act(todo);
-            }
-            self.machine.check();
-            if !more {
+            if !self.turn_once() {
                 return;
             }
         }
         panic!("the server does not come to rest");
+    }
+
+    /// One turn of the loop; true when there is more to do.
+    pub fn turn_once(&mut self) -> bool {
+        self.machine.expire(self.now);
+        let mut more = self.machine.pump(self.budget, self.now);
+        while let Some(todo) = self.machine.next_todo() {
+            // What a connection takes makes room, and room can be new work.
+            more = true;
+            self.act(todo);
+        }
+        self.machine.check();
+        more
     }
 
     fn act(&mut self, todo: Todo) {

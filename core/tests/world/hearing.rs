@@ -80,7 +80,7 @@ impl World {
         assert!(at == known || filled == iov.len(), "what was said stands: {}", peer.number);
         if peer.untaken.len() > known {
             if known == 0 {
-                peer.progress_at = self.now;
+                (peer.progress_at, peer.taken) = (self.now, 0);
             }
             let new = peer.untaken[known..].to_vec();
             if self.is_traced {

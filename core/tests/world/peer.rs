@@ -73,8 +73,10 @@ pub struct Peer {
     pub is_refused: bool,
     /// When an answer last ended, or the connection began.
     pub answered_at: Moment,
-    /// When it last took something, or something was first there to take.
+    /// Since when it has something to take and has not taken enough of it.
     pub progress_at: Moment,
+    /// How much of it it has taken since.
+    pub taken: usize,
     /// When it last had taken everything.
     pub emptied_at: Moment,
     /// When the server shut its sending side.
@@ -109,6 +111,7 @@ impl Peer {
             is_refused: false,
             answered_at: now,
             progress_at: now,
+            taken: 0,
             emptied_at: now,
             shut_at: None,
             listed: None,

@@ -52,6 +52,7 @@ impl Regime {
         limits.body_ms_max = between(5, 4_000);
         limits.idle_ms_max = between(20, 9_000);
         limits.write_stall_ms_max = between(20, 9_000);
+        limits.write_least_bytes = [between(0, 2), between(2, 600)][between(0, 1) as usize] as u32;
         limits.linger_ms_max = between(0, 2_000);
         limits.pipeline_bytes_max = [between(1, 100), between(100, 1_500)][between(0, 1) as usize] as usize;
         limits.outbox_bytes_max = [between(1, 300), between(200, 2_500)][between(0, 1) as usize] as usize;

@@ -111,7 +111,10 @@ impl World {
             let peer = &mut self.peers[i];
             assert_eq!(peer.untaken.get(..n), Some(&bytes[..]), "what is sent is what was said");
             peer.untaken.drain(..n);
-            peer.progress_at = self.now;
+            peer.taken += n;
+            if peer.taken >= self.regime.now().limits.write_least_bytes as usize {
+                (peer.progress_at, peer.taken) = (self.now, 0);
+            }
             if peer.untaken.is_empty() {
                 peer.emptied_at = self.now;
             }
