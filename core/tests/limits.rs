@@ -235,7 +235,8 @@ fn write_stall_ms_max() {
 #[test]
 fn write_least_bytes() {
     let mut server = with(|l| {
-        (l.write_stall_ms_max, l.write_least_bytes) = (5_000, 100);
+        l.write_stall_ms_max = 5_000;
+        l.write_least_bytes = 100;
     });
     // A peer that takes a byte now and then is as good as dead.
     let trickle = |server: &mut Server, bytes: usize| {

@@ -320,6 +320,11 @@ impl World {
                 request.method = "OPTIONS";
                 (Question::new(Ask::Options), request)
             }
+            96..98 => {
+                let mut request = with("/push").with("content", "from a page");
+                request.fields.push("Sec-Fetch-Site: cross-site".into());
+                (Question::new(Ask::Refused(403)), request)
+            }
             _ => (Question::new(Ask::Refused(404)), Request::get("/sub")),
         }
     }
