@@ -151,14 +151,14 @@ fn tokens_guard_listeners_of_ccomet_too() {
 #[test]
 fn a_flood_of_requests_is_served_in_rounds() {
     let mut server = Server::default();
-    let flood = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
-    let flooders: Vec<Client> = (0..100).map(|_| server.connect(Role::Front)).collect();
+    let flood = "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+    let flooders: Vec<Client> = (0..600).map(|_| server.connect(Role::Front)).collect();
     let guest = server.connect(Role::Front);
     for &flooder in &flooders {
         server.send_in_this_turn(flooder, &flood);
     }
     // What is served at once is bounded, however much has come.
-    assert!(server.machine.counters().requests <= 2_000, "{}", server.machine.counters().requests);
+    assert!(server.machine.counters().requests <= 1_024, "{}", server.machine.counters().requests);
     server.send_in_this_turn(guest, "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
     let before = server.machine.counters().requests;
     while server.received(guest).is_empty() {
@@ -167,8 +167,11 @@ fn a_flood_of_requests_is_served_in_rounds() {
         assert!(server.machine.counters().requests - served <= 1_024 + 64, "one turn is bounded");
     }
     let waited = server.machine.counters().requests - before;
-    assert!(waited <= 2 * 1_024, "it waits for one round of the others, not for all they have: {waited}");
+    assert!(
+        waited <= 600 * 4 + 1_024,
+        "it waits for one round of the others, not for all they have: {waited}"
+    );
     server.turn();
     let answers: usize = flooders.iter().map(|&f| server.received(f).matches("200 OK").count()).sum();
-    assert_eq!(answers, 100_000, "and everybody is served in the end");
+    assert_eq!(answers, 60_000, "and everybody is served in the end");
 }
