@@ -51,6 +51,8 @@ fn listen(address: SocketAddr, send_buffer_bytes: usize) -> io::Result<TcpListen
         // Accepted sockets inherit it, so it costs no system call for each.
         socket.set_send_buffer_size(send_buffer_bytes)?;
     }
+    // Messages are small and late ones are worth little: they do not wait for company. Inherited, too.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

@@ -130,7 +130,12 @@ impl Socket {
             if filled == 0 {
                 break;
             }
-            match self.stream.write_vectored(&slices[..filled]) {
+            // One piece is the usual case, and the kernel has a shorter way for it.
+            let written = match filled {
+                1 => self.stream.write(&slices[0]),
+                _ => self.stream.write_vectored(&slices[..filled]),
+            };
+            match written {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(n) => machine.sent(id, n, now),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.outbound = Outbound::Blocked,

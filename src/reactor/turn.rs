@@ -129,14 +129,10 @@ impl Reactor {
         let Self { poll, sockets, machine, listeners, .. } = self;
         listeners.accept(now, |stream: TcpStream, role: Role, peer: IpAddr| {
             let Some(id) = machine.open(role, peer, now) else { return };
-            // Messages are small and late ones are worth little: they do not wait for company.
-            let prepared = stream.set_nodelay(true);
             let mut socket = Socket::new(stream);
             // Both interests once and for ever: edge-triggered, so that what is not waited for costs nothing.
             let both = Interest::READABLE | Interest::WRITABLE;
-            let registered = prepared
-                .and_then(|()| poll.registry().register(socket.stream(), About::Connection(id).into(), both));
-            match registered {
+            match poll.registry().register(socket.stream(), About::Connection(id).into(), both) {
                 Ok(()) => sockets.insert(id, socket),
                 // Either its peer is gone already, or the kernel has no memory for one more.
                 Err(error) => {

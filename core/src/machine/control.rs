@@ -29,6 +29,8 @@ impl Machine {
         self.hub.set(Settings::new(&config.limits, config.icomet.channel_timeout_ms));
         self.post.set(&config.limits);
         let before = std::mem::replace(&mut self.config, config);
+        self.heads.forget();
+        self.frames.forget();
         for index in 0..self.conns.slots() {
             let Some(id) = self.conns.id_at(index) else { continue };
             // Somebody may have no room now, and must be told when there is some; or has some again.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::Machine;
 use super::frames::{Frames, Key, Wrap};
+use super::heads::Heads;
 use super::post::Post;
 use super::tell::{Range, Tidings};
 use crate::arena::{Arena, Id};
@@ -18,6 +19,7 @@ use crate::time::{Date, Moment};
 pub(super) struct Delivery<'a> {
     pub(super) post: &'a mut Post,
     pub(super) frames: &'a mut Frames,
+    pub(super) heads: &'a mut Heads,
     pub(super) counters: &'a mut Counters,
     pub(super) deferred: &'a mut VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     pub(super) config: &'a Config,
@@ -31,8 +33,8 @@ impl Machine {
     /// The parts that delivering needs, side by side.
     pub(super) fn delivery(&mut self) -> (Delivery<'_>, &mut Arena<Conn>, &mut Hub) {
         let is_short = self.is_short_of(0);
-        let Self { conns, hub, post, frames, counters, deferred, config, date, head, .. } = self;
-        (Delivery { post, frames, counters, deferred, config, date, head, is_short }, conns, hub)
+        let Self { conns, hub, post, frames, heads, counters, deferred, config, date, head, .. } = self;
+        (Delivery { post, frames, heads, counters, deferred, config, date, head, is_short }, conns, hub)
     }
 
     /// Delivers to at most `budget` subscribers, and serves those who were put off. True if more remains.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::arena::Id;
 use crate::bytes::Ledger;
+use crate::conn::Manner;
 use crate::dialect::{DialectId, News, Text};
 use crate::hub::{Channel, Lost};
 use crate::wire::http1::response::{LAST_CHUNK, chunk_size};
@@ -20,6 +21,8 @@ pub(super) enum Wrap {
     WholeBody,
     /// A chunk for each piece.
     Chunks,
+    /// A whole answer to a poll without a callback, head and all, for everybody with these manners.
+    Answer(Manner),
 }
 
 /// What makes two frames the same.
@@ -48,12 +51,27 @@ pub(super) struct Frames {
 impl Frames {
     /// The frame for `key`, made of `news` if it is not at hand. A range of a channel never changes, so it may be old.
     pub(super) fn shared(&mut self, key: Key, news: &[News<'_>]) -> Bytes {
-        if let Some((_, frame)) = self.at_hand.iter().find(|(k, _)| *k == key) {
-            return frame.clone();
+        if let Some(frame) = self.find(&key) {
+            return frame;
         }
         let bytes =
             write(&mut self.text, &mut self.scratch, key.dialect, key.style, key.live, key.wrap, news);
         let frame = self.ledger.share(bytes);
+        self.put_at_hand(key, frame)
+    }
+
+    /// The frame for `key`, if it is at hand.
+    pub(super) fn find(&self, key: &Key) -> Option<Bytes> {
+        self.at_hand.iter().find(|(k, _)| k == key).map(|(_, frame)| frame.clone())
+    }
+
+    /// Shares `bytes`, which somebody else has written for `key`.
+    pub(super) fn keep(&mut self, key: Key, bytes: &[u8]) -> Bytes {
+        let frame = self.ledger.share(bytes);
+        self.put_at_hand(key, frame)
+    }
+
+    fn put_at_hand(&mut self, key: Key, frame: Bytes) -> Bytes {
         if self.at_hand.len() < AT_HAND {
             self.at_hand.push((key, frame.clone()));
         } else {
@@ -101,7 +119,8 @@ fn write<'a>(
     let speaker = dialect.speaker();
     speaker.frame(style, news, live, text);
     match wrap {
-        Wrap::Bare => return &text.bytes,
+        // What goes around a whole answer's body is written by whoever knows the date.
+        Wrap::Bare | Wrap::Answer(_) => return &text.bytes,
         Wrap::WholeBody => {
             let end = speaker.epilogue(false).as_bytes();
             chunk_size(text.bytes.len() + end.len(), scratch);

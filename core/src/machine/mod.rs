@@ -5,6 +5,7 @@ mod control;
 mod deliver;
 mod expire;
 mod frames;
+mod heads;
 mod listen;
 mod metrics;
 mod perform;
@@ -31,6 +32,7 @@ use crate::hub::{Channel, Hub, Seed, Settings};
 use crate::log::Epoch;
 use crate::time::{Date, Moment};
 use frames::Frames;
+use heads::Heads;
 use post::Post;
 
 /// Connections beyond `connections_max` that may be there at once, only to be told 503: so many descriptors more are
@@ -47,6 +49,7 @@ pub struct Machine {
     hub: Hub,
     post: Post,
     frames: Frames,
+    heads: Heads,
     /// Connections with requests that were put off to the next turn.
     deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     /// Requests served since the last delivery.
@@ -102,6 +105,7 @@ impl Machine {
             hub: Hub::new(settings, Epoch::from_random(words[2]), seed),
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
+            heads: Heads::default(),
             deferred: VecDeque::new(),
             served: 0,
             date,
@@ -254,6 +258,9 @@ impl Machine {
     /// The wall clock has moved on by a second or more.
     pub fn set_date(&mut self, date: Date) {
         self.date = date;
+        self.heads.forget();
+        // Whole answers have the date in them.
+        self.frames.forget();
     }
 
     fn own_tables(&self) -> usize {

@@ -1,8 +1,8 @@
 //! Whole answers: a head and a body at once, and what is said to those who are refused.
 //! Knows nothing of what is answered.
 use super::Machine;
+use super::heads::{Kind, allow_origin};
 use crate::arena::Id;
-use crate::config::Http;
 use crate::conn::{Conn, Manner, OriginRef, Phase, Role};
 use crate::dialect::{Answer, Outcome, PLAIN, Refusal, Voice};
 use crate::time::Moment;
@@ -36,23 +36,21 @@ impl Machine {
         extra: &[(&str, &str)],
         body: &[u8],
     ) {
-        let Self { conns, post, head, config, date, .. } = self;
+        let Self { conns, post, heads, head, config, date, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return };
         head.clear();
-        let mut writer = HeadWriter::begin(head, answer.status, date);
-        if answer.status != Status::NO_CONTENT {
-            writer =
-                writer.field("Content-Type", answer.content_type).field("X-Content-Type-Options", "nosniff");
-        }
+        let Answer { status, content_type } = answer;
+        // RFC 9110, section 8.6: no length with 204.
+        let (mut writer, end) = if status == Status::NO_CONTENT {
+            let writer = HeadWriter::begin(head, status, date).field("Cache-Control", "no-cache");
+            (allow_origin(writer, manner.origin, &config.http), End::Close)
+        } else {
+            let kind = Kind { status, content_type, origin: manner.origin, nosniff: true };
+            (heads.begin(head, kind, date, &config.http), End::Length(body.len()))
+        };
         for (name, value) in extra {
             writer = writer.field(name, value);
         }
-        if !extra.iter().any(|(name, _)| *name == "Cache-Control") {
-            writer = writer.field("Cache-Control", "no-cache");
-        }
-        writer = allow_origin(writer, manner.origin, &config.http);
-        // RFC 9110, section 8.6: no length with 204.
-        let end = if answer.status == Status::NO_CONTENT { End::Close } else { End::Length(body.len()) };
         writer.end(end, manner.keep_alive);
         if !manner.head_only {
             head.extend_from_slice(body);
@@ -127,20 +125,5 @@ pub(super) fn finish(
         post.rearm(conn, id);
     } else {
         post.hang_up(conn, id);
-    }
-}
-
-/// Writes which pages may read the answer.
-pub(super) fn allow_origin<'a>(writer: HeadWriter<'a>, origin: OriginRef, http: &Http) -> HeadWriter<'a> {
-    match origin {
-        OriginRef::None => writer,
-        OriginRef::Vary => writer.field("Vary", "Origin"),
-        OriginRef::Any => writer.field("Access-Control-Allow-Origin", "*"),
-        OriginRef::Listed(place) => match http.origins.get(usize::from(place)) {
-            Some(origin) => {
-                writer.field("Vary", "Origin").field("Access-Control-Allow-Origin", origin.as_str())
-            }
-            None => writer.field("Vary", "Origin"),
-        },
     }
 }

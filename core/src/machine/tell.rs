@@ -2,15 +2,17 @@
 //! Knows nothing of who is told what.
 use super::deliver::Delivery;
 use super::frames::{Key, Wrap};
-use super::reply::{allow_origin, finish};
+use super::heads::Kind;
+use super::reply::finish;
 use crate::arena::Id;
-use crate::config::{Config, PollHead};
+use crate::bytes::pool::BLOCK_BYTES;
+use crate::config::PollHead;
 use crate::conn::{Conn, Manner, Parked};
 use crate::dialect::{News, Voice};
 use crate::hub::{Channel, Lost};
 use crate::time::Moment;
 use crate::wire::http1::Status;
-use crate::wire::http1::response::{End, HeadWriter, LAST_CHUNK, chunk_size};
+use crate::wire::http1::response::{End, LAST_CHUNK, chunk_size};
 
 /// A range of a channel's messages with what was missed before it: what shared frames are known by.
 pub(super) type Range = (Id<Channel>, u64, u64, Lost);
@@ -71,9 +73,13 @@ impl Delivery<'_> {
                 let key = Key { channel, from, to, lost, dialect, style, live: true, wrap };
                 let frame = self.frames.shared(key, news);
                 own(self.head, frame.len());
-                self.post.say(conn, id, self.head);
-                self.post.say_shared(conn, id, frame);
-                self.head.clear();
+                if self.head.len() + frame.len() + after.len() <= BLOCK_BYTES {
+                    self.head.extend_from_slice(&frame);
+                } else {
+                    self.post.say(conn, id, self.head);
+                    self.post.say_shared(conn, id, frame);
+                    self.head.clear();
+                }
             }
             None => {
                 let frame = self.frames.make(dialect, style, true, wrap, news);
@@ -117,49 +123,89 @@ impl Delivery<'_> {
         voice: &Voice,
         tidings: Tidings<'_>,
     ) {
+        match (tidings.range, &voice.before) {
+            (Some(range), None) => self.share_answer(conn, id, manner, voice, range, tidings),
+            _ => self.write_answer(conn, id, manner, voice, tidings),
+        }
+        self.after_poll(conn, id, manner);
+    }
+
+    /// Everybody with the same manners gets the same answer, head and all.
+    fn share_answer(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        range: Range,
+        tidings: Tidings<'_>,
+    ) {
+        let (channel, from, to, lost) = range;
+        let Tidings { news, live, .. } = tidings;
+        let (dialect, style) = (voice.dialect, voice.style);
+        let key = Key { channel, from, to, lost, dialect, style, live, wrap: Wrap::Answer(manner) };
+        let frame = match self.frames.find(&key) {
+            Some(frame) => frame,
+            None => {
+                let after = epilogue(voice);
+                let body = self.frames.make(dialect, style, live, Wrap::Bare, news);
+                self.head.clear();
+                let kind = kind(voice, manner);
+                let writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
+                writer.end(End::Length(body.len() + after.len()), manner.keep_alive);
+                self.head.extend_from_slice(body);
+                self.head.extend_from_slice(after.as_bytes());
+                self.frames.keep(key, self.head)
+            }
+        };
+        self.post.say_shared(conn, id, frame);
+    }
+
+    /// An answer of a subscriber's own, such as the call of its function.
+    fn write_answer(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        tidings: Tidings<'_>,
+    ) {
         let Tidings { news, range, live } = tidings;
         let (dialect, style) = (voice.dialect, voice.style);
-        let before = voice.before.as_deref().unwrap_or_default();
-        // Only polls end with something: a stream's pieces are whole in themselves.
-        let speaker = dialect.speaker();
-        let after = if speaker.is_poll(style) { speaker.epilogue(voice.before.is_some()) } else { "" };
+        let (before, after) = (voice.before.as_deref().unwrap_or_default(), epilogue(voice));
         let shared = range.map(|(channel, from, to, lost)| {
             let key = Key { channel, from, to, lost, dialect, style, live, wrap: Wrap::Bare };
             self.frames.shared(key, news)
         });
-        let own: &[u8] = match shared {
-            Some(_) => b"",
+        let own: &[u8] = match &shared {
+            Some(frame) => frame,
             None => self.frames.make(dialect, style, live, Wrap::Bare, news),
         };
-        let length = before.len() + shared.as_ref().map_or(own.len(), bytes::Bytes::len) + after.len();
         self.head.clear();
-        let content_type = speaker.content_type(voice);
-        let writer = HeadWriter::begin(self.head, Status::OK, self.date);
-        let writer = common(writer, content_type, manner, self.config);
-        writer.end(End::Length(length), manner.keep_alive);
+        let writer = self.heads.begin(self.head, kind(voice, manner), self.date, &self.config.http);
+        writer.end(End::Length(before.len() + own.len() + after.len()), manner.keep_alive);
         self.head.extend_from_slice(before.as_bytes());
         match shared {
-            Some(frame) => {
+            // What fits into the block that the head needs anyway is copied: one piece is one block and a shorter call.
+            Some(frame) if self.head.len() + frame.len() + after.len() > BLOCK_BYTES => {
                 self.post.say(conn, id, self.head);
                 self.post.say_shared(conn, id, frame);
                 self.post.say(conn, id, after.as_bytes());
             }
-            None => {
+            _ => {
                 self.head.extend_from_slice(own);
                 self.head.extend_from_slice(after.as_bytes());
                 self.post.say(conn, id, self.head);
             }
         }
-        self.after_poll(conn, id, manner);
     }
 
     /// Answers a poll with nothing at all.
     pub(super) fn end_poll_empty(&mut self, conn: &mut Conn, id: Id<Conn>, parked: &Parked) {
         self.head.clear();
-        let content_type = parked.voice.dialect.speaker().content_type(&parked.voice);
-        let writer = HeadWriter::begin(self.head, Status::OK, self.date);
-        common(writer, content_type, parked.manner, self.config)
-            .end(End::Length(0), parked.manner.keep_alive);
+        let kind = kind(&parked.voice, parked.manner);
+        let writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
+        writer.end(End::Length(0), parked.manner.keep_alive);
         self.post.say(conn, id, self.head);
         self.after_poll(conn, id, parked.manner);
     }
@@ -178,8 +224,7 @@ impl Delivery<'_> {
     pub(super) fn begin(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner, voice: &Voice) {
         let speaker = voice.dialect.speaker();
         self.head.clear();
-        let writer = HeadWriter::begin(self.head, Status::OK, self.date);
-        let writer = common(writer, speaker.content_type(voice), manner, self.config);
+        let writer = self.heads.begin(self.head, kind(voice, manner), self.date, &self.config.http);
         // nginx keeps answers back until it has some kilobytes, unless told.
         let writer = writer.field("X-Accel-Buffering", "no");
         writer.end(if manner.is_11 { End::Chunked } else { End::Close }, manner.keep_alive);
@@ -231,7 +276,14 @@ impl Delivery<'_> {
     }
 }
 
-fn common<'a>(writer: HeadWriter<'a>, content_type: &str, manner: Manner, config: &Config) -> HeadWriter<'a> {
-    let writer = writer.field("Content-Type", content_type).field("Cache-Control", "no-cache");
-    allow_origin(writer, manner.origin, &config.http)
+/// The head of what a subscriber gets.
+fn kind(voice: &Voice, manner: Manner) -> Kind {
+    let content_type = voice.dialect.speaker().content_type(voice);
+    Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: false }
+}
+
+/// What a whole answer ends with. Only polls end with something: a stream's pieces are whole in themselves.
+fn epilogue(voice: &Voice) -> &'static str {
+    let speaker = voice.dialect.speaker();
+    if speaker.is_poll(voice.style) { speaker.epilogue(voice.before.is_some()) } else { "" }
 }

@@ -37,6 +37,17 @@ impl<'a> HeadWriter<'a> {
         Self { out }
     }
 
+    /// Goes on behind the beginning of another head: see [`HeadWriter::so_far`].
+    pub fn resume(out: &'a mut Vec<u8>, beginning: &[u8]) -> Self {
+        out.extend_from_slice(beginning);
+        Self { out }
+    }
+
+    /// What has been written.
+    pub fn so_far(&self) -> &[u8] {
+        self.out
+    }
+
     /// Writes one field. Neither part may come from a stranger without having been checked: a line end would end it.
     pub fn field(self, name: &str, value: &str) -> Self {
         debug_assert!(!value.bytes().any(|c| c == b'\r' || c == b'\n'), "a field value is one line");

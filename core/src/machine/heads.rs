@@ -1,0 +1,110 @@
+//! Beginnings of response heads: status, date and the fields that do not depend on the body. They are the same for
+//! many answers of one second, so they are written once and copied.
+//! Knows nothing of who is answered.
+use crate::config::Http;
+use crate::conn::OriginRef;
+use crate::time::Date;
+use crate::wire::http1::Status;
+use crate::wire::http1::response::HeadWriter;
+
+/// Kinds kept at hand: what a few dialects answer in a second.
+const AT_HAND: usize = 8;
+
+/// What makes two beginnings the same within a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Kind {
+    pub(super) status: Status,
+    pub(super) content_type: &'static str,
+    pub(super) origin: OriginRef,
+    /// Whether browsers are told to believe the type: what a subscriber gets has never had it, and is read by scripts.
+    pub(super) nosniff: bool,
+}
+
+/// Beginnings at hand.
+#[derive(Default)]
+pub(super) struct Heads {
+    at_hand: Vec<(Kind, Vec<u8>)>,
+    oldest: usize,
+}
+
+impl Heads {
+    /// Begins a head of this kind in `out`, which must be empty.
+    pub(super) fn begin<'o>(
+        &mut self,
+        out: &'o mut Vec<u8>,
+        kind: Kind,
+        date: &Date,
+        http: &Http,
+    ) -> HeadWriter<'o> {
+        debug_assert!(out.is_empty(), "a head begins at the beginning");
+        if let Some((_, beginning)) = self.at_hand.iter().find(|(k, _)| *k == kind) {
+            return HeadWriter::resume(out, beginning);
+        }
+        let mut writer = HeadWriter::begin(out, kind.status, date).field("Content-Type", kind.content_type);
+        if kind.nosniff {
+            writer = writer.field("X-Content-Type-Options", "nosniff");
+        }
+        let writer = allow_origin(writer.field("Cache-Control", "no-cache"), kind.origin, http);
+        let entry = (kind, writer.so_far().to_vec());
+        if self.at_hand.len() < AT_HAND {
+            self.at_hand.push(entry);
+        } else {
+            self.at_hand[self.oldest] = entry;
+            self.oldest = (self.oldest + 1) % AT_HAND;
+        }
+        writer
+    }
+
+    /// Another second, or another configuration.
+    pub(super) fn forget(&mut self) {
+        self.at_hand.clear();
+        self.oldest = 0;
+    }
+}
+
+/// Writes which pages may read the answer.
+pub(super) fn allow_origin<'a>(writer: HeadWriter<'a>, origin: OriginRef, http: &Http) -> HeadWriter<'a> {
+    match origin {
+        OriginRef::None => writer,
+        OriginRef::Vary => writer.field("Vary", "Origin"),
+        OriginRef::Any => writer.field("Access-Control-Allow-Origin", "*"),
+        OriginRef::Listed(place) => match http.origins.get(usize::from(place)) {
+            Some(origin) => {
+                writer.field("Vary", "Origin").field("Access-Control-Allow-Origin", origin.as_str())
+            }
+            None => writer.field("Vary", "Origin"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::{JSON, PLAIN};
+    use crate::wire::http1::response::End;
+
+    fn written(heads: &mut Heads, kind: Kind, second: u64) -> String {
+        let mut out = Vec::new();
+        heads.begin(&mut out, kind, &Date::from_unix(second), &Http::default()).end(End::Length(5), true);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn what_is_at_hand_is_what_would_be_written() {
+        let mut heads = Heads::default();
+        let mut kinds = Vec::new();
+        for content_type in [JSON, PLAIN] {
+            for origin in [OriginRef::None, OriginRef::Vary, OriginRef::Any, OriginRef::Listed(0)] {
+                for (status, nosniff) in [(Status::OK, true), (Status::NOT_FOUND, false)] {
+                    kinds.push(Kind { status, content_type, origin, nosniff });
+                }
+            }
+        }
+        // Twice round: more kinds than are kept at hand, and then each one when it is.
+        for kind in kinds.iter().chain(&kinds).flat_map(|kind| [kind, kind]) {
+            assert_eq!(written(&mut heads, *kind, 7), written(&mut Heads::default(), *kind, 7), "{kind:?}");
+        }
+        heads.forget();
+        assert!(written(&mut heads, kinds[0], 61).contains("00:01:01 GMT"));
+    }
+}
