@@ -108,12 +108,18 @@ pub(crate) enum OriginRef {
     Listed(u16),
 }
 
+/// What is published.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) body: Arc<str>,
+    pub(crate) sender: Option<Arc<str>>,
+}
+
 /// A publish that waits.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) channel: String,
-    pub(crate) body: Arc<str>,
-    pub(crate) sender: Option<Arc<str>>,
+    pub(crate) post: Post,
     pub(crate) manner: Manner,
     pub(crate) voice: Voice,
 }

@@ -182,7 +182,7 @@ impl Machine {
         let Some(mut conn) = self.conns.remove(id) else { return };
         match &conn.phase {
             Phase::Parked(parked) => self.hub.leave(parked.sub, self.post.now),
-            Phase::Held(held) => self.held_bytes -= held.body.len(),
+            Phase::Held(held) => self.held_bytes -= held.post.body.len(),
             _ => {}
         }
         self.post.forget(&mut conn);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Machine;
 use crate::arena::Id;
 use crate::config::Auth;
-use crate::conn::{Conn, Held, Manner, Phase, Role};
+use crate::conn::{Conn, Held, Manner, Phase, Post, Role};
 use crate::dialect::{Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route};
 use crate::hub::{Channel, Message, Token};
 use crate::wire::http1::head::Head;
@@ -115,9 +115,8 @@ impl Machine {
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
-                let (body, sender) = (Arc::from(&*body), sender.map(|s| Arc::from(&*s)));
-                let held = Held { channel: channel.into(), body, sender, manner, voice };
-                return self.publish_or_hold(id, held);
+                let post = Post { body: Arc::from(&*body), sender: sender.map(|s| Arc::from(&*s)) };
+                return self.publish_or_hold(id, manner, voice, &channel, post);
             }
             Verb::Broadcast { body } => self.broadcast(&body).map(|()| Outcome::Broadcast),
             Verb::Sign { channel, life_ms } => {
@@ -167,26 +166,39 @@ impl Machine {
 
     /// Publishes and answers, or waits with both: those who listen come first, or fast publishers could make them
     /// miss messages.
-    pub(super) fn publish_or_hold(&mut self, id: Id<Conn>, held: Held) {
-        if let Some(at) = self.hub.find(&held.channel)
-            && self.hub.is_crowded(at, held.body.len())
+    pub(super) fn publish_or_hold(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: Voice,
+        channel: &str,
+        post: Post,
+    ) {
+        let found = self.hub.find(channel);
+        if let Some(at) = found
+            && self.hub.is_crowded(at, post.body.len())
             && let Some(conn) = self.conns.get_mut(id)
         {
-            self.held_bytes += held.body.len();
-            conn.phase = Phase::Held(Box::new(held));
+            self.held_bytes += post.body.len();
+            conn.phase = Phase::Held(Box::new(Held { channel: channel.into(), post, manner, voice }));
             return self.defer(id, Some(at));
         }
-        match self.publish(&held.channel, held.body, held.sender) {
-            Ok(()) => self.answer(id, held.manner, &held.voice, &Outcome::Published),
-            Err(refusal) => self.refuse(id, held.manner, &held.voice, &refusal),
+        match self.publish(found, channel, post) {
+            Ok(()) => self.answer(id, manner, &voice, &Outcome::Published),
+            Err(refusal) => self.refuse(id, manner, &voice, &refusal),
         }
     }
 
-    fn publish(&mut self, name: &str, body: Arc<str>, sender: Option<Arc<str>>) -> Result<(), Refusal> {
+    fn publish(&mut self, found: Option<Id<Channel>>, name: &str, post: Post) -> Result<(), Refusal> {
+        let Post { body, sender } = post;
         if let Some(who) = &sender {
             self.check_person(who)?;
         }
-        let at = self.open_channel(name, self.channel_ms())?;
+        let at = match found {
+            // Publishing prolongs its life.
+            Some(at) => at,
+            None => self.open_channel(name, self.channel_ms())?,
+        };
         let size = body.len() + sender.as_ref().map_or(0, |s| s.len()) + 256;
         self.make_room(at, size)?;
         // Only a closed channel takes nothing, and a closed one has no name to be found by.

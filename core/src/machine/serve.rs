@@ -2,7 +2,7 @@
 //! Knows nothing of dialects.
 use super::Machine;
 use crate::arena::Id;
-use crate::conn::{Body, BodyFraming, Conn, Phase};
+use crate::conn::{Body, BodyFraming, Conn, Held, Phase};
 use crate::hub::Channel;
 use crate::wire::http1::chunked::Chunked;
 use crate::wire::http1::head::{self, Framing};
@@ -81,7 +81,7 @@ impl Machine {
                 self.hub.leave(sub, self.post.now);
             }
             Phase::Held(held) => {
-                self.held_bytes -= held.body.len();
+                self.held_bytes -= held.post.body.len();
                 self.post.cut(conn, id);
             }
             Phase::Ready if conn.deferred => self.post.cut(conn, id),
@@ -296,7 +296,7 @@ impl Machine {
             }
             let Some((id, channel)) = self.deferred.pop_front() else { break };
             let Some(conn) = self.conns.get_mut(id) else { continue };
-            let size = if let Phase::Held(held) = &conn.phase { held.body.len() } else { 0 };
+            let size = if let Phase::Held(held) = &conn.phase { held.post.body.len() } else { 0 };
             if channel.is_some_and(|channel| self.hub.is_crowded(channel, size)) {
                 self.deferred.push_back((id, channel));
                 continue;
@@ -307,7 +307,8 @@ impl Machine {
             {
                 self.held_bytes -= size;
                 self.served += 1;
-                self.publish_or_hold(id, *held);
+                let Held { channel, post, manner, voice } = *held;
+                self.publish_or_hold(id, manner, voice, &channel, post);
             }
             self.take_in(id, b"");
         }
