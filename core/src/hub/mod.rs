@@ -6,6 +6,7 @@ mod fanout;
 mod history;
 mod life;
 mod names;
+mod pattern;
 mod roster;
 mod sweep;
 
@@ -16,6 +17,7 @@ pub use channel::{Channel, Subscription, Token};
 pub use fanout::Took;
 pub use history::{History, Keep, Kind, Message};
 pub use names::Seed;
+pub use pattern::{Pattern, Patterns};
 pub use roster::{Change, Notice, Roster};
 
 use crate::arena::{Arena, Id};
