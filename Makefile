@@ -24,8 +24,8 @@ unit: ## every Rust test: the core in memory, the simulated world, the real bina
 	scripts/tools.sh curl=curl
 	cargo test --workspace --locked
 
-sim: ## the simulated world with more seeds: make sim SEEDS=10000
-	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world -- --nocapture
+sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
+	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world -- --nocapture
 
 mutants: ## plant bugs, one at a time, and see that the tests notice (takes a while)
 	scripts/mutants.sh

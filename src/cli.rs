@@ -81,8 +81,8 @@ pub(crate) struct RunFlags {
 
     /// Listen here for subscribers [default: 127.0.0.1:8100]
     ///
-    /// An IP address and a port, such as 0.0.0.0:8100 or [::]:8100; port 0 takes any that is free. May be given several
-    /// times; replaces the addresses in the file.
+    /// An IP address and a port, such as 0.0.0.0:8100 or [::]:8100; port 0 takes any that is free. Or a socket file, such
+    /// as unix:/run/rcomet.sock. May be given several times; replaces the addresses in the file.
     #[arg(long, value_name = "ADDR")]
     front: Vec<Address>,
 
@@ -96,6 +96,10 @@ pub(crate) struct RunFlags {
     /// Listen here for clients of CComet [default: nowhere]
     #[arg(long, value_name = "ADDR")]
     ccomet: Vec<Address>,
+
+    /// Listen here for clients of Simple Comet [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    simple_comet: Vec<Address>,
 
     /// Who may subscribe: everybody, or whoever has the channel's token
     ///
@@ -138,10 +142,14 @@ impl RunFlags {
                 options.insert(option.into(), value);
             }
         };
-        for (option, addresses) in [("front", &self.front), ("admin", &self.admin), ("ccomet", &self.ccomet)]
-        {
+        for (option, addresses) in [
+            ("front", &self.front),
+            ("admin", &self.admin),
+            ("ccomet", &self.ccomet),
+            ("simple_comet", &self.simple_comet),
+        ] {
             if !addresses.is_empty() {
-                set("server", option, addresses.iter().map(|a| a.0.to_string()).collect::<Vec<_>>().into());
+                set("server", option, addresses.iter().map(ToString::to_string).collect::<Vec<_>>().into());
             }
         }
         if self.demo {

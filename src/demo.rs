@@ -6,6 +6,8 @@ use bytes::Bytes;
 use rcomet_core::Config;
 use rcomet_core::config::{ChannelPattern, Page};
 
+use crate::settings::Address;
+
 /// The channels of the chat. Everybody may publish to them while the demo is on.
 const CHANNELS: &str = "chat.*";
 
@@ -42,14 +44,16 @@ pub(crate) fn add_to(config: &mut Config) {
 }
 
 /// Where a browser on this machine finds the chat of a listener.
-pub(crate) fn url(listener: SocketAddr) -> String {
+pub(crate) fn url(listener: &Address) -> Option<String> {
+    // A browser cannot open a socket file.
+    let Address::Ip(listener) = listener else { return None };
     let host = match listener {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".into(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
-    format!("http://{host}:{}/chat/", listener.port())
+    Some(format!("http://{host}:{}/chat/", listener.port()))
 }
 
 #[cfg(test)]
@@ -68,10 +72,11 @@ mod tests {
 
     #[test]
     fn the_url_is_one_that_a_browser_can_open() {
-        let url_of = |text: &str| url(text.parse().unwrap());
+        let url_of = |text: &str| url(&text.parse().unwrap()).unwrap_or_default();
         assert_eq!(url_of("127.0.0.1:8100"), "http://127.0.0.1:8100/chat/");
         assert_eq!(url_of("0.0.0.0:80"), "http://127.0.0.1:80/chat/");
         assert_eq!(url_of("[::]:80"), "http://[::1]:80/chat/");
         assert_eq!(url_of("[fd00::1]:80"), "http://[fd00::1]:80/chat/");
+        assert_eq!(url_of("unix:/run/a.sock"), "");
     }
 }

@@ -91,6 +91,10 @@ counters! {
         subscribers_slow,
         /// Subscriptions refused because `subscribers_per_channel_max` was reached.
         subscribers_refused,
+        /// Subscriptions refused because they named more than `channels_per_subscription_max` channels.
+        compounds_refused,
+        /// Registrations of clients refused because `sessions_max` was reached.
+        sessions_refused,
         /// Requests refused because `channels_max` was reached.
         channels_refused,
         /// Requests refused because a channel's name was too long or held what a name must not hold.

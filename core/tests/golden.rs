@@ -36,6 +36,7 @@ transcripts! {
     admin admin_refusals psub pipelining http_10 head_and_options cors_list bodies connections errors smuggling drain
     ccomet ccomet_texts ccomet_refusals ccomet_old ccomet_on_front event_ids epoch no_batch no_gap_records roster
     front_publish unavailable poll_head_with_message
+    simple_comet simple_comet_polls simple_comet_refusals simple_comet_quoted
 }
 
 #[test]

@@ -107,7 +107,10 @@ fn many_worlds() {
     }
     println!("{}", tally.table());
     if seeds >= 256 {
+        // Those of Simple Comet move in a world of its own: `simple_world.rs`.
+        let elsewhere = ["compounds_refused", "sessions_refused"];
         let counters = Counters::default().list().into_iter().map(|(name, _, _)| name);
+        let counters = counters.filter(|name| !elsewhere.contains(name));
         let missing = tally.missing(EXPECTED.iter().copied().chain(counters));
         assert!(missing.is_empty(), "the worlds have become too tame: {missing:?} never happened");
     }

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::{Events, Interest};
 use rcomet_core::arena::Id;
 use rcomet_core::time::Moment;
@@ -13,6 +12,7 @@ use rcomet_core::{Config, Conn, Role, Todo};
 
 use super::signals::Order;
 use super::socket::{Reading, Socket};
+use super::stream::Stream;
 use super::token::About;
 use super::{Life, Reactor};
 
@@ -128,7 +128,7 @@ impl Reactor {
 
     fn accept(&mut self, now: Moment) {
         let Self { poll, sockets, machine, listeners, .. } = self;
-        listeners.accept(now, |stream: TcpStream, role: Role, peer: IpAddr| {
+        listeners.accept(now, |stream: Stream, role: Role, peer: IpAddr| {
             let Some(id) = machine.open(role, peer, now) else { return };
             let mut socket = Socket::new(stream);
             // Both interests once and for ever: edge-triggered, so that what is not waited for costs nothing.

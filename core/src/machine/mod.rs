@@ -10,6 +10,8 @@ mod listen;
 mod metrics;
 mod perform;
 mod post;
+mod read;
+mod register;
 mod reply;
 mod serve;
 mod tell;
@@ -29,7 +31,7 @@ use crate::config::{AddressRules, Config};
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
 use crate::hub::{Channel, Hub, Seed, Settings};
-use crate::log::Epoch;
+use crate::log::{Epoch, Log};
 use crate::time::{Date, Moment};
 use frames::Frames;
 use heads::Heads;
@@ -97,12 +99,14 @@ impl Machine {
             entropy.fill(word);
         }
         let seed = Seed::new(u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
-        let settings = Settings::new(&config.limits, config.icomet.channel_timeout_ms);
+        let log = Log::new(Epoch::from_random(words[2]), date.unix_ms());
+        let mut hub = Hub::new(settings(&config), log, seed);
+        hub.set_clock(date.unix_seconds());
         let mut machine = Self {
             rules: AddressRules::new(&config.admin.allow, &config.admin.deny),
             conns: Arena::with_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX)),
             addresses: HashMap::with_hasher(seed),
-            hub: Hub::new(settings, Epoch::from_random(words[2]), seed),
+            hub,
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
             heads: Heads::default(),
@@ -257,6 +261,7 @@ impl Machine {
 
     /// The wall clock has moved on by a second or more.
     pub fn set_date(&mut self, date: Date) {
+        self.hub.set_clock(date.unix_seconds());
         self.date = date;
         self.heads.forget();
         // Whole answers have the date in them.
@@ -277,7 +282,8 @@ impl Machine {
 
     /// Bytes in use, tables as of the beginning of this turn.
     fn used_bytes(&self) -> usize {
-        let buffers = self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes;
+        let buffers =
+            self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes + self.hub.many_bytes();
         self.tables_bytes + self.hub.history_bytes() + buffers
     }
 
@@ -285,4 +291,9 @@ impl Machine {
     fn is_short_of(&self, bytes: usize) -> bool {
         self.used_bytes().saturating_add(bytes) > self.config.limits.memory_bytes_max
     }
+}
+
+/// What the hub must know of a configuration.
+fn settings(config: &Config) -> Settings {
+    Settings::new(&config.limits, config.icomet.channel_timeout_ms, config.simple_comet.session_timeout_ms)
 }

@@ -6,7 +6,9 @@ use super::Machine;
 use crate::arena::Id;
 use crate::config::Auth;
 use crate::conn::{Conn, Held, Manner, Phase, Post, Role};
-use crate::dialect::{Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route};
+use crate::dialect::{
+    Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
+};
 use crate::hub::{Channel, Message, Token};
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
@@ -55,10 +57,12 @@ impl Machine {
             Ok(params) => (params, None),
             Err(why) => (Params::of_query(head.query), Some(why)),
         };
-        let request = Request { role, head, params: &params };
-        let dialect = route(&request, &self.config);
+        let request = Request { role, head, params: &params, body };
+        let by_path = route_by_path(role, head, &self.config);
+        let dialect = by_path.unwrap_or_else(|| route(&request, &self.config));
         let decoded = dialect.speaker().decode(&request, &self.config);
-        let verb = match unreadable {
+        // Whoever reads bodies in a way of its own has no use for complaints about this one.
+        let verb = match unreadable.filter(|_| by_path.is_none()) {
             Some(Unreadable::Json) => {
                 Err(Refusal::Body("the body is declared as JSON, but is not one JSON object"))
             }
@@ -80,15 +84,17 @@ impl Machine {
         self.count_refusal(refusal);
         // A callback that was refused must not be called.
         let silent = Voice { before: None, ..voice.clone() };
-        let voice = if *refusal == Refusal::Callback { &silent } else { voice };
+        let is_callback = matches!(refusal, Refusal::Callback | Refusal::UnmarkedCallback);
+        let voice = if is_callback { &silent } else { voice };
         self.answer(id, manner, voice, &Outcome::Refused(refusal));
     }
 
     pub(super) fn count_refusal(&mut self, refusal: &Refusal) {
         match refusal {
-            Refusal::Callback => self.counters.callbacks_refused += 1,
-            Refusal::Name => self.counters.names_refused += 1,
-            Refusal::Token => self.counters.tokens_refused += 1,
+            Refusal::Callback | Refusal::UnmarkedCallback => self.counters.callbacks_refused += 1,
+            Refusal::Name | Refusal::SessionName => self.counters.names_refused += 1,
+            Refusal::TooManyInOne => self.counters.compounds_refused += 1,
+            Refusal::Token | Refusal::UnknownSession => self.counters.tokens_refused += 1,
             Refusal::Publish => self.counters.publishes_refused += 1,
             Refusal::TooManyChannels => self.counters.channels_refused += 1,
             Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
@@ -112,10 +118,43 @@ impl Machine {
     fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
         let outcome = match verb {
+            Verb::Read(read) => return self.read(id, role, manner, voice, &read),
+            Verb::Census => return self.say_census(id, manner, &voice),
+            Verb::PublishTo { channel, body } => {
+                let body = match (self.known(&channel), body) {
+                    (Err(refusal), _) => return self.refuse(id, manner, &voice, &refusal),
+                    (Ok(_), None) => {
+                        return self.refuse(id, manner, &voice, &Refusal::Parameter("Missing content"));
+                    }
+                    (Ok(_), Some(body)) => Arc::from(&*body),
+                };
+                let post = Post { body, sender: None, to_known: true };
+                return self.publish_or_hold(id, manner, voice, &channel, post);
+            }
+            Verb::Register { channel, as_what } => {
+                return match self.register(&channel, as_what) {
+                    Ok(()) => self.answer(id, manner, &voice, &Outcome::Registered { channel: &channel }),
+                    Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+                };
+            }
+            Verb::RegisterSession(session) => {
+                return match self.register_session(&session) {
+                    Ok(()) => {
+                        self.answer(id, manner, &voice, &Outcome::SessionRegistered { session: &session });
+                    }
+                    Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+                };
+            }
+            Verb::Delete(name) => {
+                let channel = name.as_deref();
+                let removed = self.delete(channel);
+                return self.answer(id, manner, &voice, &Outcome::Deleted { channel, removed });
+            }
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
-                let post = Post { body: Arc::from(&*body), sender: sender.map(|s| Arc::from(&*s)) };
+                let sender = sender.map(|s| Arc::from(&*s));
+                let post = Post { body: Arc::from(&*body), sender, to_known: false };
                 return self.publish_or_hold(id, manner, voice, &channel, post);
             }
             Verb::Broadcast { body } => self.broadcast(&body).map(|()| Outcome::Broadcast),
@@ -184,13 +223,17 @@ impl Machine {
             return self.defer(id, Some(at));
         }
         match self.publish(found, channel, post) {
-            Ok(()) => self.answer(id, manner, &voice, &Outcome::Published),
+            Ok(number) => self.answer(id, manner, &voice, &Outcome::Published { id: number }),
             Err(refusal) => self.refuse(id, manner, &voice, &refusal),
         }
     }
 
-    fn publish(&mut self, found: Option<Id<Channel>>, name: &str, post: Post) -> Result<(), Refusal> {
-        let Post { body, sender } = post;
+    /// Appends; gives the number by which the message is known.
+    fn publish(&mut self, found: Option<Id<Channel>>, name: &str, post: Post) -> Result<u64, Refusal> {
+        let Post { body, sender, to_known } = post;
+        if to_known && found.is_none() {
+            return Err(Refusal::NoChannel(name.into()));
+        }
         if let Some(who) = &sender {
             self.check_person(who)?;
         }
@@ -203,7 +246,7 @@ impl Machine {
         self.make_room(at, size)?;
         // Only a closed channel takes nothing, and a closed one has no name to be found by.
         self.hub.publish(at, body, sender, self.post.now).ok_or(Refusal::NotFound)?;
-        Ok(())
+        Ok(self.hub.id_of(self.hub.head().offset))
     }
 
     fn broadcast(&mut self, body: &str) -> Result<(), Refusal> {

@@ -56,7 +56,7 @@ impl Machine {
             head.extend_from_slice(body);
         }
         post.say(conn, id, head);
-        let idle_until = post.now.after_ms(config.limits.idle_ms_max);
+        let idle_until = post.now.after_ms(config.idle_ms(conn.role));
         finish(conn, id, manner, post, idle_until);
     }
 
@@ -64,6 +64,7 @@ impl Machine {
     pub(super) fn preflight(&mut self, id: Id<Conn>, role: Role, manner: Manner) {
         let methods = match role {
             Role::Admin => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+            Role::SimpleComet => "GET, HEAD, POST, DELETE, OPTIONS",
             Role::Front | Role::Ccomet => "GET, HEAD, POST, OPTIONS",
         };
         let answer = Answer { status: Status::NO_CONTENT, content_type: PLAIN };
