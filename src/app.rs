@@ -48,6 +48,7 @@ fn serve(flags: &RunFlags) -> Result<(), Box<dyn Error>> {
     let fronts = bound.iter().filter(|bound| settings.server.demo && bound.role == Role::Front);
     if let Some(url) = fronts.filter_map(|front| demo::url(&front.address)).next() {
         say(&format!("web chat: {url}"));
+        say(&format!("dialects: {}", url.replace("/chat/", "/dialects/")));
     }
 
     let reactor = Reactor::new(config, Box::new(entropy), bound, settings.server.drain_ms_max)?;
