@@ -1,0 +1,24 @@
+//! `rcomet-sim`: load for comet servers, with latency measured from the intended sending, honest counting, and a floor to
+//! compare with.
+#![allow(dead_code, reason = "several processes are the next step, and use the rest")]
+mod answer;
+mod cli;
+mod clock;
+mod crowd;
+mod floor;
+mod limits;
+mod outcome;
+mod payload;
+mod press;
+mod report;
+mod scenario;
+mod server;
+mod tally;
+mod target;
+mod world;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,4 @@
+//! Outcomes as people see them.
+mod table;
+
+pub use table::table;

@@ -1,0 +1,241 @@
+//! One run's stage: the subscribers, the publishers, the server that is watched, and the time.
+//! Knows nothing of what is to be shown on it: that is a scenario's.
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::{Events, Poll};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{self, MILLISECOND};
+use crate::crowd::{Crowd, Order, Standing};
+use crate::limits::Sources;
+use crate::press::{Manner, Press};
+use crate::server::{Memory, Server};
+use crate::tally::Tally;
+use crate::target::Name;
+
+/// Events taken from the kernel at once.
+const EVENTS: usize = 1024;
+/// Tokens from here on are publishers.
+const PRESS_TOKENS: usize = 1 << 40;
+/// How near a deadline must be for looking again and again instead of sleeping: a sleep is exact to a millisecond only.
+const SPIN_NS: u64 = 2 * MILLISECOND;
+/// How often a server's use is looked at.
+const SAMPLE_NS: u64 = 250 * MILLISECOND;
+
+/// Where a run takes place.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The server's language.
+    pub target: Name,
+    /// Where subscribers connect.
+    pub front: SocketAddr,
+    /// Where publishers connect.
+    pub admin: SocketAddr,
+    /// What tells this run's messages from others'.
+    pub run: u32,
+    /// The processes that are watched.
+    pub server: Server,
+    /// How long nothing may happen before the rest is given up.
+    pub patience_ns: u64,
+}
+
+/// A look at the server during a run.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Sample {
+    /// Nanoseconds since the run began.
+    pub at_ns: u64,
+    /// Processor time since the server began.
+    pub cpu_ns: u64,
+    /// Its memory.
+    pub memory: Memory,
+    /// Subscribers that are connected.
+    pub connections: u64,
+}
+
+/// The stage.
+pub struct World {
+    poll: Poll,
+    events: Events,
+    crowd: Crowd,
+    /// The publishers.
+    pub press: Press,
+    /// Where it takes place.
+    pub place: Place,
+    /// Connections of publishers that have got an answer in the last turn.
+    pub answered: Vec<usize>,
+    started: u64,
+    sampled: u64,
+    samples: Vec<Sample>,
+}
+
+impl World {
+    /// Connects the publishers. There is nobody yet to listen.
+    ///
+    /// # Errors
+    /// A limit, or a server that is not there.
+    pub fn new(place: Place, subscribers: usize, manner: Manner) -> Result<Self, String> {
+        if let Some(pid) = place.server.missing() {
+            return Err(format!("there is no process {pid}"));
+        }
+        crate::limits::raise_descriptors(subscribers + manner.connections)
+            .map_err(|obstacle| obstacle.to_string())?;
+        let sources = Sources::new(place.front, subscribers, 0).map_err(|obstacle| obstacle.to_string())?;
+        let poll = Poll::new().map_err(|error| error.to_string())?;
+        let speak = || place.target.speak(place.run);
+        let press = Press::connect(speak(), place.admin, place.run, manner, poll.registry(), PRESS_TOKENS)
+            .map_err(|error| format!("nobody takes messages at {}: {error}", place.admin))?;
+        let crowd = Crowd::new(speak(), place.front, sources, place.run);
+        let mut world = Self {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            crowd,
+            press,
+            place,
+            answered: Vec::new(),
+            started: clock::now(),
+            sampled: 0,
+            samples: Vec::new(),
+        };
+        world.sample(clock::now());
+        Ok(world)
+    }
+
+    /// Gives an order to the subscribers.
+    pub fn order(&mut self, order: Order) {
+        self.crowd.obey(order, self.poll.registry());
+    }
+
+    /// How the subscribers stand.
+    pub fn standing(&self) -> Standing {
+        self.crowd.standing()
+    }
+
+    /// Lets things happen until one has, or until the deadline.
+    ///
+    /// # Errors
+    /// The publishers have lost the server.
+    pub fn turn(&mut self, deadline: u64) -> Result<(), String> {
+        self.answered.clear();
+        self.press.flush(self.poll.registry()).map_err(|error| gone(&error))?;
+        let now = clock::now();
+        if now - self.sampled >= SAMPLE_NS && self.place.server.is_watched() {
+            self.sample(now);
+        }
+        let left = deadline.saturating_sub(clock::now());
+        let timeout = if left < SPIN_NS { 0 } else { ((left - SPIN_NS / 2) / MILLISECOND).min(100) };
+        match self.poll.poll(&mut self.events, Some(Duration::from_millis(timeout))) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+            Ok(()) => {}
+        }
+        let Self { poll, events, crowd, press, answered, .. } = self;
+        for event in &*events {
+            let (now, token) = (clock::now(), event.token().0);
+            if token < PRESS_TOKENS {
+                crowd.hear(token, event, poll.registry(), now);
+            } else {
+                press
+                    .hear(token - PRESS_TOKENS, event, poll.registry(), now, answered)
+                    .map_err(|error| gone(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets things happen until `done`, or until nothing has changed for the run's patience; whether it is done.
+    ///
+    /// # Errors
+    /// The publishers have lost the server.
+    pub fn turn_until(&mut self, mut done: impl FnMut(&Self) -> bool) -> Result<bool, String> {
+        let mut before = (self.standing(), self.press.open());
+        let mut changed = clock::now();
+        loop {
+            if done(self) {
+                return Ok(true);
+            }
+            let until = changed + self.place.patience_ns;
+            if clock::now() >= until {
+                return Ok(false);
+            }
+            self.turn(until)?;
+            let present = (self.standing(), self.press.open());
+            if present != before {
+                before = present;
+                changed = clock::now();
+            }
+        }
+    }
+
+    /// Lets things happen until that moment.
+    ///
+    /// # Errors
+    /// The publishers have lost the server.
+    pub fn turn_for(&mut self, nanoseconds: u64) -> Result<(), String> {
+        let until = clock::now() + nanoseconds;
+        while clock::now() < until {
+            self.turn(until)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the server has nothing to do any more; gives when it was last seen at work. Without a process to
+    /// watch, it waits for a moment.
+    ///
+    /// # Errors
+    /// The publishers have lost the server.
+    pub fn settle_down(&mut self) -> Result<u64, String> {
+        if !self.place.server.is_watched() {
+            self.turn_for(200 * MILLISECOND)?;
+            return Ok(clock::now());
+        }
+        let mut cpu = self.place.server.cpu_ns();
+        let mut at_work = clock::now();
+        while clock::now() - at_work < 50 * MILLISECOND {
+            self.turn_for(2 * MILLISECOND)?;
+            let present = self.place.server.cpu_ns();
+            // Its timers may tick; that is not work.
+            if present > cpu + 100_000 {
+                at_work = clock::now();
+            }
+            cpu = present;
+        }
+        Ok(at_work)
+    }
+
+    /// Measures what is meant to be sent from now on; or no longer.
+    pub fn measure(&mut self, on: bool) {
+        let since = on.then(clock::now);
+        self.order(Order::Measure { since });
+        self.press.measure(since);
+    }
+
+    fn sample(&mut self, now: u64) {
+        self.sampled = now;
+        self.samples.push(Sample {
+            at_ns: now - self.started,
+            cpu_ns: self.place.server.cpu_ns(),
+            memory: self.place.server.memory(),
+            connections: self.standing().asked,
+        });
+    }
+
+    /// Ends the run: the account of all subscribers, and how the server did.
+    pub fn end(mut self) -> (Tally, Press, Vec<Sample>) {
+        self.sample(clock::now());
+        let mut tally = self.crowd.settle(self.press.heads());
+        let account = self.press.account();
+        tally.counts.published = self.press.published();
+        tally.counts.refused += account.refused;
+        tally.counts.broken += account.unanswered;
+        if let Some(complaint) = &account.complaint {
+            tally.complain(|| complaint.clone());
+        }
+        (tally, self.press, self.samples)
+    }
+}
+
+fn gone(error: &io::Error) -> String {
+    format!("nobody takes messages any more: {error}")
+}
