@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::MILLISECOND;
+use crate::crew;
 use crate::floor;
 use crate::outcome::Outcome;
 use crate::payload::STAMP_BYTES;
@@ -35,6 +36,9 @@ enum Command {
     Scenario(Scenario),
     /// A server that does only what the job cannot do without: what all others are compared with
     Floor(floor::Options),
+    /// Plays subscribers for another of these
+    #[command(hide = true)]
+    Crew(crew::Options),
 }
 
 /// What all scenarios have in common.
@@ -55,6 +59,9 @@ pub struct Common {
     /// Bytes of a message
     #[arg(long, global = true, default_value_t = 100, help_heading = "Load")]
     pub size: usize,
+    /// Processes that the subscribers are spread over, when one core cannot play them all
+    #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64), help_heading = "Load")]
+    pub processes: u8,
     /// Milliseconds without any progress after which the rest is counted as lost
     #[arg(long, global = true, default_value_t = 10_000, help_heading = "Load")]
     pub patience_ms: u64,
@@ -76,6 +83,12 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Scenario(scenario) => play(&scenario, &common),
+        Command::Crew(options) => {
+            return match crew::work(&options) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error.to_string()),
+            };
+        }
         Command::Floor(options) => {
             return match floor::serve(&options) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -125,6 +138,7 @@ impl Common {
             run: run_id(),
             server: Server::new(self.server_pid.clone()),
             patience_ns: self.patience_ms * MILLISECOND,
+            processes: self.processes,
         })
     }
 }

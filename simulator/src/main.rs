@@ -1,10 +1,11 @@
 //! `rcomet-sim`: load for comet servers, with latency measured from the intended sending, honest counting, and a floor to
 //! compare with.
-#![allow(dead_code, reason = "several processes are the next step, and use the rest")]
 mod answer;
 mod cli;
 mod clock;
+mod crew;
 mod crowd;
+mod dice;
 mod floor;
 mod limits;
 mod outcome;

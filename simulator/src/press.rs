@@ -97,6 +97,7 @@ impl Press {
         registry: &Registry,
         first_token: usize,
     ) -> io::Result<Self> {
+        prepare(&*target, admin, manner.channels)?;
         let mut presses = Vec::with_capacity(manner.connections);
         for index in 0..manner.connections {
             presses.push(Connection::open(admin, registry, Token(first_token + index))?);
@@ -287,6 +288,43 @@ impl Press {
     pub fn measure(&mut self, since: Option<u64>) {
         self.account.since = since;
     }
+}
+
+/// Makes the channels, where a server wants that: one after the other, before anything is measured.
+fn prepare(target: &dyn Target, admin: SocketAddr, channels: u32) -> io::Result<()> {
+    let mut request = Vec::new();
+    let mut stream = None;
+    for channel in 0..channels {
+        request.clear();
+        target.prepare(channel, &mut request);
+        if request.is_empty() {
+            return Ok(());
+        }
+        let stream = match &mut stream {
+            Some(stream) => stream,
+            none => none.insert(std::net::TcpStream::connect(admin)?),
+        };
+        stream.write_all(&request)?;
+        let (mut answer, mut block, mut filled) = (Answer::default(), [0; 4096], 0);
+        'answer: loop {
+            let n = stream.read(&mut block[filled..])?;
+            if n == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            filled += n;
+            let mut at = 0;
+            while let Some(piece) =
+                answer.next(&block[..filled], &mut at).map_err(|_| ErrorKind::InvalidData)?
+            {
+                if piece == Piece::End {
+                    break 'answer;
+                }
+            }
+            block.copy_within(at..filled, 0);
+            filled -= at;
+        }
+    }
+    Ok(())
 }
 
 impl Connection {

@@ -4,10 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::{Events, Poll};
+use mio::{Events, Poll, Token};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, MILLISECOND};
+use crate::crew::{self, Crew};
 use crate::crowd::{Crowd, Order, Standing};
 use crate::limits::Sources;
 use crate::press::{Manner, Press};
@@ -19,6 +20,8 @@ use crate::target::Name;
 const EVENTS: usize = 1024;
 /// Tokens from here on are publishers.
 const PRESS_TOKENS: usize = 1 << 40;
+/// Tokens from here on are processes of subscribers.
+const CREW_TOKENS: usize = 1 << 41;
 /// How near a deadline must be for looking again and again instead of sleeping: a sleep is exact to a millisecond only.
 const SPIN_NS: u64 = 2 * MILLISECOND;
 /// How often a server's use is looked at.
@@ -39,6 +42,8 @@ pub struct Place {
     pub server: Server,
     /// How long nothing may happen before the rest is given up.
     pub patience_ns: u64,
+    /// How many processes the subscribers are in; 1: this one.
+    pub processes: u8,
 }
 
 /// A look at the server during a run.
@@ -58,7 +63,9 @@ pub struct Sample {
 pub struct World {
     poll: Poll,
     events: Events,
+    /// Subscribers in this process; nobody, if there are crews.
     crowd: Crowd,
+    crews: Vec<Crew>,
     /// The publishers.
     pub press: Press,
     /// Where it takes place.
@@ -79,18 +86,30 @@ impl World {
         if let Some(pid) = place.server.missing() {
             return Err(format!("there is no process {pid}"));
         }
-        crate::limits::raise_descriptors(subscribers + manner.connections)
+        let processes = usize::from(place.processes.max(1));
+        let own = if processes == 1 { subscribers } else { 0 };
+        crate::limits::raise_descriptors(own + manner.connections)
             .map_err(|obstacle| obstacle.to_string())?;
-        let sources = Sources::new(place.front, subscribers, 0).map_err(|obstacle| obstacle.to_string())?;
+        let sources = Sources::new(place.front, own, 0).map_err(|obstacle| obstacle.to_string())?;
         let poll = Poll::new().map_err(|error| error.to_string())?;
         let speak = || place.target.speak(place.run);
         let press = Press::connect(speak(), place.admin, place.run, manner, poll.registry(), PRESS_TOKENS)
             .map_err(|error| format!("nobody takes messages at {}: {error}", place.admin))?;
         let crowd = Crowd::new(speak(), place.front, sources, place.run);
+        let mut crews = Vec::new();
+        for part in (0..place.processes).take_while(|_| processes > 1) {
+            let subscribers = subscribers.div_ceil(processes);
+            let options =
+                crew::Options { target: place.target, front: place.front, run: place.run, part, subscribers };
+            let crew = Crew::start(&options, poll.registry(), Token(CREW_TOKENS + usize::from(part)))
+                .map_err(|error| format!("cannot start more processes: {error}"))?;
+            crews.push(crew);
+        }
         let mut world = Self {
             poll,
             events: Events::with_capacity(EVENTS),
             crowd,
+            crews,
             press,
             place,
             answered: Vec::new(),
@@ -103,13 +122,32 @@ impl World {
     }
 
     /// Gives an order to the subscribers.
-    pub fn order(&mut self, order: Order) {
-        self.crowd.obey(order, self.poll.registry());
+    ///
+    /// # Errors
+    /// A process of subscribers has ended.
+    pub fn order(&mut self, order: Order) -> Result<(), String> {
+        let parts = self.crews.len() as u32;
+        for (part, crew) in (0..).zip(&mut self.crews) {
+            if let Some(order) = order.share(part, parts) {
+                crew.order(order).map_err(|error| lost_crew(&error))?;
+            }
+        }
+        if self.crews.is_empty() {
+            self.crowd.obey(order, self.poll.registry());
+        }
+        Ok(())
+    }
+
+    /// What somebody in this process was refused with.
+    pub fn complaint(&self) -> Option<&str> {
+        self.crowd.complaint()
     }
 
     /// How the subscribers stand.
     pub fn standing(&self) -> Standing {
-        self.crowd.standing()
+        let mut sum = self.crowd.standing();
+        self.crews.iter().for_each(|crew| sum.add(&crew.standing()));
+        sum
     }
 
     /// Lets things happen until one has, or until the deadline.
@@ -119,6 +157,10 @@ impl World {
     pub fn turn(&mut self, deadline: u64) -> Result<(), String> {
         self.answered.clear();
         self.press.flush(self.poll.registry()).map_err(|error| gone(&error))?;
+        for crew in &mut self.crews {
+            crew.flush().map_err(|error| lost_crew(&error))?;
+        }
+        self.crowd.try_again(self.poll.registry());
         let now = clock::now();
         if now - self.sampled >= SAMPLE_NS && self.place.server.is_watched() {
             self.sample(now);
@@ -130,11 +172,13 @@ impl World {
             Err(error) => return Err(error.to_string()),
             Ok(()) => {}
         }
-        let Self { poll, events, crowd, press, answered, .. } = self;
+        let Self { poll, events, crowd, crews, press, answered, .. } = self;
         for event in &*events {
             let (now, token) = (clock::now(), event.token().0);
             if token < PRESS_TOKENS {
                 crowd.hear(token, event, poll.registry(), now);
+            } else if let Some(crew) = token.checked_sub(CREW_TOKENS) {
+                crews[crew].hear()?;
             } else {
                 press
                     .hear(token - PRESS_TOKENS, event, poll.registry(), now, answered)
@@ -205,10 +249,13 @@ impl World {
     }
 
     /// Measures what is meant to be sent from now on; or no longer.
-    pub fn measure(&mut self, on: bool) {
+    ///
+    /// # Errors
+    /// A process of subscribers has ended.
+    pub fn measure(&mut self, on: bool) -> Result<(), String> {
         let since = on.then(clock::now);
-        self.order(Order::Measure { since });
         self.press.measure(since);
+        self.order(Order::Measure { since })
     }
 
     fn sample(&mut self, now: u64) {
@@ -222,9 +269,20 @@ impl World {
     }
 
     /// Ends the run: the account of all subscribers, and how the server did.
-    pub fn end(mut self) -> (Tally, Press, Vec<Sample>) {
+    ///
+    /// # Errors
+    /// A process of subscribers has ended without its account.
+    pub fn end(mut self) -> Result<(Tally, Press, Vec<Sample>), String> {
         self.sample(clock::now());
+        for crew in &mut self.crews {
+            crew.settle(self.press.heads()).map_err(|error| lost_crew(&error))?;
+        }
+        let settled = self.turn_until(|world| world.crews.iter().all(Crew::has_settled))?;
+        if !settled {
+            return Err("a process of subscribers does not answer".to_owned());
+        }
         let mut tally = self.crowd.settle(self.press.heads());
+        self.crews.iter_mut().filter_map(Crew::account).for_each(|account| tally.add(&account));
         let account = self.press.account();
         tally.counts.published = self.press.published();
         tally.counts.refused += account.refused;
@@ -232,10 +290,14 @@ impl World {
         if let Some(complaint) = &account.complaint {
             tally.complain(|| complaint.clone());
         }
-        (tally, self.press, self.samples)
+        Ok((tally, self.press, self.samples))
     }
 }
 
 fn gone(error: &io::Error) -> String {
     format!("nobody takes messages any more: {error}")
+}
+
+fn lost_crew(error: &io::Error) -> String {
+    format!("a process of subscribers has ended: {error}")
 }

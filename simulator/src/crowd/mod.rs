@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
-use memchr::memmem;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -87,12 +86,16 @@ impl Crowd {
         Standing { away: self.in_line.len() as u64, ..self.standing }
     }
 
+    /// What somebody was refused with.
+    pub fn complaint(&self) -> Option<&str> {
+        self.tally.complaint.as_deref()
+    }
+
     /// Does as ordered.
     pub fn obey(&mut self, order: Order, registry: &Registry) {
         match order {
-            Order::Seats { first, count, kind, channels, last, deaf_every } => {
-                for id in first..first + count {
-                    let deaf = deaf_every > 0 && id % deaf_every == 0;
+            Order::Seats { first, count, step, kind, channels, last, deaf } => {
+                for id in (0..count).map(|n| first + n * step) {
                     self.seats.push(Seat::new(kind, id, id % channels, last, deaf));
                 }
             }
@@ -103,21 +106,26 @@ impl Crowd {
                 self.window = window as usize;
                 self.in_line.extend(first as usize..self.seats.len());
             }
-            Order::Reopen { index } => self.in_line.push_back(index as usize),
-            Order::Close { index } => self.close(index as usize),
+            Order::Reopen { index } => {
+                self.close(index as usize);
+                self.in_line.push_back(index as usize);
+            }
             Order::Cut { window } => {
                 self.window = window as usize;
+                self.in_line.clear();
                 for index in 0..self.seats.len() {
+                    self.seats[index].cut();
                     self.close(index);
                     self.in_line.push_back(index);
                 }
             }
-            Order::Measure { since } => self.measuring = since,
-            Order::Retire { index, owed } => {
+            Order::Retire { index } => {
                 let index = index as usize;
                 self.close(index);
-                self.tally.counts.lost += self.seats[index].retire(owed);
+                let last = self.seats[index].ledger.last();
+                self.tally.counts.lost += self.seats[index].retire(last);
             }
+            Order::Measure { since } => self.measuring = since,
         }
         self.connect_more(registry);
     }
@@ -202,12 +210,15 @@ impl Crowd {
                 }
                 Piece::Body(range) => {
                     let body = &bytes[range.clone()];
-                    let mut any = false;
+                    let (mut any, by_number) = (false, self.target.resumes_by_number());
                     let kept = self.scanner.scan(body, |stamp| {
                         if stamp.run != self.run || stamp.channel != seat.who.channel {
                             return;
                         }
                         any = true;
+                        if !by_number && stamp.number <= seat.begins_after {
+                            return;
+                        }
                         self.tally.counts.delivered += 1;
                         match seat.ledger.hear(stamp.number) {
                             Heard::InOrder => {}
@@ -226,8 +237,9 @@ impl Crowd {
                     });
                     seat.who.last = seat.ledger.last();
                     seat.heard |= any;
+                    self.target.body(&mut seat.who, body);
                     if !any && kept == 0 {
-                        seat.look_for_complaint(body, &mut self.tally);
+                        seat.look_for_complaint(&*self.target, body, &mut self.tally);
                     }
                     if kept > 0 && range.end == filled && !seat.answer.is_complete() {
                         seat.answer.give_back(kept);
@@ -236,14 +248,14 @@ impl Crowd {
                     }
                 }
                 Piece::End => {
-                    if !std::mem::take(&mut seat.heard) {
+                    if !std::mem::take(&mut seat.heard) && self.target.listens(&seat.who) {
                         self.tally.counts.empty += 1;
                     }
                     if seat.refused {
                         self.standing.refused += 1;
                         return Err(Broken::Ended);
                     }
-                    if seat.closes || !seat.who.kind.polls() {
+                    if !self.target.goes_on(&mut seat.who) || seat.closes {
                         return Err(Broken::Ended);
                     }
                     self.leave_phase(index);
@@ -267,14 +279,27 @@ impl Crowd {
         if stream.write(&self.request)? != self.request.len() {
             return Err(ErrorKind::WriteZero.into());
         }
-        seat.phase = Phase::Asked;
-        self.standing.asked += 1;
+        if self.target.listens(&seat.who) {
+            seat.phase = Phase::Asked;
+            self.standing.asked += 1;
+        } else {
+            seat.phase = Phase::Introducing;
+            self.standing.connecting += 1;
+        }
         Ok(())
+    }
+
+    /// Connects those who could not be connected before.
+    pub fn try_again(&mut self, registry: &Registry) {
+        self.connect_more(registry);
     }
 
     fn connect_more(&mut self, registry: &Registry) {
         while (self.standing.connecting as usize) < self.window {
             let Some(index) = self.in_line.pop_front() else { return };
+            if !self.seats[index].wants_to_connect() {
+                continue;
+            }
             if let Err(error) = self.connect(index, registry) {
                 self.tally.complain(|| format!("cannot connect: {error}"));
                 self.tally.counts.broken += 1;
@@ -324,7 +349,7 @@ impl Crowd {
         let standing = &mut self.standing;
         match std::mem::replace(&mut self.seats[index].phase, Phase::Away) {
             Phase::Away => {}
-            Phase::Connecting => standing.connecting -= 1,
+            Phase::Connecting | Phase::Introducing => standing.connecting -= 1,
             Phase::Asked => standing.asked -= 1,
             Phase::Parked => {
                 standing.asked -= 1;
@@ -350,9 +375,4 @@ fn connect_from(source: Option<SocketAddr>, server: SocketAddr, deaf: bool) -> i
         }
         _ => Ok(TcpStream::from_std(socket.into())),
     }
-}
-
-/// Whether a body without messages says that somebody is refused, in icomet's words: its status is always 200.
-fn refusal(body: &[u8]) -> bool {
-    memmem::find(body, b"\"type\":\"4").is_some()
 }

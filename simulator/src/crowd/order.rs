@@ -12,14 +12,16 @@ pub enum Order {
         first: u32,
         /// How many.
         count: u32,
+        /// From one number to the next: 1, unless a crowd is divided among processes.
+        step: u32,
         /// How they listen.
         kind: Kind,
         /// How many channels they are spread over.
         channels: u32,
         /// The number of the last message that is not owed to them.
         last: u64,
-        /// Every so many-th asks and never reads; 0: nobody.
-        deaf_every: u32,
+        /// They ask, and never read.
+        deaf: bool,
     },
     /// There is one more subscriber.
     Seat {
@@ -39,13 +41,8 @@ pub enum Order {
         /// How many may be connecting at once.
         window: u32,
     },
-    /// One connects again.
+    /// One connects; if it is connected, it hangs up before.
     Reopen {
-        /// Its place.
-        index: u32,
-    },
-    /// One hangs up.
-    Close {
         /// Its place.
         index: u32,
     },
@@ -54,18 +51,46 @@ pub enum Order {
         /// How many may be connecting at once.
         window: u32,
     },
-    /// One leaves for good; it should have had everything up to `owed`.
+    /// One leaves for good. What was on its way is not owed to it any more.
     Retire {
         /// Its place.
         index: u32,
-        /// The number of the last message that is owed to it.
-        owed: u64,
     },
     /// Messages that were meant to be sent from now on are measured; `None`: no longer.
     Measure {
         /// By the shared clock.
         since: Option<u64>,
     },
+}
+
+impl Order {
+    /// What this order is to process number `part` of `parts`, among which subscribers are dealt out like cards. Places
+    /// are numbers as long as everybody is seated in the order of numbers from 0 on, and that is how scenarios do it.
+    pub fn share(&self, part: u32, parts: u32) -> Option<Self> {
+        // How many of those before `n` sit here, which is also the place of `n` if it sits here.
+        let before = |n: u32| (n + parts - 1 - part) / parts;
+        let here = |n: u32| (n % parts == part).then_some(n / parts);
+        let part_of_window = |window: u32| window.div_ceil(parts);
+        Some(match *self {
+            Self::Seats { first, count, step: _, kind, channels, last, deaf } => Self::Seats {
+                first: before(first) * parts + part,
+                count: before(first + count) - before(first),
+                step: parts,
+                kind,
+                channels,
+                last,
+                deaf,
+            },
+            Self::Seat { id, .. } => here(id).map(|_| self.clone())?,
+            Self::Open { first, window } => {
+                Self::Open { first: before(first), window: part_of_window(window) }
+            }
+            Self::Reopen { index } => Self::Reopen { index: here(index)? },
+            Self::Cut { window } => Self::Cut { window: part_of_window(window) },
+            Self::Retire { index } => Self::Retire { index: here(index)? },
+            Self::Measure { .. } => self.clone(),
+        })
+    }
 }
 
 /// How a crowd stands.
@@ -94,5 +119,47 @@ impl Standing {
         self.parked += other.parked;
         self.fresh += other.fresh;
         self.refused += other.refused;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_sits_in_one_process_and_at_the_place_that_orders_name() {
+        for parts in 1..5 {
+            let mut seen = Vec::new();
+            for part in 0..parts {
+                let mut places = Vec::new();
+                for (first, count) in [(0, 7), (7, 2), (9, 11)] {
+                    let seats = Order::Seats {
+                        first,
+                        count,
+                        step: 1,
+                        kind: Kind::Sse,
+                        channels: 3,
+                        last: 0,
+                        deaf: false,
+                    };
+                    let Some(Order::Seats { first: mine, count, step, .. }) = seats.share(part, parts) else {
+                        panic!("seats are for everybody")
+                    };
+                    let open = Order::Open { first, window: 10 }.share(part, parts);
+                    let Some(Order::Open { first: open, .. }) = open else { panic!("so is opening") };
+                    assert_eq!(open as usize, places.len(), "those of before do not connect again");
+                    places.extend((0..count).map(|n| mine + n * step));
+                }
+                for (place, &id) in places.iter().enumerate() {
+                    assert_eq!(
+                        Order::Reopen { index: id }.share(part, parts),
+                        Some(Order::Reopen { index: place as u32 })
+                    );
+                }
+                seen.extend(places);
+            }
+            seen.sort_unstable();
+            assert_eq!(seen, (0..20).collect::<Vec<_>>(), "in {parts} processes");
+        }
     }
 }

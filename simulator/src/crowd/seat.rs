@@ -1,11 +1,13 @@
 //! One subscriber's place: its connection, how far its answers have been read, and its account.
 //! Knows nothing of the others.
-use mio::net::TcpStream;
+use std::time::Duration;
 
-use super::refusal;
+use mio::net::TcpStream;
+use socket2::SockRef;
+
 use crate::answer::Answer;
 use crate::tally::{Ledger, Tally};
-use crate::target::{Kind, Who};
+use crate::target::{Kind, Target, Who};
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +16,9 @@ pub(super) enum Phase {
     Away,
     /// It is being made.
     Connecting,
-    /// The question has been sent.
+    /// A question has been sent that has to be answered before it can listen.
+    Introducing,
+    /// The question that waits has been sent.
     Asked,
     /// The answer has begun.
     Parked,
@@ -28,6 +32,8 @@ pub(super) struct Seat {
     /// Bytes that were not complete enough to be understood.
     pub(super) carry: Vec<u8>,
     pub(super) ledger: Ledger,
+    /// The number of the last message that was there before it.
+    pub(super) begins_after: u64,
     /// Asks and never reads.
     pub(super) deaf: bool,
     /// The answer that is being read has brought a message.
@@ -43,12 +49,13 @@ pub(super) struct Seat {
 impl Seat {
     pub(super) fn new(kind: Kind, id: u32, channel: u32, last: u64, deaf: bool) -> Self {
         Self {
-            who: Who { kind, id, channel, last, cursor: String::new() },
+            who: Who { kind, id, channel, last, cursor: String::new(), step: 0 },
             stream: None,
             phase: Phase::Away,
             answer: Answer::default(),
             carry: Vec::new(),
             ledger: Ledger::after(last),
+            begins_after: last,
             deaf,
             heard: false,
             closes: false,
@@ -64,6 +71,19 @@ impl Seat {
         self.carry.clear();
         self.heard = false;
         self.closes = false;
+    }
+
+    /// Makes the connection end without a word, as if the network had gone: nothing waits for anything afterwards.
+    pub(super) fn cut(&mut self) {
+        if let Some(stream) = &self.stream {
+            // If that is refused, it ends as others do.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Whether it should be made to connect: it may stand in the line twice, or have left in the meantime.
+    pub(super) fn wants_to_connect(&self) -> bool {
+        self.phase == Phase::Away && !self.retired && !self.refused
     }
 
     /// Closes the account: how many messages up to `owed` never came. One who does not read is owed nothing.
@@ -82,11 +102,11 @@ impl Seat {
     }
 
     /// Looks at a piece of a body without a message.
-    pub(super) fn look_for_complaint(&mut self, body: &[u8], tally: &mut Tally) {
+    pub(super) fn look_for_complaint(&mut self, target: &dyn Target, body: &[u8], tally: &mut Tally) {
         if memchr::memmem::find(body, b"\"type\":\"gap\"").is_some() {
             tally.counts.declared += 1;
         }
-        if refusal(body) {
+        if target.refuses(body) {
             self.refuse(tally, &String::from_utf8_lossy(body));
         }
     }

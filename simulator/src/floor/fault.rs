@@ -4,7 +4,7 @@ use std::str::FromStr;
 use mio::net::TcpStream;
 
 use super::channel::Channel;
-use super::{Ear, send};
+use super::{Ear, Sent, send};
 use crate::payload::Stamp;
 
 /// What is done wrong, and with which message of a channel.
@@ -40,25 +40,28 @@ pub(super) fn deliver(
     channel: &mut Channel,
     fault: &mut Option<Fault>,
     number: u64,
-) -> bool {
+) -> Sent {
     let told = match *fault {
         Some(Fault::Drop(n)) if n == number => {
             *fault = None;
-            return true;
+            return Sent::Silence;
         }
         Some(Fault::Double(n)) if n == number => {
             *fault = None;
             if ear.voice.polls() {
                 // The next question gets it again.
                 ear.next -= 1;
-            } else if !channel.frame(number, ear.voice).is_none_or(|frame| send(stream, frame)) {
-                return false;
+            } else if let Some(frame) = channel.frame(number, ear.voice)
+                && send(stream, frame) == Sent::Dead
+            {
+                return Sent::Dead;
             }
             number
         }
         // The next one is not there yet, so this one pretends to be it; and the other way round.
         Some(Fault::Reorder(n)) if n == number && ear.pretends == 0 => {
             ear.pretends = number;
+            *fault = Some(Fault::Reorder(0));
             number + 1
         }
         Some(Fault::Reorder(_)) if ear.pretends != 0 && number == ear.pretends + 1 => {
@@ -67,7 +70,7 @@ pub(super) fn deliver(
         }
         _ => number,
     };
-    let Some(frame) = channel.frame(number, ear.voice) else { return true };
+    let Some(frame) = channel.frame(number, ear.voice) else { return Sent::Silence };
     Stamp::renumber(frame, told);
     let sent = send(stream, frame);
     Stamp::renumber(frame, number);

@@ -204,7 +204,7 @@ impl Floor {
         if !many.is_empty() {
             answers = &many;
         }
-        let answered = send(&mut self.connections[index].stream, answers);
+        let answered = send(&mut self.connections[index].stream, answers) != Sent::Dead;
         if let Some(channel) = hot {
             self.serve_channel(channel);
         }
@@ -224,7 +224,7 @@ impl Floor {
     fn begin(&mut self, index: usize) -> bool {
         let Connection { stream, ear } = &mut self.connections[index];
         let Some(Ear { voice: Voice::Sse, .. }) = ear else { return true };
-        send(stream, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+        send(stream, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n") != Sent::Dead
     }
 
     /// Gives a subscriber what is there for it, and lets it wait if that was not an answer.
@@ -232,17 +232,15 @@ impl Floor {
         let Self { connections, channels, fault, .. } = self;
         let Connection { stream, ear: Some(ear) } = &mut connections[index] else { return false };
         let channel = &mut channels[ear.channel];
-        while ear.next <= channel.head() {
-            if !deliver(stream, ear, channel, fault) {
-                return false;
+        match bring_up_to_date(stream, ear, channel, fault) {
+            Sent::Dead => return false,
+            Sent::Answer => {}
+            Sent::Silence => {
+                if ear.place.is_none() {
+                    ear.place = Some(channel.waiting.len());
+                    channel.waiting.push(index);
+                }
             }
-            if ear.voice.polls() {
-                return true;
-            }
-        }
-        if ear.place.is_none() {
-            ear.place = Some(channel.waiting.len());
-            channel.waiting.push(index);
         }
         true
     }
@@ -250,38 +248,22 @@ impl Floor {
     /// Brings everybody who waits up to date. Polls are answered and leave; streams stay.
     fn serve_channel(&mut self, channel: usize) {
         let mut served = std::mem::take(&mut self.served);
-        served.clear();
-        served.extend_from_slice(&self.channels[channel].waiting);
+        std::mem::swap(&mut served, &mut self.channels[channel].waiting);
         for &index in &served {
             let Self { connections, channels, fault, .. } = self;
             let Some(Connection { stream, ear: Some(ear) }) = connections.get_mut(index) else { continue };
             let channel = &mut channels[channel];
-            let mut alive = true;
-            while alive && ear.next <= channel.head() {
-                alive = deliver(stream, ear, channel, fault);
-                if ear.voice.polls() {
-                    break;
+            ear.place = None;
+            match bring_up_to_date(stream, ear, channel, fault) {
+                Sent::Dead => self.close(index),
+                Sent::Answer => {}
+                Sent::Silence => {
+                    ear.place = Some(channel.waiting.len());
+                    channel.waiting.push(index);
                 }
             }
-            if !alive {
-                self.close(index);
-            }
         }
-        let Self { connections, channels, .. } = self;
-        let waiting = &mut channels[channel].waiting;
-        let mut stay = 0;
-        for at in 0..waiting.len() {
-            let index = waiting[at];
-            let Some(ear) = connections[index].ear.as_mut() else { continue };
-            if ear.voice.polls() {
-                ear.place = None;
-            } else {
-                waiting[stay] = index;
-                ear.place = Some(stay);
-                stay += 1;
-            }
-        }
-        waiting.truncate(stay);
+        served.clear();
         self.served = served;
     }
 
@@ -298,17 +280,45 @@ impl Floor {
     }
 }
 
-/// One message to one subscriber. False if the connection cannot go on.
-fn deliver(stream: &mut TcpStream, ear: &mut Ear, channel: &mut Channel, fault: &mut Option<Fault>) -> bool {
-    let number = ear.next;
-    ear.next += 1;
-    if fault.is_some() {
-        return fault::deliver(stream, ear, channel, fault, number);
-    }
-    // What is no longer kept is skipped: the subscriber will say that it is lost.
-    channel.frame(number, ear.voice).is_none_or(|frame| send(stream, frame))
+/// What has become of a subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// It has got the answer to its question, and will ask again.
+    Answer,
+    /// It waits on.
+    Silence,
+    /// It takes no more.
+    Dead,
 }
 
-fn send(stream: &mut TcpStream, bytes: &[u8]) -> bool {
-    bytes.is_empty() || stream.write(bytes).is_ok_and(|n| n == bytes.len())
+/// Sends one subscriber what it does not have: all of it to a stream, one message to a poll.
+fn bring_up_to_date(
+    stream: &mut TcpStream,
+    ear: &mut Ear,
+    channel: &mut Channel,
+    fault: &mut Option<Fault>,
+) -> Sent {
+    while ear.next <= channel.head() {
+        let number = ear.next;
+        ear.next += 1;
+        let sent = if fault.is_some() {
+            fault::deliver(stream, ear, channel, fault, number)
+        } else {
+            match channel.frame(number, ear.voice) {
+                // What is no longer kept is skipped: the subscriber will say that it is lost.
+                None => Sent::Silence,
+                Some(frame) => send(stream, frame),
+            }
+        };
+        match sent {
+            Sent::Dead => return Sent::Dead,
+            Sent::Answer if ear.voice.polls() => return Sent::Answer,
+            _ => {}
+        }
+    }
+    Sent::Silence
+}
+
+fn send(stream: &mut TcpStream, bytes: &[u8]) -> Sent {
+    if stream.write(bytes).is_ok_and(|n| n == bytes.len()) { Sent::Answer } else { Sent::Dead }
 }

@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn it_understands_what_this_program_asks() {
         let target = Name::Floor.speak(0xabcd);
-        let mut who = Who { kind: Kind::Jsonp, id: 26, channel: 7, last: 41, cursor: String::new() };
+        let mut who = Who { kind: Kind::Jsonp, id: 26, channel: 7, last: 41, cursor: String::new(), step: 0 };
         let mut text = Vec::new();
         target.listen(&who, &mut text);
         who.kind = Kind::Sse;

@@ -59,7 +59,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     );
     let settings = vec![
         ("subscribers".to_owned(), all.to_string()),
-        ("kind".to_owned(), format!("{:?}", options.listeners.kind).to_lowercase()),
+        ("kind".to_owned(), options.listeners.kind.to_string()),
         ("channels".to_owned(), options.channels.to_string()),
     ];
     let failure = (!complete).then(|| "not everybody who seemed to wait has got the message".to_owned());

@@ -1,14 +1,21 @@
 //! What can be played on a [`World`], one file each.
 //! Knows nothing of where the outcome goes.
+mod channels;
+mod chat;
+mod churn;
 mod connect;
 mod fanout;
 mod idle;
 mod publish;
+mod run;
+mod slow;
+mod storm;
 
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 
+use self::run::Run;
 use crate::clock::{self, SECOND};
 use crate::crowd::Order;
 use crate::outcome::{Latency, Outcome, per_second};
@@ -24,12 +31,22 @@ const WINDOW: u32 = 256;
 pub enum Scenario {
     /// Everybody on one channel: how many deliveries a second, how late, and what one costs the server
     Fanout(fanout::Options),
+    /// Many channels with a few each, and messages to one or another: how late they are
+    Channels(channels::Options),
     /// Publishing without listeners: how many requests a second, and what one costs the server
     Publish(publish::Options),
     /// Connections that wait: what one costs in memory, and what all cost while nothing happens
     Idle(idle::Options),
     /// Arrivals: how many come to wait in a second, and what one costs the server
     Connect(connect::Options),
+    /// Subscribers who lose their connections one after another and come back: does anybody miss anything?
+    Churn(churn::Options),
+    /// Rooms in which people come, talk, fall silent and leave
+    Chat(chat::Options),
+    /// Some who never read: what the others feel of it, and what it costs in memory
+    Slow(slow::Options),
+    /// Everybody is cut off at once: how long until all are back, and does anybody miss anything?
+    Storm(storm::Options),
 }
 
 /// Who listens.
@@ -61,20 +78,24 @@ impl Scenario {
         self.check(target)?;
         let found = match self {
             Self::Fanout(options) => fanout::play(options, place, size),
+            Self::Channels(options) => channels::play(options, place, size),
             Self::Publish(options) => publish::play(options, place, size),
             Self::Idle(options) => idle::play(options, place, size),
             Self::Connect(options) => connect::play(options, place, size),
+            Self::Churn(options) => churn::play(options, place, size),
+            Self::Chat(options) => chat::play(options, place, size),
+            Self::Slow(options) => slow::play(options, place, size),
+            Self::Storm(options) => storm::play(options, place, size),
         }?;
         let Found { world, mut settings, figures, mut failure } = found;
         settings.push(("message bytes".to_owned(), size.to_string()));
-        let (tally, press, samples) = world.end();
+        let (tally, press, samples) = world.end()?;
         if failure.is_none() && tally.counts.published > 0 && press.account().taken == 0 {
             failure = Some("not one message was taken".to_owned());
         }
         Ok(Outcome {
             scenario: self.name().to_owned(),
-            target: clap::ValueEnum::to_possible_value(&target)
-                .map_or_else(String::new, |v| v.get_name().to_owned()),
+            target: target.to_string(),
             command: std::env::args().collect::<Vec<_>>().join(" "),
             settings,
             latency: Latency::of(&tally.latency),
@@ -92,27 +113,39 @@ impl Scenario {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fanout(_) => "fanout",
+            Self::Channels(_) => "channels",
             Self::Publish(_) => "publish",
             Self::Idle(_) => "idle",
             Self::Connect(_) => "connect",
+            Self::Churn(_) => "churn",
+            Self::Chat(_) => "chat",
+            Self::Slow(_) => "slow",
+            Self::Storm(_) => "storm",
         }
     }
 
-    fn listeners(&self) -> Option<&Listeners> {
-        match self {
-            Self::Fanout(options) => Some(&options.listeners),
-            Self::Publish(_) => None,
-            Self::Idle(options) => Some(&options.listeners),
-            Self::Connect(options) => Some(&options.listeners),
-        }
+    fn kind(&self) -> Option<Kind> {
+        Some(match self {
+            Self::Fanout(options) => options.listeners.kind,
+            Self::Channels(options) => options.kind,
+            Self::Publish(_) => return None,
+            Self::Idle(options) => options.listeners.kind,
+            Self::Connect(options) => options.listeners.kind,
+            Self::Churn(options) => options.listeners.kind,
+            Self::Chat(options) => options.kind,
+            Self::Slow(options) => options.listeners.kind,
+            Self::Storm(options) => options.listeners.kind,
+        })
     }
 
     fn check(&self, target: Name) -> Result<(), String> {
-        let Some(listeners) = self.listeners() else { return Ok(()) };
-        if target.speak(0).kinds().contains(&listeners.kind) {
+        let Some(kind) = self.kind() else { return Ok(()) };
+        let kinds = target.speak(0).kinds();
+        if kinds.contains(&kind) {
             return Ok(());
         }
-        Err(format!("{target:?} has no way to listen that is called {:?}", listeners.kind).to_lowercase())
+        let known: Vec<String> = kinds.iter().map(Kind::to_string).collect();
+        Err(format!("{target} cannot be listened to by {kind}, but by: {}", known.join(", ")))
     }
 }
 
@@ -128,8 +161,8 @@ fn manner(channels: u32, size: usize) -> Manner {
 fn gather(world: &mut World, listeners: &Listeners, channels: u32, window: u32) -> Result<(), String> {
     let Listeners { subscribers: count, kind } = *listeners;
     let last = world.press.answered_head(0);
-    world.order(Order::Seats { first: 0, count, kind, channels, last, deaf_every: 0 });
-    world.order(Order::Open { first: 0, window });
+    world.order(Order::Seats { first: 0, count, kind, channels, last, deaf: false, step: 1 })?;
+    world.order(Order::Open { first: 0, window })?;
     let all = u64::from(count);
     let parked = waits_for_head(world, kind);
     let arrived = world.turn_until(|world| {
@@ -141,11 +174,12 @@ fn gather(world: &mut World, listeners: &Listeners, channels: u32, window: u32) 
     }
     let standing = world.standing();
     Err(format!(
-        "only {} of {all} subscribers came to wait (connecting: {}, away: {}, refused: {})",
+        "only {} of {all} subscribers came to wait (connecting: {}, away: {}, refused: {}){}",
         if parked { standing.parked } else { standing.asked },
         standing.connecting,
         standing.away,
-        standing.refused
+        standing.refused,
+        world.complaint().map(|words| format!(": {words}")).unwrap_or_default(),
     ))
 }
 

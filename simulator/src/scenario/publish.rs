@@ -45,7 +45,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
 
     let before = world.press.account().taken;
     let cpu = world.place.server.cpu_ns();
-    world.measure(true);
+    world.measure(true)?;
     let start = clock::now();
     let end = start + (options.seconds * SECOND as f64) as u64;
     if options.rate > 0.0 {
@@ -84,7 +84,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     }
     let complete = world.turn_until(|world| world.press.open() == 0)?;
     let elapsed = clock::now() - start;
-    world.measure(false);
+    world.measure(false)?;
     world.settle_down()?;
     let cpu = world.place.server.cpu_ns() - cpu;
 

@@ -1,10 +1,14 @@
 //! icomet's dialect, which rcomet and the floor speak as well.
 use std::io::Write as _;
 
+use memchr::memmem;
+
 use super::{Kind, Post, TAIL, Target, Who, write_channel};
 
 pub(super) struct Icomet {
     pub(super) run: u32,
+    /// The floor knows fewer ways to listen.
+    pub(super) floor: bool,
 }
 
 impl Target for Icomet {
@@ -13,6 +17,9 @@ impl Target for Icomet {
     }
 
     fn kinds(&self) -> &'static [Kind] {
+        if self.floor {
+            return &[Kind::Poll, Kind::Jsonp, Kind::Sse];
+        }
         &[Kind::Poll, Kind::Jsonp, Kind::Stream, Kind::Sse, Kind::Iframe]
     }
 
@@ -30,6 +37,11 @@ impl Target for Icomet {
             let _ = write!(out, "&cb=cb_{:08x}", who.id);
         }
         out.extend_from_slice(TAIL);
+    }
+
+    /// The status is always 200, because scripts see no other.
+    fn refuses(&self, body: &[u8]) -> bool {
+        memmem::find(body, b"\"type\":\"4").is_some()
     }
 
     fn publish(&self, post: &Post, out: &mut Vec<u8>) {
