@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::MILLISECOND;
+use crate::compare;
 use crate::crew;
 use crate::floor;
 use crate::outcome::Outcome;
@@ -36,6 +37,8 @@ enum Command {
     Scenario(Scenario),
     /// A server that does only what the job cannot do without: what all others are compared with
     Floor(floor::Options),
+    /// rcomet, the floor and every peer that is installed, side by side
+    Compare(compare::Options),
     /// Plays subscribers for another of these
     #[command(hide = true)]
     Crew(crew::Options),
@@ -83,6 +86,12 @@ pub fn run() -> ExitCode {
     };
     let outcome = match cli.command {
         Command::Scenario(scenario) => play(&scenario, &common),
+        Command::Compare(options) => {
+            return match compare::run(&options) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(words) => fail(&words),
+            };
+        }
         Command::Crew(options) => {
             return match crew::work(&options) {
                 Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 mod answer;
 mod cli;
 mod clock;
+mod compare;
 mod crew;
 mod crowd;
 mod dice;

@@ -1,4 +1,4 @@
 //! Outcomes as people see them.
 mod table;
 
-pub use table::table;
+pub use table::{number, table};

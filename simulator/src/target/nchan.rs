@@ -49,7 +49,7 @@ impl Target for Nchan {
 
     fn body(&self, who: &mut Who, body: &[u8]) {
         if who.kind == Kind::Sse
-            && let Some(id) = last_between(body, b"\nid: ", b"\n")
+            && let Some(id) = last_between(body, b"id: ", b"\n")
         {
             who.cursor.clear();
             who.cursor.push_str(id);
