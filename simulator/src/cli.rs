@@ -39,6 +39,8 @@ enum Command {
     Floor(floor::Options),
     /// rcomet, the floor and every peer that is installed, side by side
     Compare(compare::Options),
+    /// One page with the plots of several outcomes laid over each other
+    Report(Report),
     /// Plays subscribers for another of these
     #[command(hide = true)]
     Crew(crew::Options),
@@ -71,6 +73,23 @@ pub struct Common {
     /// Write the outcome as JSON; - is standard output
     #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
     pub json: Option<PathBuf>,
+    /// Write the outcome as a page with plots
+    #[arg(long, global = true, value_name = "FILE.html", help_heading = "Output")]
+    pub report: Option<PathBuf>,
+    /// What the run is called in pages, beside others [default: the server]
+    #[arg(long, global = true, value_name = "WORDS", help_heading = "Output")]
+    pub name: Option<String>,
+}
+
+/// Outcomes that are looked at together.
+#[derive(Clone, Debug, Args)]
+struct Report {
+    /// What `--json` has written
+    #[arg(required = true, value_name = "FILE.json")]
+    outcomes: Vec<PathBuf>,
+    /// The page
+    #[arg(long, short, value_name = "FILE.html")]
+    output: PathBuf,
 }
 
 /// Does what the command line says.
@@ -88,6 +107,12 @@ pub fn run() -> ExitCode {
         Command::Scenario(scenario) => play(&scenario, &common),
         Command::Compare(options) => {
             return match compare::run(&options) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(words) => fail(&words),
+            };
+        }
+        Command::Report(options) => {
+            return match lay_over(&options) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(words) => fail(&words),
             };
@@ -121,7 +146,8 @@ fn play(scenario: &Scenario, common: &Common) -> Result<Outcome, String> {
     if common.size < STAMP_BYTES {
         return Err(format!("a message carries {STAMP_BYTES} bytes at least: what is needed to count it"));
     }
-    let outcome = scenario.play(common.place()?, common.size)?;
+    let mut outcome = scenario.play(common.place()?, common.size)?;
+    outcome.name.clone_from(&common.name);
     let to_stdout = common.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if let Some(path) = &common.json {
         let text = serde_json::to_string_pretty(&outcome).map_err(|error| error.to_string())?;
@@ -131,10 +157,26 @@ fn play(scenario: &Scenario, common: &Common) -> Result<Outcome, String> {
             fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         }
     }
+    if let Some(path) = &common.report {
+        let text = report::page(std::slice::from_ref(&outcome));
+        fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     if !to_stdout {
         print!("{}", report::table(&outcome));
     }
     Ok(outcome)
+}
+
+fn lay_over(options: &Report) -> Result<(), String> {
+    let mut outcomes = Vec::new();
+    for path in &options.outcomes {
+        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let outcome: Outcome =
+            serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        outcomes.push(outcome);
+    }
+    fs::write(&options.output, report::page(&outcomes))
+        .map_err(|error| format!("{}: {error}", options.output.display()))
 }
 
 impl Common {

@@ -15,6 +15,9 @@ pub struct Outcome {
     pub scenario: String,
     /// The server's language.
     pub target: String,
+    /// What it is called beside others; without it, the server's language.
+    #[serde(default)]
+    pub name: Option<String>,
     /// What was typed.
     pub command: String,
     /// What was asked for, in words.
@@ -82,6 +85,11 @@ impl Latency {
 }
 
 impl Outcome {
+    /// What it is called beside others.
+    pub fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.target.clone())
+    }
+
     /// Whether it shows anything, and nothing was lost, doubled, reordered or refused.
     pub fn is_good(&self) -> bool {
         self.failure.is_none() && self.counts.is_perfect()

@@ -26,6 +26,8 @@ const CREW_TOKENS: usize = 1 << 41;
 const SPIN_NS: u64 = 2 * MILLISECOND;
 /// How often a server's use is looked at.
 const SAMPLE_NS: u64 = 250 * MILLISECOND;
+/// How often while everybody is connecting, so that memory over connections is a line.
+const SAMPLES_WHILE_GATHERING: u64 = 16;
 
 /// Where a run takes place.
 #[derive(Clone, Debug)]
@@ -72,6 +74,7 @@ pub struct World {
     pub place: Place,
     /// Connections of publishers that have got an answer in the last turn.
     pub answered: Vec<usize>,
+    subscribers: u64,
     started: u64,
     sampled: u64,
     samples: Vec<Sample>,
@@ -113,6 +116,7 @@ impl World {
             press,
             place,
             answered: Vec::new(),
+            subscribers: subscribers as u64,
             started: clock::now(),
             sampled: 0,
             samples: Vec::new(),
@@ -162,8 +166,12 @@ impl World {
         }
         self.crowd.try_again(self.poll.registry());
         let now = clock::now();
-        if now - self.sampled >= SAMPLE_NS && self.place.server.is_watched() {
-            self.sample(now);
+        if self.place.server.is_watched() {
+            let seen = self.samples.last().map_or(0, |sample| sample.connections);
+            let moved = self.standing().asked.abs_diff(seen) > self.subscribers / SAMPLES_WHILE_GATHERING;
+            if moved || now - self.sampled >= SAMPLE_NS {
+                self.sample(now);
+            }
         }
         let left = deadline.saturating_sub(clock::now());
         let timeout = if left < SPIN_NS { 0 } else { ((left - SPIN_NS / 2) / MILLISECOND).min(100) };

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::rows::{Entry, Row};
 use self::servers::Shop;
 use crate::outcome::Outcome;
+use crate::report;
 
 /// What is compared, and how thoroughly.
 #[derive(Clone, Debug, Args)]
@@ -38,6 +39,9 @@ pub struct Options {
     /// The document that is written [default: benches/RESULTS.md, or target/bench-quick.md with --quick]
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
+    /// Where a page with plots is written for each row, of its last run
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/bench")]
+    pub pages: PathBuf,
     /// The daemon [default: beside this program]
     #[arg(long, value_name = "FILE")]
     pub rcomet: Option<PathBuf>,
@@ -104,19 +108,27 @@ pub fn run(options: &Options) -> Result<(), String> {
     );
     for row in chosen {
         let mut pages: BTreeMap<String, Page> = BTreeMap::new();
+        let mut last: BTreeMap<&str, Outcome> = BTreeMap::new();
         // By turns, so that what the machine does meanwhile happens to everybody.
         for _ in 0..runs {
             for entry in row.entries.iter().filter(|entry| shop.has(entry.server)) {
                 bar.set_message(format!("{} · {}", row.name, entry.label));
                 let page = pages.entry(entry.label.to_owned()).or_default();
                 match measure(&shop, row, entry, options) {
-                    Ok(outcome) => page.add(row, &outcome),
+                    Ok(mut outcome) => {
+                        page.add(row, &outcome);
+                        outcome.name = Some(entry.label.to_owned());
+                        last.insert(entry.label, outcome);
+                    }
                     Err(words) => page.complaints.push(words),
                 }
                 page.command = entry.command(row);
                 bar.inc(1);
             }
         }
+        let outcomes: Vec<Outcome> =
+            row.entries.iter().filter_map(|entry| last.remove(entry.label)).collect();
+        write_page(&options.pages, row.name, &outcomes)?;
         book.rows.insert(row.name.to_owned(), pages);
         // After each row, so that what has been measured is not lost with what comes.
         save(&store, &book)?;
@@ -126,7 +138,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let text = results::write(&all, &book, &shop, runs, options, &notes);
     fs::write(&document, text).map_err(|error| format!("{}: {error}", document.display()))?;
     println!("{}", results::summary(&all, &book));
-    println!("written: {}", document.display());
+    println!("written: {}; pages with plots: {}/", document.display(), options.pages.display());
     Ok(())
 }
 
@@ -160,6 +172,16 @@ impl Page {
             ));
         }
     }
+}
+
+fn write_page(directory: &Path, row: &str, outcomes: &[Outcome]) -> Result<(), String> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let path = directory.join(format!("{row}.html"));
+    fs::create_dir_all(directory)
+        .and_then(|()| fs::write(&path, report::page(outcomes)))
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn load(path: &Path) -> Book {

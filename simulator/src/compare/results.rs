@@ -108,7 +108,11 @@ fn judge(row: &Row, bar: &Bar, book: &Book) -> Option<Judged> {
     Some(Judged {
         met: bar.limit.allows(spread.median),
         must: format!("{word} {}{unit}", show(limit)),
-        shown: format!("{} ({} to {})", show(spread.median), show(spread.min), show(spread.max)),
+        shown: if spread.min == spread.max {
+            show(spread.median)
+        } else {
+            format!("{} ({} to {})", show(spread.median), show(spread.min), show(spread.max))
+        },
     })
 }
 
@@ -118,13 +122,21 @@ fn side_by_side(out: &mut String, row: &Row, book: &Book) {
     let _ = writeln!(out, "\n### {}\n", row.title);
     let _ = writeln!(out, "`rcomet-sim {}`, alone: `make bench ONLY={}`\n", row.scenario, row.name);
     let _ = write!(out, "| |");
-    for measure in &measures {
-        let _ = write!(out, " {} | × floor |", measure.title());
+    let has_floor = row.entries.iter().any(|entry| entry.label == FLOOR);
+    let compared = |measure: Measure| has_floor && measure != Measure::Faults;
+    let mut rule = String::from("\n| --- |");
+    for &measure in &measures {
+        let _ = write!(out, " {} |", measure.title());
+        rule.push_str(" ---: |");
+        if compared(measure) {
+            out.push_str(" × floor |");
+            rule.push_str(" ---: |");
+        }
     }
-    let _ = write!(out, "\n| --- |{}\n", " ---: | ---: |".repeat(measures.len()));
+    let _ = writeln!(out, "{rule}");
     for entry in &row.entries {
         let Some(page) = pages.get(entry.label) else {
-            let _ = writeln!(out, "| {} |{}", entry.label, " not installed | |".repeat(measures.len()));
+            let _ = writeln!(out, "| {} | not installed |", entry.label);
             continue;
         };
         let _ = write!(out, "| {} |", entry.label);
@@ -142,12 +154,14 @@ fn side_by_side(out: &mut String, row: &Row, book: &Book) {
                     }
                 },
             );
-            let ratio = match (own, values(book, row, FLOOR, measure)) {
-                (Some(own), Some(floor)) if measure != Measure::Faults => Spread::of_ratios(own, floor),
-                _ => None,
-            };
-            let ratio = ratio.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median));
-            let _ = write!(out, " {shown} | {ratio} |");
+            let _ = write!(out, " {shown} |");
+            if compared(measure) {
+                let ratio = own
+                    .zip(values(book, row, FLOOR, measure))
+                    .and_then(|(own, floor)| Spread::of_ratios(own, floor));
+                let ratio = ratio.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median));
+                let _ = write!(out, " {ratio} |");
+            }
         }
         out.push('\n');
     }
@@ -176,7 +190,7 @@ fn losses(out: &mut String, rows: &[Row], book: &Book) {
                 );
             }
         }
-        for measure in row.measures() {
+        for measure in row.measures().into_iter().filter(|measure| measure.is_its_own()) {
             let Some(own) = values(book, row, RCOMET, measure).and_then(|own| Spread::of(own)) else {
                 continue;
             };

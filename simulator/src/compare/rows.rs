@@ -130,6 +130,11 @@ impl Measure {
         self.key().ends_with("_per_second")
     }
 
+    /// Whether it is this server's own: the kernel's tables are the whole machine's.
+    pub fn is_its_own(self) -> bool {
+        !self.key().starts_with("kernel_")
+    }
+
     /// Its value in an outcome; what is not there, or only by name, has none.
     pub fn of(self, outcome: &Outcome) -> Option<f64> {
         match self {

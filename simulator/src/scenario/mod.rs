@@ -96,6 +96,7 @@ impl Scenario {
         Ok(Outcome {
             scenario: self.name().to_owned(),
             target: target.to_string(),
+            name: None,
             command: std::env::args().collect::<Vec<_>>().join(" "),
             settings,
             latency: Latency::of(&tally.latency),
