@@ -12,6 +12,7 @@ mod limits;
 mod outcome;
 mod payload;
 mod press;
+mod progress;
 mod report;
 mod scenario;
 mod server;

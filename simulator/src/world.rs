@@ -12,6 +12,7 @@ use crate::crew::{self, Crew};
 use crate::crowd::{Crowd, Order, Standing};
 use crate::limits::Sources;
 use crate::press::{Manner, Press};
+use crate::progress::Progress;
 use crate::server::{Memory, Server};
 use crate::tally::Tally;
 use crate::target::Name;
@@ -74,6 +75,8 @@ pub struct World {
     pub place: Place,
     /// Connections of publishers that have got an answer in the last turn.
     pub answered: Vec<usize>,
+    /// What is shown to those who wait.
+    pub progress: Progress,
     subscribers: u64,
     started: u64,
     sampled: u64,
@@ -116,6 +119,7 @@ impl World {
             press,
             place,
             answered: Vec::new(),
+            progress: Progress::new(),
             subscribers: subscribers as u64,
             started: clock::now(),
             sampled: 0,
@@ -173,6 +177,8 @@ impl World {
                 self.sample(now);
             }
         }
+        let standing = self.standing();
+        self.progress.follow(now, &standing);
         let left = deadline.saturating_sub(clock::now());
         let timeout = if left < SPIN_NS { 0 } else { ((left - SPIN_NS / 2) / MILLISECOND).min(100) };
         match self.poll.poll(&mut self.events, Some(Duration::from_millis(timeout))) {

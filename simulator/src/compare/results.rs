@@ -235,7 +235,7 @@ fn setting(out: &mut String, shop: &Shop) {
     }
     let _ = writeln!(
         out,
-        "\n`rcomet` is started with this, and defaults for everything else:\n\n```toml\n{}```\n\n`rcomet, head at once` with nothing \
+        "\n`rcomet` is started with this, and defaults for everything else:\n\n```toml\n{}```\n\n`rcomet (head at once)` with nothing \
          but defaults: it sends the head of a poll's answer as soon as the poll waits, as icomet does, which is one more `write` \
          a poll. nginx and Nchan: one worker, [nginx.conf](../simulator/peers/nginx.conf). Faye: memory engine, \
          [faye.js](../simulator/peers/faye.js).\n\nEach command is shown without what says where the server is: `--target`, \

@@ -183,7 +183,7 @@ const fn entry(label: &'static str, server: Kind) -> Entry {
     Entry { label, server, more: "" }
 }
 
-const AS_IT_COMES: &str = "rcomet, head at once";
+const AS_IT_COMES: &str = "rcomet (head at once)";
 const FIXED: &str = "nginx return 200";
 const HEALTHY: &str = "rcomet without slow ones";
 

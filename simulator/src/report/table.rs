@@ -78,7 +78,7 @@ pub fn duration(us: f64) -> String {
 
 /// A figure's name as words, its unit apart.
 pub fn words(name: &str) -> String {
-    let name = name.replace('_', " ");
+    let name = name.replace('_', " ").replace("cpu", "CPU").replace("tcp", "TCP");
     for unit in ["bytes", "ms", "percent"] {
         if let Some(rest) = name.strip_suffix(unit) {
             let unit = if unit == "percent" { "%" } else { unit };

@@ -79,6 +79,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
         agenda.push(Reverse((later(&mut dice, start, stay), id, Plan::Leave)));
     }
     let end = start + (seconds * SECOND as f64) as u64;
+    run.world.progress.playing(start, end);
     let (mut said, mut left) = (0u64, 0u64);
     let mut gone: Vec<bool> = vec![false; people as usize];
     while let Some(&Reverse((due, id, plan))) = agenda.peek() {

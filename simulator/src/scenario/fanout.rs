@@ -45,6 +45,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
         })?;
     } else {
         let end = run.started() + (options.seconds * SECOND as f64) as u64;
+        run.world.progress.playing(run.started(), end);
         one_after_another(&mut run.world, options.window, all, end)?;
     }
     let mut figures = BTreeMap::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::{Found, Listeners, WINDOW, gather, manner, probe};
-use crate::clock::SECOND;
+use crate::clock::{self, SECOND};
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
@@ -28,7 +28,9 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     world.settle_down()?;
     let cpu = world.place.server.cpu_ns();
     let seconds = options.seconds.max(0.01);
-    world.turn_for((seconds * SECOND as f64) as u64)?;
+    let length = (seconds * SECOND as f64) as u64;
+    world.progress.playing(clock::now(), clock::now() + length);
+    world.turn_for(length)?;
     let cpu = world.place.server.cpu_ns() - cpu;
     let after = world.place.server.memory();
     // They really wait: everybody gets the one message that comes.

@@ -97,7 +97,10 @@ impl Scenario {
             scenario: self.name().to_owned(),
             target: target.to_string(),
             name: None,
-            command: std::env::args().collect::<Vec<_>>().join(" "),
+            command: std::iter::once("rcomet-sim".to_owned())
+                .chain(std::env::args().skip(1))
+                .collect::<Vec<_>>()
+                .join(" "),
             settings,
             latency: Latency::of(&tally.latency),
             answers: Latency::of(&press.account().latency),
@@ -161,6 +164,7 @@ fn manner(channels: u32, size: usize) -> Manner {
 /// The server is gone, or does not let everybody in.
 fn gather(world: &mut World, listeners: &Listeners, channels: u32, window: u32) -> Result<(), String> {
     let Listeners { subscribers: count, kind } = *listeners;
+    world.progress.gathering(count.into());
     let last = world.press.answered_head(0);
     world.order(Order::Seats { first: 0, count, kind, channels, last, deaf: false, step: 1 })?;
     world.order(Order::Open { first: 0, window })?;

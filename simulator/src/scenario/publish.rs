@@ -48,6 +48,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     world.measure(true)?;
     let start = clock::now();
     let end = start + (options.seconds * SECOND as f64) as u64;
+    world.progress.playing(start, end);
     if options.rate > 0.0 {
         let step = SECOND as f64 / options.rate;
         for n in 0u64.. {

@@ -60,6 +60,10 @@ impl Run {
         let step = SECOND as f64 / rate.max(1e-6);
         let start = clock::now();
         let end = start + (seconds * SECOND as f64) as u64;
+        // A short piece is one of many: the bar is about the whole.
+        if seconds >= 1.0 {
+            self.world.progress.playing(start, end);
+        }
         for n in 0u64.. {
             let intended = start + (n as f64 * step) as u64;
             let until = intended.min(end);
