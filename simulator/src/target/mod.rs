@@ -5,6 +5,8 @@ mod faye;
 mod icomet;
 mod nchan;
 mod simple_comet;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write as _;
 
