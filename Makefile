@@ -1,11 +1,11 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bench install clean
+.PHONY: help run build test lint unit sim mutants browser bench bench-quick bench-core install clean
 
 SEEDS ?= 2000
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
 	cargo run --release --quiet -- run --demo
@@ -33,7 +33,14 @@ mutants: ## plant bugs, one at a time, and see that the tests notice (takes a wh
 browser: ## the web chat in a real Chromium, two pages at a time (installs Chromium if it is missing)
 	scripts/browser-test.sh
 
-bench: ## what the core costs: delivery, publish, fairness, timers, memory
+bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
+	cargo build --release --workspace
+	cargo run --release --quiet -p rcomet-sim -- compare $(foreach row,$(ONLY),--only $(row)) $(BENCH)
+
+bench-quick: ## the same, a second each, into target/bench-quick.md
+	$(MAKE) bench BENCH=--quick
+
+bench-core: ## what the core costs without sockets: delivery, publish, fairness, timers, memory
 	cargo bench --bench core
 
 install: build ## copy the binary to $(PREFIX)/bin
