@@ -1,6 +1,6 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bench bench-quick bench-core install clean
+.PHONY: help run build test lint unit sim mutants browser bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
@@ -18,6 +18,7 @@ test: lint unit browser ## everything: format, lints, tests, and the chat in a r
 
 lint: ## rustfmt and clippy, warnings are errors
 	cargo fmt --all --check
+	cargo fmt --manifest-path benches/instructions/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 unit: ## every Rust test: the core in memory, the simulated world, the real binary on real sockets
@@ -42,6 +43,9 @@ bench-quick: ## the same, a second each, into target/bench-quick.md
 
 bench-core: ## what the core costs without sockets: delivery, publish, fairness, timers, memory
 	cargo bench --bench core
+
+instructions: ## instructions of the core's hot paths against their baseline (installs valgrind and a runner if missing)
+	scripts/instructions.sh
 
 install: build ## copy the binary to $(PREFIX)/bin
 	install -D -m 755 target/release/rcomet $(DESTDIR)$(PREFIX)/bin/rcomet

@@ -361,8 +361,8 @@ pub fn all() -> Vec<Row> {
         },
         Row {
             name: "storm",
-            title: "5,000 SSE cut off at once, under 10 messages/s",
-            scenario: "storm -n 5000 -k sse --rate 10 --seconds 1",
+            title: "5,000 SSE cut off at once, under 4 messages/s",
+            scenario: "storm -n 5000 -k sse --rate 4 --seconds 2",
             entries: vec![floor, rcomet, nchan],
             bars: vec![value(Faults, AtMost(0.0))],
             also: vec![Figure("back_after_ms"), Figure("cpu_per_100k_returns_ms")],
