@@ -108,9 +108,9 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "HOW", value_parser = ["none", "token"])]
     auth: Option<String>,
 
-    /// Serve a web chat too, at /chat/
+    /// Serve a web chat too, at /chat/, and a page on dialects, at /dialects/
     ///
-    /// Everybody may then publish to the channels chat.* from the public side.
+    /// Everybody may then publish to the channels chat.* from the public side, and it speaks CComet and Simple Comet, too.
     #[arg(long)]
     demo: bool,
 
