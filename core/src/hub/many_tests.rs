@@ -78,6 +78,28 @@ fn a_message_in_one_of_a_thousand_channels_is_found_without_looking_at_all() {
 }
 
 #[test]
+fn who_is_far_behind_is_not_taken_for_level_when_a_walk_comes_by() {
+    let mut hub = hub();
+    let rooms = rooms(&mut hub, 5);
+    // More runs than one visit hands over, in channels that nobody is in yet.
+    for i in 0..100 {
+        publish(&mut hub, rooms[i % 5], "x");
+    }
+    let places: Vec<_> = rooms.iter().map(|room| (*room, 1)).collect();
+    let access = Access { open: true, sessions: false };
+    let wanted = Wanted { places: &places, absent: Vec::new(), access, session: None };
+    hub.join_many(wanted, 1, Moment(0)).unwrap();
+    publish(&mut hub, rooms[4], "x");
+    let mut seen = Vec::new();
+    while hub.pump(50, Moment(0), |_, visit| {
+        seen.extend(offsets(visit, visit.until));
+        Took::Upto { next: visit.until, notices: 0 }
+    }) {}
+    hub.check();
+    assert_eq!(seen, (1..=101).collect::<Vec<u64>>());
+}
+
+#[test]
 fn a_channel_that_ends_leaves_the_others() {
     let mut hub = hub();
     let rooms = rooms(&mut hub, 2);
