@@ -12,6 +12,8 @@ use super::stream::Stream;
 const READS_PER_TURN: usize = 4;
 /// Pieces that are handed to the kernel in one call.
 const SLICES: usize = 64;
+/// So many are looked for first: there is rarely more than one, and a long list costs something also while it is empty.
+const FEW_SLICES: usize = 4;
 
 /// A connected socket.
 pub(super) struct Socket {
@@ -125,25 +127,31 @@ impl Socket {
     /// The connection is dead and has to be closed.
     pub(super) fn write(&mut self, id: Id<Conn>, machine: &mut Machine, now: Moment) -> io::Result<()> {
         while self.outbound == Outbound::Open {
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let filled = machine.transmit(id, &mut slices);
-            if filled == 0 {
-                break;
-            }
-            // One piece is the usual case, and the kernel has a shorter way for it.
-            let written = match filled {
+            let mut slices = [IoSlice::new(&[]); FEW_SLICES];
+            let written = match machine.transmit(id, &mut slices) {
+                0 => return Ok(()),
+                // One piece is the usual case, and the kernel has a shorter way for it.
                 1 => self.stream.write(&slices[0]),
-                _ => self.stream.write_vectored(&slices[..filled]),
+                FEW_SLICES => self.write_many(id, machine),
+                filled => self.stream.write_vectored(&slices[..filled]),
             };
             match written {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(n) => machine.sent(id, n, now),
+                Ok(n) if !machine.sent(id, n, now) => return Ok(()),
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.outbound = Outbound::Blocked,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    #[cold]
+    fn write_many(&mut self, id: Id<Conn>, machine: &Machine) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = machine.transmit(id, &mut slices);
+        self.stream.write_vectored(&slices[..filled])
     }
 
     /// Tells the peer that nothing more comes.

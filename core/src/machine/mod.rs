@@ -199,10 +199,10 @@ impl Machine {
         self.conns.get(id).map_or(0, |conn| self.post.slices(conn, iov))
     }
 
-    /// The kernel took `n` bytes of what [`Machine::transmit`] showed.
-    pub fn sent(&mut self, id: Id<Conn>, n: usize, now: Moment) {
+    /// The kernel took `n` bytes of what [`Machine::transmit`] showed; whether more waits.
+    pub fn sent(&mut self, id: Id<Conn>, n: usize, now: Moment) -> bool {
         self.post.now = now;
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        let Some(conn) = self.conns.get_mut(id) else { return false };
         self.post.sent(conn, n);
         let is_empty = conn.outbox.is_empty();
         match &mut conn.phase {
@@ -216,6 +216,7 @@ impl Machine {
             Phase::Ready if is_empty && conn.paused && !conn.deferred => self.post.unpause(conn, id),
             _ => {}
         }
+        self.conns.get(id).is_some_and(|conn| !conn.outbox.is_empty())
     }
 
     /// When [`Machine::expire`] has something to do.
