@@ -42,6 +42,11 @@ pub(super) fn read_in(pieces: &[&[u8]], may_deflate: bool) -> (Vec<String>, Opti
             match what {
                 Found::Nothing => break,
                 Found::Control(control) => {
+                    if control.opcode == Opcode::Close
+                        && let Err(fault) = frame::close_code(control.payload())
+                    {
+                        return (found, Some(fault), reader);
+                    }
                     found.push(format!("{:?} {:?}", control.opcode, control.payload()));
                 }
                 Found::Message { is_text, is_deflated } => {
