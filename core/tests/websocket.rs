@@ -1,4 +1,5 @@
 //! WebSockets in memory: the handshake, the native protocol, how they live and end, and what they cost.
+#![allow(clippy::disallowed_methods, reason = "a test may be told which seeds to try")]
 #[path = "websocket/life.rs"]
 mod life;
 #[path = "websocket/limits.rs"]
@@ -7,6 +8,8 @@ mod limits;
 mod support;
 #[path = "support/websocket.rs"]
 mod websocket;
+#[path = "websocket/world.rs"]
+mod world;
 
 use rcomet_core::{Config, Role};
 use support::{Server, encode};

@@ -76,10 +76,21 @@ pub fn close(code: u16) -> Vec<u8> {
 }
 
 /// The frames in what a server sent; all of them must be whole, unmasked and as short as can be.
-pub fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+pub fn frames(bytes: &[u8]) -> Vec<Frame> {
+    let (frames, used) = frames_before(bytes);
+    assert_eq!(used, bytes.len(), "the last frame is not whole");
+    frames
+}
+
+/// The whole frames at the beginning of what a server sent, and how many bytes they are.
+pub fn frames_before(whole: &[u8]) -> (Vec<Frame>, usize) {
     let mut all = Vec::new();
-    while !bytes.is_empty() {
+    let mut bytes = whole;
+    while bytes.len() >= 2 {
         let (first, short) = (bytes[0], bytes[1]);
+        if bytes.len() < 10 && (short == 127 || short == 126 && bytes.len() < 4) {
+            break;
+        }
         assert!(first & 0x80 != 0, "a server does not fragment");
         assert!(first & 0x30 == 0 && matches!(first & 0x0f, 1 | 2 | 8 | 9 | 10), "{first:x}");
         assert!(short & 0x80 == 0, "a server does not mask");
@@ -91,6 +102,9 @@ pub fn frames(mut bytes: &[u8]) -> Vec<Frame> {
         assert!(at == 2 || length > 125 && (at == 4 || length > 0xffff), "as short as it can be");
         assert!(first & 0x08 == 0 || length <= 125 && first & 0x40 == 0, "control frames are short");
         let end = at + length as usize;
+        if end > bytes.len() {
+            break;
+        }
         all.push(Frame { first: first & 0x4f, payload: bytes[at..end].to_vec() });
         if all.last().is_some_and(|f| f.first == 0x08) {
             all.last_mut().expect("it is there").first = 0x88;
@@ -98,7 +112,7 @@ pub fn frames(mut bytes: &[u8]) -> Vec<Frame> {
         }
         bytes = &bytes[end..];
     }
-    all
+    (all, whole.len() - bytes.len())
 }
 
 /// A connected WebSocket.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::arena::Id;
 use crate::conn::{Conn, HeldMessage, Phase, Post, Role, Seat};
-use crate::dialect::{Call, Listen, News, Outcome, Refusal, Verb, Voice};
+use crate::dialect::{Batch, Call, Listen, News, Outcome, Refusal, Verb, Voice};
 use crate::hub::{Channel, Join, Lost};
 use crate::machine::Machine;
 use crate::wire::ws::Fault;
@@ -91,11 +91,14 @@ impl Machine {
     /// Begins a subscription, beside those that there are.
     fn sit_down(&mut self, id: Id<Conn>, tag: Option<&str>, listen: &Listen<'_>) -> Result<(), Refusal> {
         let now = self.post.now;
-        let known = self.hub.find(&listen.channel);
-        let Some(socket) = self.websocket(id) else { return Ok(()) };
-        if socket.seats.iter().any(|seat| Some(seat.channel) == known) {
-            return Err(Refusal::Parameter("this connection has subscribed to the channel already"));
+        if let Some(seat) = self.seat_called(id, &listen.channel) {
+            if self.hub.peek(seat.channel).is_some_and(|channel| !channel.is_closed()) {
+                return Err(Refusal::Parameter("this connection has subscribed to the channel already"));
+            }
+            // It asks for another life of a channel of whose end it was still to be told.
+            self.tell_end(id, seat);
         }
+        let Some(socket) = self.websocket(id) else { return Ok(()) };
         if socket.seats.len() >= self.config.websocket.subscriptions_max {
             return Err(Refusal::TooManySubscriptions);
         }
@@ -141,15 +144,51 @@ impl Machine {
 
     /// Ends the subscription to a channel.
     fn get_up(&mut self, id: Id<Conn>, name: &str) -> Result<(), Refusal> {
-        let now = self.post.now;
-        let Some(at) = self.hub.find(name) else { return Err(Refusal::NoChannel(name.into())) };
-        let Some(socket) = self.websocket_mut(id) else { return Ok(()) };
-        let Some(place) = socket.seats.iter().position(|seat| seat.channel == at) else {
+        let Some(seat) = self.seat_called(id, name) else {
             return Err(Refusal::Parameter("this connection has not subscribed to the channel"));
         };
-        let seat = socket.seats.swap_remove(place);
-        self.hub.leave(seat.sub, now);
+        self.leave_seat(id, seat);
         Ok(())
+    }
+
+    fn leave_seat(&mut self, id: Id<Conn>, seat: Seat) {
+        if let Some(socket) = self.websocket_mut(id) {
+            socket.seats.retain(|one| *one != seat);
+        }
+        self.hub.leave(seat.sub, self.post.now);
+    }
+
+    /// The subscription to the channel of this name; it may be closed by now, and another have its name.
+    fn seat_called(&self, id: Id<Conn>, name: &str) -> Option<Seat> {
+        let is_called = |seat: &&Seat| self.hub.peek(seat.channel).is_some_and(|c| c.name() == name);
+        self.websocket(id)?.seats.iter().find(is_called).copied()
+    }
+
+    /// Tells of the end of a channel before its turn has come: what is left of it, as far as one delivery takes it.
+    fn tell_end(&mut self, id: Id<Conn>, seat: Seat) {
+        let (mut delivery, conns, hub) = self.delivery();
+        if let (Some(conn), Some(channel), Some(sub)) =
+            (conns.get_mut(id), hub.peek(seat.channel), hub.subscription(seat.sub))
+        {
+            let (name, history) = (channel.name(), channel.history());
+            let next = sub.seats().next().map_or(1, |(_, next)| next);
+            let (head, from) = (history.head(), next.max(history.base()));
+            let to = history.batch_end(from, delivery.config.limits.batch_bytes_max);
+            let mut news = Vec::new();
+            for (missed, after) in [(from - next, from), (head - to, head)] {
+                if missed > 0 {
+                    news.push(News::Gap { channel: name, next: after, lost: Lost::Some(missed) });
+                    delivery.counters.lost += missed;
+                }
+                if after == from && from < to {
+                    news.push(News::Messages(Batch::new(channel, from, to, hub)));
+                }
+            }
+            delivery.counters.delivered += to - from;
+            news.push(News::Closed { channel: name, next: head });
+            delivery.tell(conn, id, &news);
+        }
+        self.leave_seat(id, seat);
     }
 
     fn answer_tagged(&mut self, id: Id<Conn>, tag: Option<&str>, outcome: &Outcome<'_>) {
