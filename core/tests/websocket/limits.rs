@@ -46,6 +46,24 @@ fn frames_and_messages_that_are_too_large() {
     assert_eq!(socket.hear(&mut server)[0].payload.len(), 1_500);
 }
 
+/// A thousand bytes become a million: they are not many messages to be served in one turn.
+#[test]
+fn many_that_grow_are_served_one_by_one() {
+    let mut server = echo(|c| c.limits.pipeline_bytes_max = 1 << 20);
+    let (socket, _) = Socket::open_with(&mut server, "/echo", DEFLATE);
+    let mut small = Vec::with_capacity(10_000);
+    let mut compress = flate2::Compress::new(flate2::Compression::best(), false);
+    compress
+        .compress_vec(&[b'x'; 1 << 20], &mut small, flate2::FlushCompress::Sync)
+        .expect("it is compressed");
+    let flood = frame(0xc1, &small[..small.len() - 4]).repeat(30);
+    server.send_in_this_turn(socket.0, flood);
+    assert!(server.machine.counters().websocket_messages <= 1, "the others wait for their turn");
+    server.turn();
+    let got = socket.hear(&mut server);
+    assert!(got.len() == 30 && got.iter().all(|frame| frame.inflated().len() == 1 << 20));
+}
+
 #[test]
 fn messages_that_take_too_long() {
     let mut server = echo(|_| {});

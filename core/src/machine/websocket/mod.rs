@@ -11,11 +11,14 @@ use crate::arena::Id;
 use crate::conn::{Conn, Phase, WebSocket};
 use crate::time::Moment;
 use crate::wire::ws::deflate::Inflater;
-use crate::wire::ws::reader::{Found, Sizes, text};
-use crate::wire::ws::{Fault, frame};
+use crate::wire::ws::reader::{Control, Found, Sizes, text};
+use crate::wire::ws::{Fault, Opcode, frame};
 
 /// Room that the scratch keeps from one message to the next; what a large one took more is given back.
 const SCRATCH_BYTES: usize = 256 << 10;
+
+/// Decompressed bytes that count as much as a request does when the turn's work is shared out.
+const INFLATED_BYTES_A_REQUEST: usize = 1024;
 
 /// What one message after the other is read into, of all connections.
 #[derive(Default)]
@@ -208,7 +211,10 @@ impl Machine {
         let mut inflated = std::mem::take(&mut self.scratch.inflated);
         inflated.clear();
         let most = self.config.websocket.message_bytes_max;
-        match self.scratch.inflater.inflate(message, most, &mut inflated) {
+        let outcome = self.scratch.inflater.inflate(message, most, &mut inflated);
+        // A short message may become a long one: its share of the turn is what it has become.
+        self.served += inflated.len() / INFLATED_BYTES_A_REQUEST;
+        match outcome {
             Ok(()) => self.hear(id, &inflated, is_text),
             Err(fault) => self.fail(id, fault),
         }
@@ -227,8 +233,7 @@ impl Machine {
     }
 
     /// A control frame: pings are answered, a close is answered and ends it.
-    fn hear_control(&mut self, id: Id<Conn>, control: &crate::wire::ws::reader::Control) {
-        use crate::wire::ws::Opcode;
+    fn hear_control(&mut self, id: Id<Conn>, control: &Control) {
         let most = self.config.websocket.control_frames_per_minute_max;
         let minute = self.post.now.0 / 60_000;
         let Some(socket) = self.websocket_mut(id) else { return };
