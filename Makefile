@@ -1,6 +1,6 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bench bench-quick bench-core instructions install clean
+.PHONY: help run build test lint unit sim mutants browser autobahn bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
@@ -31,8 +31,11 @@ sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
 mutants: ## plant bugs, one at a time, and see that the tests notice (takes a while)
 	scripts/mutants.sh
 
-browser: ## the web chat in a real Chromium, two pages at a time (installs Chromium if it is missing)
+browser: ## the web chat and WebSockets in a real Chromium (installs Chromium if it is missing)
 	scripts/browser-test.sh
+
+autobahn: ## the Autobahn conformance suite against the real daemon (needs Python 2.7; takes a quarter of an hour)
+	scripts/autobahn.sh
 
 bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
 	cargo build --release --workspace

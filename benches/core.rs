@@ -9,12 +9,13 @@ use machine::{NOW, TURN, connect, drain, machine, push, settle, subscribe, take}
 use rcomet_core::arena::Id;
 use rcomet_core::time::Moment;
 use rcomet_core::wheel::Wheel;
-use rcomet_core::{Conn, Role, Todo};
+use rcomet_core::{Conn, Machine, Role, Todo};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("delivery", delivery),
+        ("websocket", websocket),
         ("publish", publish),
         ("fairness", fairness),
         ("timers", timers),
@@ -28,6 +29,34 @@ fn main() {
         }
     }
 }
+
+/// Connects WebSockets that say this, if anything, and have been answered.
+fn talk(machine: &mut Machine, extensions: &str, message: &str, n: usize) -> Vec<Id<Conn>> {
+    let mut request = format!(
+        "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n"
+    )
+    .into_bytes();
+    if !message.is_empty() {
+        // A mask of zeros changes nothing.
+        request.extend_from_slice(&[0x81, 0x80 | message.len() as u8, 0, 0, 0, 0]);
+        request.extend_from_slice(message.as_bytes());
+    }
+    let mut ids = Vec::with_capacity(n);
+    for i in 0..n {
+        let id = connect(machine, Role::Front);
+        machine.recv(id, &request, NOW);
+        ids.push(id);
+        if i % TURN == 0 {
+            settle(machine);
+        }
+    }
+    settle(machine);
+    ids
+}
+
+const SUBSCRIBE: &str = r#"{"type":"subscribe","channel":"room"}"#;
+const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
 /// The median of some rounds, with the least and the most.
 fn rounds(n: usize, mut round: impl FnMut() -> f64) -> String {
@@ -83,6 +112,49 @@ fn delivery() {
             whole.sort_by(f64::total_cmp);
             println!("{what:>12} x {n:>7}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
         }
+    }
+}
+
+fn websocket() {
+    const N: usize = 100_000;
+    println!("nanoseconds a WebSocket of 100,000 for one message; with take: transmit and sent too");
+    for (what, extensions, size) in [
+        ("plain, 100 bytes", "", 100),
+        ("plain, 1,000 bytes", "", 1_000),
+        ("deflate, 100 bytes", DEFLATE, 100),
+        ("deflate, 1,000 bytes", DEFLATE, 1_000),
+    ] {
+        let mut machine = machine();
+        talk(&mut machine, extensions, SUBSCRIBE, N);
+        let publisher = connect(&mut machine, Role::Admin);
+        let content = "some words, and others ".repeat(size / 23 + 1);
+        let target = format!("/push?cname=room&content={}", content[..size].replace(' ', "+"));
+        let before = machine.counters().frames_deflated;
+        let mut whole = Vec::new();
+        let mut bytes = 0;
+        let pumped = rounds(9, || {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            machine.recv(publisher, request.as_bytes(), NOW);
+            let (start, mut pumping) = (Instant::now(), Duration::ZERO);
+            loop {
+                let turn = Instant::now();
+                let more = machine.pump(4096, NOW);
+                pumping += turn.elapsed();
+                bytes += drain(&mut machine);
+                if !more {
+                    break;
+                }
+            }
+            whole.push(start.elapsed().as_nanos() as f64 / N as f64);
+            pumping.as_nanos() as f64 / N as f64
+        });
+        whole.sort_by(f64::total_cmp);
+        println!(
+            "{what:>20}: core {pumped}   with take {:8.1}   {} bytes each, compressions a message: {:.1}",
+            whole[whole.len() / 2],
+            bytes / 9 / N,
+            (machine.counters().frames_deflated - before) as f64 / 9.0,
+        );
     }
 }
 
@@ -200,6 +272,18 @@ fn memory() {
             counted.tables_bytes as f64 / N as f64,
             size_of::<Conn>(),
         );
+    }
+    for (what, extensions, message) in [
+        ("idle WebSocket", "", ""),
+        ("subscribed WebSocket", "", SUBSCRIBE),
+        ("the same, deflate", DEFLATE, SUBSCRIBE),
+    ] {
+        let before = resident();
+        let mut machine = machine();
+        let ids = talk(&mut machine, extensions, message, N);
+        let grown = resident().saturating_sub(before).saturating_sub(ids.capacity() * size_of::<Id<Conn>>());
+        let (all, tables) = (grown as f64 / N as f64, machine.memory().tables_bytes as f64 / N as f64);
+        println!("{what:>20}: resident {all:6.1}   tables counted {tables:6.1}");
     }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plays the demo pages in a real Chromium against the real daemon. Installs what is missing from the system's packages.
+# Plays the demo pages and WebSockets in a real Chromium against the real daemon. Installs what is missing from the system's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,3 +23,4 @@ done
 export RCOMET_FRONT="http://$(address front)" RCOMET_ADMIN="http://$(address admin)"
 node tests/browser/chat.mjs
 node tests/browser/dialects.mjs
+node tests/browser/websocket.mjs

@@ -61,6 +61,18 @@ counters! {
         addresses_denied,
         /// Requests to the admin side refused because a browser sent them for a page of another site.
         sites_denied,
+        /// WebSockets opened.
+        websockets_opened,
+        /// Messages of clients that came whole over WebSockets.
+        websocket_messages,
+        /// Handshakes of WebSockets refused because they were none, or asked for what there is not.
+        websocket_handshakes_refused,
+        /// Handshakes of WebSockets refused because they came from a page of an origin that is not in `http.origins`.
+        websocket_origins_denied,
+        /// WebSockets closed because the client broke the protocol (1002, 1003, 1007).
+        websocket_faults,
+        /// Frames compressed; one that many get is compressed once.
+        frames_deflated,
         /// Polls and streams that were told that nothing happened.
         noops,
         /// Channels created.
@@ -101,6 +113,20 @@ counters! {
         names_refused,
         /// Callback names refused.
         callbacks_refused,
+        /// WebSockets closed with 1009: a frame was larger than `frame_bytes_max`.
+        websocket_frames_too_large,
+        /// WebSockets closed with 1009: a message was larger than `message_bytes_max`, as sent or decompressed.
+        websocket_messages_too_large,
+        /// WebSockets closed with 1008: a message was not whole within `message_ms_max`.
+        websocket_messages_too_slow,
+        /// WebSockets closed with 1008: more control frames than `control_frames_per_minute_max`.
+        websocket_controls_flooded,
+        /// WebSockets cut because nothing came within `pong_ms_max` after a ping.
+        websocket_pongs_missed,
+        /// WebSockets ended because the client had not answered a close within `close_ms_max`.
+        websocket_closes_unanswered,
+        /// Subscriptions refused because the WebSocket had `subscriptions_max`.
+        websocket_subscriptions_refused,
         /// Broadcasts refused because `broadcasts_waiting_max` were still on their way.
         broadcasts_refused,
         /// People refused in a roster because `roster_max` was reached.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use log::LevelFilter;
-use rcomet_core::config::{AddressRules, Admin, Ccomet, Front, Http, Icomet, SimpleComet};
+use rcomet_core::config::{AddressRules, Admin, Ccomet, Front, Http, Icomet, SimpleComet, Websocket};
 use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
 
@@ -31,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) icomet: Icomet,
     pub(crate) ccomet: Ccomet,
     pub(crate) simple_comet: SimpleComet,
+    pub(crate) websocket: Websocket,
 }
 
 /// `[server]`: the process.
@@ -144,6 +145,7 @@ impl Settings {
             icomet: self.icomet.clone(),
             ccomet: self.ccomet.clone(),
             simple_comet: self.simple_comet.clone(),
+            websocket: self.websocket.clone(),
             pages: Vec::new(),
         }
     }

@@ -28,6 +28,14 @@ impl Pool {
         self.lent_bytes += block.capacity() - before;
     }
 
+    /// Lets a lent buffer be written to, keeping the account when it grows.
+    pub fn write<T>(&mut self, block: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let before = block.capacity();
+        let outcome = write(block);
+        self.lent_bytes += block.capacity() - before;
+        outcome
+    }
+
     /// Takes a buffer back; one that has grown is freed.
     pub fn give_back(&mut self, mut block: Vec<u8>) {
         self.lent_bytes -= block.capacity();

@@ -3,6 +3,7 @@
 mod pattern;
 mod rules;
 mod simple_comet;
+mod websocket;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 pub use pattern::{ChannelPattern, Origin};
 pub use rules::{AddressRule, AddressRules};
 pub use simple_comet::{BasePath, SimpleComet};
+pub use websocket::Websocket;
 
 use crate::conn::Role;
 use crate::limits::Limits;
@@ -31,6 +33,8 @@ pub struct Config {
     pub ccomet: Ccomet,
     /// Simple Comet's own settings.
     pub simple_comet: SimpleComet,
+    /// How WebSockets are spoken.
+    pub websocket: Websocket,
     /// Pages served on the public side, such as the demo's.
     pub pages: Vec<Page>,
 }
@@ -166,6 +170,7 @@ impl Config {
         if self.icomet.channel_timeout_ms == 0 {
             return Err("icomet.channel_timeout_ms = 0: must be at least 1".into());
         }
+        self.websocket.check().map_err(|why| format!("websocket.{why}"))?;
         self.simple_comet.check()
     }
 

@@ -1,11 +1,13 @@
 //! One connection: what has come and is not understood yet, what waits to go, and what it is in the middle of.
 //! Knows nothing of channels or of what a request means.
 mod inbox;
+mod websocket;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use inbox::Inbox;
+pub(crate) use websocket::{HeldMessage, Seat, WebSocket};
 
 use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
@@ -64,6 +66,8 @@ pub(crate) enum Phase {
     Parked(Box<Parked>),
     /// A publish waits until those who listen have what was published before; it is among the deferred.
     Held(Box<Held>),
+    /// It has become a WebSocket.
+    WebSocket(Box<WebSocket>),
     /// Nothing is read any more; what waits is sent, then the sending side is shut.
     Closing,
     /// Everything is sent; what the peer still sends is thrown away until it ends or time is up.

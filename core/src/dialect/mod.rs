@@ -1,13 +1,17 @@
 //! Dialects translate: bytes of a protocol to the hub's vocabulary, and back. They decide nothing about sockets, timers
 //! or storage, and remember nothing; clients that outlive a connection live in the hub.
 mod ccomet;
+mod echo;
 mod icomet;
+mod native;
 mod route;
 mod simple_comet;
+mod talk;
 
 use std::borrow::Cow;
 
 pub use route::{Decoded, route, route_by_path};
+pub use talk::{Call, Opening, Talker, Tongue};
 
 use crate::config::Config;
 use crate::conn::Role;
@@ -26,6 +30,8 @@ pub enum DialectId {
     Ccomet,
     /// Simple-Comet-Server's.
     SimpleComet,
+    /// Ours.
+    Native,
 }
 
 impl DialectId {
@@ -35,6 +41,7 @@ impl DialectId {
             Self::Icomet => &icomet::Icomet,
             Self::Ccomet => &ccomet::Ccomet,
             Self::SimpleComet => &simple_comet::SimpleComet,
+            Self::Native => &native::Native,
         }
     }
 }
@@ -198,6 +205,8 @@ pub enum Verb<'r> {
     },
     /// Subscribe.
     Listen(Listen<'r>),
+    /// Unsubscribe, where a connection has several subscriptions.
+    Unlisten(Cow<'r, str>),
     /// Make a channel known and give its token.
     Sign {
         /// Its name.
@@ -320,6 +329,20 @@ pub enum Outcome<'a> {
         /// Channels and clients beyond `status_names_max`.
         left_out: usize,
     },
+    /// Subscribed, where that is answered apart from the messages.
+    Subscribed {
+        /// The channel's name.
+        channel: &'a str,
+        /// The number of the last message before those that follow.
+        seq: u64,
+        /// The place in the log that they follow.
+        cursor: Cursor,
+    },
+    /// Not subscribed any more.
+    Unsubscribed {
+        /// The channel's name.
+        channel: &'a str,
+    },
     /// On its way to every channel.
     Broadcast,
     /// A channel is known.
@@ -420,6 +443,8 @@ pub enum Refusal {
     TooManyChannels,
     /// `subscribers_per_channel_max` is reached.
     TooManySubscribers,
+    /// The connection has as many subscriptions as it may.
+    TooManySubscriptions,
     /// `broadcasts_waiting_max` is reached; it can be sent again soon.
     TooManyBroadcasts,
     /// `memory_bytes_max` is reached.
@@ -445,7 +470,9 @@ impl Refusal {
             Self::UnknownSession => Status::FORBIDDEN,
             Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
-            Self::TooManyChannels | Self::TooManySubscribers => Status::TOO_MANY_CHANNELS,
+            Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions => {
+                Status::TOO_MANY_CHANNELS
+            }
             Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory => Status::UNAVAILABLE,
         }
     }
@@ -475,6 +502,7 @@ impl Refusal {
             Self::Address => "this address may not use the admin side",
             Self::TooManyChannels => "Too many channels",
             Self::TooManySubscribers => "Too many subscribers",
+            Self::TooManySubscriptions => "this connection has subscribed to subscriptions_max channels",
             Self::TooManyBroadcasts => "too many broadcasts are still on their way: send it again",
             Self::Memory => "the server's memory budget is used up: try again later",
         }

@@ -24,21 +24,39 @@ impl Machine {
     /// When a promise is broken; never in a server, which does not call it.
     pub fn check(&self) {
         self.hub.check();
-        let mut parked = 0;
+        let (mut parked, mut websockets) = (0, 0);
         for (id, conn) in self.conns.iter() {
             if let Phase::Parked(p) = &conn.phase {
                 let sub = self.hub.subscription(p.sub).expect("who is parked has a subscription");
                 assert_eq!(sub.owner(), id.to_bits(), "and it is its own");
                 parked += 1;
             }
+            if let Phase::WebSocket(socket) = &conn.phase {
+                for seat in &socket.seats {
+                    let sub = self.hub.subscription(seat.sub).expect("a seat is a subscription");
+                    assert_eq!(
+                        (sub.owner(), sub.channel()),
+                        (id.to_bits(), Some(seat.channel)),
+                        "and it is its own"
+                    );
+                }
+                parked += socket.seats.len();
+                websockets += 1;
+                assert!(socket.held.is_none() || conn.deferred, "what waits has a turn to wait for");
+                assert_eq!(conn.deadline, socket.deadline(), "what is due is known");
+                let is_amid = socket.reader.is_amid();
+                assert!(is_amid || socket.message.capacity() == 0, "an idle WebSocket holds no block");
+            }
             let is_over = matches!(conn.phase, Phase::Lingering);
             assert!(conn.writing || conn.outbox.is_empty() || is_over, "no bytes lie unannounced");
             assert!(conn.armed <= conn.due(self.post.stall_ms), "nobody is forgotten by the clock: {conn:?}");
-            assert!(conn.armed < Moment::NEVER || is_over || matches!(conn.phase, Phase::Parked(_)));
+            let may_wait = matches!(conn.phase, Phase::Parked(_) | Phase::WebSocket(_));
+            assert!(conn.armed < Moment::NEVER || is_over || may_wait);
             let deferred = self.deferred.iter().filter(|(d, _)| *d == id).count();
             assert_eq!(deferred, usize::from(conn.deferred), "put off means in the queue, once");
             assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
         }
+        assert_eq!(websockets, self.scratch.open);
         assert_eq!(parked, self.hub.subscribers(), "every subscription has somebody waiting");
     }
 

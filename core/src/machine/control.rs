@@ -26,6 +26,7 @@ impl Machine {
         self.conns.set_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX));
         self.hub.set(settings(&config));
         self.post.set(&config.limits);
+        self.frames.set(config.websocket.compression_bytes_min);
         let before = std::mem::replace(&mut self.config, config);
         self.heads.forget();
         self.frames.forget();
@@ -92,12 +93,20 @@ impl Machine {
 
     /// Ends a connection as its client would like it, unless it is in the middle of a request.
     pub(super) fn end_cleanly(&mut self, id: Id<Conn>) {
+        if let Some(Phase::WebSocket(_)) = self.conns.get(id).map(|conn| &conn.phase) {
+            return self.say_goodbye(id);
+        }
         let now = self.post.now;
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         match &mut conn.phase {
             Phase::Ready if conn.inbox.is_empty() => delivery.post.hang_up(conn, id),
-            Phase::Ready | Phase::Body(_) | Phase::Held(_) | Phase::Closing | Phase::Lingering => {}
+            Phase::Ready
+            | Phase::Body(_)
+            | Phase::Held(_)
+            | Phase::WebSocket(_)
+            | Phase::Closing
+            | Phase::Lingering => {}
             Phase::Parked(_) => {
                 let Phase::Parked(mut parked) = std::mem::replace(&mut conn.phase, Phase::Ready) else {
                     return;

@@ -49,6 +49,9 @@ impl Machine {
         let mut more = hub.pump(budget, now, |hub, visit| {
             let Some(id) = Id::from_bits(visit.owner) else { return Took::AndLeaves };
             match conns.get_mut(id) {
+                Some(conn) if matches!(conn.phase, Phase::WebSocket(_)) => {
+                    delivery.hand_frames(conn, id, hub, visit)
+                }
                 Some(conn) => delivery.hand(conn, id, hub, visit),
                 None => Took::AndLeaves,
             }

@@ -39,7 +39,10 @@ impl Machine {
         if !conn.outbox.is_empty() && now >= conn.progress.after_ms(stall_ms) {
             self.counters.stalled_closed += 1;
             let sub = if let Phase::Parked(parked) = &conn.phase { Some(parked.sub) } else { None };
-            self.post.cut(conn, id);
+            self.release_websocket(id);
+            if let Some(conn) = self.conns.get_mut(id) {
+                self.post.cut(conn, id);
+            }
             if let Some(sub) = sub {
                 self.hub.leave(sub, now);
             }
@@ -63,6 +66,7 @@ impl Machine {
                 self.post.rearm(conn, id);
             }
             Phase::Parked(_) => self.say_quiet(id, now),
+            Phase::WebSocket(_) => self.tend_websocket(id),
         }
     }
 

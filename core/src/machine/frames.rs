@@ -1,5 +1,7 @@
 //! Shared frames: what many subscribers get is written once for each way of framing it.
 //! Knows nothing of connections. What is one subscriber's alone stands before and after a frame, not in it.
+use std::num::NonZeroU8;
+
 use bytes::Bytes;
 
 use crate::arena::Id;
@@ -8,11 +10,14 @@ use crate::conn::Manner;
 use crate::dialect::{DialectId, News, Text};
 use crate::hub::{Channel, Lost};
 use crate::wire::http1::response::{LAST_CHUNK, chunk_size};
+use crate::wire::ws::Opcode;
+use crate::wire::ws::deflate::Deflater;
+use crate::wire::ws::frame;
 
 /// Frames kept at hand. Deliveries come in slices of one channel, so the next subscriber wants what the last one had.
-const AT_HAND: usize = 16;
+const AT_HAND: usize = 64;
 
-/// How a frame is wrapped for HTTP.
+/// How a frame is wrapped for HTTP, or for WebSocket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wrap {
     /// Not at all: something of the subscriber's own goes around it, or the length is told in the head.
@@ -23,6 +28,8 @@ pub(super) enum Wrap {
     Chunks,
     /// A whole answer to a poll without a callback, head and all, for everybody with these manners.
     Answer(Manner),
+    /// A WebSocket message for each piece, compressed if it is worth it and this window was agreed on.
+    Messages(Option<NonZeroU8>),
 }
 
 /// What makes two frames the same.
@@ -42,27 +49,51 @@ pub(super) struct Key {
 #[derive(Default)]
 pub(super) struct Frames {
     at_hand: Vec<(Key, Bytes)>,
+    /// The one that was wanted last, which is the one that is wanted next.
+    latest: usize,
     oldest: usize,
-    text: Text,
-    scratch: Vec<u8>,
+    pen: Pen,
     ledger: Ledger,
 }
 
+/// What frames are written with.
+#[derive(Default)]
+struct Pen {
+    text: Text,
+    scratch: Vec<u8>,
+    deflater: Deflater,
+    deflated: Vec<u8>,
+    /// Bytes of a message from which on it is compressed.
+    deflate_from: usize,
+    /// Messages compressed.
+    deflations: u64,
+}
+
 impl Frames {
+    /// Compresses messages of so many bytes and more.
+    pub(super) fn set(&mut self, deflate_from: usize) {
+        self.pen.deflate_from = deflate_from;
+    }
+
     /// The frame for `key`, made of `news` if it is not at hand. A range of a channel never changes, so it may be old.
     pub(super) fn shared(&mut self, key: Key, news: &[News<'_>]) -> Bytes {
         if let Some(frame) = self.find(&key) {
             return frame;
         }
-        let bytes =
-            write(&mut self.text, &mut self.scratch, key.dialect, key.style, key.live, key.wrap, news);
+        let bytes = self.pen.write(key.dialect, key.style, key.live, key.wrap, news);
         let frame = self.ledger.share(bytes);
         self.put_at_hand(key, frame)
     }
 
     /// The frame for `key`, if it is at hand.
-    pub(super) fn find(&self, key: &Key) -> Option<Bytes> {
-        self.at_hand.iter().find(|(k, _)| k == key).map(|(_, frame)| frame.clone())
+    pub(super) fn find(&mut self, key: &Key) -> Option<Bytes> {
+        if let Some((k, frame)) = self.at_hand.get(self.latest)
+            && k == key
+        {
+            return Some(frame.clone());
+        }
+        self.latest = self.at_hand.iter().position(|(k, _)| k == key)?;
+        Some(self.at_hand[self.latest].1.clone())
     }
 
     /// Shares `bytes`, which somebody else has written for `key`.
@@ -73,8 +104,10 @@ impl Frames {
 
     fn put_at_hand(&mut self, key: Key, frame: Bytes) -> Bytes {
         if self.at_hand.len() < AT_HAND {
+            self.latest = self.at_hand.len();
             self.at_hand.push((key, frame.clone()));
         } else {
+            self.latest = self.oldest;
             self.at_hand[self.oldest] = (key, frame.clone());
             self.oldest = (self.oldest + 1) % AT_HAND;
         }
@@ -90,52 +123,85 @@ impl Frames {
         wrap: Wrap,
         news: &[News<'_>],
     ) -> &[u8] {
-        write(&mut self.text, &mut self.scratch, dialect, style, live, wrap, news)
+        self.pen.write(dialect, style, live, wrap, news)
+    }
+
+    /// One message for one client, to be copied from.
+    pub(super) fn message(&mut self, message: &[u8], is_text: bool, window: Option<NonZeroU8>) -> &[u8] {
+        self.pen.scratch.clear();
+        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
+        self.pen.message(opcode, message, window);
+        &self.pen.scratch
     }
 
     /// Forgets what is at hand; what waits for connections stays alive with them.
     pub(super) fn forget(&mut self) {
         self.at_hand.clear();
-        self.oldest = 0;
+        (self.latest, self.oldest) = (0, 0);
     }
 
     /// Bytes of all frames alive.
     pub(super) fn bytes(&self) -> usize {
         self.ledger.bytes()
     }
+
+    /// Messages compressed since it was last asked.
+    pub(super) fn deflations(&mut self) -> u64 {
+        std::mem::take(&mut self.pen.deflations)
+    }
 }
 
-fn write<'a>(
-    text: &'a mut Text,
-    scratch: &'a mut Vec<u8>,
-    dialect: DialectId,
-    style: u8,
-    live: bool,
-    wrap: Wrap,
-    news: &[News<'_>],
-) -> &'a [u8] {
-    text.clear();
-    scratch.clear();
-    let speaker = dialect.speaker();
-    speaker.frame(style, news, live, text);
-    match wrap {
-        // What goes around a whole answer's body is written by whoever knows the date.
-        Wrap::Bare | Wrap::Answer(_) => return &text.bytes,
-        Wrap::WholeBody => {
-            let end = speaker.epilogue(false).as_bytes();
-            chunk_size(text.bytes.len() + end.len(), scratch);
-            scratch.extend_from_slice(&text.bytes);
-            scratch.extend_from_slice(end);
-            scratch.extend_from_slice(b"\r\n");
-            scratch.extend_from_slice(LAST_CHUNK);
-        }
-        Wrap::Chunks => {
-            for piece in text.pieces() {
-                chunk_size(piece.len(), scratch);
-                scratch.extend_from_slice(piece);
-                scratch.extend_from_slice(b"\r\n");
+impl Pen {
+    fn write(&mut self, dialect: DialectId, style: u8, live: bool, wrap: Wrap, news: &[News<'_>]) -> &[u8] {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        self.scratch.clear();
+        let speaker = dialect.speaker();
+        speaker.frame(style, news, live, &mut text);
+        match wrap {
+            // What goes around a whole answer's body is written by whoever knows the date.
+            Wrap::Bare | Wrap::Answer(_) => {
+                self.text = text;
+                return &self.text.bytes;
+            }
+            Wrap::WholeBody => {
+                let end = speaker.epilogue(false).as_bytes();
+                chunk_size(text.bytes.len() + end.len(), &mut self.scratch);
+                self.scratch.extend_from_slice(&text.bytes);
+                self.scratch.extend_from_slice(end);
+                self.scratch.extend_from_slice(b"\r\n");
+                self.scratch.extend_from_slice(LAST_CHUNK);
+            }
+            Wrap::Chunks => {
+                for piece in text.pieces() {
+                    chunk_size(piece.len(), &mut self.scratch);
+                    self.scratch.extend_from_slice(piece);
+                    self.scratch.extend_from_slice(b"\r\n");
+                }
+            }
+            Wrap::Messages(window) => {
+                for piece in text.pieces() {
+                    self.message(Opcode::Text, piece, window);
+                }
             }
         }
+        self.text = text;
+        &self.scratch
     }
-    scratch
+
+    /// Writes one message behind what there is; compressed, if that makes it shorter.
+    fn message(&mut self, opcode: Opcode, message: &[u8], window: Option<NonZeroU8>) {
+        if let Some(window) = window
+            && message.len() >= self.deflate_from.max(1)
+        {
+            self.deflated.clear();
+            self.deflater.deflate(window.get(), message, &mut self.deflated);
+            self.deflations += 1;
+            if self.deflated.len() < message.len() {
+                frame::begin(opcode, true, self.deflated.len(), &mut self.scratch);
+                return self.scratch.extend_from_slice(&self.deflated);
+            }
+        }
+        frame::whole(opcode, message, &mut self.scratch);
+    }
 }

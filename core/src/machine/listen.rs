@@ -61,7 +61,7 @@ impl Machine {
         }
     }
 
-    fn admit_listener(
+    pub(super) fn admit_listener(
         &mut self,
         id: Id<Conn>,
         role: Role,

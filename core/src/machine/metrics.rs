@@ -26,12 +26,13 @@ impl Machine {
         self.body = body;
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 9] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 10] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
             ("uptime_seconds", "Seconds since the server started.", self.post.now.0 / 1_000),
             ("connections", "Connections that are open.", all(self.conns.len())),
+            ("websockets", "WebSockets that are open.", all(self.scratch.open)),
             ("channels", "Channels that are known.", all(channels)),
             ("subscribers", "Subscriptions that wait for messages.", all(subscribers)),
             ("history_bytes", "Bytes of messages kept, overhead included.", all(self.hub.history_bytes())),

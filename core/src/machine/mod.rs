@@ -15,6 +15,7 @@ mod register;
 mod reply;
 mod serve;
 mod tell;
+mod websocket;
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -52,6 +53,7 @@ pub struct Machine {
     post: Post,
     frames: Frames,
     heads: Heads,
+    scratch: websocket::Scratch,
     /// Connections with requests that were put off to the next turn.
     deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     /// Requests served since the last delivery.
@@ -110,6 +112,7 @@ impl Machine {
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
             heads: Heads::default(),
+            scratch: websocket::Scratch::default(),
             deferred: VecDeque::new(),
             served: 0,
             date,
@@ -123,6 +126,7 @@ impl Machine {
             body: Vec::new(),
             config,
         };
+        machine.frames.set(machine.config.websocket.compression_bytes_min);
         machine.tables_bytes = machine.count_tables();
         machine
     }
@@ -136,7 +140,7 @@ impl Machine {
         match conn.phase {
             Phase::Parked(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
             Phase::Held(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
-            Phase::Ready if conn.deferred || self.is_clogged(conn) => {
+            Phase::Ready | Phase::WebSocket(_) if conn.deferred || self.is_clogged(conn) => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
             _ => usize::MAX,
@@ -176,6 +180,8 @@ impl Machine {
             // What came whole is answered, when its turn has come or there is room for answers; half a request never
             // will be.
             Phase::Ready if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
+            Phase::WebSocket(_) if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
+            Phase::WebSocket(_) => self.end_websocket(id, None),
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
             Phase::Closing | Phase::Held(_) => {}
         }
@@ -184,9 +190,10 @@ impl Machine {
     /// The connection is gone.
     pub fn closed(&mut self, id: Id<Conn>) {
         let Some(mut conn) = self.conns.remove(id) else { return };
-        match &conn.phase {
+        match std::mem::replace(&mut conn.phase, Phase::Closing) {
             Phase::Parked(parked) => self.hub.leave(parked.sub, self.post.now),
             Phase::Held(held) => self.held_bytes -= held.post.body.len(),
+            Phase::WebSocket(socket) => self.bury_websocket(*socket),
             _ => {}
         }
         self.post.forget(&mut conn);
@@ -210,6 +217,16 @@ impl Machine {
             Phase::Parked(parked) if parked.thirsty && is_empty => {
                 parked.thirsty = false;
                 self.hub.resume(parked.sub);
+            }
+            Phase::WebSocket(socket) if is_empty => {
+                if std::mem::take(&mut socket.thirsty) {
+                    for seat in &socket.seats {
+                        self.hub.resume(seat.sub);
+                    }
+                }
+                if !conn.deferred && (!conn.inbox.is_empty() || conn.paused) {
+                    self.take_in(id, b"");
+                }
             }
             Phase::Ready if is_empty && !conn.inbox.is_empty() && !conn.deferred => self.take_in(id, b""),
             // Whoever is deferred is told when its turn has come: until then there may be no room.
@@ -242,6 +259,7 @@ impl Machine {
     /// What happened so far.
     pub fn counters(&mut self) -> &Counters {
         self.hub.drain_counters(&mut self.counters);
+        self.counters.frames_deflated += self.frames.deflations();
         &self.counters
     }
 
@@ -270,11 +288,14 @@ impl Machine {
     }
 
     fn own_tables(&self) -> usize {
+        // A subscription of a WebSocket takes less than this.
         let parked = self.hub.subscribers() * size_of::<crate::conn::Parked>();
+        let websockets = self.scratch.open * size_of::<crate::conn::WebSocket>();
         self.conns.len() * Arena::<Conn>::slot_bytes()
             + self.post.wheel.bytes()
             + self.post.pieces.bytes()
             + parked
+            + websockets
     }
 
     fn count_tables(&self) -> usize {

@@ -44,7 +44,7 @@ impl Machine {
         if head.method == Method::Options {
             return self.preflight(id, role, manner);
         }
-        if role == Role::Front && self.serve_page(id, manner, head) {
+        if role == Role::Front && (self.serve_page(id, manner, head) || self.upgrade(id, manner, head)) {
             return;
         }
         if role == Role::Admin
@@ -98,6 +98,7 @@ impl Machine {
             Refusal::Publish => self.counters.publishes_refused += 1,
             Refusal::TooManyChannels => self.counters.channels_refused += 1,
             Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
+            Refusal::TooManySubscriptions => self.counters.websocket_subscriptions_refused += 1,
             Refusal::Memory => self.counters.memory_refused += 1,
             _ => {}
         }
@@ -151,6 +152,8 @@ impl Machine {
                 return self.answer(id, manner, &voice, &Outcome::Deleted { channel, removed });
             }
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
+            // An answer over HTTP has one subscription, which ends with it.
+            Verb::Unlisten(_) => Err(Refusal::NotFound),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
                 let sender = sender.map(|s| Arc::from(&*s));
@@ -229,7 +232,12 @@ impl Machine {
     }
 
     /// Appends; gives the number by which the message is known.
-    fn publish(&mut self, found: Option<Id<Channel>>, name: &str, post: Post) -> Result<u64, Refusal> {
+    pub(super) fn publish(
+        &mut self,
+        found: Option<Id<Channel>>,
+        name: &str,
+        post: Post,
+    ) -> Result<u64, Refusal> {
         let Post { body, sender, to_known } = post;
         if to_known && found.is_none() {
             return Err(Refusal::NoChannel(name.into()));
@@ -321,7 +329,7 @@ impl Machine {
 
     /// Whole seconds after which a subscriber hears something at the latest; never 0, or icomet.js would go round and
     /// round.
-    fn poll_s(&self) -> u64 {
+    pub(super) fn poll_s(&self) -> u64 {
         (self.config.icomet.polling_timeout_ms / 1000).max(1)
     }
 

@@ -8,10 +8,11 @@ use crate::wire::http1::chunked::Chunked;
 use crate::wire::http1::head::{self, Framing};
 use crate::wire::http1::response::CONTINUE;
 use crate::wire::http1::{Reject, Status};
+use crate::wire::ws::Fault;
 
 /// Requests served between two deliveries, of all connections together: about a millisecond. The rest is put off, first
 /// come, first served, so that nobody waits for more than one round of all who want something.
-const REQUESTS_A_TURN: usize = 1024;
+pub(super) const REQUESTS_A_TURN: usize = 1024;
 /// Requests of one connection served at once: what a pipeline usually holds.
 const REQUESTS_AT_ONCE: usize = 64;
 /// The same while many stand in line: a round of 1,000 of them is then over in milliseconds.
@@ -19,9 +20,17 @@ const REQUESTS_IN_LINE: usize = 4;
 /// So many in line are many.
 const LONG_LINE: usize = 16;
 
+/// Requests, or messages, of one connection that are served at once while so many connections stand in line.
+pub(super) fn at_once(in_line: usize) -> usize {
+    if in_line < LONG_LINE { REQUESTS_AT_ONCE } else { REQUESTS_IN_LINE }
+}
+
 impl Machine {
     /// Takes bytes of a connection in, and serves every request that is whole.
     pub(super) fn take_in(&mut self, id: Id<Conn>, bytes: &[u8]) {
+        if let Some(Phase::WebSocket(_)) = self.conns.get(id).map(|conn| &conn.phase) {
+            return self.take_frames(id, bytes);
+        }
         let Some(used) = self.feed_body(id, bytes) else { return };
         let rest = &bytes[used..];
         let Some(conn) = self.conns.get_mut(id) else { return };
@@ -53,12 +62,16 @@ impl Machine {
             }
             used
         };
+        if let Some(Phase::WebSocket(_)) = self.conns.get(id).map(|conn| &conn.phase) {
+            // It has become one, and its first messages may stand behind the handshake.
+            return self.take_frames(id, b"");
+        }
         // With no bytes it is looked at again after it had to wait: the time that this took was not the peer's.
         self.after_reading(id, was_empty || used > 0 || bytes.is_empty());
     }
 
     /// Keeps bytes that cannot be understood yet, if the server has room for them; else the connection ends.
-    fn keep(&mut self, id: Id<Conn>, bytes: &[u8]) {
+    pub(super) fn keep(&mut self, id: Id<Conn>, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
@@ -72,8 +85,11 @@ impl Machine {
 
     /// There is no memory for what a connection sends: it is told so if nothing else is being answered, and ends.
     fn end_for_memory(&mut self, id: Id<Conn>) {
-        self.counters.memory_refused += 1;
         let Some(conn) = self.conns.get_mut(id) else { return };
+        if matches!(conn.phase, Phase::WebSocket(_)) {
+            return self.fail(id, Fault::Memory);
+        }
+        self.counters.memory_refused += 1;
         match &conn.phase {
             Phase::Parked(parked) => {
                 let sub = parked.sub;
@@ -132,8 +148,7 @@ impl Machine {
     /// how far behind them the end of a head has been looked for.
     fn serve_all(&mut self, id: Id<Conn>, bytes: &[u8], mut scanned: usize) -> (usize, usize) {
         let mut used = 0;
-        let at_once = if self.deferred.len() < LONG_LINE { REQUESTS_AT_ONCE } else { REQUESTS_IN_LINE };
-        for _ in 0..at_once {
+        for _ in 0..at_once(self.deferred.len()) {
             if !self.may_serve(id) {
                 return (used, 0);
             }
@@ -228,7 +243,7 @@ impl Machine {
         let body = match &mut conn.phase {
             Phase::Body(body) => body,
             Phase::Closing | Phase::Lingering => return None,
-            Phase::Ready | Phase::Parked(_) | Phase::Held(_) => return Some(0),
+            Phase::Ready | Phase::Parked(_) | Phase::Held(_) | Phase::WebSocket(_) => return Some(0),
         };
         let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
         let used = match &mut body.framing {
@@ -296,7 +311,11 @@ impl Machine {
             }
             let Some((id, channel)) = self.deferred.pop_front() else { break };
             let Some(conn) = self.conns.get_mut(id) else { continue };
-            let size = if let Phase::Held(held) = &conn.phase { held.post.body.len() } else { 0 };
+            let size = match &conn.phase {
+                Phase::Held(held) => held.post.body.len(),
+                Phase::WebSocket(socket) => socket.held.as_ref().map_or(0, |held| held.bytes.len()),
+                _ => 0,
+            };
             if channel.is_some_and(|channel| self.hub.is_crowded(channel, size)) {
                 self.deferred.push_back((id, channel));
                 continue;
@@ -310,6 +329,7 @@ impl Machine {
                 let Held { channel, post, manner, voice } = *held;
                 self.publish_or_hold(id, manner, voice, &channel, post);
             }
+            self.talk_on(id);
             self.take_in(id, b"");
         }
         self.served = 0;

@@ -3,3 +3,4 @@ pub mod fields;
 pub mod http1;
 pub mod multipart;
 pub mod params;
+pub mod ws;

@@ -231,6 +231,11 @@ impl Server {
         self.ends[client.0].id
     }
 
+    /// The same, when it need not be text.
+    pub fn received_bytes(&mut self, client: Client) -> Vec<u8> {
+        std::mem::take(&mut self.ends[client.0].received)
+    }
+
     /// Whether the server has shut its sending side.
     pub fn is_shut(&self, client: Client) -> bool {
         self.ends[client.0].shut

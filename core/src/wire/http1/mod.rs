@@ -11,6 +11,8 @@ use std::fmt;
 pub struct Status(pub u16);
 
 impl Status {
+    /// 101
+    pub const SWITCHING_PROTOCOLS: Self = Self(101);
     /// 200
     pub const OK: Self = Self(200);
     /// 204
@@ -35,6 +37,8 @@ impl Status {
     pub const UNSUPPORTED_MEDIA_TYPE: Self = Self(415);
     /// 417
     pub const EXPECTATION_FAILED: Self = Self(417);
+    /// 426
+    pub const UPGRADE_REQUIRED: Self = Self(426);
     /// 429, with the words that icomet's clients know
     pub const TOO_MANY_CHANNELS: Self = Self(429);
     /// 431
@@ -49,6 +53,7 @@ impl Status {
     /// The reason phrase.
     pub fn reason(self) -> &'static str {
         match self.0 {
+            101 => "Switching Protocols",
             200 => "OK",
             204 => "No Content",
             304 => "Not Modified",
@@ -61,6 +66,7 @@ impl Status {
             414 => "URI Too Long",
             415 => "Unsupported Media Type",
             417 => "Expectation Failed",
+            426 => "Upgrade Required",
             429 => "Too Many Channels",
             431 => "Request Header Fields Too Large",
             501 => "Not Implemented",

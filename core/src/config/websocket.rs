@@ -1,0 +1,97 @@
+//! `[websocket]`: how WebSockets are spoken, whatever the dialect.
+//! Knows nothing of frames.
+use serde::Deserialize;
+
+/// The most that one frame or message can be configured to: they are counted in 32 bits.
+const BYTES_CEILING: usize = 512 << 20;
+
+/// `[websocket]`: what holds for every dialect that is spoken over WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Websocket {
+    /// Serve WebSockets on the public side: `/ws`, the native protocol.
+    pub enabled: bool,
+    /// Serve `/echo` too, which sends every message back: to try a path through proxies, and for conformance suites.
+    pub echo: bool,
+    /// Agree on compression of messages (permessage-deflate) with clients who offer it. What many get is compressed once.
+    pub compression: bool,
+    /// Bytes of a message from which on it is compressed: shorter ones gain nothing.
+    pub compression_bytes_min: usize,
+    /// Bytes of one frame from a client; a longer one closes the connection with 1009.
+    pub frame_bytes_max: usize,
+    /// Bytes of one message from a client, decompressed and all its frames together; more closes the connection with 1009.
+    pub message_bytes_max: usize,
+    /// Milliseconds for a message to arrive, from its first frame; longer closes the connection with 1008.
+    pub message_ms_max: u64,
+    /// Channels that one connection may subscribe to at once; one more is refused.
+    pub subscriptions_max: usize,
+    /// Control frames (pings, mostly) that a client may send in a minute; more closes the connection with 1008.
+    pub control_frames_per_minute_max: u32,
+    /// Milliseconds without a sign of life after which a client is sent a ping. 0 means never.
+    pub ping_ms: u64,
+    /// Milliseconds that a client has to answer a ping with anything at all, before it is cut.
+    pub pong_ms_max: u64,
+    /// Milliseconds that a client has to answer a close, before the connection is ended without it.
+    pub close_ms_max: u64,
+}
+
+impl Default for Websocket {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            echo: false,
+            compression: true,
+            compression_bytes_min: 256,
+            frame_bytes_max: 1 << 20,
+            message_bytes_max: 1 << 20,
+            message_ms_max: 30_000,
+            subscriptions_max: 100,
+            control_frames_per_minute_max: 600,
+            ping_ms: 30_000,
+            pong_ms_max: 20_000,
+            close_ms_max: 2_000,
+        }
+    }
+}
+
+impl Websocket {
+    /// What is wrong with this, in words for the administrator.
+    ///
+    /// # Errors
+    /// The first thing that cannot work.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, bytes) in
+            [("frame_bytes_max", self.frame_bytes_max), ("message_bytes_max", self.message_bytes_max)]
+        {
+            if !(1..=BYTES_CEILING).contains(&bytes) {
+                return Err(format!("{name} = {bytes}: must be from 1 to {BYTES_CEILING}"));
+            }
+        }
+        for (name, value) in [
+            ("message_ms_max", self.message_ms_max),
+            ("subscriptions_max", self.subscriptions_max as u64),
+            ("control_frames_per_minute_max", u64::from(self.control_frames_per_minute_max)),
+            ("pong_ms_max", self.pong_ms_max),
+            ("close_ms_max", self.close_ms_max),
+        ] {
+            if value == 0 {
+                return Err(format!("{name} = 0: must be at least 1"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_named() {
+        assert_eq!(Websocket::default().check(), Ok(()));
+        let wrong = Websocket { message_bytes_max: 1 << 30, ..Websocket::default() };
+        assert_eq!(wrong.check(), Err("message_bytes_max = 1073741824: must be from 1 to 536870912".into()));
+        let wrong = Websocket { pong_ms_max: 0, ..Websocket::default() };
+        assert_eq!(wrong.check(), Err("pong_ms_max = 0: must be at least 1".into()));
+    }
+}

@@ -1,0 +1,105 @@
+//! A connection after its upgrade: what it subscribes to, how far its next message has come, how long it has been silent.
+//! Knows nothing of what a message means.
+use std::num::NonZeroU8;
+
+use crate::arena::Id;
+use crate::dialect::Tongue;
+use crate::hub::{Channel, Subscription};
+use crate::time::Moment;
+use crate::wire::ws::reader::Reader;
+
+/// A WebSocket. While it is idle it holds no buffer.
+#[derive(Debug)]
+pub(crate) struct WebSocket {
+    pub(crate) reader: Reader,
+    /// The message that is on its way: a block of the pool, or none.
+    pub(crate) message: Vec<u8>,
+    /// What it subscribes to.
+    pub(crate) seats: Vec<Seat>,
+    /// A message with a publish that waits; it is among the deferred.
+    pub(crate) held: Option<Box<HeldMessage>>,
+    /// What every message is about, if the path said so.
+    pub(crate) topic: Option<Box<str>>,
+    /// When the message on its way has taken too long.
+    pub(crate) message_by: Moment,
+    /// When it has been silent for long enough to be asked.
+    pub(crate) ping_at: Moment,
+    /// When it must have given a sign of life, after it was asked.
+    pub(crate) pong_by: Moment,
+    /// When it must have answered the close that it was sent; until then its messages are thrown away.
+    pub(crate) close_by: Moment,
+    /// The minute in which its control frames are counted.
+    pub(crate) minute: u64,
+    /// Control frames of that minute.
+    pub(crate) controls: u32,
+    pub(crate) tongue: Tongue,
+    /// The dialect's own.
+    pub(crate) style: u8,
+    /// The window that messages to it may be compressed with, if that was agreed on.
+    pub(crate) window: Option<NonZeroU8>,
+    /// Its outbox was full; its subscriptions want to be visited when there is room.
+    pub(crate) thirsty: bool,
+}
+
+/// One subscription of a WebSocket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Seat {
+    pub(crate) channel: Id<Channel>,
+    pub(crate) sub: Id<Subscription>,
+}
+
+/// A message of which a publish waits until those who listen have what was published before.
+#[derive(Debug)]
+pub(crate) struct HeldMessage {
+    /// The message as it came; it is understood again when its turn has come.
+    pub(crate) bytes: Box<[u8]>,
+    pub(crate) is_text: bool,
+    /// How much of what it asks for has been done.
+    pub(crate) done: usize,
+}
+
+impl WebSocket {
+    pub(crate) fn new(tongue: Tongue, window: Option<NonZeroU8>) -> Self {
+        Self {
+            reader: Reader::default(),
+            message: Vec::new(),
+            seats: Vec::new(),
+            held: None,
+            topic: None,
+            message_by: Moment::NEVER,
+            ping_at: Moment::NEVER,
+            pong_by: Moment::NEVER,
+            close_by: Moment::NEVER,
+            minute: 0,
+            controls: 0,
+            tongue,
+            style: 0,
+            window,
+            thirsty: false,
+        }
+    }
+
+    /// Whether it has been told that it is over.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.close_by < Moment::NEVER
+    }
+
+    /// When something must be done about it.
+    pub(crate) fn deadline(&self) -> Moment {
+        if self.is_closing() {
+            return self.close_by;
+        }
+        self.message_by.min(self.pong_by.min(self.ping_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_websocket_is_small() {
+        assert!(size_of::<WebSocket>() <= 160, "WebSocket has {} bytes", size_of::<WebSocket>());
+        assert_eq!(size_of::<Seat>(), 16);
+    }
+}

@@ -1,0 +1,165 @@
+//! What a client says: one JSON object a message.
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::config::Config;
+use crate::dialect::{Ahead, Call, Hold, Listen, Refusal, Verb};
+use crate::hub::From;
+
+/// Bytes of an `id` at most: it is sent back.
+const ID_BYTES_MAX: usize = 128;
+
+#[derive(Deserialize)]
+struct Said<'m> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'m, str>,
+    #[serde(borrow)]
+    id: Option<&'m RawValue>,
+    channel: Option<Cow<'m, str>>,
+    cursor: Option<Cow<'m, str>>,
+    seq: Option<i64>,
+    token: Option<Cow<'m, str>>,
+    who: Option<Cow<'m, str>>,
+    roster: Option<u64>,
+    #[serde(borrow)]
+    data: Option<&'m RawValue>,
+}
+
+/// What one message asks for.
+pub(super) fn call<'m>(text: &'m str, config: &Config) -> Call<'m> {
+    let refuse = |tag, why| Call::Refuse { tag, refusal: Refusal::Parameter(why) };
+    let Ok(said) = serde_json::from_str::<Said<'m>>(text) else {
+        return refuse(None, "a message is a JSON object with a type; see docs/websocket.md for its fields");
+    };
+    let tag = said.id.map(RawValue::get);
+    if tag.is_some_and(|tag| !is_id(tag)) {
+        return refuse(None, "an id is a string or a number, and short");
+    }
+    match verb(said, config) {
+        Ok(verb) => Call::Do { tag, verb },
+        Err(refusal) => Call::Refuse { tag, refusal },
+    }
+}
+
+/// The first byte of a JSON text says what it is.
+fn is_id(text: &str) -> bool {
+    text.len() <= ID_BYTES_MAX && text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
+}
+
+fn verb<'m>(said: Said<'m>, config: &Config) -> Result<Verb<'m>, Refusal> {
+    let named = |channel: Option<Cow<'m, str>>| {
+        channel.filter(|name| !name.is_empty()).ok_or(Refusal::Parameter("the channel is missing or empty"))
+    };
+    match &*said.kind {
+        "subscribe" => {
+            let from = begins(said.cursor.as_deref(), said.seq)?;
+            Ok(Verb::Listen(Listen {
+                channel: named(said.channel)?,
+                from,
+                hold: Hold::Stream,
+                ahead: Ahead::Tell,
+                token: said.token.unwrap_or_default(),
+                echo: 0,
+                who: said.who.filter(|who| !who.is_empty()),
+                roster: said.roster,
+                replaces: false,
+                life: None,
+            }))
+        }
+        "unsubscribe" => Ok(Verb::Unlisten(named(said.channel)?)),
+        "publish" => {
+            let channel = named(said.channel)?;
+            if !config.front.publish.iter().any(|pattern| pattern.matches(&channel)) {
+                return Err(Refusal::Publish);
+            }
+            let data = said.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
+            Ok(Verb::Publish { channel, body: text_of(data), sender: None })
+        }
+        "ping" => Ok(Verb::Ping),
+        _ => Err(Refusal::Parameter("the type is subscribe, unsubscribe, publish or ping")),
+    }
+}
+
+/// Where a subscription begins: behind a cursor, or with a number; else with what is new.
+fn begins(cursor: Option<&str>, seq: Option<i64>) -> Result<From, Refusal> {
+    if let Some(cursor) = cursor {
+        let cursor = cursor.parse().map_err(|_| Refusal::Parameter("the cursor is none of this server's"))?;
+        return Ok(From::After(cursor));
+    }
+    Ok(match seq.map(u64::try_from) {
+        None | Some(Ok(0)) => From::New,
+        Some(Ok(seq)) => From::Next(seq),
+        Some(Err(_)) => From::Oldest,
+    })
+}
+
+/// A string is the text that it holds; anything else is its JSON.
+fn text_of(data: &RawValue) -> Cow<'_, str> {
+    match serde_json::from_str::<String>(data.get()) {
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(data.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> &'static str {
+        match call(text, &Config::default()) {
+            Call::Refuse { refusal, .. } => refusal.words(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_asked_is_understood() {
+        let mut config = Config::default();
+        config.front.publish = vec!["chat.*".to_owned().try_into().expect("a pattern")];
+        let text = r#"{"type":"publish","id":"a<1","channel":"chat.x","data":"h\u00e4","else":[1,{}]}"#;
+        let publish =
+            |body: &'static str| Verb::Publish { channel: "chat.x".into(), body: body.into(), sender: None };
+        assert_eq!(call(text, &config), Call::Do { tag: Some("\"a<1\""), verb: publish("hä") });
+        let text = r#"{"type":"publish","channel":"chat.x","data":{"a": [1]}}"#;
+        assert_eq!(call(text, &config), Call::Do { tag: None, verb: publish("{\"a\": [1]}") });
+        assert_eq!(
+            call(r#"{"type":"ping","id":-7}"#, &config),
+            Call::Do { tag: Some("-7"), verb: Verb::Ping }
+        );
+        for (more, from) in [
+            ("", From::New),
+            (",\"seq\":0", From::New),
+            (",\"seq\":7", From::Next(7)),
+            (",\"seq\":-1", From::Oldest),
+            (",\"cursor\":\"a-b.c\",\"seq\":7", From::After("a-b.c".parse().expect("a cursor"))),
+        ] {
+            match call(&format!("{{\"type\":\"subscribe\",\"channel\":\"a\"{more}}}"), &config) {
+                Call::Do { verb: Verb::Listen(listen), .. } => assert_eq!(listen.from, from, "{more}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_is_answered_in_words() {
+        for text in
+            ["", "{", "[]", "7", "{\"type\":7}", "{\"id\":1}", "{\"type\":\"ping\",\"type\":\"ping\"}"]
+        {
+            assert!(words(text).starts_with("a message is a JSON object"), "{text}");
+        }
+        for id in ["null", "true", "[1]", "{}", &format!("\"{}\"", "x".repeat(200))] {
+            let text = format!("{{\"type\":\"ping\",\"id\":{id}}}");
+            let answer = call(&text, &Config::default());
+            assert!(matches!(answer, Call::Refuse { tag: None, .. }) || id == "null", "{answer:?}");
+        }
+        assert_eq!(words(r#"{"type":"subscribe"}"#), "the channel is missing or empty");
+        assert_eq!(words(r#"{"type":"subscribe","channel":""}"#), "the channel is missing or empty");
+        assert!(
+            words(r#"{"type":"subscribe","channel":"a","cursor":"?"}"#).starts_with("the cursor is none")
+        );
+        assert_eq!(words(r#"{"type":"publish","channel":"a","data":1}"#), Refusal::Publish.words());
+        assert!(words(r#"{"type":"leave"}"#).starts_with("the type is subscribe"));
+    }
+}

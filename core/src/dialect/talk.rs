@@ -1,0 +1,101 @@
+//! Dialects over WebSocket: what a message asks for, and what is answered. They share with the others what subscribers get:
+//! each piece of a [`super::Text`] is one message.
+//! Knows nothing of frames, sockets or time; what must be remembered of a connection is its [`Opening`].
+use super::{DialectId, Outcome, Refusal, Request, Verb, echo, native};
+use crate::config::Config;
+use crate::wire::ws::Fault;
+
+/// What is spoken on a WebSocket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tongue {
+    /// Ours, at `/ws`.
+    Native,
+    /// Everything comes back, at `/echo`.
+    Echo,
+}
+
+impl Tongue {
+    /// What is spoken at a path of the public side, if there are WebSockets there.
+    pub fn at(path: &[u8], config: &Config) -> Option<Self> {
+        match path {
+            b"/ws" if config.websocket.enabled => Some(Self::Native),
+            b"/echo" if config.websocket.enabled && config.websocket.echo => Some(Self::Echo),
+            _ => None,
+        }
+    }
+
+    /// Who speaks it.
+    pub fn talker(self) -> &'static dyn Talker {
+        match self {
+            Self::Native => &native::Native,
+            Self::Echo => &echo::Echo,
+        }
+    }
+}
+
+/// A dialect that is spoken over WebSocket. It translates messages one by one and keeps nothing in mind: when a connection
+/// ends, its subscriptions end with it, and there is nothing to say about that.
+pub trait Talker: Sync {
+    /// Whose frames its subscribers get.
+    fn dialect(&self) -> DialectId;
+
+    /// The subprotocols that it goes by (RFC 6455, section 1.9).
+    fn subprotocols(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What the handshake itself asks for.
+    ///
+    /// # Errors
+    /// It is refused, as an HTTP request is.
+    fn open<'b>(&self, request: &Request<'_, 'b>, config: &Config) -> Result<Opening<'b>, Refusal>;
+
+    /// What a message of text asks for, in order.
+    ///
+    /// # Errors
+    /// The connection is to be closed.
+    fn text<'m>(&self, topic: &str, text: &'m str, config: &Config) -> Result<Vec<Call<'m>>, Fault>;
+
+    /// What a message of bytes asks for.
+    ///
+    /// # Errors
+    /// The connection is to be closed; so it is where bytes have no meaning.
+    fn binary<'m>(&self, _topic: &str, _bytes: &'m [u8], _config: &Config) -> Result<Vec<Call<'m>>, Fault> {
+        Err(Fault::Binary)
+    }
+
+    /// Appends the message that answers a call; nothing if it is not answered.
+    fn answer(&self, tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>);
+}
+
+/// How a connection begins.
+#[derive(Debug, Default)]
+pub struct Opening<'b> {
+    /// The dialect's own, as in [`super::Voice::style`].
+    pub style: u8,
+    /// What every message is about, where the path says it.
+    pub topic: Option<Box<str>>,
+    /// What is asked for without a message.
+    pub calls: Vec<Call<'b>>,
+}
+
+/// One thing that a message asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Call<'m> {
+    /// To do something, and to answer with the tag.
+    Do {
+        /// What the answer is known by, as the dialect writes it.
+        tag: Option<&'m str>,
+        /// What.
+        verb: Verb<'m>,
+    },
+    /// What cannot be done.
+    Refuse {
+        /// What the answer is known by.
+        tag: Option<&'m str>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// To send the message back as it is.
+    Echo,
+}

@@ -1,0 +1,214 @@
+//! What messages ask for, done, and answered.
+//! Knows nothing of how they are written.
+use std::sync::Arc;
+
+use crate::arena::Id;
+use crate::conn::{Conn, HeldMessage, Phase, Post, Role, Seat};
+use crate::dialect::{Batch, Call, Listen, News, Outcome, Refusal, Verb, Voice};
+use crate::hub::{Channel, Join, Lost};
+use crate::machine::Machine;
+use crate::wire::ws::Fault;
+
+impl Machine {
+    /// Does what a message asks for, from the call `done` on, and answers. A publish may have to wait; then the message is
+    /// kept, and understood once more when its turn has come.
+    pub(super) fn talk(&mut self, id: Id<Conn>, message: &[u8], is_text: bool, done: usize) {
+        let Some(socket) = self.websocket(id) else { return };
+        let (talker, topic) = (socket.tongue.talker(), socket.topic.as_deref().unwrap_or_default());
+        let calls = match std::str::from_utf8(message) {
+            Ok(text) if is_text => talker.text(topic, text, &self.config),
+            Err(_) if is_text => Err(Fault::NotUtf8),
+            _ => talker.binary(topic, message, &self.config),
+        };
+        let calls = match calls {
+            Ok(calls) => calls,
+            Err(fault) => return self.fail(id, fault),
+        };
+        for (number, call) in calls.into_iter().enumerate().skip(done) {
+            if let Call::Do { verb: Verb::Publish { channel, body, .. }, .. } = &call
+                && let Some(at) = self.hub.find(channel)
+                && self.hub.is_crowded(at, body.len())
+            {
+                return self.hold(id, at, HeldMessage { bytes: message.into(), is_text, done: number });
+            }
+            self.answer_call(id, call, message, is_text);
+        }
+    }
+
+    fn hold(&mut self, id: Id<Conn>, at: Id<Channel>, held: HeldMessage) {
+        let size = held.bytes.len();
+        let Some(socket) = self.websocket_mut(id) else { return };
+        socket.held = Some(Box::new(held));
+        self.held_bytes += size;
+        self.defer(id, Some(at));
+    }
+
+    /// Goes on with a message that had to wait.
+    pub(in crate::machine) fn talk_on(&mut self, id: Id<Conn>) {
+        if let Some(held) = self.websocket_mut(id).and_then(|socket| socket.held.take()) {
+            self.held_bytes -= held.bytes.len();
+            self.talk(id, &held.bytes, held.is_text, held.done);
+        }
+    }
+
+    /// Does one thing and answers it.
+    pub(super) fn answer_call(&mut self, id: Id<Conn>, call: Call<'_>, message: &[u8], is_text: bool) {
+        match call {
+            Call::Echo => self.say_message(id, message, is_text),
+            Call::Refuse { tag, refusal } => {
+                self.count_refusal(&refusal);
+                self.answer_tagged(id, tag, &Outcome::Refused(&refusal));
+            }
+            Call::Do { tag, verb } => {
+                if let Err(refusal) = self.do_and_answer(id, tag, verb) {
+                    self.count_refusal(&refusal);
+                    self.answer_tagged(id, tag, &Outcome::Refused(&refusal));
+                }
+            }
+        }
+    }
+
+    fn do_and_answer(&mut self, id: Id<Conn>, tag: Option<&str>, verb: Verb<'_>) -> Result<(), Refusal> {
+        match verb {
+            Verb::Publish { channel, body, sender } => {
+                let post =
+                    Post { body: Arc::from(&*body), sender: sender.map(|s| Arc::from(&*s)), to_known: false };
+                let known_by = self.publish(self.hub.find(&channel), &channel, post)?;
+                self.answer_tagged(id, tag, &Outcome::Published { id: known_by });
+            }
+            Verb::Listen(listen) => self.sit_down(id, tag, &listen)?,
+            Verb::Unlisten(channel) => {
+                self.get_up(id, &channel)?;
+                self.answer_tagged(id, tag, &Outcome::Unsubscribed { channel: &channel });
+            }
+            Verb::Ping => self.answer_tagged(id, tag, &Outcome::Pong { poll_s: self.poll_s() }),
+            // No dialect asks for these here.
+            _ => return Err(Refusal::NotFound),
+        }
+        Ok(())
+    }
+
+    /// Begins a subscription, beside those that there are.
+    fn sit_down(&mut self, id: Id<Conn>, tag: Option<&str>, listen: &Listen<'_>) -> Result<(), Refusal> {
+        let now = self.post.now;
+        if let Some(seat) = self.seat_called(id, &listen.channel) {
+            if self.hub.peek(seat.channel).is_some_and(|channel| !channel.is_closed()) {
+                return Err(Refusal::Parameter("this connection has subscribed to the channel already"));
+            }
+            // It asks for another life of a channel of whose end it was still to be told.
+            self.tell_end(id, seat);
+        }
+        let Some(socket) = self.websocket(id) else { return Ok(()) };
+        if socket.seats.len() >= self.config.websocket.subscriptions_max {
+            return Err(Refusal::TooManySubscriptions);
+        }
+        let voice = Voice { dialect: socket.tongue.talker().dialect(), style: socket.style, before: None };
+        let at = self.admit_listener(id, Role::Front, listen)?;
+        let Some(start) = self.hub.start(at, listen.from, now) else { return Ok(()) };
+        if let Some(who) = &listen.who {
+            self.hub.meet(at, who, id.to_bits(), now);
+        }
+        self.counters.subscribed += 1;
+        match start.lost {
+            Lost::Nothing => {}
+            Lost::Some(n) => self.counters.lost += n,
+            Lost::Unknown => self.counters.gaps_unknown += 1,
+        }
+        let Some(channel) = self.hub.peek(at) else { return Ok(()) };
+        let cursor = self.hub.cursor(channel, start.next);
+        let subscribed = Outcome::Subscribed { channel: &listen.channel, seq: start.next - 1, cursor };
+        self.answer_tagged(id, tag, &subscribed);
+        let (mut delivery, conns, hub) = self.delivery();
+        let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
+        let mut news = Vec::new();
+        if start.lost != Lost::Nothing {
+            news.push(News::Gap { channel: channel.name(), next: start.next, lost: start.lost });
+        }
+        if let (Some(_), Some(roster)) = (&listen.who, channel.roster()) {
+            let from = listen.roster.map(|n| n + 1);
+            crate::machine::deliver::people(channel, roster, from, &voice, &mut news);
+        }
+        delivery.tell(conn, id, &news);
+        drop(news);
+        let notices = self.hub.notices(at);
+        let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
+        // There was room when it was admitted, in this very turn.
+        let Ok(sub) = self.hub.join(at, join, now) else { return Err(Refusal::TooManySubscribers) };
+        if let Some(socket) = self.websocket_mut(id) {
+            // Most have one: room for exactly as many as there are.
+            socket.seats.reserve_exact(1);
+            socket.seats.push(Seat { channel: at, sub });
+        }
+        Ok(())
+    }
+
+    /// Ends the subscription to a channel.
+    fn get_up(&mut self, id: Id<Conn>, name: &str) -> Result<(), Refusal> {
+        let Some(seat) = self.seat_called(id, name) else {
+            return Err(Refusal::Parameter("this connection has not subscribed to the channel"));
+        };
+        self.leave_seat(id, seat);
+        Ok(())
+    }
+
+    fn leave_seat(&mut self, id: Id<Conn>, seat: Seat) {
+        if let Some(socket) = self.websocket_mut(id) {
+            socket.seats.retain(|one| *one != seat);
+        }
+        self.hub.leave(seat.sub, self.post.now);
+    }
+
+    /// The subscription to the channel of this name; it may be closed by now, and another have its name.
+    fn seat_called(&self, id: Id<Conn>, name: &str) -> Option<Seat> {
+        let is_called = |seat: &&Seat| self.hub.peek(seat.channel).is_some_and(|c| c.name() == name);
+        self.websocket(id)?.seats.iter().find(is_called).copied()
+    }
+
+    /// Tells of the end of a channel before its turn has come: what is left of it, as far as one delivery takes it.
+    fn tell_end(&mut self, id: Id<Conn>, seat: Seat) {
+        let (mut delivery, conns, hub) = self.delivery();
+        if let (Some(conn), Some(channel), Some(sub)) =
+            (conns.get_mut(id), hub.peek(seat.channel), hub.subscription(seat.sub))
+        {
+            let (name, history) = (channel.name(), channel.history());
+            let next = sub.seats().next().map_or(1, |(_, next)| next);
+            let (head, from) = (history.head(), next.max(history.base()));
+            let to = history.batch_end(from, delivery.config.limits.batch_bytes_max);
+            let mut news = Vec::new();
+            for (missed, after) in [(from - next, from), (head - to, head)] {
+                if missed > 0 {
+                    news.push(News::Gap { channel: name, next: after, lost: Lost::Some(missed) });
+                    delivery.counters.lost += missed;
+                }
+                if after == from && from < to {
+                    news.push(News::Messages(Batch::new(channel, from, to, hub)));
+                }
+            }
+            delivery.counters.delivered += to - from;
+            news.push(News::Closed { channel: name, next: head });
+            delivery.tell(conn, id, &news);
+        }
+        self.leave_seat(id, seat);
+    }
+
+    fn answer_tagged(&mut self, id: Id<Conn>, tag: Option<&str>, outcome: &Outcome<'_>) {
+        let Some(socket) = self.websocket(id) else { return };
+        let talker = socket.tongue.talker();
+        let mut body = std::mem::take(&mut self.body);
+        body.clear();
+        talker.answer(tag, outcome, &mut body);
+        if !body.is_empty() {
+            self.say_message(id, &body, true);
+        }
+        self.body = body;
+    }
+
+    /// Says one message to one client.
+    fn say_message(&mut self, id: Id<Conn>, message: &[u8], is_text: bool) {
+        let Self { conns, post, frames, .. } = self;
+        let Some(conn) = conns.get_mut(id) else { return };
+        let Phase::WebSocket(socket) = &conn.phase else { return };
+        let frame = frames.message(message, is_text, socket.window);
+        post.say(conn, id, frame);
+    }
+}

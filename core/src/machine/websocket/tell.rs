@@ -1,0 +1,85 @@
+//! Delivery to WebSockets: what a visited subscription lacks, as frames that all share.
+//! Knows nothing of who is visited when.
+use crate::arena::Id;
+use crate::conn::{Conn, Phase};
+use crate::dialect::{Batch, News, Voice};
+use crate::hub::{Hub, Lost, Roster, Took, Visit};
+use crate::machine::deliver::{Delivery, people};
+use crate::machine::frames::{Key, Wrap};
+
+/// Messages before the newest that are compressed. Each is handed over by itself, so that it is compressed once for all who
+/// are about as far. What is older is for a latecomer alone, who would have the whole history compressed for a short request:
+/// it is sent as it is.
+const DEFLATED_BEHIND_MAX: u64 = 16;
+
+impl Delivery<'_> {
+    /// Hands a subscription of a WebSocket what it lacks.
+    pub(in crate::machine) fn hand_frames(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        hub: &Hub,
+        visit: &Visit<'_>,
+    ) -> Took {
+        let Phase::WebSocket(socket) = &mut conn.phase else { return Took::AndLeaves };
+        let waits = conn.outbox.len();
+        if waits >= self.config.limits.outbox_bytes_max || (self.is_short && waits > 0) {
+            socket.thirsty = true;
+            self.counters.subscribers_slow += 1;
+            return Took::Nothing;
+        }
+        let Visit { at, channel, from, lost, .. } = *visit;
+        let history = channel.history();
+        let head = history.head();
+        let window = socket.window.filter(|_| head - from <= DEFLATED_BEHIND_MAX);
+        let to = match window {
+            Some(_) => head.min(from + 1),
+            None => history.batch_end(from, self.config.limits.batch_bytes_max),
+        };
+        if let Lost::Some(n) = lost {
+            self.counters.lost += n;
+        }
+        self.counters.delivered += to - from;
+        let (dialect, style) = (socket.tongue.talker().dialect(), socket.style);
+        let mut news = Vec::new();
+        if lost != Lost::Nothing && dialect.speaker().says_gaps(style) {
+            news.push(News::Gap { channel: channel.name(), next: from, lost });
+        }
+        if from < to {
+            news.push(News::Messages(Batch::new(channel, from, to, hub)));
+        }
+        let heard = visit.notices.is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
+        let notices = visit.notices.map_or(0, |n| channel.roster().map_or(n, Roster::head));
+        let took = Took::Upto { next: to, notices };
+        let closes = channel.is_closed() && to == head;
+        if heard && !closes {
+            if !news.is_empty() {
+                let wrap = Wrap::Messages(window);
+                let key = Key { channel: at, from, to, lost, dialect, style, live: true, wrap };
+                let frame = self.frames.shared(key, &news);
+                self.post.say_shared(conn, id, frame);
+            }
+            return took;
+        }
+        if let (false, Some(roster)) = (heard, channel.roster()) {
+            people(channel, roster, visit.notices, &Voice { dialect, style, before: None }, &mut news);
+        }
+        if closes {
+            news.push(News::Closed { channel: channel.name(), next: head });
+            socket.seats.retain(|seat| seat.channel != at);
+        }
+        self.tell(conn, id, &news);
+        if closes { Took::AndLeaves } else { took }
+    }
+
+    /// Says what is one client's alone.
+    pub(in crate::machine) fn tell(&mut self, conn: &mut Conn, id: Id<Conn>, news: &[News<'_>]) {
+        let Phase::WebSocket(socket) = &conn.phase else { return };
+        if news.is_empty() {
+            return;
+        }
+        let (dialect, style) = (socket.tongue.talker().dialect(), socket.style);
+        let frame = self.frames.make(dialect, style, true, Wrap::Messages(None), news);
+        self.post.say(conn, id, frame);
+    }
+}

@@ -1,0 +1,96 @@
+//! From HTTP to WebSocket: who may, and what is agreed on.
+//! Knows nothing of what is spoken afterwards.
+use std::num::NonZeroU8;
+
+use super::next_ping;
+use crate::arena::Id;
+use crate::conn::{Conn, Manner, OriginRef, Phase, Role, WebSocket};
+use crate::dialect::{Answer, PLAIN, Request, Tongue};
+use crate::machine::Machine;
+use crate::wire::http1::Status;
+use crate::wire::http1::head::Head;
+use crate::wire::http1::response::{End, HeadWriter};
+use crate::wire::params::Params;
+use crate::wire::ws::handshake::{self, Denied};
+
+impl Machine {
+    /// Answers a request at a place where there is a WebSocket; false if there is none.
+    pub(in crate::machine) fn upgrade(&mut self, id: Id<Conn>, manner: Manner, head: &Head<'_, '_>) -> bool {
+        let Some(tongue) = Tongue::at(&head.path, &self.config) else { return false };
+        let asked = match handshake::read(head) {
+            Ok(asked) => asked,
+            Err(denied) => {
+                self.deny(id, manner, denied);
+                return true;
+            }
+        };
+        if self.is_draining() {
+            self.say_no(id, manner, Status::UNAVAILABLE, &[], "the server is going away");
+            return true;
+        }
+        // Pages send their origin; what is no page may say what it likes (RFC 6455, section 10.2).
+        if manner.origin == OriginRef::Vary && head.field("origin").is_some() {
+            self.counters.websocket_origins_denied += 1;
+            let words = "pages of this origin may not connect here; see http.origins";
+            self.say_no(id, manner, Status::FORBIDDEN, &[("Vary", "Origin")], words);
+            return true;
+        }
+        let talker = tongue.talker();
+        let params = Params::of_query(head.query);
+        let request = Request { role: Role::Front, head, params: &params, body: b"" };
+        let opening = match talker.open(&request, &self.config) {
+            Ok(opening) => opening,
+            Err(refusal) => {
+                self.count_refusal(&refusal);
+                self.say_no(id, manner, refusal.status(), &[], refusal.words());
+                return true;
+            }
+        };
+        let deflate = asked.deflate.filter(|_| self.config.websocket.compression);
+        let subprotocol = asked.subprotocol(talker.subprotocols());
+        let Self { conns, post, head: out, config, date, .. } = self;
+        let Some(conn) = conns.get_mut(id) else { return true };
+        out.clear();
+        let mut writer = HeadWriter::begin(out, Status::SWITCHING_PROTOCOLS, date)
+            .field("Upgrade", "websocket")
+            .field("Connection", "Upgrade")
+            .field("Sec-WebSocket-Accept", &asked.accept);
+        if let Some(subprotocol) = subprotocol {
+            writer = writer.field("Sec-WebSocket-Protocol", subprotocol);
+        }
+        if let Some(deflate) = deflate {
+            writer = writer.field("Sec-WebSocket-Extensions", &deflate.answer());
+        }
+        writer.end(End::Close, true);
+        post.say(conn, id, out);
+        let mut socket = WebSocket::new(tongue, deflate.and_then(|deflate| NonZeroU8::new(deflate.window)));
+        (socket.style, socket.topic) = (opening.style, opening.topic);
+        socket.ping_at = next_ping(post.now, config.websocket.ping_ms);
+        conn.deadline = socket.deadline();
+        conn.phase = Phase::WebSocket(Box::new(socket));
+        post.rearm(conn, id);
+        self.scratch.open += 1;
+        self.counters.websockets_opened += 1;
+        for call in opening.calls {
+            self.answer_call(id, call, &[], true);
+        }
+        true
+    }
+
+    fn deny(&mut self, id: Id<Conn>, manner: Manner, denied: Denied) {
+        self.counters.websocket_handshakes_refused += 1;
+        let upgrade = ("Upgrade", "websocket");
+        let (status, fields): (Status, &[(&str, &str)]) = match denied {
+            Denied::Bad(_) => (Status::BAD_REQUEST, &[]),
+            Denied::Method => (Status::METHOD_NOT_ALLOWED, &[("Allow", "GET")]),
+            Denied::NotAsked => (Status::UPGRADE_REQUIRED, &[upgrade]),
+            Denied::Version => (Status::UPGRADE_REQUIRED, &[upgrade, ("Sec-WebSocket-Version", "13")]),
+        };
+        self.say_no(id, manner, status, fields, denied.words());
+    }
+
+    fn say_no(&mut self, id: Id<Conn>, manner: Manner, status: Status, fields: &[(&str, &str)], words: &str) {
+        let answer = Answer { status, content_type: PLAIN };
+        self.reply(id, manner, answer, fields, format!("{words}\n").as_bytes());
+    }
+}
