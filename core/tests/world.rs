@@ -107,7 +107,10 @@ fn many_worlds() {
     }
     println!("{}", tally.table());
     if seeds >= 256 {
-        let counters = Counters::default().list().into_iter().map(|(name, _, _)| name);
+        // Sessions and patterns have a world of their own: `bayeux_world.rs`.
+        let others = |name: &str| name.starts_with("bayeux_") || name == "patterns_refused";
+        let counters =
+            Counters::default().list().into_iter().map(|(name, _, _)| name).filter(|name| !others(name));
         let missing = tally.missing(EXPECTED.iter().copied().chain(counters));
         assert!(missing.is_empty(), "the worlds have become too tame: {missing:?} never happened");
     }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use log::LevelFilter;
-use rcomet_core::config::{AddressRules, Admin, Ccomet, Front, Http, Icomet};
+use rcomet_core::config::{AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet};
 use rcomet_core::{Config, Limits};
 use serde::Deserialize;
 
@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) admin: Admin,
     pub(crate) icomet: Icomet,
     pub(crate) ccomet: Ccomet,
+    pub(crate) bayeux: Bayeux,
 }
 
 /// `[server]`: the process.
@@ -139,6 +140,7 @@ impl Settings {
             admin: self.admin.clone(),
             icomet: self.icomet.clone(),
             ccomet: self.ccomet.clone(),
+            bayeux: self.bayeux.clone(),
             pages: Vec::new(),
         }
     }

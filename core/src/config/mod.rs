@@ -1,11 +1,13 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
+mod bayeux;
 mod pattern;
 mod rules;
 
 use bytes::Bytes;
 use serde::Deserialize;
 
+pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
 pub use pattern::{ChannelPattern, Origin};
 pub use rules::{AddressRule, AddressRules};
 
@@ -26,6 +28,8 @@ pub struct Config {
     pub icomet: Icomet,
     /// CComet's own settings.
     pub ccomet: Ccomet,
+    /// Bayeux's own settings.
+    pub bayeux: Bayeux,
     /// Pages served on the public side, such as the demo's.
     pub pages: Vec<Page>,
 }
@@ -160,7 +164,7 @@ impl Config {
         if self.icomet.channel_timeout_ms == 0 {
             return Err("icomet.channel_timeout_ms = 0: must be at least 1".into());
         }
-        Ok(())
+        self.bayeux.check()
     }
 
     /// What works but is probably not meant, in words for the administrator.

@@ -1,12 +1,13 @@
 //! Dialects translate: bytes of a protocol to the hub's vocabulary, and back. They decide nothing about sockets, timers
 //! or storage, and remember nothing; clients that outlive a connection live in the hub.
+pub mod bayeux;
 mod ccomet;
 mod icomet;
 mod route;
 
 use std::borrow::Cow;
 
-pub use route::{Decoded, route};
+pub use route::{Decoded, route, route_by_path};
 
 use crate::config::Config;
 use crate::conn::Role;
@@ -23,6 +24,8 @@ pub enum DialectId {
     Icomet,
     /// CComet's.
     Ccomet,
+    /// Bayeux 1.0.
+    Bayeux,
 }
 
 impl DialectId {
@@ -31,6 +34,7 @@ impl DialectId {
         match self {
             Self::Icomet => &icomet::Icomet,
             Self::Ccomet => &ccomet::Ccomet,
+            Self::Bayeux => &bayeux::Bayeux,
         }
     }
 }
@@ -41,8 +45,10 @@ pub struct Request<'h, 'b> {
     pub role: Role,
     /// Its head.
     pub head: &'h Head<'h, 'b>,
-    /// Its parameters, from query and body.
+    /// Its parameters, from query and body, for dialects that read them as most do.
     pub params: &'h Params<'b>,
+    /// Its body, for those that read it in their own way.
+    pub body: &'b [u8],
 }
 
 /// One way of speaking.
@@ -167,6 +173,19 @@ pub enum Verb<'r> {
     Announcements,
     /// Ask for a sign of life.
     Ping,
+    /// A batch of messages of a client that has a session, or wants one.
+    Talk(Talk<'r>),
+}
+
+/// A batch of messages, as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Talk<'r> {
+    /// JSON texts, each a message or an array of them.
+    pub texts: Vec<Cow<'r, str>>,
+    /// A script asks: the answer is a call of a function.
+    pub is_call: bool,
+    /// The browser that asks, by its cookie.
+    pub cookie: Option<&'r str>,
 }
 
 /// What a subscriber asks for.

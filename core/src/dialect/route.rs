@@ -1,8 +1,9 @@
 //! Which dialect a request is in, by the listener, the path and, where two dialects share a path, the parameters.
 //! Knows nothing of what the request means.
-use super::{DialectId, Refusal, Request, Verb, Voice};
+use super::{DialectId, Refusal, Request, Verb, Voice, bayeux};
 use crate::config::Config;
 use crate::conn::Role;
+use crate::wire::http1::head::Head;
 
 /// What a dialect made of a request.
 pub struct Decoded<'r> {
@@ -10,6 +11,11 @@ pub struct Decoded<'r> {
     pub verb: Result<Verb<'r>, Refusal>,
     /// How to answer.
     pub voice: Voice,
+}
+
+/// Finds the dialect where the listener and the path are enough to tell.
+pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option<DialectId> {
+    bayeux::is_at(role, head, config).then_some(DialectId::Bayeux)
 }
 
 /// Finds the dialect; a path that nobody knows is answered in the words of the listener's own.

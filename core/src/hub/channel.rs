@@ -30,6 +30,8 @@ pub struct Channel {
     pub(super) announce_at: Moment,
     /// The number of the last broadcast in its history.
     pub(super) broadcasts: u64,
+    /// It is no channel but the index of a pattern: nothing is published to it, and it has no name to be found by.
+    pub(super) is_index: bool,
     /// It has been closed, and is here only until its members know.
     pub(super) closed: bool,
 }
@@ -62,6 +64,7 @@ impl Channel {
             armed: Moment::NEVER,
             announce_at: Moment::NEVER,
             broadcasts,
+            is_index: false,
             closed: false,
         }
     }

@@ -132,6 +132,9 @@ impl Hub {
 
     pub(super) fn after_leaving(&mut self, id: Id<Channel>, who: Option<&str>, now: Moment) {
         let Some(channel) = self.channels.get_mut(id) else { return };
+        if channel.is_index && channel.members.is_empty() {
+            return self.close_index(id);
+        }
         if channel.members.is_empty() {
             channel.idle_until = channel.idle_until.max(now.after_ms(self.settings.channel_timeout_ms));
         }
@@ -144,7 +147,7 @@ impl Hub {
     }
 
     /// Sets the wheel to look at a channel no later than it is due.
-    fn arm(&mut self, id: Id<Channel>, now: Moment) {
+    pub(super) fn arm(&mut self, id: Id<Channel>, now: Moment) {
         let at_most = now.after_ms(self.settings.channel_timeout_ms);
         let Some(channel) = self.channels.get_mut(id) else { return };
         let mut due = at_most.min(channel.announce_at);
@@ -185,7 +188,7 @@ impl Hub {
             return;
         }
         channel.armed = Moment::NEVER;
-        if channel.members.is_empty() && channel.idle_until <= now {
+        if channel.members.is_empty() && channel.idle_until <= now && !channel.is_index {
             self.close(id, now);
             return;
         }

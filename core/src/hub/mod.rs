@@ -4,6 +4,7 @@ mod channel;
 mod check;
 mod fanout;
 mod history;
+mod index;
 mod life;
 mod names;
 mod pattern;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 pub use channel::{Channel, Subscription, Token};
 pub use fanout::Took;
-pub use history::{History, Keep, Kind, Message};
+pub use history::{Beside, History, Keep, Kind, Message};
 pub use names::Seed;
 pub use pattern::{Pattern, Patterns};
 pub use roster::{Change, Notice, Roster};
@@ -53,6 +54,8 @@ pub struct Settings {
     pub roster_max: usize,
     /// Milliseconds a person without a connection is present.
     pub lease_ms: u64,
+    /// Patterns that are read at once.
+    pub patterns_max: usize,
 }
 
 impl Settings {
@@ -71,6 +74,7 @@ impl Settings {
             broadcasts_max: limits.broadcasts_waiting_max,
             roster_max: limits.roster_max,
             lease_ms: limits.roster_lease_ms,
+            patterns_max: limits.patterns_max,
         }
     }
 }
@@ -127,6 +131,10 @@ pub struct Hub {
     wheel: Wheel<Id<Channel>>,
     broadcasts: Broadcasts,
     announcing: Announcing,
+    /// Indexes over the messages of all channels that a pattern matches, each there while somebody reads it.
+    patterns: Patterns<Channel>,
+    /// The indexes that one message goes to; kept for its room.
+    matched: Vec<Id<Channel>>,
     settings: Settings,
     seed: Seed,
     /// Bytes of all messages kept.
@@ -154,6 +162,8 @@ impl Hub {
             wheel: Wheel::default(),
             broadcasts: Broadcasts::default(),
             announcing,
+            patterns: Patterns::new(seed),
+            matched: Vec::new(),
             settings,
             seed,
             history_bytes: 0,
@@ -250,10 +260,25 @@ impl Hub {
         sender: Option<Arc<str>>,
         now: Moment,
     ) -> u64 {
-        let Some(channel) = self.channels.get_mut(id) else { return 0 };
-        let message = Message { offset: self.log.append(), at: now, kind, body, sender };
+        if self.channels.get(id).is_none() {
+            return 0;
+        }
+        let message = Message { offset: self.log.append(), at: now, kind, body, sender, beside: None };
+        self.append_message(id, message)
+    }
+
+    /// Puts a message into its channel, and into the index of every pattern that the channel's name is in.
+    fn append_message(&mut self, id: Id<Channel>, message: Message) -> u64 {
         self.counters.published += 1;
         self.counters.published_bytes += message.body.len() as u64;
+        if !self.patterns.is_empty() {
+            self.append_to_indexes(id, &message);
+        }
+        self.append_to(id, message)
+    }
+
+    fn append_to(&mut self, id: Id<Channel>, message: Message) -> u64 {
+        let Some(channel) = self.channels.get_mut(id) else { return 0 };
         let listens = !channel.members.is_empty();
         let mark = channel.history.mark();
         let before = channel.history.bytes();
@@ -415,6 +440,23 @@ impl Hub {
         self.history_bytes = self.history_bytes + channel.history.bytes() - before;
     }
 
+    /// Moves a subscriber to message `next`, forward or back.
+    pub fn seek(&mut self, id: Id<Subscription>, next: u64) {
+        let Self { channels, subscriptions, .. } = self;
+        if let Some(subscription) = subscriptions.get_mut(id)
+            && let Some(channel) = channels.get(subscription.channel)
+        {
+            subscription.next = next.min(channel.history.head());
+        }
+    }
+
+    /// Gives a subscription to somebody else.
+    pub fn hand_over(&mut self, id: Id<Subscription>, owner: Owner) {
+        if let Some(subscription) = self.subscriptions.get_mut(id) {
+            subscription.owner = owner;
+        }
+    }
+
     /// The subscriber has room again, or wants another look.
     pub fn resume(&mut self, id: Id<Subscription>) {
         if let Some(subscription) = self.subscriptions.get_mut(id)
@@ -455,6 +497,7 @@ impl Hub {
             + self.names_bytes
             + self.wheel.bytes()
             + self.broadcasts.bytes()
+            + self.patterns.bytes()
     }
 }
 

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::chance::Chance;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings::new(&Limits { history_messages_max: 16, ..Limits::default() }, 60_000)
 }
 
-fn hub(settings: Settings) -> Hub {
+pub(super) fn hub(settings: Settings) -> Hub {
     Hub::new(settings, Epoch::from_random([7; 8]), Seed::new(1, 2))
 }
 

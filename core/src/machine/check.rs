@@ -23,12 +23,17 @@ impl Machine {
     /// When a promise is broken; never in a server, which does not call it.
     pub fn check(&self) {
         self.hub.check();
+        let mut waiting = self.sessions.check(&self.hub);
         let mut parked = 0;
         for (id, conn) in self.conns.iter() {
             if let Phase::Parked(p) = &conn.phase {
                 let sub = self.hub.subscription(p.sub).expect("who is parked has a subscription");
                 assert_eq!(sub.owner(), id.to_bits(), "and it is its own");
                 parked += 1;
+            }
+            if let Phase::Attached(attached) = &conn.phase {
+                let place = waiting.iter().position(|waits| *waits == (attached.session, id));
+                waiting.swap_remove(place.expect("whose connect waits knows where"));
             }
             let is_over = matches!(conn.phase, Phase::Lingering);
             assert!(conn.writing || conn.outbox.is_empty() || is_over, "no bytes lie unannounced");
@@ -38,7 +43,13 @@ impl Machine {
             assert_eq!(deferred, usize::from(conn.deferred), "put off means in the queue, once");
             assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
         }
-        assert_eq!(parked, self.hub.subscribers(), "every subscription has somebody waiting");
+        assert!(waiting.is_empty(), "a session waits where a connect does");
+        let seats = self.sessions.seats();
+        assert_eq!(
+            parked + seats,
+            self.hub.subscribers(),
+            "every subscription has somebody waiting, or is a session's"
+        );
     }
 
     /// Whether everything that was lent has been given back: true when nobody is there and nothing is kept.
@@ -49,6 +60,7 @@ impl Machine {
             && self.post.pool.lent_bytes() == 0
             && self.frames.bytes() == 0
             && self.addresses.is_empty()
+            && self.sessions.is_pristine()
     }
 
     /// Where a channel stands, if there is one of this name.

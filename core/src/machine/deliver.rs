@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Machine;
+use super::bayeux::Sessions;
 use super::frames::{Frames, Key, Wrap};
 use super::heads::Heads;
 use super::post::Post;
@@ -20,6 +21,7 @@ pub(super) struct Delivery<'a> {
     pub(super) post: &'a mut Post,
     pub(super) frames: &'a mut Frames,
     pub(super) heads: &'a mut Heads,
+    pub(super) sessions: &'a mut Sessions,
     pub(super) counters: &'a mut Counters,
     pub(super) deferred: &'a mut VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     pub(super) config: &'a Config,
@@ -33,8 +35,14 @@ impl Machine {
     /// The parts that delivering needs, side by side.
     pub(super) fn delivery(&mut self) -> (Delivery<'_>, &mut Arena<Conn>, &mut Hub) {
         let is_short = self.is_short_of(0);
-        let Self { conns, hub, post, frames, heads, counters, deferred, config, date, head, .. } = self;
-        (Delivery { post, frames, heads, counters, deferred, config, date, head, is_short }, conns, hub)
+        let Self {
+            conns, hub, post, frames, heads, sessions, counters, deferred, config, date, head, ..
+        } = self;
+        (
+            Delivery { post, frames, heads, sessions, counters, deferred, config, date, head, is_short },
+            conns,
+            hub,
+        )
     }
 
     /// Delivers to at most `budget` subscribers, and serves those who were put off. True if more remains.
@@ -42,12 +50,16 @@ impl Machine {
         self.post.now = now;
         let (mut delivery, conns, hub) = self.delivery();
         let mut more = hub.pump(budget, now, |hub, owner, channel, sub| {
+            if Sessions::owner(owner).is_some() {
+                return delivery.hand_session(conns, hub, owner, channel, sub);
+            }
             let Some(id) = Id::from_bits(owner) else { return Took::AndLeaves };
             match conns.get_mut(id) {
                 Some(conn) => delivery.hand(conn, id, hub, channel, sub),
                 None => Took::AndLeaves,
             }
         });
+        self.settle_sessions();
         more |= self.drain_some(budget);
         self.serve_deferred();
         self.tables_bytes = self.count_tables();

@@ -6,7 +6,9 @@ use super::Machine;
 use crate::arena::Id;
 use crate::config::Auth;
 use crate::conn::{Conn, Held, Manner, Phase, Post, Role};
-use crate::dialect::{Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route};
+use crate::dialect::{
+    Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
+};
 use crate::hub::{Channel, Message, Token};
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
@@ -51,12 +53,15 @@ impl Machine {
         {
             return self.serve_metrics(id, manner);
         }
-        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), body) {
+        let by_path = route_by_path(role, head, &self.config);
+        // Whoever is known by the path reads bodies in a way of its own.
+        let read = if by_path.is_none() { body } else { b"" };
+        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), read) {
             Ok(params) => (params, None),
             Err(why) => (Params::of_query(head.query), Some(why)),
         };
-        let request = Request { role, head, params: &params };
-        let dialect = route(&request, &self.config);
+        let request = Request { role, head, params: &params, body };
+        let dialect = by_path.unwrap_or_else(|| route(&request, &self.config));
         let decoded = dialect.speaker().decode(&request, &self.config);
         let verb = match unreadable {
             Some(Unreadable::Json) => {
@@ -112,6 +117,7 @@ impl Machine {
     fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
         let outcome = match verb {
+            Verb::Talk(talk) => return self.talk(id, role, manner, voice, &talk),
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
@@ -175,8 +181,7 @@ impl Machine {
         post: Post,
     ) {
         let found = self.hub.find(channel);
-        if let Some(at) = found
-            && self.hub.is_crowded(at, post.body.len())
+        if let Some(at) = self.hub.crowded(channel, found, post.body.len())
             && let Some(conn) = self.conns.get_mut(id)
         {
             self.held_bytes += post.body.len();
@@ -216,7 +221,7 @@ impl Machine {
     }
 
     /// Sees to it that `size` bytes more fit: a channel that publishes while memory is short loses its own oldest.
-    fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
+    pub(super) fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
         let most = self.config.limits.memory_bytes_max;
         if self.used_bytes() + size <= most {
             return Ok(());

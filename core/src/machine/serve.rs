@@ -84,6 +84,11 @@ impl Machine {
                 self.held_bytes -= held.post.body.len();
                 self.post.cut(conn, id);
             }
+            Phase::HeldTalk(held) => {
+                self.held_bytes -= held.bytes;
+                self.post.cut(conn, id);
+            }
+            Phase::Attached(_) => self.cut_attached(id),
             Phase::Ready if conn.deferred => self.post.cut(conn, id),
             _ => {
                 let words = "memory_bytes_max is reached: try again later\n";
@@ -229,6 +234,7 @@ impl Machine {
             Phase::Body(body) => body,
             Phase::Closing | Phase::Lingering => return None,
             Phase::Ready | Phase::Parked(_) | Phase::Held(_) => return Some(0),
+            Phase::Attached(_) | Phase::HeldTalk(_) => return Some(0),
         };
         let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
         let used = match &mut body.framing {
@@ -296,7 +302,11 @@ impl Machine {
             }
             let Some((id, channel)) = self.deferred.pop_front() else { break };
             let Some(conn) = self.conns.get_mut(id) else { continue };
-            let size = if let Phase::Held(held) = &conn.phase { held.post.body.len() } else { 0 };
+            let size = match &conn.phase {
+                Phase::Held(held) => held.post.body.len(),
+                Phase::HeldTalk(held) => held.bytes,
+                _ => 0,
+            };
             if channel.is_some_and(|channel| self.hub.is_crowded(channel, size)) {
                 self.deferred.push_back((id, channel));
                 continue;
@@ -309,6 +319,14 @@ impl Machine {
                 self.served += 1;
                 let Held { channel, post, manner, voice } = *held;
                 self.publish_or_hold(id, manner, voice, &channel, post);
+            }
+            if let Some(conn) = self.conns.get_mut(id)
+                && matches!(conn.phase, Phase::HeldTalk(_))
+                && let Phase::HeldTalk(held) = std::mem::replace(&mut conn.phase, Phase::Ready)
+            {
+                self.held_bytes -= size;
+                self.served += 1;
+                self.resume_talk(id, *held);
             }
             self.take_in(id, b"");
         }

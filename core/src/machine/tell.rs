@@ -210,7 +210,7 @@ impl Delivery<'_> {
         self.after_poll(conn, id, parked.manner);
     }
 
-    fn after_poll(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner) {
+    pub(super) fn after_poll(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner) {
         let idle_until = self.post.now.after_ms(self.config.limits.idle_ms_max);
         finish(conn, id, manner, self.post, idle_until);
         // What came behind the poll is served in the next turn; so is word that there is room again.

@@ -117,6 +117,7 @@ impl Stage {
                 "admin" => serde_json::from_value(values).map(|v| config.admin = v),
                 "icomet" => serde_json::from_value(values).map(|v| config.icomet = v),
                 "ccomet" => serde_json::from_value(values).map(|v| config.ccomet = v),
+                "bayeux" => serde_json::from_value(values).map(|v| config.bayeux = v),
                 other => panic!("there is no section {other}"),
             };
             read.unwrap_or_else(|e| panic!("config {section}: {e}"));
