@@ -1,11 +1,11 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bench install clean
+.PHONY: help run build test lint unit sim mutants browser bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
 	cargo run --release --quiet -- run --demo
@@ -13,19 +13,20 @@ run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
 build: ## the release binary: target/release/rcomet
 	cargo build --release
 
-test: lint unit browser ## everything: format, lints, tests, and the chat in a real browser
+test: lint unit browser bayeux ## everything: format, lints, tests, and the chat in a real browser
 	@echo "make test: all green"
 
 lint: ## rustfmt and clippy, warnings are errors
 	cargo fmt --all --check
+	cargo fmt --manifest-path benches/instructions/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 unit: ## every Rust test: the core in memory, the simulated world, the real binary on real sockets
 	scripts/tools.sh curl=curl
 	cargo test --workspace --locked
 
-sim: ## the simulated world with more seeds: make sim SEEDS=10000
-	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world -- --nocapture
+sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
+	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world -- --nocapture
 
 mutants: ## plant bugs, one at a time, and see that the tests notice (takes a while)
 	scripts/mutants.sh
@@ -33,8 +34,21 @@ mutants: ## plant bugs, one at a time, and see that the tests notice (takes a wh
 browser: ## the web chat in a real Chromium, two pages at a time (installs Chromium if it is missing)
 	scripts/browser-test.sh
 
-bench: ## what the core costs: delivery, publish, fairness, timers, memory
+bayeux: ## npm's cometd and faye, unmodified, against the real daemon
+	scripts/bayeux-test.sh
+
+bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
+	cargo build --release --workspace
+	cargo run --release --quiet -p rcomet-sim -- compare $(foreach row,$(ONLY),--only $(row)) $(BENCH)
+
+bench-quick: ## the same, a second each, into target/bench-quick.md
+	$(MAKE) bench BENCH=--quick
+
+bench-core: ## what the core costs without sockets: delivery, publish, fairness, timers, memory
 	cargo bench --bench core
+
+instructions: ## instructions of the core's hot paths against their baseline (installs valgrind and a runner if missing)
+	scripts/instructions.sh
 
 install: build ## copy the binary to $(PREFIX)/bin
 	install -D -m 755 target/release/rcomet $(DESTDIR)$(PREFIX)/bin/rcomet

@@ -1,27 +1,26 @@
 //! What the core costs without sockets: delivery, memory, timers, and whether a large channel is felt by a small one.
 //! Prints figures; asserts nothing about time. `cargo bench --bench core`, or with a part's name behind `--`.
-use std::hint::black_box;
-use std::io::IoSlice;
-use std::net::{IpAddr, Ipv4Addr};
+#[path = "machine/mod.rs"]
+mod machine;
+
 use std::time::{Duration, Instant};
 
+use machine::{NOW, TURN, connect, drain, machine, push, session, settle, subscribe, take, talk};
 use rcomet_core::arena::Id;
-use rcomet_core::chance::Chance;
-use rcomet_core::time::{Date, Moment};
+use rcomet_core::time::Moment;
 use rcomet_core::wheel::Wheel;
-use rcomet_core::{Config, Conn, Machine, Role, Todo};
-
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const NOW: Moment = Moment(1_000);
+use rcomet_core::{Conn, Role, Todo};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 7] = [
         ("delivery", delivery),
         ("publish", publish),
         ("fairness", fairness),
         ("timers", timers),
         ("memory", memory),
+        ("sessions", sessions),
+        ("patterns", patterns),
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
@@ -30,73 +29,6 @@ fn main() {
             println!();
         }
     }
-}
-
-/// Requests between two turns' work: less than the server serves in one turn, so that none is put off.
-const TURN: usize = 512;
-
-fn machine() -> Machine {
-    let mut config = Config::default();
-    config.limits.connections_max = 2_000_000;
-    config.limits.subscribers_per_channel_max = 2_000_000;
-    config.limits.memory_bytes_max = 16 << 30;
-    Machine::new(config, Box::new(Chance::from_seed(1)), NOW, Date::from_unix(1_795_219_200))
-}
-
-fn connect(machine: &mut Machine, role: Role) -> Id<Conn> {
-    machine.open(role, HERE, NOW).expect("there is room")
-}
-
-fn subscribe(machine: &mut Machine, target: &str, n: usize) -> Vec<Id<Conn>> {
-    let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
-    let mut ids = Vec::with_capacity(n);
-    for i in 0..n {
-        let id = connect(machine, Role::Front);
-        machine.recv(id, request.as_bytes(), NOW);
-        ids.push(id);
-        if i % TURN == 0 {
-            settle(machine);
-        }
-    }
-    settle(machine);
-    ids
-}
-
-fn settle(machine: &mut Machine) {
-    loop {
-        let more = machine.pump(4096, NOW);
-        drain(machine);
-        if !more {
-            return;
-        }
-    }
-}
-
-/// Takes everything that waits, as a kernel with room would.
-fn drain(machine: &mut Machine) -> usize {
-    let mut bytes = 0;
-    while let Some(todo) = machine.next_todo() {
-        match todo {
-            Todo::Write(id) => bytes += take(machine, id),
-            Todo::Close(id) => machine.closed(id),
-            Todo::Read(_) | Todo::Shutdown(_) => {}
-        }
-    }
-    bytes
-}
-
-fn take(machine: &mut Machine, id: Id<Conn>) -> usize {
-    let mut iov = [IoSlice::new(&[]); 16];
-    let n = machine.transmit(id, &mut iov);
-    let bytes = iov[..n].iter().map(|s| black_box(s).len()).sum();
-    machine.sent(id, bytes, NOW);
-    bytes
-}
-
-fn push(machine: &mut Machine, publisher: Id<Conn>, channel: &str) {
-    let content = "x".repeat(100);
-    let request = format!("GET /push?cname={channel}&content={content} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    machine.recv(publisher, request.as_bytes(), NOW);
 }
 
 /// The median of some rounds, with the least and the most.
@@ -179,6 +111,87 @@ fn publish() {
             figure.as_nanos() as f64 / (times * pipelined) as f64
         });
         println!("pipelined by {pipelined:>2}: {figure}");
+    }
+}
+
+fn sessions() {
+    println!("nanoseconds a Bayeux session, whose connect waits, for one message of 100 bytes");
+    for n in [1_000, 10_000] {
+        let mut machine = machine();
+        let all: Vec<_> = (0..n).map(|_| session(&mut machine, &["/room"])).collect();
+        let publisher = connect(&mut machine, Role::Admin);
+        let mut whole = Vec::new();
+        let pumped = rounds(9, || {
+            for (i, (id, client)) in all.iter().enumerate() {
+                let message =
+                    format!("{{\"channel\":\"/meta/connect\",\"id\":\"7\",\"clientId\":\"{client}\"}}");
+                talk(&mut machine, *id, &message);
+                if i % TURN == 0 {
+                    settle(&mut machine);
+                }
+            }
+            settle(&mut machine);
+            push(&mut machine, publisher, "/room");
+            let (start, mut pumping) = (Instant::now(), Duration::ZERO);
+            loop {
+                let turn = Instant::now();
+                let more = machine.pump(4096, NOW);
+                pumping += turn.elapsed();
+                drain(&mut machine);
+                if !more {
+                    break;
+                }
+            }
+            whole.push(start.elapsed().as_nanos() as f64 / n as f64);
+            pumping.as_nanos() as f64 / n as f64
+        });
+        whole.sort_by(f64::total_cmp);
+        assert!(machine.counters().delivered >= 9 * n as u64);
+        println!("x {n:>6}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+    }
+}
+
+fn patterns() {
+    println!(
+        "nanoseconds a publish to /a/b/c, with so many pattern subscriptions that do not match, and with one that does"
+    );
+    for n in [0, 1_000, 100_000] {
+        let mut machine = machine();
+        let names: Vec<String> = (0..n).map(|i| format!("/other/{i}/**")).collect();
+        for chunk in names.chunks(100) {
+            let names: Vec<&str> = chunk.iter().map(String::as_str).collect();
+            session(&mut machine, &names);
+        }
+        let publisher = connect(&mut machine, Role::Admin);
+        let mut figure = || {
+            rounds(9, || {
+                let start = Instant::now();
+                for i in 0..10_000 {
+                    push(&mut machine, publisher, "/a/b/c");
+                    drain(&mut machine);
+                    if i % TURN == 0 {
+                        machine.pump(512, NOW);
+                    }
+                }
+                start.elapsed().as_nanos() as f64 / 10_000.0
+            })
+        };
+        let none = figure();
+        session(&mut machine, &["/a/b/*"]);
+        let mut figure = || {
+            rounds(9, || {
+                let start = Instant::now();
+                for i in 0..10_000 {
+                    push(&mut machine, publisher, "/a/b/c");
+                    drain(&mut machine);
+                    if i % 128 == 0 {
+                        machine.pump(512, NOW);
+                    }
+                }
+                start.elapsed().as_nanos() as f64 / 10_000.0
+            })
+        };
+        println!("{n:>7}: matched by none {none}   by one {}", figure());
     }
 }
 

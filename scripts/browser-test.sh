@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plays the web chat in a real Chromium against the real daemon. Installs what is missing from the system's packages.
+# Plays the demo pages in a real Chromium against the real daemon. Installs what is missing from the system's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,4 +20,6 @@ for _ in $(seq 100); do
 done
 [ -n "$(address admin)" ] || { cat "$log" >&2; exit 1; }
 
-RCOMET_FRONT="http://$(address front)" RCOMET_ADMIN="http://$(address admin)" node tests/browser/chat.mjs
+export RCOMET_FRONT="http://$(address front)" RCOMET_ADMIN="http://$(address admin)"
+node tests/browser/chat.mjs
+node tests/browser/dialects.mjs

@@ -45,9 +45,10 @@ fn serve(flags: &RunFlags) -> Result<(), Box<dyn Error>> {
     for Bound { role, address, .. } in &bound {
         log::info!("listening {} {address}", name_of(*role));
     }
-    if let Some(front) = bound.iter().find(|bound| settings.server.demo && matches!(bound.role, Role::Front))
-    {
-        say(&format!("web chat: {}", demo::url(front.address)));
+    let fronts = bound.iter().filter(|bound| settings.server.demo && bound.role == Role::Front);
+    if let Some(url) = fronts.filter_map(|front| demo::url(&front.address)).next() {
+        say(&format!("web chat: {url}"));
+        say(&format!("dialects: {}", url.replace("/chat/", "/dialects/")));
     }
 
     let reactor = Reactor::new(config, Box::new(entropy), bound, settings.server.drain_ms_max)?;
@@ -56,11 +57,11 @@ fn serve(flags: &RunFlags) -> Result<(), Box<dyn Error>> {
 }
 
 fn listen(server: &Server) -> Result<Vec<Bound>, Box<dyn Error>> {
-    let roles = [(Role::Front, &server.front), (Role::Admin, &server.admin), (Role::Ccomet, &server.ccomet)];
+    let access = server.access();
     let mut bound = Vec::new();
-    for (role, addresses) in roles {
+    for (role, _, addresses) in server.roles() {
         for address in addresses {
-            bound.push(Bound::take(role, address.0, server.send_buffer_bytes)?);
+            bound.push(Bound::take(role, address, &access, server.send_buffer_bytes)?);
         }
     }
     Ok(bound)

@@ -81,8 +81,8 @@ pub(crate) struct RunFlags {
 
     /// Listen here for subscribers [default: 127.0.0.1:8100]
     ///
-    /// An IP address and a port, such as 0.0.0.0:8100 or [::]:8100; port 0 takes any that is free. May be given several
-    /// times; replaces the addresses in the file.
+    /// An IP address and a port, such as 0.0.0.0:8100 or [::]:8100; port 0 takes any that is free. Or a socket file, such
+    /// as unix:/run/rcomet.sock. May be given several times; replaces the addresses in the file.
     #[arg(long, value_name = "ADDR")]
     front: Vec<Address>,
 
@@ -97,6 +97,10 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "ADDR")]
     ccomet: Vec<Address>,
 
+    /// Listen here for clients of Simple Comet [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    simple_comet: Vec<Address>,
+
     /// Who may subscribe: everybody, or whoever has the channel's token
     ///
     /// With `token`, the application server asks /sign on the admin side for a channel's token and gives it to those
@@ -104,9 +108,9 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "HOW", value_parser = ["none", "token"])]
     auth: Option<String>,
 
-    /// Serve a web chat too, at /chat/
+    /// Serve a web chat too, at /chat/, and a page on dialects, at /dialects/
     ///
-    /// Everybody may then publish to the channels chat.* from the public side.
+    /// Everybody may then publish to the channels chat.* from the public side, and it speaks CComet and Simple Comet, too.
     #[arg(long)]
     demo: bool,
 
@@ -138,10 +142,14 @@ impl RunFlags {
                 options.insert(option.into(), value);
             }
         };
-        for (option, addresses) in [("front", &self.front), ("admin", &self.admin), ("ccomet", &self.ccomet)]
-        {
+        for (option, addresses) in [
+            ("front", &self.front),
+            ("admin", &self.admin),
+            ("ccomet", &self.ccomet),
+            ("simple_comet", &self.simple_comet),
+        ] {
             if !addresses.is_empty() {
-                set("server", option, addresses.iter().map(|a| a.0.to_string()).collect::<Vec<_>>().into());
+                set("server", option, addresses.iter().map(ToString::to_string).collect::<Vec<_>>().into());
             }
         }
         if self.demo {

@@ -1,10 +1,12 @@
-//! The web chat that comes with the daemon: its pages, and what they need to be allowed.
+//! The pages that come with the daemon, a web chat and one on its dialects, and what they need to be allowed.
 //! Knows nothing of how pages are served.
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rcomet_core::Config;
 use rcomet_core::config::{ChannelPattern, Page};
+
+use crate::settings::Address;
 
 /// The channels of the chat. Everybody may publish to them while the demo is on.
 const CHANNELS: &str = "chat.*";
@@ -18,8 +20,12 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
     <meta http-equiv=\"refresh\" content=\"0; url=chat/\"><p><a href=\"chat/\">To the web chat</a></p>\n";
 
+/// The same for the page on dialects.
+const DIALECTS_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
+    <meta http-equiv=\"refresh\" content=\"0; url=dialects/\"><p><a href=\"dialects/\">To the dialects</a></p>\n";
+
 /// What is served: path, media type, content.
-const PAGES: [(&str, &str, &[u8]); 8] = [
+const PAGES: [(&str, &str, &[u8]); 13] = [
     ("/", HTML, DOOR),
     ("/chat", HTML, DOOR),
     ("/chat/", HTML, include_bytes!("../demos/webchat/index.html")),
@@ -28,9 +34,14 @@ const PAGES: [(&str, &str, &[u8]); 8] = [
     ("/chat/dom.js", SCRIPT, include_bytes!("../demos/webchat/dom.js")),
     ("/chat/transports.js", SCRIPT, include_bytes!("../demos/webchat/transports.js")),
     ("/chat/wire.js", SCRIPT, include_bytes!("../demos/webchat/wire.js")),
+    ("/dialects", HTML, DIALECTS_DOOR),
+    ("/dialects/", HTML, include_bytes!("../demos/dialects/index.html")),
+    ("/dialects/clients.js", SCRIPT, include_bytes!("../demos/dialects/clients.js")),
+    ("/dialects/page.css", CSS, include_bytes!("../demos/dialects/page.css")),
+    ("/dialects/page.js", SCRIPT, include_bytes!("../demos/dialects/page.js")),
 ];
 
-/// Adds the chat to what the core serves.
+/// Adds the pages to what the core serves, and lets them listen in every dialect.
 pub(crate) fn add_to(config: &mut Config) {
     config.pages.extend(PAGES.map(|(path, content_type, body)| Page {
         path: path.into(),
@@ -39,17 +50,21 @@ pub(crate) fn add_to(config: &mut Config) {
     }));
     // The pattern is ours and a test holds it to be one.
     config.front.publish.extend(ChannelPattern::try_from(CHANNELS.to_owned()));
+    config.ccomet.on_front = true;
+    config.simple_comet.on_front = true;
 }
 
 /// Where a browser on this machine finds the chat of a listener.
-pub(crate) fn url(listener: SocketAddr) -> String {
+pub(crate) fn url(listener: &Address) -> Option<String> {
+    // A browser cannot open a socket file.
+    let Address::Ip(listener) = listener else { return None };
     let host = match listener {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".into(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
-    format!("http://{host}:{}/chat/", listener.port())
+    Some(format!("http://{host}:{}/chat/", listener.port()))
 }
 
 #[cfg(test)]
@@ -68,10 +83,11 @@ mod tests {
 
     #[test]
     fn the_url_is_one_that_a_browser_can_open() {
-        let url_of = |text: &str| url(text.parse().unwrap());
+        let url_of = |text: &str| url(&text.parse().unwrap()).unwrap_or_default();
         assert_eq!(url_of("127.0.0.1:8100"), "http://127.0.0.1:8100/chat/");
         assert_eq!(url_of("0.0.0.0:80"), "http://127.0.0.1:80/chat/");
         assert_eq!(url_of("[::]:80"), "http://[::1]:80/chat/");
         assert_eq!(url_of("[fd00::1]:80"), "http://[fd00::1]:80/chat/");
+        assert_eq!(url_of("unix:/run/a.sock"), "");
     }
 }

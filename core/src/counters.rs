@@ -59,7 +59,7 @@ counters! {
         tokens_refused,
         /// Requests refused by an address rule.
         addresses_denied,
-        /// Requests to the admin side refused because a browser sent them for a page of another site.
+        /// Requests refused because a browser sent them for a page of another site: to the admin side, or Bayeux's from an origin that is not in `http.origins`.
         sites_denied,
         /// Polls and streams that were told that nothing happened.
         noops,
@@ -103,6 +103,10 @@ counters! {
         subscribers_slow,
         /// Subscriptions refused because `subscribers_per_channel_max` was reached.
         subscribers_refused,
+        /// Subscriptions refused because they named more than `channels_per_subscription_max` channels.
+        compounds_refused,
+        /// Registrations of clients refused because `sessions_max` was reached.
+        sessions_refused,
         /// Requests refused because `channels_max` was reached.
         channels_refused,
         /// Requests refused because a channel's name was too long or held what a name must not hold.

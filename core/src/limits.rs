@@ -65,6 +65,14 @@ limits! {
     channel_name_bytes_max: usize = 255,
     /// Subscribers of one channel; one more is refused in its dialect's words (icomet: type 429).
     subscribers_per_channel_max: usize = 100_000,
+    /// Channels that one subscription reads at once; a request for more is refused in its dialect's words.
+    channels_per_subscription_max: usize = 1_000,
+    /// Registered clients (Simple Comet's `client_id`) in all; one more is refused in its dialect's words.
+    sessions_max: usize = 100_000,
+    /// Bytes of a registered client's name; a longer one is refused in its dialect's words.
+    session_name_bytes_max: usize = 255,
+    /// Names of channels, and as many of clients, that a status answer lists; how many more there are is said.
+    status_names_max: usize = 10_000,
     /// Messages a channel keeps for those who come later. 0 keeps none.
     history_messages_max: usize = 1_000,
     /// Bytes of messages a channel keeps, overhead included. At least the newest message is kept while subscribers wait for it.
@@ -122,6 +130,8 @@ impl Limits {
         at_least("batch_bytes_max", self.batch_bytes_max, 1)?;
         at_least("channel_name_bytes_max", self.channel_name_bytes_max, 1)?;
         at_least("callback_bytes_max", self.callback_bytes_max, 1)?;
+        at_least("channels_per_subscription_max", self.channels_per_subscription_max, 1)?;
+        at_least("session_name_bytes_max", self.session_name_bytes_max, 1)?;
         at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
         at_least("bayeux_batch_messages_max", self.bayeux_batch_messages_max, 1)?;
         at_least("bayeux_json_depth_max", self.bayeux_json_depth_max, 2)?;

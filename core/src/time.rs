@@ -29,12 +29,14 @@ impl Add<Duration> for Moment {
     }
 }
 
-/// The wall clock, to the second, with its HTTP form made once.
+/// The wall clock, to the second and for the start of a log to the millisecond, with its HTTP form made once.
 ///
 /// RFC 9110, section 5.6.7 (IMF-fixdate).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Date {
     unix_seconds: u64,
+    /// Milliseconds of its second, where they are known.
+    ms: u16,
     text: [u8; Self::LENGTH],
 }
 
@@ -50,7 +52,17 @@ impl Date {
         let written = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(unix_seconds));
         let mut text = [b' '; Self::LENGTH];
         text.copy_from_slice(written.as_bytes());
-        Self { unix_seconds, text }
+        Self { unix_seconds, ms: 0, text }
+    }
+
+    /// The same, to the millisecond. HTTP does not say them.
+    pub fn from_unix_ms(unix_ms: u64) -> Self {
+        Self { ms: (unix_ms % 1_000) as u16, ..Self::from_unix(unix_ms / 1_000) }
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z, as far as they are known.
+    pub fn unix_ms(&self) -> u64 {
+        self.unix_seconds * 1_000 + u64::from(self.ms)
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.

@@ -13,6 +13,8 @@ mod channels;
 mod listener;
 #[path = "limits/memory.rs"]
 mod memory;
+#[path = "support/rest.rs"]
+mod rest;
 mod support;
 
 use listener::{Framing, Listener};

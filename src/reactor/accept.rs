@@ -1,14 +1,17 @@
 //! Letting newcomers in: so many a turn, and patiently when descriptors have run out.
 //! Knows nothing of what becomes of them.
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use mio::net::{TcpListener, TcpStream};
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry};
 use rcomet_core::Role;
 use rcomet_core::time::Moment;
 
-use super::listen::Bound;
+use super::listen::{Bound, Listening};
+use super::socket_file::SocketFile;
+use super::stream::Stream;
 use super::token::About;
 
 /// Newcomers that one listener lets in per turn, so that a storm of them does not starve those who are here.
@@ -28,10 +31,39 @@ pub(super) struct Listeners {
 }
 
 struct Listener {
-    socket: TcpListener,
+    socket: Door,
     role: Role,
     /// There may be newcomers in the kernel's queue. Events say so only once, so we have to remember.
     waiting: bool,
+}
+
+/// What newcomers come in by.
+enum Door {
+    Tcp(TcpListener),
+    /// The file goes when nobody listens any more.
+    Unix(UnixListener, #[expect(dead_code, reason = "it is kept for the end")] SocketFile),
+}
+
+impl Door {
+    /// The next newcomer and its address. Whoever comes by a socket file is on this machine.
+    fn accept(&self) -> io::Result<(Stream, IpAddr)> {
+        match self {
+            // An IPv4 client on an IPv6 socket is still the IPv4 client.
+            Self::Tcp(socket) => {
+                socket.accept().map(|(stream, peer)| (Stream::Tcp(stream), peer.ip().to_canonical()))
+            }
+            Self::Unix(socket, _) => {
+                socket.accept().map(|(stream, _)| (Stream::Unix(stream), Ipv4Addr::LOCALHOST.into()))
+            }
+        }
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(socket) => socket,
+            Self::Unix(socket, _) => socket,
+        }
+    }
 }
 
 impl Listeners {
@@ -42,8 +74,11 @@ impl Listeners {
     pub(super) fn register(bound: Vec<Bound>, registry: &Registry) -> io::Result<Self> {
         let mut list = Vec::with_capacity(bound.len());
         for Bound { role, socket, .. } in bound {
-            let mut socket = TcpListener::from_std(socket);
-            registry.register(&mut socket, About::Listener(list.len()).into(), Interest::READABLE)?;
+            let mut socket = match socket {
+                Listening::Tcp(socket) => Door::Tcp(TcpListener::from_std(socket)),
+                Listening::Unix(socket, file) => Door::Unix(UnixListener::from_std(socket), file),
+            };
+            registry.register(socket.source(), About::Listener(list.len()).into(), Interest::READABLE)?;
             list.push(Listener { socket, role, waiting: false });
         }
         Ok(Self { list, retry_at: None, failed_at: None })
@@ -57,7 +92,7 @@ impl Listeners {
     }
 
     /// Hands this turn's share of newcomers to `welcome`.
-    pub(super) fn accept(&mut self, now: Moment, mut welcome: impl FnMut(TcpStream, Role, IpAddr)) {
+    pub(super) fn accept(&mut self, now: Moment, mut welcome: impl FnMut(Stream, Role, IpAddr)) {
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
@@ -102,13 +137,12 @@ impl Listeners {
 }
 
 impl Listener {
-    fn accept(&mut self, welcome: &mut impl FnMut(TcpStream, Role, IpAddr)) -> io::Result<()> {
+    fn accept(&mut self, welcome: &mut impl FnMut(Stream, Role, IpAddr)) -> io::Result<()> {
         let mut left = SLICE;
         while self.waiting && left > 0 {
             left -= 1;
             match self.socket.accept() {
-                // An IPv4 client on an IPv6 socket is still the IPv4 client.
-                Ok((stream, peer)) => welcome(stream, self.role, peer.ip().to_canonical()),
+                Ok((stream, peer)) => welcome(stream, self.role, peer),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => self.waiting = false,
                     // Its client has left the queue again; the next may be there.
@@ -128,12 +162,13 @@ mod tests {
     use mio::Poll;
 
     use super::*;
+    use crate::settings::{Access, Address};
 
     fn listeners() -> (Listeners, std::net::SocketAddr, Poll) {
         let poll = Poll::new().expect("epoll");
-        let bound =
-            Bound::take(Role::Front, "127.0.0.1:0".parse().expect("an address"), 0).expect("a free port");
-        let address = bound.address;
+        let any = "127.0.0.1:0".parse().expect("an address");
+        let bound = Bound::take(Role::Front, &any, &Access::default(), 0).expect("a free port");
+        let Address::Ip(address) = bound.address else { panic!("it was asked for a port") };
         (Listeners::register(vec![bound], poll.registry()).expect("epoll"), address, poll)
     }
 

@@ -29,8 +29,9 @@ impl Clock {
     /// The date.
     pub(super) fn date(&mut self) -> Date {
         // A clock before 1970 is wrong anyway; it must not stop us.
-        self.unix_seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Date::from_unix(self.unix_seconds)
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.unix_seconds = unix.as_secs();
+        Date::from_unix_ms(u64::try_from(unix.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// The date, if the second has changed since it was asked for last.

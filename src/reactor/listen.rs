@@ -4,9 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 
 use rcomet_core::Role;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::socket_file::SocketFile;
+use crate::settings::{Access, Address};
 
 /// Connections that the kernel holds ready for us. It cuts the number down to its own limit (net.core.somaxconn).
 const BACKLOG: i32 = 4096;
@@ -16,25 +21,41 @@ pub(crate) struct Bound {
     /// Which side of the server it is.
     pub(crate) role: Role,
     /// The address, with the port that was really given where 0 was asked for.
-    pub(crate) address: SocketAddr,
-    pub(super) socket: TcpListener,
+    pub(crate) address: Address,
+    pub(super) socket: Listening,
+}
+
+/// A listening socket.
+pub(super) enum Listening {
+    Tcp(TcpListener),
+    Unix(UnixListener, SocketFile),
 }
 
 impl Bound {
-    /// Takes `address` for `role`. What the kernel may hold for one connection is limited to `send_buffer_bytes`; 0
-    /// leaves that to the kernel.
+    /// Takes `address` for `role`. A socket file is for those whom `access` names. What the kernel may hold for one TCP
+    /// connection is limited to `send_buffer_bytes`; 0 leaves that to the kernel.
     ///
     /// # Errors
     /// It cannot be had; then the server must not start.
     pub(crate) fn take(
         role: Role,
-        address: SocketAddr,
+        address: &Address,
+        access: &Access,
         send_buffer_bytes: usize,
     ) -> Result<Self, CannotListen> {
-        let socket =
-            listen(address, send_buffer_bytes).map_err(|error| CannotListen { role, address, error })?;
-        let address = socket.local_addr().map_err(|error| CannotListen { role, address, error })?;
-        Ok(Self { role, address, socket })
+        let taken = match address {
+            Address::Ip(ip) => listen(*ip, send_buffer_bytes).and_then(|socket| {
+                let given = socket.local_addr()?;
+                Ok((Address::Ip(given), Listening::Tcp(socket)))
+            }),
+            Address::Unix(path) => {
+                listen_at(path, access).map(|(socket, file)| (address.clone(), Listening::Unix(socket, file)))
+            }
+        };
+        match taken {
+            Ok((address, socket)) => Ok(Self { role, address, socket }),
+            Err(error) => Err(CannotListen { role, address: address.clone(), error }),
+        }
     }
 }
 
@@ -59,12 +80,21 @@ fn listen(address: SocketAddr, send_buffer_bytes: usize) -> io::Result<TcpListen
     Ok(socket.into())
 }
 
+fn listen_at(path: &Path, access: &Access) -> io::Result<(UnixListener, SocketFile)> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let file = SocketFile::bind(&socket, path, access)?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok((socket.into(), file))
+}
+
 /// The name of a role, as the configuration has it.
 pub(crate) fn name_of(role: Role) -> &'static str {
     match role {
         Role::Front => "front",
         Role::Admin => "admin",
         Role::Ccomet => "ccomet",
+        Role::SimpleComet => "simple_comet",
     }
 }
 
@@ -72,7 +102,7 @@ pub(crate) fn name_of(role: Role) -> &'static str {
 #[derive(Debug)]
 pub(crate) struct CannotListen {
     role: Role,
-    address: SocketAddr,
+    address: Address,
     error: io::Error,
 }
 
@@ -82,9 +112,10 @@ impl fmt::Display for CannotListen {
         match self.error.kind() {
             ErrorKind::AddrInUse => f.write_str("address already in use; is another rcomet running?"),
             ErrorKind::AddrNotAvailable => f.write_str("no interface of this machine has this address"),
-            ErrorKind::PermissionDenied if self.address.port() < 1024 => {
+            ErrorKind::PermissionDenied if matches!(self.address, Address::Ip(ip) if ip.port() < 1024) => {
                 f.write_str("permission denied; ports below 1024 need the capability CAP_NET_BIND_SERVICE")
             }
+            ErrorKind::NotFound => f.write_str("the directory of this socket file is not there"),
             _ => self.error.fmt(f),
         }
     }
@@ -94,30 +125,124 @@ impl Error for CannotListen {}
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::settings::Mode;
+
+    fn take(role: Role, address: &Address) -> Result<Bound, String> {
+        Bound::take(role, address, &Access::default(), 0).map_err(|error| error.to_string())
+    }
+
+    fn refusal(role: Role, address: &Address) -> String {
+        take(role, address).map(drop).expect_err("it cannot be had")
+    }
 
     #[test]
     fn an_address_is_taken_once() {
         let any = "127.0.0.1:0".parse().expect("an address");
-        let first = Bound::take(Role::Front, any, 0).expect("a free port");
-        assert_ne!(first.address.port(), 0);
-        let Err(error) = Bound::take(Role::Admin, first.address, 0) else { panic!("the same port twice") };
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "cannot listen on {} (admin): address already in use; is another rcomet running?",
-                first.address
-            )
+        let first = take(Role::Front, &any).expect("a free port");
+        assert_ne!(first.address, any);
+        let wanted = format!(
+            "cannot listen on {} (admin): address already in use; is another rcomet running?",
+            first.address
         );
+        assert_eq!(refusal(Role::Admin, &first.address), wanted);
     }
 
     #[test]
     fn an_address_of_another_machine_is_named_as_such() {
         // TEST-NET-1 (RFC 5737) belongs to nobody.
-        let Err(error) = Bound::take(Role::Front, "192.0.2.1:8100".parse().expect("an address"), 0) else {
-            panic!("somebody else's address")
-        };
         let wanted = "cannot listen on 192.0.2.1:8100 (front): no interface of this machine has this address";
-        assert_eq!(error.to_string(), wanted);
+        assert_eq!(refusal(Role::Front, &"192.0.2.1:8100".parse().expect("an address")), wanted);
+    }
+
+    /// A directory that is removed at the end.
+    struct Room(PathBuf);
+
+    impl Room {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("rcomet-listen-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).expect("a directory");
+            Self(path)
+        }
+
+        fn file(&self, name: &str) -> (PathBuf, Address) {
+            let path = self.0.join(name);
+            (path.clone(), Address::Unix(path))
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_socket_file_has_its_mode_and_goes_with_its_server() {
+        let room = Room::new("mode");
+        let (path, address) = room.file("a.sock");
+        let access = Access { mode: Mode(0o660), ..Access::default() };
+        let bound =
+            Bound::take(Role::SimpleComet, &address, &access, 0).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o660);
+        drop(bound);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_file_of_a_living_server_is_refused_and_that_of_a_dead_one_replaced() {
+        let room = Room::new("stale");
+        let (path, address) = room.file("a.sock");
+        let living = take(Role::Front, &address).expect("it is free");
+        let refused = refusal(Role::Admin, &address);
+        assert!(
+            refused.ends_with("(admin): address already in use; is another rcomet running?"),
+            "{refused}"
+        );
+        assert!(path.exists());
+        drop(living);
+        // Dying leaves the file behind.
+        drop(UnixListener::bind(&path).expect("it is free"));
+        assert!(path.exists());
+        let next = take(Role::Front, &address).expect("nobody lives there");
+        std::os::unix::net::UnixStream::connect(&path).expect("it listens");
+        // Somebody else's file under the same name is not removed.
+        fs::remove_file(&path).expect("it was there");
+        let other = UnixListener::bind(&path).expect("it is free");
+        drop(next);
+        assert!(path.exists());
+        drop(other);
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let room = Room::new("file");
+        let (path, address) = room.file("a.txt");
+        fs::write(&path, "precious").expect("to write");
+        let refused = refusal(Role::Front, &address);
+        assert!(refused.contains("there is a file of this name that is no socket"), "{refused}");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
+        let (_, nowhere) = room.file("no/such/a.sock");
+        assert!(refusal(Role::Front, &nowhere).ends_with("the directory of this socket file is not there"));
+    }
+
+    #[test]
+    fn owners_are_names_or_numbers() {
+        let room = Room::new("owner");
+        let (path, address) = room.file("a.sock");
+        let own = fs::metadata(&room.0)
+            .map(|found| std::os::unix::fs::MetadataExt::uid(&found))
+            .expect("it is there");
+        let access = Access { owner: own.to_string(), ..Access::default() };
+        assert!(Bound::take(Role::Front, &address, &access, 0).is_ok());
+        let access = Access { group: "no such group".into(), ..Access::default() };
+        let refused =
+            Bound::take(Role::Front, &address, &access, 0).map(drop).expect_err("nobody").to_string();
+        assert!(refused.ends_with("there is no group no such group"), "{refused}");
+        assert!(!path.exists(), "nothing stays behind");
     }
 }

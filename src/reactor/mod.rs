@@ -6,7 +6,9 @@ mod listen;
 mod report;
 mod signals;
 mod socket;
+mod socket_file;
 mod sockets;
+mod stream;
 mod token;
 mod turn;
 

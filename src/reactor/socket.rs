@@ -1,12 +1,12 @@
 //! One connection's socket: how far it has been read, whether it can be written.
 //! Knows nothing of the table it is in, nor of what the bytes mean.
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind, IoSlice};
 
-use mio::net::TcpStream;
 use rcomet_core::arena::Id;
 use rcomet_core::time::Moment;
 use rcomet_core::{Conn, Machine};
+
+use super::stream::Stream;
 
 /// Reads that one connection gets in one turn, so that a fast publisher does not starve the others.
 const READS_PER_TURN: usize = 4;
@@ -15,7 +15,7 @@ const SLICES: usize = 64;
 
 /// A connected socket.
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     inbound: Inbound,
     outbound: Outbound,
     in_line: bool,
@@ -48,12 +48,12 @@ pub(super) enum Reading {
 
 impl Socket {
     /// A socket that has just been accepted.
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Stream) -> Self {
         Self { stream, inbound: Inbound::Open, outbound: Outbound::Open, in_line: false }
     }
 
     /// The stream, for registering it.
-    pub(super) fn stream(&mut self) -> &mut TcpStream {
+    pub(super) fn stream(&mut self) -> &mut Stream {
         &mut self.stream
     }
 
@@ -151,13 +151,14 @@ impl Socket {
     /// # Errors
     /// The connection is dead and has to be closed.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)
+        self.stream.shut_sending()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream as Client};
+    use std::io::Write;
+    use std::net::{Shutdown, TcpListener, TcpStream as Client};
 
     use rcomet_core::chance::Chance;
     use rcomet_core::time::Date;
@@ -176,7 +177,7 @@ mod tests {
         let (stream, peer) = listener.accept().expect("somebody connects");
         stream.set_nonblocking(true).expect("a socket");
         let id = machine.open(Role::Front, peer.ip(), NOW).expect("there is room");
-        (machine, id, Socket::new(TcpStream::from_std(stream)), client)
+        (machine, id, Socket::new(Stream::Tcp(mio::net::TcpStream::from_std(stream))), client)
     }
 
     #[test]

@@ -41,11 +41,12 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::reactor::stream::Stream;
 
     fn socket() -> Socket {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let stream = std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("to connect");
-        Socket::new(mio::net::TcpStream::from_std(stream))
+        Socket::new(Stream::Tcp(mio::net::TcpStream::from_std(stream)))
     }
 
     fn id(generation: u64, index: u64) -> Id<Conn> {

@@ -1,18 +1,19 @@
 //! What the administrator has chosen, from file and flags together.
 //! Knows nothing of sockets, nor of what the core makes of its part.
+mod address;
 mod fault;
 mod show;
 mod source;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::str::FromStr;
 
 use log::LevelFilter;
-use rcomet_core::config::{AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet};
-use rcomet_core::{Config, Limits};
+use rcomet_core::config::{AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, SimpleComet};
+use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
 
+pub(crate) use self::address::{Access, Address, Mode};
 pub(crate) use self::fault::Fault;
 pub(crate) use self::show::effective;
 pub(crate) use self::source::{LimitFlag, Source, parse};
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) admin: Admin,
     pub(crate) icomet: Icomet,
     pub(crate) ccomet: Ccomet,
+    pub(crate) simple_comet: SimpleComet,
     pub(crate) bayeux: Bayeux,
 }
 
@@ -42,6 +44,14 @@ pub(crate) struct Server {
     pub(crate) admin: Vec<Address>,
     /// Where clients of CComet come in.
     pub(crate) ccomet: Vec<Address>,
+    /// Where clients of Simple Comet come in.
+    pub(crate) simple_comet: Vec<Address>,
+    /// Who may use socket files.
+    pub(crate) unix_mode: Mode,
+    /// The user whose they are; nobody's name is the process's own.
+    pub(crate) unix_owner: String,
+    /// Their group.
+    pub(crate) unix_group: String,
     /// Milliseconds that connections have to end when the process is told to leave.
     pub(crate) drain_ms_max: u64,
     /// Bytes that the kernel may hold for one connection that does not read; 0 leaves it to the kernel, which goes to
@@ -53,11 +63,15 @@ pub(crate) struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        let here = |port| vec![Address(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))];
+        let here = |port| vec![Address::Ip(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))];
         Self {
             front: here(8100),
             admin: here(8000),
             ccomet: Vec::new(),
+            simple_comet: Vec::new(),
+            unix_mode: Mode::default(),
+            unix_owner: String::new(),
+            unix_group: String::new(),
             drain_ms_max: 10_000,
             send_buffer_bytes: 128 << 10,
             demo: false,
@@ -68,32 +82,22 @@ impl Default for Server {
 impl Server {
     /// How many addresses there are to listen on.
     pub(crate) fn listeners(&self) -> usize {
-        self.front.len() + self.admin.len() + self.ccomet.len()
+        self.roles().iter().map(|(_, _, addresses)| addresses.len()).sum()
     }
-}
 
-/// An address to listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Address(pub(crate) SocketAddr);
-
-impl FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| {
-            format!(
-                "`{text}` is no address to listen on: expected an IP address and a port, such as 127.0.0.1:8100 or \
-                 [::1]:8100"
-            )
-        })
+    /// The addresses of each side, by the name of the option.
+    pub(crate) fn roles(&self) -> [(Role, &'static str, &[Address]); 4] {
+        [
+            (Role::Front, "front", &self.front),
+            (Role::Admin, "admin", &self.admin),
+            (Role::Ccomet, "ccomet", &self.ccomet),
+            (Role::SimpleComet, "simple_comet", &self.simple_comet),
+        ]
     }
-}
 
-impl TryFrom<String> for Address {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
+    /// Who may use socket files.
+    pub(crate) fn access(&self) -> Access {
+        Access { mode: self.unix_mode, owner: self.unix_owner.clone(), group: self.unix_group.clone() }
     }
 }
 
@@ -140,6 +144,7 @@ impl Settings {
             admin: self.admin.clone(),
             icomet: self.icomet.clone(),
             ccomet: self.ccomet.clone(),
+            simple_comet: self.simple_comet.clone(),
             bayeux: self.bayeux.clone(),
             pages: Vec::new(),
         }
@@ -147,18 +152,19 @@ impl Settings {
 
     /// What is wrong, in words that begin with the option's path.
     fn check(&self) -> Result<(), String> {
-        let Server { front, admin, ccomet, .. } = &self.server;
         let mut taken = HashMap::new();
-        for (role, addresses) in [("front", front), ("admin", admin), ("ccomet", ccomet)] {
-            // Port 0 asks for any free port, and may do so more than once.
-            for Address(address) in addresses.iter().filter(|address| address.0.port() != 0) {
-                if let Some(other) = taken.insert(*address, role) {
+        for (_, role, addresses) in self.server.roles() {
+            for address in addresses.iter().filter(|address| !address.is_any()) {
+                if let Some(other) = taken.insert(address, role) {
                     return Err(format!("server.{role}: {address} is taken by server.{other} already"));
                 }
             }
         }
         if self.server.listeners() == 0 {
-            return Err("server.front: there is no address to listen on, here or in admin and ccomet".into());
+            return Err(
+                "server.front: there is no address to listen on, here or in admin, ccomet and simple_comet"
+                    .into(),
+            );
         }
         self.core().check()
     }
@@ -172,11 +178,19 @@ impl Settings {
             IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
         ];
         let rules = AddressRules::new(&self.admin.allow, &self.admin.deny);
-        let exposed = self.server.admin.iter().find(|address| !address.0.ip().is_loopback());
-        if let Some(Address(address)) = exposed.filter(|_| anybody.iter().any(|ip| rules.allows(*ip))) {
+        let exposed =
+            self.server.admin.iter().find(|address| address.ip().is_some_and(|ip| !ip.is_loopback()));
+        if let Some(address) = exposed.filter(|_| anybody.iter().any(|ip| rules.allows(*ip))) {
             warnings.push(format!(
                 "server.admin listens on {address} and admin.allow lets everybody in: whoever reaches that port may \
                  publish, read and close every channel"
+            ));
+        }
+        let exposed = self.server.simple_comet.iter().find(|a| a.ip().is_some_and(|ip| !ip.is_loopback()));
+        if let Some(address) = exposed.filter(|_| self.simple_comet.publish) {
+            warnings.push(format!(
+                "server.simple_comet listens on {address} and simple_comet.publish is on: whoever reaches that port may \
+                 register, push to and delete every channel"
             ));
         }
         warnings
@@ -198,7 +212,14 @@ mod tests {
         assert_eq!(settings.core(), Config::default());
         assert_eq!(settings.check(), Ok(()));
         assert_eq!(settings.warnings(), Vec::<String>::new());
-        assert!(settings.server.front.iter().chain(&settings.server.admin).all(|a| a.0.ip().is_loopback()));
+        assert!(
+            settings
+                .server
+                .front
+                .iter()
+                .chain(&settings.server.admin)
+                .all(|a| a.ip().is_some_and(|ip| ip.is_loopback()))
+        );
     }
 
     #[test]

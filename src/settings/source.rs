@@ -54,6 +54,7 @@ fn merge(name: &str, content: &str, flags: &Table) -> Result<(Settings, Table), 
             (into, from) => *into = from.clone(),
         }
     }
+    with_real_names(&mut table);
     let settings = Settings::deserialize(table.clone())
         .map_err(|error| Fault::nowhere(in_plain_words(error.message())))?;
     settings.check().map_err(|message| {
@@ -64,6 +65,21 @@ fn merge(name: &str, content: &str, flags: &Table) -> Result<(Settings, Table), 
         }
     })?;
     Ok((settings, table))
+}
+
+/// Options that can be called by another name as well.
+pub(super) const ALIASES: [(&str, &str, &str); 1] =
+    [("simple_comet", "messages_per_channel", "max_messages_per_channel")];
+
+/// Calls every option by its own name.
+fn with_real_names(table: &mut Table) {
+    for (section, alias, name) in ALIASES {
+        if let Some(Value::Table(options)) = table.get_mut(section)
+            && let Some(value) = options.remove(alias)
+        {
+            options.insert(name.into(), value);
+        }
+    }
 }
 
 fn lookup<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
@@ -120,13 +136,13 @@ mod tests {
     fn what_is_unknown_is_shown_with_what_is_known() {
         assert_eq!(
             refusal("[server]\nfronty = 1\n"),
-            "rcomet.toml:2:1: unknown option `fronty`, expected one of `front`, `admin`, `ccomet`, `drain_ms_max`, \
-             `send_buffer_bytes`, `demo`\n    fronty = 1\n    ^^^^^^"
+            "rcomet.toml:2:1: unknown option `fronty`, expected one of `front`, `admin`, `ccomet`, `simple_comet`, \
+             `unix_mode`, `unix_owner`, `unix_group`, `drain_ms_max`, `send_buffer_bytes`, `demo`\n    fronty = 1\n    ^^^^^^"
         );
         assert_eq!(
             refusal("# one\n[sever]\n"),
             "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `http`, `front`, \
-             `admin`, `icomet`, `ccomet`, `bayeux`\n    [sever]\n     ^^^^^"
+             `admin`, `icomet`, `ccomet`, `simple_comet`, `bayeux`\n    [sever]\n     ^^^^^"
         );
         assert_eq!(
             refusal("[log]\nlevel = \"loud\"\n"),
@@ -164,7 +180,7 @@ mod tests {
         assert_eq!(
             refusal("[server]\nfront = [\n  \"127.0.0.1:8100\",\n  \"localhost:1\",\n]\n"),
             "rcomet.toml:4:3: `localhost:1` is no address to listen on: expected an IP address and a port, such as \
-             127.0.0.1:8100 or [::1]:8100\n      \"localhost:1\",\n      ^^^^^^^^^^^^^"
+             127.0.0.1:8100 or [::1]:8100, or a socket file, such as unix:/run/rcomet.sock\n      \"localhost:1\",\n      ^^^^^^^^^^^^^"
         );
         assert_eq!(
             refusal("[admin]\nallow = [\"all\", \"10.0.0.0/33\"]\n"),
@@ -206,7 +222,7 @@ mod tests {
         assert_eq!(
             refusal("[server]\nadmin = []\nfront = []\n").lines().next(),
             Some(
-                "rcomet.toml:3:9: server.front: there is no address to listen on, here or in admin and ccomet"
+                "rcomet.toml:3:9: server.front: there is no address to listen on, here or in admin, ccomet and simple_comet"
             )
         );
         assert!(
@@ -229,6 +245,25 @@ mod tests {
         );
         let refused = merge("f", file, &flags("[limits]\nheaders_max = 500\n")).expect_err("too many");
         assert_eq!(refused.to_string(), "limits.headers_max = 500: must be at most 128");
+    }
+
+    #[test]
+    fn the_documented_names_work_too() {
+        let file = "[simple_comet]\nmessages_per_channel = 7\n";
+        let (settings, said) = merge("f", file, &Table::new()).expect("it can be used");
+        assert_eq!(settings.simple_comet.max_messages_per_channel, 7);
+        assert_eq!(
+            said.to_string(),
+            "[simple_comet]\nmax_messages_per_channel = 7\n",
+            "it is shown by its own"
+        );
+        let refused = refusal("[simple_comet]\nmessages_per_channel = 7\nmax_messages_per_channel = 7\n");
+        assert!(refused.contains("duplicate field"), "{refused}");
+        let refused = refusal("[simple_comet]\npolling_timeout_ms = 30000\n");
+        assert!(
+            refused.starts_with("rcomet.toml:2:22: simple_comet.polling_timeout_ms = 30000: must be"),
+            "{refused}"
+        );
     }
 
     #[test]

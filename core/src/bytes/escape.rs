@@ -64,6 +64,32 @@ pub fn json(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[clean..]);
 }
 
+/// Appends `text` as the inside of a JSON string in printable ASCII, as Python's `json` writes it: everything else goes
+/// as `\u....`, in surrogate pairs beyond U+FFFF. So nothing in it can end a line of a script. With `in_comment`, nothing
+/// can end a comment around it either.
+pub fn ascii_json(text: &str, in_comment: bool, out: &mut Vec<u8>) {
+    let mut before = '\0';
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend_from_slice(&[b'\\', c as u8]),
+            '/' if in_comment && before == '*' => out.extend_from_slice(b"\\/"),
+            ' '..='~' => out.push(c as u8),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\x08' => out.extend_from_slice(b"\\b"),
+            '\x0c' => out.extend_from_slice(b"\\f"),
+            _ => {
+                for &mut unit in c.encode_utf16(&mut [0; 2]) {
+                    let nibble = |shift: u16| HEX[usize::from(unit >> shift & 15)];
+                    out.extend_from_slice(&[b'\\', b'u', nibble(12), nibble(8), nibble(4), nibble(0)]);
+                }
+            }
+        }
+        before = c;
+    }
+}
+
 /// Appends `text` as the inside of a single-quoted JavaScript string. Line ends, U+2028 and U+2029, and `</` cannot
 /// end the string or the script around it.
 pub fn single_quoted(text: &[u8], out: &mut Vec<u8>) {
@@ -192,6 +218,27 @@ mod tests {
             script_string(std::str::from_utf8(&out).unwrap()),
             "it's \u{2028}\u{2029}\\ </script> \u{20ac}"
         );
+    }
+
+    #[test]
+    fn ascii_is_enough_for_everything() {
+        let written = |text: &str, in_comment| {
+            let mut out = Vec::new();
+            ascii_json(text, in_comment, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            written("caf\u{e9} \u{20ac} \u{1f600}\x7f\u{2028}", false),
+            "caf\\u00e9 \\u20ac \\ud83d\\ude00\\u007f\\u2028"
+        );
+        assert_eq!(written("\n\r\t\x08\x0c\"\\/\0", false), "\\n\\r\\t\\b\\f\\\"\\\\/\\u0000");
+        assert_eq!((written("*/", false), written("**/ /", true)), ("*/".into(), "**\\/ /".into()));
+        for c in '\0'..=char::MAX {
+            let text = format!("*{c}/*/");
+            let out = written(&text, true);
+            assert!(out.bytes().all(|c| (b' '..=b'~').contains(&c)) && !out.contains("*/"), "{out}");
+            assert_eq!(serde_json::from_str::<String>(&format!("\"{out}\"")).unwrap(), text);
+        }
     }
 
     #[test]

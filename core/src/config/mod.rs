@@ -3,6 +3,7 @@
 mod bayeux;
 mod pattern;
 mod rules;
+mod simple_comet;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -10,7 +11,9 @@ use serde::Deserialize;
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
 pub use pattern::{ChannelPattern, Origin};
 pub use rules::{AddressRule, AddressRules};
+pub use simple_comet::{BasePath, SimpleComet};
 
+use crate::conn::Role;
 use crate::limits::Limits;
 
 /// The whole of the configuration. [`Default`] is a server that works and is safe.
@@ -28,6 +31,8 @@ pub struct Config {
     pub icomet: Icomet,
     /// CComet's own settings.
     pub ccomet: Ccomet,
+    /// Simple Comet's own settings.
+    pub simple_comet: SimpleComet,
     /// Bayeux's own settings.
     pub bayeux: Bayeux,
     /// Pages served on the public side, such as the demo's.
@@ -41,7 +46,8 @@ pub struct Http {
     /// Origins whose pages may read answers of the public side (CORS): `*` for all, or a list such as `https://example.org`.
     pub origins: Vec<Origin>,
     /// Begin JSONP answers with `/**/`, so that they cannot be taken for another kind of file. Scripts do not notice;
-    /// switch it off for clients that are not browsers and expect the callback's name first.
+    /// switch it off for clients that are not browsers and expect the callback's name first. Simple Comet never does:
+    /// its callbacks have a mark of their own.
     pub jsonp_prefix: bool,
 }
 
@@ -164,7 +170,16 @@ impl Config {
         if self.icomet.channel_timeout_ms == 0 {
             return Err("icomet.channel_timeout_ms = 0: must be at least 1".into());
         }
+        self.simple_comet.check()?;
         self.bayeux.check()
+    }
+
+    /// Milliseconds a connection of such a listener may be idle between requests.
+    pub fn idle_ms(&self, role: Role) -> u64 {
+        match role {
+            Role::SimpleComet => self.simple_comet.http_timeout_ms,
+            Role::Front | Role::Admin | Role::Ccomet => self.limits.idle_ms_max,
+        }
     }
 
     /// What works but is probably not meant, in words for the administrator.
@@ -194,7 +209,7 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.warnings(), Vec::<String>::new());
-        assert!(config.front.publish.is_empty() && !config.ccomet.publish);
+        assert!(config.front.publish.is_empty() && !config.ccomet.publish && !config.simple_comet.publish);
     }
 
     #[test]

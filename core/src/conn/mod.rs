@@ -24,6 +24,8 @@ pub enum Role {
     Admin,
     /// CComet's own listeners.
     Ccomet,
+    /// Simple Comet's own listeners.
+    SimpleComet,
 }
 
 /// One connection. Only the machine touches it; the shell knows its id.
@@ -118,6 +120,8 @@ pub(crate) enum OriginRef {
 pub(crate) struct Post {
     pub(crate) body: Arc<str>,
     pub(crate) sender: Option<Arc<str>>,
+    /// The channel must be there already, also when its turn has come.
+    pub(crate) to_known: bool,
 }
 
 /// A publish that waits.

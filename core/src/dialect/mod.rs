@@ -4,6 +4,7 @@ pub mod bayeux;
 mod ccomet;
 mod icomet;
 mod route;
+mod simple_comet;
 
 use std::borrow::Cow;
 
@@ -11,7 +12,7 @@ pub use route::{Decoded, route, route_by_path};
 
 use crate::config::Config;
 use crate::conn::Role;
-use crate::hub::{Change, Channel, From, Lost, Notice, Roster};
+use crate::hub::{Change, Channel, From, Hub, Lost, Notice, Registered, Roster};
 use crate::log::{Cursor, Position};
 use crate::wire::http1::Status;
 use crate::wire::http1::head::Head;
@@ -24,6 +25,8 @@ pub enum DialectId {
     Icomet,
     /// CComet's.
     Ccomet,
+    /// Simple-Comet-Server's.
+    SimpleComet,
     /// Bayeux 1.0.
     Bayeux,
 }
@@ -34,6 +37,7 @@ impl DialectId {
         match self {
             Self::Icomet => &icomet::Icomet,
             Self::Ccomet => &ccomet::Ccomet,
+            Self::SimpleComet => &simple_comet::SimpleComet,
             Self::Bayeux => &bayeux::Bayeux,
         }
     }
@@ -77,6 +81,14 @@ pub trait Dialect: Sync {
     /// What a poll's answer ends with, when it is a JSONP call and when it is not.
     fn epilogue(&self, is_call: bool) -> &'static str;
 
+    /// Whether something stands behind the frame of a poll's answer that is not the same for all.
+    fn has_tail(&self) -> bool {
+        false
+    }
+
+    /// Appends what stands there.
+    fn tail(&self, _voice: &Voice, _news: &[News<'_>], _tail: Tail, _out: &mut Vec<u8>) {}
+
     /// How much goes into one answer.
     fn appetite(&self, _style: u8, _live: bool) -> Appetite {
         Appetite::Everything
@@ -102,6 +114,29 @@ pub trait Dialect: Sync {
     fn says_quiet(&self) -> bool {
         true
     }
+
+    /// Whether a JSONP call is made of the news that nothing happened; else what is said is no call.
+    fn calls_when_quiet(&self, _style: u8) -> bool {
+        true
+    }
+
+    /// Milliseconds after which a poll or stream is told that nothing happened; for dialects without words for that, when
+    /// its client must long have asked again.
+    fn quiet_ms(&self, config: &Config) -> u64;
+
+    /// Whether the head of a poll's answer is sent when it begins to wait.
+    fn begins_at_once(&self, _config: &Config) -> bool {
+        false
+    }
+}
+
+/// What is one answer's alone, for dialects that say it behind what is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tail {
+    /// The subscriber's own number.
+    pub echo: i64,
+    /// The number of a message up to which it has everything now.
+    pub last: u64,
 }
 
 /// How much one answer may hold.
@@ -138,6 +173,28 @@ pub enum Verb<'r> {
         /// The publisher's name, if the dialect has one.
         sender: Option<Cow<'r, str>>,
     },
+    /// Append to a channel that is there already, and else say so; only then is it looked whether there is a text.
+    PublishTo {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// The text.
+        body: Option<Cow<'r, str>>,
+    },
+    /// Make a channel on purpose, with what is its own.
+    Register {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// What it has of its own.
+        as_what: Registered,
+    },
+    /// End a channel, if there is one of this name.
+    Delete(Option<Cow<'r, str>>),
+    /// Make a client known who outlives its connections.
+    RegisterSession(Cow<'r, str>),
+    /// Name all channels and clients.
+    Census,
+    /// Read several channels at once.
+    Read(Read<'r>),
     /// Append to every channel.
     Broadcast {
         /// The text.
@@ -213,6 +270,19 @@ pub struct Listen<'r> {
     pub life: Option<Cow<'r, str>>,
 }
 
+/// What a reader of several channels asks for: everything behind one place in the log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Read<'r> {
+    /// Names of channels; those that are not there are left out.
+    pub channels: Vec<Cow<'r, str>>,
+    /// The number of the last message it has; what no message has ever had means that it has none.
+    pub since: i64,
+    /// The registered client in whose name it asks.
+    pub session: Option<Cow<'r, str>>,
+    /// It does not wait, whatever there is.
+    pub at_once: bool,
+}
+
 /// Until when a subscription lasts.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum Hold {
@@ -235,7 +305,38 @@ pub enum Ahead {
 #[derive(Debug)]
 pub enum Outcome<'a> {
     /// Appended.
-    Published,
+    Published {
+        /// The number by which the message is known.
+        id: u64,
+    },
+    /// A channel was made on purpose.
+    Registered {
+        /// Its name.
+        channel: &'a str,
+    },
+    /// A client was made known.
+    SessionRegistered {
+        /// Its name.
+        session: &'a str,
+    },
+    /// A channel has ended, if there was one.
+    Deleted {
+        /// Its name, as asked for.
+        channel: Option<&'a str>,
+        /// There was one.
+        removed: bool,
+    },
+    /// All there are by name, the first to come first.
+    Census {
+        /// Channels.
+        channels: &'a [&'a str],
+        /// Registered clients.
+        sessions: &'a [&'a str],
+        /// Polls that wait.
+        held: usize,
+        /// Channels and clients beyond `status_names_max`.
+        left_out: usize,
+    },
     /// On its way to every channel.
     Broadcast,
     /// A channel is known.
@@ -302,6 +403,24 @@ pub enum Refusal {
     Parameter(&'static str),
     /// A callback name has characters or a length that are not allowed.
     Callback,
+    /// A callback name lacks what the dialect's names must have.
+    UnmarkedCallback,
+    /// A channel of this name has been registered already.
+    ChannelTaken,
+    /// A client of this name has been registered already.
+    SessionTaken,
+    /// The client is not known, or no longer.
+    UnknownSession,
+    /// `sessions_max` is reached.
+    TooManySessions,
+    /// A client's name is too long, or has control characters.
+    SessionName,
+    /// No channel was named.
+    NoChannels,
+    /// There is none of the channels named that may be read.
+    NoneReadable,
+    /// More than `channels_per_subscription_max` channels were named.
+    TooManyInOne,
     /// A body of a type that is not understood, or that is not what its type says.
     Body(&'static str),
     /// A channel's name is empty, too long, or has control characters.
@@ -330,11 +449,21 @@ impl Refusal {
         match self {
             Self::NotFound | Self::NoChannel(_) => Status::NOT_FOUND,
             Self::Method(_) => Status::METHOD_NOT_ALLOWED,
-            Self::Parameter(_) | Self::Callback | Self::Name => Status::BAD_REQUEST,
+            Self::Parameter(_)
+            | Self::Callback
+            | Self::UnmarkedCallback
+            | Self::Name
+            | Self::SessionName
+            | Self::NoChannels
+            | Self::ChannelTaken
+            | Self::SessionTaken
+            | Self::TooManyInOne => Status::BAD_REQUEST,
+            Self::NoneReadable => Status::NOT_FOUND,
+            Self::UnknownSession => Status::FORBIDDEN,
             Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
             Self::TooManyChannels | Self::TooManySubscribers => Status::TOO_MANY_CHANNELS,
-            Self::TooManyBroadcasts | Self::Memory => Status::UNAVAILABLE,
+            Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory => Status::UNAVAILABLE,
         }
     }
 
@@ -347,6 +476,15 @@ impl Refusal {
             Self::Callback => {
                 "the callback name may have letters, digits and _ $ . [ ], must not begin with a digit, and must be short"
             }
+            Self::UnmarkedCallback => "the callback name must have _JSONP_ in it",
+            Self::ChannelTaken => "Channel already exists",
+            Self::SessionTaken => "Client already exists",
+            Self::UnknownSession => "Unregistered client_id",
+            Self::TooManySessions => "Too many clients",
+            Self::SessionName => "the client's name is too long, or has control characters",
+            Self::NoChannels => "No channels",
+            Self::NoneReadable => "No valid channels",
+            Self::TooManyInOne => "Too many channels in one request",
             Self::Name => "the channel's name is empty, too long, or has control characters",
             Self::NoChannel(_) => "there is no such channel",
             Self::Token => "Token error",
@@ -381,6 +519,8 @@ pub const PLAIN: &str = "text/plain; charset=utf-8";
 pub enum News<'a> {
     /// Messages `from..to` of a channel; at least one.
     Messages(Batch<'a>),
+    /// What one who reads several channels gets at once: of each of them what it lacks, perhaps nothing.
+    Several(&'a [Batch<'a>]),
     /// What was missed before message `next`; never [`Lost::Nothing`].
     Gap {
         /// The channel's name.
@@ -458,6 +598,15 @@ pub struct Batch<'a> {
     pub to: u64,
     /// The log they stand in.
     pub epoch: crate::log::Epoch,
+    /// What is added to an offset for the number by which a message is known in all channels.
+    pub ids_from: u64,
+}
+
+impl<'a> Batch<'a> {
+    /// Messages `from..to` of a channel of this hub.
+    pub fn new(channel: &'a Channel, from: u64, to: u64, hub: &Hub) -> Self {
+        Self { channel, from, to, epoch: hub.head().epoch, ids_from: hub.id_of(0) }
+    }
 }
 
 /// Text in the making, in pieces that a stream sends as one chunk each.

@@ -1,8 +1,8 @@
 //! One channel: its history, the members who read it, and how long it lives.
 //! Knows nothing of other channels.
-use super::Owner;
-use super::history::{History, Mark};
+use super::history::{History, Keep, Mark};
 use super::roster::Roster;
+use super::{Settings, Subscription};
 use crate::arena::{Arena, Id};
 use crate::log::Position;
 use crate::time::Moment;
@@ -30,10 +30,25 @@ pub struct Channel {
     pub(super) announce_at: Moment,
     /// The number of the last broadcast in its history.
     pub(super) broadcasts: u64,
+    /// So many channels were made before it.
+    pub(super) number: u64,
+    /// What was asked for when it was registered, if it was.
+    pub(super) registered: Option<Box<Registered>>,
     /// It is no channel but the index of a pattern: nothing is published to it, and it has no name to be found by.
     pub(super) is_index: bool,
     /// It has been closed, and is here only until its members know.
     pub(super) closed: bool,
+}
+
+/// What a channel that was registered on purpose has of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Registered {
+    /// Messages it keeps.
+    pub messages_max: usize,
+    /// Milliseconds it lives without subscribers and messages; [`u64::MAX`] is for ever.
+    pub life_ms: u64,
+    /// Only registered clients may read it.
+    pub sessions: bool,
 }
 
 /// The visits that a channel's members are still due. The walk goes round and round and never begins anew, so that
@@ -64,6 +79,8 @@ impl Channel {
             armed: Moment::NEVER,
             announce_at: Moment::NEVER,
             broadcasts,
+            number: 0,
+            registered: None,
             is_index: false,
             closed: false,
         }
@@ -104,10 +121,33 @@ impl Channel {
         self.token.as_deref()
     }
 
-    pub(super) fn is_level(&self, subscription: &Subscription) -> bool {
-        let heard = subscription.notices == 0
-            || self.roster.as_ref().is_none_or(|roster| subscription.notices == roster.head());
-        subscription.next == self.history.head() && heard && !self.closed
+    /// How it was registered, if it was.
+    pub fn registered(&self) -> Option<&Registered> {
+        self.registered.as_deref()
+    }
+
+    /// What it keeps, where `usual` is what others do.
+    pub(super) fn keep(&self, usual: &Keep) -> Keep {
+        match &self.registered {
+            Some(own) => Keep { messages: own.messages_max, ..*usual },
+            None => *usual,
+        }
+    }
+
+    /// Milliseconds it lives without subscribers.
+    pub(super) fn life_ms(&self, settings: &Settings) -> u64 {
+        self.registered.as_ref().map_or(settings.channel_timeout_ms, |own| own.life_ms)
+    }
+
+    /// It lives at least until then.
+    pub(super) fn outlive(&mut self, moment: Moment) {
+        self.idle_until = self.idle_until.max(moment);
+    }
+
+    /// Whether a reader at message `next` and notice `notices` (0 for one who does not listen to them) has everything.
+    pub(super) fn is_level(&self, next: u64, notices: u64) -> bool {
+        let heard = notices == 0 || self.roster.as_ref().is_none_or(|roster| notices == roster.head());
+        next == self.history.head() && heard && !self.closed
     }
 
     /// Everybody is due a visit, having had everything up to `before` if they had room; true if the channel is to be
@@ -154,9 +194,10 @@ impl Channel {
         self.members.get(self.walk.at).copied()
     }
 
-    /// Frees a seat; returns who was moved into it and may now be missed by the walk.
+    /// Frees a seat in this channel, whose id is `id`; returns who was moved into it and may now be missed by the walk.
     pub(super) fn unseat(
         &mut self,
+        id: Id<Self>,
         subscriptions: &mut Arena<Subscription>,
         seat: usize,
     ) -> Option<Id<Subscription>> {
@@ -167,7 +208,7 @@ impl Channel {
         self.walk.left = self.walk.left.min(self.members.len());
         let moved = self.members.get(seat).copied()?;
         if let Some(subscription) = subscriptions.get_mut(moved) {
-            subscription.seat = seat as u32;
+            subscription.set_seat(id, seat as u32);
         }
         if self.walk.at == seat && self.walk.left > 0 {
             // The walk stands here: it only has to look at this seat again.
@@ -189,51 +230,7 @@ impl Channel {
             + self.members.capacity() * size_of::<Id<Subscription>>()
             + self.history.table_bytes()
             + self.token.as_ref().map_or(0, |_| size_of::<Token>())
+            + self.registered.as_ref().map_or(0, |_| size_of::<Registered>())
             + self.roster_bytes()
-    }
-}
-
-/// One reader of one channel: a cursor, not a queue.
-#[derive(Debug)]
-pub struct Subscription {
-    pub(super) channel: Id<Channel>,
-    /// Index in the channel's members, kept true by `unseat`.
-    pub(super) seat: u32,
-    /// Already in the queue of those behind.
-    pub(super) queued: bool,
-    /// The number of the next message it has not been handed.
-    pub(super) next: u64,
-    /// The number of the next notice it has not been handed; 0 if it does not listen to them.
-    pub(super) notices: u64,
-    /// Whom to hand it to; the hub only carries it.
-    pub(super) owner: Owner,
-    /// The name it is listed under.
-    pub(super) who: Option<Box<str>>,
-}
-
-impl Subscription {
-    /// The channel it reads.
-    pub fn channel(&self) -> Id<Channel> {
-        self.channel
-    }
-
-    /// Whom to hand it to.
-    pub fn owner(&self) -> Owner {
-        self.owner
-    }
-
-    /// The number of the next message it has not been handed.
-    pub fn next(&self) -> u64 {
-        self.next
-    }
-
-    /// The number of the next notice it has not been handed; `None` if it does not listen to them.
-    pub fn notices(&self) -> Option<u64> {
-        (self.notices > 0).then_some(self.notices)
-    }
-
-    /// The name it is listed under.
-    pub fn who(&self) -> Option<&str> {
-        self.who.as_deref()
     }
 }

@@ -1,5 +1,6 @@
 //! Every structural promise of the hub, for tests and the simulated world.
 use super::Hub;
+use super::subscription::{Reads, Standing};
 
 impl Hub {
     /// Panics if tables disagree.
@@ -26,11 +27,20 @@ impl Hub {
             let mut people = 0;
             for (seat, sub) in channel.members.iter().enumerate() {
                 let reader = self.subscriptions.get(*sub).expect("a member has a subscription");
-                assert_eq!((reader.seat as usize, reader.channel), (seat, id));
-                assert!(reader.next <= channel.history.head(), "nobody is ahead of the head");
+                assert_eq!(reader.seat_in(id), Some(seat as u32));
+                let next = reader.seats().find(|(channel, _)| *channel == id).map(|(_, next)| next);
+                assert!(
+                    next.is_some_and(|next| next <= channel.history.head()),
+                    "nobody is ahead of the head"
+                );
+                let waits = matches!(&reader.reads, Reads::Many(m) if m.standing == Standing::Level);
+                assert!(
+                    !waits || reader.is_level(id, channel) || channel.hot,
+                    "who is said to be level is, but for hot channels"
+                );
                 let queued = self.behind.iter().filter(|b| *b == sub).count();
                 assert_eq!(queued, usize::from(reader.queued), "queued means in the queue, once");
-                people += usize::from(reader.who.is_some());
+                people += usize::from(reader.who().is_some());
             }
             if let Some(roster) = &channel.roster {
                 assert!(roster.seats() <= people, "nobody sits twice");
@@ -46,7 +56,19 @@ impl Hub {
                 );
             }
         }
-        assert_eq!(seated, self.subscriptions.len(), "every subscription has a seat");
+        let seats: usize = self.subscriptions.iter().map(|(_, s)| s.seats().count()).sum();
+        assert_eq!(seated, seats, "every subscription has its seats");
+        let (mut many_bytes, mut held) = (0, 0);
+        for (_, subscription) in self.subscriptions.iter() {
+            if let Reads::Many(many) = &subscription.reads {
+                assert!(many.seats.windows(2).all(|w| w[0].channel.to_bits() < w[1].channel.to_bits()));
+                assert!(many.standing != Standing::Behind || subscription.queued, "who is behind is queued");
+                many_bytes += many.bytes();
+                held += usize::from(many.session.is_some());
+            }
+        }
+        assert_eq!(many_bytes, self.many_bytes, "the account of readers of several is true");
+        self.sessions.check(held);
         assert_eq!(bytes, self.history_bytes, "the account of histories is true");
         assert_eq!(names_bytes, self.names_bytes, "the account of names and rosters is true");
         assert_eq!(named, self.names.len(), "every name has a channel");

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::history::LIVE_MESSAGES;
-use super::{Channel, Hub, Owner, Subscription};
+use super::subscription::Reads;
+use super::{Channel, Hub, Lost, Owner, Subscription};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -11,13 +12,15 @@ use crate::time::Moment;
 const SLICE: usize = 128;
 
 /// Batches handed to one subscriber in one visit at most; the rest follows in the next.
-const BATCHES_A_VISIT: usize = 16;
+pub(super) const BATCHES_A_VISIT: usize = 16;
 
 /// Channels whose members are due visits, each once: those that one slice serves, and those that take several.
 #[derive(Default)]
 pub(super) struct Hot {
     small: VecDeque<Id<Channel>>,
     large: VecDeque<Id<Channel>>,
+    /// The one that is being walked: it stands in no queue meanwhile.
+    walked: Option<Id<Channel>>,
 }
 
 impl Hot {
@@ -30,10 +33,43 @@ impl Hot {
         self.small.is_empty() && self.large.is_empty()
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.small.len() + self.large.len() + usize::from(self.walked.is_some())
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Id<Channel>> {
+        self.small.iter().chain(&self.large).copied().chain(self.walked)
+    }
+
     /// How often a channel is queued.
     pub(super) fn count(&self, id: Id<Channel>) -> usize {
         self.small.iter().chain(&self.large).filter(|hot| **hot == id).count()
     }
+}
+
+/// What somebody lacks who is visited: messages of one channel, and what has to be known about them.
+pub struct Visit<'a> {
+    /// Who is visited.
+    pub owner: Owner,
+    /// The channel's id.
+    pub at: Id<Channel>,
+    /// The channel.
+    pub channel: &'a Channel,
+    /// The number of the first message it lacks and can have.
+    pub from: u64,
+    /// One more than the number of the last that may be handed over now: the channel's head, or for a reader of several
+    /// where another channel's turn comes.
+    pub until: u64,
+    /// What is missing before `from`.
+    pub lost: Lost,
+    /// The number of the next notice it has not been handed; `None` if it does not listen to them.
+    pub notices: Option<u64>,
+    /// Messages of this or another channel wait behind these.
+    pub more: bool,
+    /// How many other channels it reads.
+    pub others: usize,
 }
 
 /// What a subscriber did with what it was shown.
@@ -59,18 +95,22 @@ impl Hub {
         &mut self,
         budget: usize,
         now: Moment,
-        mut hand: impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
+        mut hand: impl FnMut(&Self, &Visit<'_>) -> Took,
     ) -> bool {
         let mut left = budget;
         self.sweep(&mut left, now);
         while left > 0 && !(self.behind.is_empty() && self.hot.is_empty()) {
-            for _ in 0..SLICE.min(left).min(self.behind.len()) {
-                left -= 1;
+            let enough = left.saturating_sub(SLICE);
+            for _ in 0..self.behind.len() {
+                if left <= enough {
+                    break;
+                }
                 if let Some(sub) = self.behind.pop_front() {
                     if let Some(subscription) = self.subscriptions.get_mut(sub) {
                         subscription.queued = false;
                     }
-                    self.visit(sub, now, &mut hand);
+                    let cost = self.visit(sub, false, now, &mut hand);
+                    left = left.saturating_sub(cost);
                 }
             }
             // Small ones first, a slice of them; then a slice of a large one. So a channel of ten waits for nobody's
@@ -109,14 +149,17 @@ impl Hub {
         id: Id<Channel>,
         left: &mut usize,
         now: Moment,
-        hand: &mut impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
+        hand: &mut impl FnMut(&Self, &Visit<'_>) -> Took,
     ) {
-        for _ in 0..SLICE.min(*left) {
-            let Some(channel) = self.channels.get_mut(id) else { return };
-            let Some(sub) = channel.next_visit() else { break };
-            *left -= 1;
-            self.visit(sub, now, hand);
+        self.hot.walked = Some(id);
+        let end = left.saturating_sub(SLICE);
+        while *left > end
+            && let Some(channel) = self.channels.get_mut(id)
+            && let Some(sub) = channel.next_visit()
+        {
+            *left = left.saturating_sub(self.visit(sub, true, now, hand));
         }
+        self.hot.walked = None;
         let Some(channel) = self.channels.get_mut(id) else { return };
         if channel.walk.left > 0 {
             self.hot.push(id, channel.members.len());
@@ -135,43 +178,61 @@ impl Hub {
     }
 
     /// Hands somebody what it lacks, until it has everything or has no room: so whoever has been visited is not behind,
-    /// unless it is slow.
+    /// unless it is slow. Returns what it cost, in visits of readers of one channel.
     fn visit(
         &mut self,
         sub: Id<Subscription>,
+        is_walk: bool,
         now: Moment,
-        hand: &mut impl FnMut(&Self, Owner, &Channel, &Subscription) -> Took,
-    ) {
+        hand: &mut impl FnMut(&Self, &Visit<'_>) -> Took,
+    ) -> usize {
         for _ in 0..BATCHES_A_VISIT {
-            let Some(subscription) = self.subscriptions.get(sub) else { return };
-            let Some(channel) = self.channels.get(subscription.channel) else { return };
-            if channel.is_level(subscription) {
-                return;
+            let Some(subscription) = self.subscriptions.get(sub) else { return 1 };
+            let one = match &subscription.reads {
+                Reads::One(one) => one,
+                Reads::Many(_) => return self.visit_many(sub, is_walk, now, hand),
+            };
+            let Some(channel) = self.channels.get(one.channel) else { return 1 };
+            if channel.is_level(one.next, one.notices) {
+                return 1;
             }
-            let id = subscription.channel;
-            match hand(self, subscription.owner, channel, subscription) {
-                Took::Nothing => return,
+            let id = one.channel;
+            let history = channel.history();
+            let from = one.next.max(history.base());
+            let visit = Visit {
+                owner: subscription.owner,
+                at: id,
+                channel,
+                from,
+                until: history.head(),
+                lost: if from > one.next { Lost::Some(from - one.next) } else { Lost::Nothing },
+                notices: (one.notices > 0).then_some(one.notices),
+                more: false,
+                others: 0,
+            };
+            match hand(self, &visit) {
+                Took::Nothing => return 1,
                 Took::Upto { next, notices } => {
                     let Self { channels, subscriptions, .. } = self;
                     let (Some(reader), Some(channel)) = (subscriptions.get_mut(sub), channels.get(id)) else {
-                        return;
+                        return 1;
                     };
-                    debug_assert!(reader.next <= next && next <= channel.history.head());
-                    (reader.next, reader.notices) = (next, notices);
+                    if let Reads::One(one) = &mut reader.reads {
+                        debug_assert!(one.next <= next && next <= channel.history.head());
+                        (one.next, one.notices) = (next, notices);
+                    }
                 }
                 Took::AndLeaves => {
-                    let Self { channels, subscriptions, .. } = &mut *self;
-                    let Some(gone) = subscriptions.remove(sub) else { return };
-                    let Some(channel) = channels.get_mut(id) else { return };
-                    let moved = channel.unseat(subscriptions, gone.seat as usize);
-                    self.look_after(moved);
-                    return self.after_leaving(id, gone.who.as_deref(), now);
+                    self.leave(sub, now);
+                    return 1;
                 }
             }
         }
-        let level = |s: &Subscription| self.channels.get(s.channel).is_none_or(|c| c.is_level(s));
-        if self.subscriptions.get(sub).is_some_and(|s| !level(s)) {
+        let level =
+            |s: &Subscription| s.channel().and_then(|id| Some(s.is_level(id, self.channels.get(id)?)));
+        if self.subscriptions.get(sub).is_some_and(|s| level(s) == Some(false)) {
             self.resume(sub);
         }
+        1
     }
 }

@@ -23,6 +23,8 @@ pub struct Message {
     pub offset: u64,
     /// When it was appended.
     pub at: Moment,
+    /// The same on the wall clock, in seconds since 1970; never less than that of a message before.
+    pub unix_s: u32,
     /// Data or broadcast.
     pub kind: Kind,
     /// What was published.
@@ -235,6 +237,7 @@ mod tests {
         Message {
             offset: n * 10,
             at: Moment(n * 1000),
+            unix_s: 0,
             kind: Kind::Data,
             body: format!("m{n}").into(),
             sender: None,

@@ -61,7 +61,9 @@ impl Hub {
     pub(super) fn append_to_indexes(&mut self, id: Id<Channel>, message: &Message) {
         let mut matched = std::mem::take(&mut self.matched);
         matched.clear();
-        if let Some(channel) = self.channels.get(id) {
+        // What only registered clients may read is read by name only.
+        let is_open = |channel: &&Channel| !channel.registered().is_some_and(|own| own.sessions);
+        if let Some(channel) = self.channels.get(id).filter(is_open) {
             self.each_index(&channel.name, |index| matched.push(index));
             if !matched.is_empty() {
                 let ext = message.ext().map(Into::into);
@@ -109,12 +111,11 @@ impl Hub {
         now: Moment,
     ) -> Option<u64> {
         self.settle(id, now);
-        let lives_until = now.after_ms(self.settings.channel_timeout_ms);
         let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
-        channel.idle_until = channel.idle_until.max(lives_until);
+        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         let beside = ext.map(|ext| Arc::new(Beside { channel: None, ext: Some(ext.into()) }));
-        let offset = self.log.append();
-        Some(self.append_message(id, Message { offset, at: now, kind, body, sender: None, beside }))
+        let (offset, unix_s) = (self.log.append(), self.unix_s);
+        Some(self.append_message(id, Message { offset, at: now, unix_s, kind, body, sender: None, beside }))
     }
 }
 
@@ -149,12 +150,12 @@ mod tests {
         let at = hub.open("/service/z", 9, now).unwrap();
         hub.publish(at, "2".into(), None, now);
         hub.broadcast("b".into()).unwrap();
-        while hub.pump(9, now, |_, _, _, _| Took::Nothing) {}
+        while hub.pump(9, now, |_, _| Took::Nothing) {}
         assert_eq!(bodies(&hub, all).len(), 4, "a broadcast is published to each: {:?}", bodies(&hub, all));
         assert_eq!(hub.channels(), 6, "an index is no channel");
         hub.leave(sub, now);
         hub.leave(other, now);
-        hub.pump(99, now, |_, _, _, _| Took::Nothing);
+        hub.pump(99, now, |_, _| Took::Nothing);
         hub.check();
         assert_eq!((hub.indexes(), hub.find_index("/a/**")), (0, None));
     }
@@ -184,7 +185,7 @@ mod tests {
         }
         assert_eq!(hub.crowded("/a/new", None, 1), Some(index));
         assert_eq!(hub.crowded("/b/new", None, 1), None);
-        hub.pump(9, now, |_, _, _, _| Took::Nothing);
+        hub.pump(9, now, |_, _| Took::Nothing);
         assert_eq!(hub.crowded("/a/new", None, 1), None, "who does not take holds nobody up");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use super::{Change, Channel, Full, Hub, Owner, Roster, Token};
+use super::{Change, Channel, Denied, Full, Hub, Owner, Registered, Roster, Session, Token};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -22,7 +22,9 @@ impl Hub {
             return Err(Full);
         }
         let idle_until = now.after_ms(life_ms);
-        let channel = Channel::new(name, self.log.head(), idle_until, self.broadcasts.last());
+        let mut channel = Channel::new(name, self.log.head(), idle_until, self.broadcasts.last());
+        channel.number = self.made;
+        self.made += 1;
         let id = self.channels.insert(channel).ok_or(Full)?;
         self.names.insert(name, id);
         self.names_bytes += name.len();
@@ -32,10 +34,61 @@ impl Hub {
         Ok(id)
     }
 
+    /// Makes a channel one that was registered on purpose.
+    pub fn register(&mut self, id: Id<Channel>, as_what: Registered, now: Moment) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.registered = Some(Box::new(as_what));
+            channel.outlive(now.after_ms(as_what.life_ms));
+        }
+        self.arm(id, now);
+    }
+
+    /// Registers a client that is to outlive its connections.
+    ///
+    /// # Errors
+    /// Its name is taken, or there are too many.
+    pub fn register_session(&mut self, name: &str, now: Moment) -> Result<Id<Session>, Denied> {
+        let (most, ms) = (self.settings.sessions_max, self.settings.session_timeout_ms);
+        let registered = self.sessions.register(name, most, ms, now);
+        self.counters.sessions_refused += u64::from(registered == Err(Denied::Full));
+        registered
+    }
+
+    /// The registered client of this name. It has just asked for something, so its time begins anew.
+    pub fn session(&mut self, name: &str, now: Moment) -> Option<Id<Session>> {
+        let id = self.sessions.find(name)?;
+        self.sessions.touch(id, self.settings.session_timeout_ms, now);
+        Some(id)
+    }
+
+    /// The names of the first `most` channels and of the first `most` clients, in the order in which they came, and how
+    /// many more there are of both. Walks over all of them.
+    pub fn census(&self, most: usize) -> (Vec<&str>, Vec<&str>, usize) {
+        let named =
+            self.channels.iter().filter(|(id, c)| !c.closed && !c.is_index && *id != self.announcing.feed);
+        let mut channels: Vec<&Channel> = named.map(|(_, channel)| channel).collect();
+        channels.sort_unstable_by_key(|channel| channel.number);
+        let (clients, all_clients) = self.sessions.names(most);
+        let left_out = channels.len().saturating_sub(most) + all_clients.saturating_sub(most);
+        (channels.iter().take(most).map(|channel| &*channel.name).collect(), clients, left_out)
+    }
+
+    /// How many clients are registered.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Lets a channel live at least `ms` more without subscribers. Never shortens its life.
     pub fn prolong(&mut self, id: Id<Channel>, ms: u64, now: Moment) {
         if let Some(channel) = self.channels.get_mut(id) {
             channel.idle_until = channel.idle_until.max(now.after_ms(ms));
+        }
+    }
+
+    /// Somebody has asked a channel for messages: it lives on as long as it does without anybody.
+    pub fn touch(&mut self, id: Id<Channel>, now: Moment) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         }
     }
 
@@ -136,7 +189,7 @@ impl Hub {
             return self.close_index(id);
         }
         if channel.members.is_empty() {
-            channel.idle_until = channel.idle_until.max(now.after_ms(self.settings.channel_timeout_ms));
+            channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         }
         let lease = now.after_ms(self.settings.lease_ms);
         if let (Some(who), Some(roster)) = (who, &mut channel.roster) {
@@ -168,11 +221,12 @@ impl Hub {
 
     /// When [`Hub::expire`] has something to do.
     pub fn deadline(&self) -> Option<Moment> {
-        self.wheel.next()
+        [self.wheel.next(), self.sessions.deadline()].into_iter().flatten().min()
     }
 
     /// Frees channels that have been idle, ends leases, forgets what is too old.
     pub fn expire(&mut self, now: Moment) {
+        self.sessions.expire(self.settings.session_timeout_ms, now);
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.advance(now, &mut fired);
         for id in fired.drain(..) {

@@ -6,29 +6,38 @@ mod fanout;
 mod history;
 mod index;
 mod life;
+mod many;
 mod names;
 mod pattern;
 mod roster;
+mod session;
+mod subscription;
 mod sweep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use channel::{Channel, Subscription, Token};
-pub use fanout::Took;
+pub use channel::{Channel, Registered, Token};
+pub use fanout::{Took, Visit};
 pub use history::{Beside, History, Keep, Kind, Message};
+pub use many::Wanted;
 pub use names::Seed;
 pub use pattern::{Pattern, Patterns};
 pub use roster::{Change, Notice, Roster};
+pub use session::{Denied, Session};
+pub use subscription::{Access, Subscription};
 
 use crate::arena::{Arena, Id};
 use crate::counters::Counters;
 use crate::limits::Limits;
-use crate::log::{Cursor, Epoch, Log, Position};
+use crate::log::{Cursor, Log, Position};
 use crate::time::Moment;
 use crate::wheel::Wheel;
 use fanout::Hot;
+use many::Due;
 use names::Names;
+use session::Sessions;
+use subscription::{One, Reads, Standing};
 use sweep::{Announcing, Broadcasts};
 
 /// Whom a subscription delivers to: a connection's id, as bits. The hub only carries it.
@@ -54,13 +63,17 @@ pub struct Settings {
     pub roster_max: usize,
     /// Milliseconds a person without a connection is present.
     pub lease_ms: u64,
+    /// Registered clients in all.
+    pub sessions_max: usize,
+    /// Milliseconds a registered client is known without asking.
+    pub session_timeout_ms: u64,
     /// Patterns that are read at once.
     pub patterns_max: usize,
 }
 
 impl Settings {
-    /// The settings that these limits and this life of a channel make.
-    pub fn new(limits: &Limits, channel_timeout_ms: u64) -> Self {
+    /// The settings that these limits and these lives of a channel and of a client make.
+    pub fn new(limits: &Limits, channel_timeout_ms: u64, session_timeout_ms: u64) -> Self {
         Self {
             channels_max: limits.channels_max,
             subscribers_max: limits.subscribers_per_channel_max,
@@ -74,6 +87,8 @@ impl Settings {
             broadcasts_max: limits.broadcasts_waiting_max,
             roster_max: limits.roster_max,
             lease_ms: limits.roster_lease_ms,
+            sessions_max: limits.sessions_max,
+            session_timeout_ms,
             patterns_max: limits.patterns_max,
         }
     }
@@ -131,12 +146,21 @@ pub struct Hub {
     wheel: Wheel<Id<Channel>>,
     broadcasts: Broadcasts,
     announcing: Announcing,
+    sessions: Sessions,
     /// Indexes over the messages of all channels that a pattern matches, each there while somebody reads it.
     patterns: Patterns<Channel>,
     /// The indexes that one message goes to; kept for its room.
     matched: Vec<Id<Channel>>,
     settings: Settings,
     seed: Seed,
+    /// The wall clock, in seconds; never goes back, so that what is stamped with it does not.
+    unix_s: u32,
+    /// How many channels were ever made.
+    made: u64,
+    /// Bytes of those who read several channels.
+    many_bytes: usize,
+    /// What somebody who is visited lacks; kept for its room.
+    due: Due,
     /// Bytes of all messages kept.
     history_bytes: usize,
     /// Bytes of all names and rosters.
@@ -146,11 +170,10 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub without channels.
-    pub fn new(settings: Settings, epoch: Epoch, seed: Seed) -> Self {
+    /// A hub without channels, whose log is empty.
+    pub fn new(settings: Settings, log: Log, seed: Seed) -> Self {
         // How many channels there may be is decided by their names: closed ones wait here for their members.
         let mut channels = Arena::with_limit(usize::MAX);
-        let log = Log::new(epoch);
         let announcing = Announcing::new(&mut channels, log.head());
         Self {
             names: Names::new(seed),
@@ -162,10 +185,15 @@ impl Hub {
             wheel: Wheel::default(),
             broadcasts: Broadcasts::default(),
             announcing,
+            sessions: Sessions::new(seed),
             patterns: Patterns::new(seed),
             matched: Vec::new(),
             settings,
             seed,
+            unix_s: 0,
+            made: 0,
+            many_bytes: 0,
+            due: Due::new(),
             history_bytes: 0,
             names_bytes: 0,
             fired: Vec::new(),
@@ -204,6 +232,21 @@ impl Hub {
         self.log.head()
     }
 
+    /// The number by which a message is known outside of its channel, from its offset.
+    pub fn id_of(&self, offset: u64) -> u64 {
+        self.log.id_of(offset)
+    }
+
+    /// The offset of the message with such a number, or of the last before it in this log.
+    pub fn offset_of(&self, id: u64) -> u64 {
+        self.log.offset_of(id)
+    }
+
+    /// The wall clock has moved.
+    pub fn set_clock(&mut self, unix_seconds: u64) {
+        self.unix_s = self.unix_s.max(u32::try_from(unix_seconds).unwrap_or(u32::MAX));
+    }
+
     /// How many channels have a name.
     pub fn channels(&self) -> usize {
         self.names.len()
@@ -235,6 +278,7 @@ impl Hub {
         counters.channels_closed += since.channels_closed;
         counters.roster_refused += since.roster_refused;
         counters.broadcasts_refused += since.broadcasts_refused;
+        counters.sessions_refused += since.sessions_refused;
     }
 
     /// Appends a message; returns its number. Delivery happens in [`Hub::pump`].
@@ -246,9 +290,8 @@ impl Hub {
         now: Moment,
     ) -> Option<u64> {
         self.settle(id, now);
-        let lives_until = now.after_ms(self.settings.channel_timeout_ms);
         let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
-        channel.idle_until = channel.idle_until.max(lives_until);
+        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         Some(self.append(id, Kind::Data, body, sender, now))
     }
 
@@ -263,7 +306,8 @@ impl Hub {
         if self.channels.get(id).is_none() {
             return 0;
         }
-        let message = Message { offset: self.log.append(), at: now, kind, body, sender, beside: None };
+        let (offset, unix_s) = (self.log.append(), self.unix_s);
+        let message = Message { offset, at: now, unix_s, kind, body, sender, beside: None };
         self.append_message(id, message)
     }
 
@@ -282,7 +326,8 @@ impl Hub {
         let listens = !channel.members.is_empty();
         let mark = channel.history.mark();
         let before = channel.history.bytes();
-        let (seq, trimmed) = channel.history.append(message, &self.settings.keep, listens);
+        let keep = channel.keep(&self.settings.keep);
+        let (seq, trimmed) = channel.history.append(message, &keep, listens);
         self.counters.trimmed += trimmed as u64;
         self.history_bytes = self.history_bytes + channel.history.bytes() - before;
         if channel.stir(mark) {
@@ -295,10 +340,10 @@ impl Hub {
     pub fn start(&mut self, id: Id<Channel>, from: From, now: Moment) -> Option<Start> {
         self.settle(id, now);
         let epoch = self.log.epoch();
-        let keeps = self.settings.keep.messages > 0;
         let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
         self.trim(id, listens, now);
         let channel = self.channels.get(id)?;
+        let keeps = channel.keep(&self.settings.keep).messages > 0;
         let head = channel.history.head();
         // Without history, what is still kept for those who listen is not for those who come.
         let base = if keeps { channel.history.base() } else { head };
@@ -333,6 +378,23 @@ impl Hub {
                 }
             }
         })
+    }
+
+    /// Where a subscription would begin that has everything of all channels up to this place in the log. Of a channel
+    /// that keeps a number of its own, no more than that is given to those who come.
+    pub fn start_after(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
+        self.settle(id, now);
+        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
+        self.trim(id, listens, now);
+        let channel = self.channels.get(id)?;
+        let history = &channel.history;
+        let most = channel.keep(&self.settings.keep).messages as u64;
+        let base = history.base().max(history.head().saturating_sub(most));
+        let next = history.first_after(offset).max(base);
+        // What was trimmed may have stood after the cursor, or not.
+        let whole = base == 1 || next > base || offset <= channel.born.offset;
+        let lost = if whole { Lost::Nothing } else { Lost::Unknown };
+        Some(Start { next, lost, ahead: false })
     }
 
     /// The cursor of somebody who has everything of a channel up to, but without, the message `next`.
@@ -373,24 +435,17 @@ impl Hub {
             }
             *names_bytes = *names_bytes + channel.roster_bytes() - before;
         }
-        let subscription = Subscription {
-            channel: id,
-            seat: 0,
-            queued: false,
-            next: join.next,
-            notices,
-            owner: join.owner,
-            who: listed,
-        };
+        let queued = !channel.is_level(join.next, notices);
+        let one = One { channel: id, next: join.next, notices, who: listed };
+        let subscription = Subscription { reads: Reads::One(one), seat: 0, queued, owner: join.owner };
         let sub = subscriptions.insert(subscription).ok_or(Full)?;
         let seat = channel.seat(sub);
-        channel.idle_until = channel.idle_until.max(now.after_ms(settings.channel_timeout_ms));
+        channel.outlive(now.after_ms(channel.life_ms(settings)));
         if let Some(subscription) = subscriptions.get_mut(sub) {
             subscription.seat = seat;
-            if !channel.is_level(subscription) {
-                subscription.queued = true;
-                behind.push_back(sub);
-            }
+        }
+        if queued {
+            behind.push_back(sub);
         }
         if stirred {
             self.stir(id);
@@ -409,26 +464,34 @@ impl Hub {
     /// Leaves. Whoever was listed under a name stays in the roster for the time of its lease.
     pub fn leave(&mut self, id: Id<Subscription>, now: Moment) {
         let Some(gone) = self.subscriptions.remove(id) else { return };
-        let Self { channels, subscriptions, .. } = &mut *self;
-        let Some(channel) = channels.get_mut(gone.channel) else { return };
-        let moved = channel.unseat(subscriptions, gone.seat as usize);
-        self.look_after(moved);
-        self.after_leaving(gone.channel, gone.who.as_deref(), now);
+        match gone.reads {
+            Reads::One(one) => {
+                self.unseat(one.channel, gone.seat as usize);
+                self.after_leaving(one.channel, one.who.as_deref(), now);
+            }
+            Reads::Many(many) => self.unseat_many(&many, now),
+        }
     }
 
-    /// Somebody was moved to a seat that the walk may have passed: if there is something to hand over, it is not
-    /// left to the walk.
-    fn look_after(&mut self, moved: Option<Id<Subscription>>) {
-        let Self { channels, subscriptions, behind, .. } = self;
-        if let Some(moved) = moved
-            && let Some(subscription) = subscriptions.get_mut(moved)
-            && let Some(channel) = channels.get(subscription.channel)
+    /// Frees a seat. Whoever was moved into it may have been passed by the walk: if there is something to hand over, it
+    /// is not left to the walk.
+    fn unseat(&mut self, id: Id<Channel>, seat: usize) {
+        let Self { channels, subscriptions, .. } = self;
+        let Some(channel) = channels.get_mut(id) else { return };
+        if let Some(moved) = channel.unseat(id, subscriptions, seat)
             && channel.hot
-            && !subscription.queued
-            && !channel.is_level(subscription)
+            && subscriptions.get(moved).is_some_and(|s| !s.is_level(id, channel))
         {
-            subscription.queued = true;
-            behind.push_back(moved);
+            self.look_after(moved);
+        }
+    }
+
+    /// Sees to it that somebody is visited, unless it waits for room.
+    fn look_after(&mut self, sub: Id<Subscription>) {
+        if let Some(subscription) = self.subscriptions.get(sub)
+            && !matches!(&subscription.reads, Reads::Many(many) if many.standing == Standing::Stuck)
+        {
+            self.resume(sub);
         }
     }
 
@@ -436,7 +499,8 @@ impl Hub {
     fn trim(&mut self, id: Id<Channel>, somebody_listens: bool, now: Moment) {
         let Some(channel) = self.channels.get_mut(id) else { return };
         let before = channel.history.bytes();
-        self.counters.trimmed += channel.history.trim(&self.settings.keep, somebody_listens, now) as u64;
+        let keep = channel.keep(&self.settings.keep);
+        self.counters.trimmed += channel.history.trim(&keep, somebody_listens, now) as u64;
         self.history_bytes = self.history_bytes + channel.history.bytes() - before;
     }
 
@@ -444,24 +508,20 @@ impl Hub {
     pub fn seek(&mut self, id: Id<Subscription>, next: u64) {
         let Self { channels, subscriptions, .. } = self;
         if let Some(subscription) = subscriptions.get_mut(id)
-            && let Some(channel) = channels.get(subscription.channel)
+            && let Reads::One(one) = &mut subscription.reads
+            && let Some(channel) = channels.get(one.channel)
         {
-            subscription.next = next.min(channel.history.head());
-        }
-    }
-
-    /// Gives a subscription to somebody else.
-    pub fn hand_over(&mut self, id: Id<Subscription>, owner: Owner) {
-        if let Some(subscription) = self.subscriptions.get_mut(id) {
-            subscription.owner = owner;
+            one.next = next.min(channel.history.head());
         }
     }
 
     /// The subscriber has room again, or wants another look.
     pub fn resume(&mut self, id: Id<Subscription>) {
-        if let Some(subscription) = self.subscriptions.get_mut(id)
-            && !subscription.queued
-        {
+        let Some(subscription) = self.subscriptions.get_mut(id) else { return };
+        if let Reads::Many(many) = &mut subscription.reads {
+            many.standing = Standing::Behind;
+        }
+        if !subscription.queued {
             subscription.queued = true;
             self.behind.push_back(id);
         }
@@ -472,7 +532,7 @@ impl Hub {
     pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
         let Some(channel) = self.channels.get_mut(id) else { return false };
         let before = channel.history.bytes();
-        let keep = Keep { bytes: before.saturating_sub(bytes), ..self.settings.keep };
+        let keep = Keep { bytes: before.saturating_sub(bytes), ..channel.keep(&self.settings.keep) };
         self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
         self.history_bytes = self.history_bytes + channel.history.bytes() - before;
         channel.history.bytes() < before
@@ -486,7 +546,12 @@ impl Hub {
     /// Bytes of all tables, counted anew; walks over all channels.
     pub fn table_bytes(&self) -> usize {
         let channels: usize = self.channels.iter().map(|(_, c)| c.bytes()).sum();
-        channels + self.quick_table_bytes() - self.names_bytes
+        channels + self.quick_table_bytes() + self.many_bytes - self.names_bytes
+    }
+
+    /// Bytes of those who read several channels, beyond what every reader takes.
+    pub fn many_bytes(&self) -> usize {
+        self.many_bytes
     }
 
     /// Bytes of the tables that are known without a walk.
@@ -497,6 +562,7 @@ impl Hub {
             + self.names_bytes
             + self.wheel.bytes()
             + self.broadcasts.bytes()
+            + self.sessions.bytes()
             + self.patterns.bytes()
     }
 }

@@ -76,7 +76,7 @@ impl Hub {
         {
             let number = channel.broadcasts + 1;
             channel.broadcasts = number;
-            channel.idle_until = channel.idle_until.max(now.after_ms(self.settings.channel_timeout_ms));
+            channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
             let first = self.broadcasts.waiting.front().map_or(u64::MAX, |(n, _)| *n);
             let body = number.checked_sub(first).and_then(|i| self.broadcasts.waiting.get(i as usize));
             if let Some((_, body)) = body {

@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::chance::Chance;
+use crate::log::Epoch;
 
 pub(super) fn settings() -> Settings {
-    Settings::new(&Limits { history_messages_max: 16, ..Limits::default() }, 60_000)
+    Settings::new(&Limits { history_messages_max: 16, ..Limits::default() }, 60_000, 60_000)
 }
 
 pub(super) fn hub(settings: Settings) -> Hub {
-    Hub::new(settings, Epoch::from_random([7; 8]), Seed::new(1, 2))
+    Hub::new(settings, Log::new(Epoch::from_random([7; 8]), 0), Seed::new(1, 2))
 }
 
 fn join(hub: &mut Hub, id: Id<Channel>, next: u64, owner: Owner) -> Id<Subscription> {
@@ -18,10 +19,9 @@ fn join(hub: &mut Hub, id: Id<Channel>, next: u64, owner: Owner) -> Id<Subscript
 /// Pumps until quiet; everybody takes everything and stays. Returns who was handed which numbers.
 fn deliver(hub: &mut Hub) -> BTreeMap<Owner, Vec<u64>> {
     let mut handed: BTreeMap<Owner, Vec<u64>> = BTreeMap::new();
-    while hub.pump(7, Moment(0), |_, owner, channel, sub| {
-        let head = channel.history().head();
-        handed.entry(owner).or_default().extend(sub.next().max(channel.history().base())..head);
-        Took::Upto { next: head, notices: sub.notices().unwrap_or(0) }
+    while hub.pump(7, Moment(0), |_, visit| {
+        handed.entry(visit.owner).or_default().extend(visit.from..visit.until);
+        Took::Upto { next: visit.until, notices: visit.notices.unwrap_or(0) }
     }) {
         hub.check();
     }
@@ -57,9 +57,9 @@ fn a_small_channel_does_not_wait_for_a_large_one() {
     hub.publish(large, "x".into(), None, Moment(0));
     hub.publish(small, "x".into(), None, Moment(0));
     let mut small_served = 0;
-    hub.pump(300, Moment(0), |_, owner, channel, _| {
-        small_served += usize::from(owner >= 10_000);
-        Took::Upto { next: channel.history().head(), notices: 0 }
+    hub.pump(300, Moment(0), |_, visit| {
+        small_served += usize::from(visit.owner >= 10_000);
+        Took::Upto { next: visit.until, notices: 0 }
     });
     assert_eq!(small_served, 10, "within two slices, not after ten thousand");
 }
@@ -74,9 +74,9 @@ fn the_end_of_a_large_channel_is_reached_however_often_it_is_published_to() {
     }
     for _ in 0..100 {
         hub.publish(room, "x".into(), None, Moment(0));
-        hub.pump(50, Moment(0), |_, owner, channel, _| {
-            handed[owner as usize] += 1;
-            Took::Upto { next: channel.history().head(), notices: 0 }
+        hub.pump(50, Moment(0), |_, visit| {
+            handed[visit.owner as usize] += 1;
+            Took::Upto { next: visit.until, notices: 0 }
         });
     }
     let (least, most) = (handed.iter().min().unwrap(), handed.iter().max().unwrap());
@@ -144,7 +144,7 @@ fn broadcasts_reach_everybody_once_and_in_order() {
     assert_eq!(hub.publish(rooms[49], "after".into(), None, Moment(0)), Some(2));
     hub.broadcast("two".into()).unwrap();
     let late = hub.open("late", 9, Moment(0)).unwrap();
-    while hub.pump(7, Moment(0), |_, _, _, _| Took::Nothing) {
+    while hub.pump(7, Moment(0), |_, _| Took::Nothing) {
         hub.check();
     }
     let bodies = |id| -> Vec<String> {
@@ -161,7 +161,7 @@ fn too_many_broadcasts_are_refused() {
     let mut hub = hub(Settings { broadcasts_max: 2, ..settings() });
     assert_eq!((hub.broadcast("a".into()), hub.broadcast("b".into())), (Ok(()), Ok(())));
     assert_eq!(hub.broadcast("c".into()), Err(Full));
-    while hub.pump(7, Moment(0), |_, _, _, _| Took::Nothing) {}
+    while hub.pump(7, Moment(0), |_, _| Took::Nothing) {}
     assert_eq!(hub.broadcast("c".into()), Ok(()));
 }
 
@@ -230,9 +230,10 @@ fn nobody_is_missed() {
             let mut roll = chance.clone();
             chance.bits();
             let mut left = Vec::new();
-            hub.pump(budget, Moment(0), |_, owner, channel, sub| {
+            hub.pump(budget, Moment(0), |_, visit| {
+                let owner = visit.owner;
                 let id = subs.iter().find(|(_, o)| *o == owner).expect("only members are visited").0;
-                assert_eq!(seen[&owner], sub.next(), "in order, and nothing twice");
+                assert_eq!(seen[&owner], visit.from, "in order, and nothing twice");
                 match roll.below(24) {
                     0 => {
                         slow.push(id);
@@ -243,7 +244,7 @@ fn nobody_is_missed() {
                         Took::AndLeaves
                     }
                     _ => {
-                        let next = (sub.next() + 1 + roll.below(3)).min(channel.history().head());
+                        let next = (visit.from + 1 + roll.below(3)).min(visit.until);
                         seen.insert(owner, next);
                         Took::Upto { next, notices: 0 }
                     }
@@ -258,12 +259,8 @@ fn nobody_is_missed() {
         slow.drain(..).for_each(|sub| hub.resume(sub));
         deliver(&mut hub);
         for (sub, _) in &subs {
-            let sub = hub.subscription(*sub).unwrap();
-            assert_eq!(
-                sub.next(),
-                hub.peek(sub.channel()).unwrap().history().head(),
-                "seed {seed}: left behind"
-            );
+            let (channel, next) = hub.subscription(*sub).unwrap().seats().next().unwrap();
+            assert_eq!(next, hub.peek(channel).unwrap().history().head(), "seed {seed}: left behind");
         }
     }
 }

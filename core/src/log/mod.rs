@@ -41,12 +41,29 @@ pub struct Cursor {
 pub struct Log {
     epoch: Epoch,
     last: u64,
+    /// What is added to an offset for those who know messages by one number.
+    ids_from: u64,
 }
 
 impl Log {
-    /// A log in which nothing stands yet.
-    pub fn new(epoch: Epoch) -> Self {
-        Self { epoch, last: 0 }
+    /// Numbers a second: as many messages may be appended, on the average of a log's life, for numbers not to be used
+    /// again in the log after it.
+    pub const IDS_A_SECOND: u64 = 100_000;
+
+    /// A log in which nothing stands yet. Its messages get numbers beyond those of logs that were begun before: they
+    /// count from the wall clock, as Simple-Comet-Server's do (`protocols/simple-comet.md`, section 1).
+    pub fn new(epoch: Epoch, unix_ms: u64) -> Self {
+        Self { epoch, last: 0, ids_from: unix_ms.saturating_mul(Self::IDS_A_SECOND / 1_000) }
+    }
+
+    /// The one number by which the message with this offset is known.
+    pub fn id_of(&self, offset: u64) -> u64 {
+        self.ids_from + offset
+    }
+
+    /// The offset of the message with this number, or of the last before it; 0 for numbers of another log.
+    pub fn offset_of(&self, id: u64) -> u64 {
+        id.saturating_sub(self.ids_from).min(self.last)
     }
 
     /// Which log this is.
@@ -167,8 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn numbers_go_on_from_the_clock() {
+        let mut log = Log::new(Epoch::from_random([1; 8]), 1_795_219_200_123);
+        assert_eq!(log.id_of(0), 179_521_920_012_300);
+        assert!(log.id_of(1 << 40) < 1 << 53, "a script can count them");
+        log.append();
+        log.append();
+        for (id, offset) in [(0, 0), (179_521_920_012_300, 0), (179_521_920_012_301, 1), (u64::MAX, 2)] {
+            assert_eq!(log.offset_of(id), offset);
+        }
+    }
+
+    #[test]
     fn offsets_count_from_one() {
-        let mut log = Log::new(Epoch::from_random([1; 8]));
+        let mut log = Log::new(Epoch::from_random([1; 8]), 0);
         assert_eq!((log.head().offset, log.append(), log.append(), log.head().offset), (0, 1, 2, 2));
     }
 }

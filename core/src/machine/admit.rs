@@ -31,7 +31,7 @@ impl Machine {
         } else {
             None
         };
-        let idle_until = now.after_ms(limits.idle_ms_max);
+        let idle_until = now.after_ms(self.config.idle_ms(role));
         let id = self.conns.insert(Conn::new(role, peer, now, idle_until))?;
         self.counters.connections_opened += 1;
         if counted {

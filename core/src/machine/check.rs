@@ -2,6 +2,7 @@
 use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Conn, Phase};
+use crate::hub::Channel;
 use crate::log::Position;
 use crate::time::Moment;
 
@@ -73,9 +74,29 @@ impl Machine {
     /// Which channel a connection waits for, in which life, and the number of the message it gets next.
     pub fn reads(&self, id: Id<Conn>) -> Option<(&str, Position, u64)> {
         let Phase::Parked(parked) = &self.conns.get(id)?.phase else { return None };
-        let subscription = self.hub.subscription(parked.sub)?;
-        let channel = self.hub.peek(subscription.channel())?;
-        Some((channel.name(), channel.life(), subscription.next()))
+        let (channel, next) = self.hub.subscription(parked.sub)?.seats().next()?;
+        let channel = self.hub.peek(channel)?;
+        Some((channel.name(), channel.life(), next))
+    }
+
+    /// All channels that a connection waits for, each with its life and the number of the message it gets next.
+    pub fn reads_all(&self, id: Id<Conn>) -> Vec<(&str, Position, u64)> {
+        let Some(Phase::Parked(parked)) = self.conns.get(id).map(|conn| &conn.phase) else {
+            return Vec::new();
+        };
+        let Some(subscription) = self.hub.subscription(parked.sub) else { return Vec::new() };
+        let of = |(id, next)| self.hub.peek(id).map(|c: &Channel| (c.name(), c.life(), next));
+        subscription.seats().filter_map(of).collect()
+    }
+
+    /// How many subscriptions a channel has.
+    pub fn members(&self, channel: &str) -> usize {
+        self.hub.find(channel).and_then(|at| self.hub.peek(at)).map_or(0, Channel::members)
+    }
+
+    /// The number by which the newest message of all channels is known.
+    pub fn last_id(&self) -> u64 {
+        self.hub.id_of(self.hub.head().offset)
     }
 
     /// The connection's state in words, for a test that fails.

@@ -1,12 +1,10 @@
 //! Changes to the running server: another configuration, and the way out.
 //! Knows nothing of signals or files.
-use super::tell::Tidings;
-use super::{Machine, conns_max};
+use super::{Machine, conns_max, settings};
 use crate::arena::Id;
 use crate::config::{AddressRules, Config, Origin};
 use crate::conn::{Conn, OriginRef, Phase};
-use crate::dialect::{Hold, News};
-use crate::hub::Settings;
+use crate::dialect::Hold;
 use crate::time::Moment;
 
 /// The way out.
@@ -26,7 +24,7 @@ impl Machine {
     pub fn reconfigure(&mut self, config: Config) {
         self.rules = AddressRules::new(&config.admin.allow, &config.admin.deny);
         self.conns.set_limit(conns_max(&config));
-        self.hub.set(Settings::new(&config.limits, config.icomet.channel_timeout_ms));
+        self.hub.set(settings(&config));
         self.post.set(&config.limits);
         let before = std::mem::replace(&mut self.config, config);
         self.heads.forget();
@@ -109,26 +107,20 @@ impl Machine {
                     return;
                 };
                 parked.manner.keep_alive = false;
-                let channel = hub.subscription(parked.sub).and_then(|s| hub.peek(s.channel()));
-                let says_quiet = parked.voice.dialect.speaker().says_quiet();
-                match (parked.hold, channel) {
-                    (Hold::Poll, Some(channel)) if says_quiet => {
-                        let news = [News::Quiet { channel: channel.name(), echo: parked.echo }];
-                        delivery.end_poll(
-                            conn,
-                            id,
-                            &parked,
-                            Tidings { news: &news, range: None, live: true },
-                        );
+                let sub = parked.sub;
+                match parked.hold {
+                    Hold::Poll if parked.voice.dialect.speaker().says_quiet() => {
+                        delivery.end_quietly(conn, id, *parked, hub);
+                        return hub.leave(sub, now);
                     }
                     // An empty script: there is nothing else that its client would not take for a message.
-                    (Hold::Poll, _) => {
+                    Hold::Poll => {
                         parked.voice.before = None;
                         delivery.end_poll_empty(conn, id, &parked);
                     }
-                    (Hold::Stream, _) => delivery.end_stream(conn, id, parked.manner),
+                    Hold::Stream => delivery.end_stream(conn, id, parked.manner),
                 }
-                hub.leave(parked.sub, now);
+                hub.leave(sub, now);
             }
         }
     }

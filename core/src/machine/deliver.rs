@@ -12,8 +12,8 @@ use crate::arena::{Arena, Id};
 use crate::config::Config;
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
-use crate::dialect::{Appetite, Batch, Hold, News, Voice};
-use crate::hub::{Channel, Hub, Lost, Roster, Subscription, Took};
+use crate::dialect::{Appetite, Batch, Hold, News, Tail, Voice};
+use crate::hub::{Channel, Hub, Lost, Roster, Took, Visit};
 use crate::time::{Date, Moment};
 
 /// Everything that delivering needs besides the hub and the connections.
@@ -27,6 +27,8 @@ pub(super) struct Delivery<'a> {
     pub(super) config: &'a Config,
     pub(super) date: &'a Date,
     pub(super) head: &'a mut Vec<u8>,
+    /// What stands behind the frame of one answer.
+    pub(super) tail: &'a mut Vec<u8>,
     /// Memory is used up: nobody gets more while something waits for them.
     pub(super) is_short: bool,
 }
@@ -36,26 +38,48 @@ impl Machine {
     pub(super) fn delivery(&mut self) -> (Delivery<'_>, &mut Arena<Conn>, &mut Hub) {
         let is_short = self.is_short_of(0);
         let Self {
-            conns, hub, post, frames, heads, sessions, counters, deferred, config, date, head, ..
-        } = self;
-        (
-            Delivery { post, frames, heads, sessions, counters, deferred, config, date, head, is_short },
             conns,
             hub,
-        )
+            post,
+            frames,
+            heads,
+            sessions,
+            counters,
+            deferred,
+            config,
+            date,
+            head,
+            body,
+            ..
+        } = self;
+        let tail = body;
+        let delivery = Delivery {
+            post,
+            frames,
+            heads,
+            sessions,
+            counters,
+            deferred,
+            config,
+            date,
+            head,
+            tail,
+            is_short,
+        };
+        (delivery, conns, hub)
     }
 
     /// Delivers to at most `budget` subscribers, and serves those who were put off. True if more remains.
     pub fn pump(&mut self, budget: usize, now: crate::time::Moment) -> bool {
         self.post.now = now;
         let (mut delivery, conns, hub) = self.delivery();
-        let mut more = hub.pump(budget, now, |hub, owner, channel, sub| {
-            if Sessions::owner(owner).is_some() {
-                return delivery.hand_session(conns, hub, owner, channel, sub);
+        let mut more = hub.pump(budget, now, |hub, visit| {
+            if Sessions::owner(visit.owner).is_some() {
+                return delivery.hand_session(conns, hub, visit);
             }
-            let Some(id) = Id::from_bits(owner) else { return Took::AndLeaves };
+            let Some(id) = Id::from_bits(visit.owner) else { return Took::AndLeaves };
             match conns.get_mut(id) {
-                Some(conn) => delivery.hand(conn, id, hub, channel, sub),
+                Some(conn) => delivery.hand(conn, id, hub, visit),
                 None => Took::AndLeaves,
             }
         });
@@ -73,14 +97,7 @@ impl Machine {
 
 impl Delivery<'_> {
     /// Hands a subscriber what it lacks.
-    fn hand(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        hub: &Hub,
-        channel: &Channel,
-        sub: &Subscription,
-    ) -> Took {
+    fn hand(&mut self, conn: &mut Conn, id: Id<Conn>, hub: &Hub, visit: &Visit<'_>) -> Took {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };
         let waits = conn.outbox.len();
         if waits >= self.config.limits.outbox_bytes_max || (self.is_short && waits > 0) {
@@ -89,13 +106,13 @@ impl Delivery<'_> {
             return Took::Nothing;
         }
         let speaker = parked.voice.dialect.speaker();
+        let Visit { channel, from, until, lost, .. } = *visit;
         let history = channel.history();
-        let (head, from) = (history.head(), sub.next().max(history.base()));
-        let lost = if from > sub.next() { Lost::Some(from - sub.next()) } else { Lost::Nothing };
+        let head = history.head();
         let appetite = speaker.appetite(parked.voice.style, true);
         let to = match appetite {
-            Appetite::Everything => history.batch_end(from, self.config.limits.batch_bytes_max),
-            Appetite::OneObject | Appetite::OneMessage => head.min(from + 1),
+            Appetite::Everything => history.batch_end(from, self.config.limits.batch_bytes_max).min(until),
+            Appetite::OneObject | Appetite::OneMessage => until.min(from + 1),
         };
         if let Lost::Some(n) = lost {
             self.counters.lost += n;
@@ -107,24 +124,31 @@ impl Delivery<'_> {
         // Where there are no words for it, a gap alone is no news: a poll would be answered with nothing.
         let says_lost = lost != Lost::Nothing && speaker.says_gaps(parked.voice.style);
         let told = from < to || says_lost;
-        let heard = sub.notices().is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
-        let notices = sub.notices().map_or(0, |n| channel.roster().map_or(n, Roster::head));
+        let heard = visit.notices.is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
+        let notices = visit.notices.map_or(0, |n| channel.roster().map_or(n, Roster::head));
         let mut news = Vec::new();
         if says_lost {
             news.push(News::Gap { channel: channel.name(), next: from, lost });
         }
         if from < to {
-            news.push(News::Messages(Batch { channel, from, to, epoch: hub.head().epoch }));
+            news.push(News::Messages(Batch::new(channel, from, to, hub)));
         }
+        // Whoever says where a client is to go on may name the end of the log only if nothing waits behind this.
+        let last = if visit.more || to < head { history.get(to.max(1) - 1).map(|m| m.offset) } else { None };
+        let last = hub.id_of(last.unwrap_or(hub.head().offset));
         if heard && told && !(channel.is_closed() && parked.hold == Hold::Stream) {
-            let range = Some((sub.channel(), from, to, lost));
-            return self.hand_news(conn, id, &news, range, Took::Upto { next: to, notices });
+            let range = Some((visit.at, from, to, lost));
+            return self.hand_news(conn, id, &news, range, last, Took::Upto { next: to, notices });
         }
         if let (false, Some(roster)) = (heard || (told && appetite != Appetite::Everything), channel.roster())
         {
-            people(channel, roster, sub.notices(), &parked.voice, &mut news);
+            people(channel, roster, visit.notices, &parked.voice, &mut news);
         }
         let closes = channel.is_closed() && to == head && (parked.hold == Hold::Stream || news.is_empty());
+        if closes && visit.others > 0 && parked.hold == Hold::Poll {
+            // It goes on waiting for the others.
+            return Took::Upto { next: to, notices };
+        }
         if closes {
             news.push(News::Closed { channel: channel.name(), next: head });
         }
@@ -135,13 +159,13 @@ impl Delivery<'_> {
         if appetite == Appetite::OneObject {
             news.truncate(1);
         }
-        if closes && parked.hold == Hold::Stream {
+        if closes && parked.hold == Hold::Stream && visit.others == 0 {
             let (manner, voice) = (parked.manner, parked.voice.clone());
             self.say_news(conn, id, manner, &voice, &news);
             self.end_stream(conn, id, manner);
             return Took::AndLeaves;
         }
-        self.hand_news(conn, id, &news, None, Took::Upto { next: to, notices })
+        self.hand_news(conn, id, &news, None, last, Took::Upto { next: to, notices })
     }
 
     fn hand_news(
@@ -150,6 +174,7 @@ impl Delivery<'_> {
         id: Id<Conn>,
         news: &[News<'_>],
         range: Option<Range>,
+        last: u64,
         took: Took,
     ) -> Took {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };
@@ -178,7 +203,8 @@ impl Delivery<'_> {
             Hold::Poll => {
                 let phase = std::mem::replace(&mut conn.phase, Phase::Ready);
                 if let Phase::Parked(parked) = phase {
-                    self.end_poll(conn, id, &parked, Tidings { news, range, live: true });
+                    let tail = Tail { echo: parked.echo, last };
+                    self.end_poll(conn, id, &parked, Tidings { news, range, live: true, tail });
                 }
                 Took::AndLeaves
             }

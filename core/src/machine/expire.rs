@@ -1,10 +1,10 @@
 //! Time: what has lasted long enough.
 //! Knows nothing of the wheel's workings; a fired timer looks at what is really due.
 use super::Machine;
-use super::tell::Tidings;
 use crate::arena::Id;
 use crate::conn::{Conn, Phase};
 use crate::dialect::{Hold, News};
+use crate::hub::Channel;
 use crate::time::Moment;
 use crate::wire::http1::Reject;
 
@@ -80,15 +80,16 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         let Phase::Parked(parked) = &mut conn.phase else { return };
         let sub = parked.sub;
-        let Some(channel) = hub.subscription(sub).and_then(|s| hub.peek(s.channel())) else { return };
         if !parked.voice.dialect.speaker().says_quiet() {
             delivery.post.cut(conn, id);
             return hub.leave(sub, now);
         }
         delivery.counters.noops += 1;
-        let news = [News::Quiet { channel: channel.name(), echo: parked.echo }];
         match parked.hold {
             Hold::Stream => {
+                let at = hub.subscription(sub).and_then(|s| hub.peek(s.channel()?));
+                let channel = at.map_or("", Channel::name);
+                let news = [News::Quiet { channel, echo: parked.echo }];
                 parked.echo = parked.echo.wrapping_add(1);
                 let (manner, voice) = (parked.manner, parked.voice.clone());
                 delivery.say_news(conn, id, manner, &voice, &news);
@@ -97,7 +98,7 @@ impl Machine {
             }
             Hold::Poll => {
                 if let Phase::Parked(parked) = std::mem::replace(&mut conn.phase, Phase::Ready) {
-                    delivery.end_poll(conn, id, &parked, Tidings { news: &news, range: None, live: true });
+                    delivery.end_quietly(conn, id, *parked, hub);
                 }
                 hub.leave(sub, now);
             }

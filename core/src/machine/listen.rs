@@ -4,8 +4,8 @@ use super::Machine;
 use super::tell::Tidings;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Parked, Phase, Role};
-use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Voice};
-use crate::hub::{Channel, From, Join, Lost, Start};
+use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Tail, Voice};
+use crate::hub::{Channel, From, Join, Lost, Start, Subscription};
 use crate::time::Moment;
 
 /// A subscription that was admitted: whose, to what, and where it begins.
@@ -20,12 +20,12 @@ struct Entry<'l> {
 }
 
 /// How it is to wait.
-struct Waiting {
-    manner: Manner,
-    voice: Voice,
-    hold: Hold,
-    echo: i64,
-    quiet_until: Moment,
+pub(super) struct Waiting {
+    pub(super) manner: Manner,
+    pub(super) voice: Voice,
+    pub(super) hold: Hold,
+    pub(super) echo: i64,
+    pub(super) quiet_until: Moment,
 }
 
 impl Machine {
@@ -80,7 +80,13 @@ impl Machine {
             None if needs_token => return Err(Refusal::Token),
             None => self.open_channel(&listen.channel, 0)?,
         };
-        if needs_token && !self.hub.has_token(at, &listen.token) {
+        let has_token = self.hub.has_token(at, &listen.token);
+        if needs_token && !has_token {
+            return Err(Refusal::Token);
+        }
+        // It was registered for clients who are known by name, and they are not known here.
+        let for_sessions = self.hub.peek(at).and_then(Channel::registered).is_some_and(|own| own.sessions);
+        if for_sessions && role != Role::Admin && !has_token {
             return Err(Refusal::Token);
         }
         if listen.replaces
@@ -109,7 +115,7 @@ impl Machine {
         let news = [News::Refused { channel: &listen.channel, refusal }];
         let (mut delivery, conns, _) = self.delivery();
         if let Some(conn) = conns.get_mut(id) {
-            let tidings = Tidings { news: &news, range: None, live: false };
+            let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
             delivery.whole_answer(conn, id, manner, voice, tidings);
         }
     }
@@ -121,7 +127,7 @@ impl Machine {
         };
         // Its connection may be waiting for something else by now.
         let is_seat =
-            |sub| self.hub.subscription(sub).is_some_and(|s| s.channel() == at && s.who() == Some(who));
+            |sub| self.hub.subscription(sub).is_some_and(|s| s.channel() == Some(at) && s.who() == Some(who));
         if let Some(conn) = self.conns.get_mut(old)
             && let Phase::Parked(parked) = &conn.phase
             && is_seat(parked.sub)
@@ -167,7 +173,7 @@ impl Machine {
                 Appetite::Everything => channel.history().batch_end(start.next, batch_max),
                 Appetite::OneObject | Appetite::OneMessage => start.next + 1,
             };
-            let batch = Batch { channel, from: start.next, to, epoch: hub.head().epoch };
+            let batch = Batch::new(channel, start.next, to, hub);
             // Before who is here, behind what was missed.
             let place = news.iter().position(|n| matches!(n, News::Roster { .. } | News::Notice { .. }));
             news.insert(place.unwrap_or(news.len()), News::Messages(batch));
@@ -180,7 +186,7 @@ impl Machine {
             let only_messages = news.iter().all(|n| matches!(n, News::Messages(_) | News::Gap { .. }));
             let range = (only_messages && to > start.next).then_some((at, start.next, to, start.lost));
             delivery.counters.delivered += to - start.next;
-            let tidings = Tidings { news: &news, range, live: false };
+            let tidings = Tidings { news: &news, range, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, id, manner, &voice, tidings);
         }
         let quiet_until = delivery.quiet_until(&voice);
@@ -231,13 +237,29 @@ impl Machine {
     }
 
     fn park(&mut self, id: Id<Conn>, at: Id<Channel>, join: Join<'_>, waiting: Waiting) {
-        let Waiting { manner, voice, hold, echo, quiet_until } = waiting;
-        if let Some(conn) = self.conns.get_mut(id).filter(|conn| conn.ended) {
-            // Whoever has finished sending is not waited for, as one who does so while waiting is not.
-            return self.post.cut(conn, id);
+        if self.may_wait(id)
+            // There was room when it was admitted, in this very turn.
+            && let Ok(sub) = self.hub.join(at, join, self.post.now)
+        {
+            self.wait(id, sub, waiting);
         }
-        // There was room when it was admitted, in this very turn.
-        let Ok(sub) = self.hub.join(at, join, self.post.now) else { return };
+    }
+
+    /// Whether a connection may wait. Whoever has finished sending is not waited for, as one who does so while waiting is
+    /// not.
+    pub(super) fn may_wait(&mut self, id: Id<Conn>) -> bool {
+        match self.conns.get_mut(id) {
+            Some(conn) if conn.ended => {
+                self.post.cut(conn, id);
+                false
+            }
+            conn => conn.is_some(),
+        }
+    }
+
+    /// Lets a connection wait with a subscription that has begun.
+    pub(super) fn wait(&mut self, id: Id<Conn>, sub: Id<Subscription>, waiting: Waiting) {
+        let Waiting { manner, voice, hold, echo, quiet_until } = waiting;
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         let head_sent = hold == Hold::Stream || delivery.begins_at_once(&voice);

@@ -11,6 +11,8 @@ mod listen;
 mod metrics;
 mod perform;
 mod post;
+mod read;
+mod register;
 mod reply;
 mod serve;
 mod tell;
@@ -32,7 +34,7 @@ use crate::config::{AddressRules, Config};
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
 use crate::hub::{Channel, Hub, Seed, Settings};
-use crate::log::Epoch;
+use crate::log::{Epoch, Log};
 use crate::time::{Date, Moment};
 use frames::Frames;
 use heads::Heads;
@@ -101,12 +103,14 @@ impl Machine {
             entropy.fill(word);
         }
         let seed = Seed::new(u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
-        let settings = Settings::new(&config.limits, config.icomet.channel_timeout_ms);
+        let log = Log::new(Epoch::from_random(words[2]), date.unix_ms());
+        let mut hub = Hub::new(settings(&config), log, seed);
+        hub.set_clock(date.unix_seconds());
         let mut machine = Self {
             rules: AddressRules::new(&config.admin.allow, &config.admin.deny),
             conns: Arena::with_limit(conns_max(&config)),
             addresses: HashMap::with_hasher(seed),
-            hub: Hub::new(settings, Epoch::from_random(words[2]), seed),
+            hub,
             sessions: Sessions::new(seed),
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
@@ -267,6 +271,7 @@ impl Machine {
 
     /// The wall clock has moved on by a second or more.
     pub fn set_date(&mut self, date: Date) {
+        self.hub.set_clock(date.unix_seconds());
         self.date = date;
         self.heads.forget();
         // Whole answers have the date in them.
@@ -288,7 +293,8 @@ impl Machine {
 
     /// Bytes in use, tables as of the beginning of this turn.
     fn used_bytes(&self) -> usize {
-        let buffers = self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes;
+        let buffers =
+            self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes + self.hub.many_bytes();
         self.tables_bytes + self.hub.history_bytes() + buffers
     }
 
@@ -301,4 +307,9 @@ impl Machine {
 /// Entries in the table of connections.
 fn conns_max(config: &Config) -> usize {
     config.limits.connections_max.saturating_add(REFUSALS_MAX).min(TABLE_MAX)
+}
+
+/// What the hub must know of a configuration.
+fn settings(config: &Config) -> Settings {
+    Settings::new(&config.limits, config.icomet.channel_timeout_ms, config.simple_comet.session_timeout_ms)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Machine;
 use crate::arena::Id;
 use crate::config::Auth;
-use crate::conn::{Conn, Held, Manner, Phase, Post, Role};
+use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Role};
 use crate::dialect::{
     Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
 };
@@ -42,7 +42,8 @@ impl Machine {
             return self.reply(id, manner, answer, &[], b"pages of other sites may not use the admin side\n");
         }
         if head.method == Method::Options {
-            return self.preflight(id, role, manner);
+            let is_bayeux = route_by_path(role, head, &self.config) == Some(DialectId::Bayeux);
+            return self.preflight(id, role, manner, is_bayeux);
         }
         if role == Role::Front && self.serve_page(id, manner, head) {
             return;
@@ -54,6 +55,19 @@ impl Machine {
             return self.serve_metrics(id, manner);
         }
         let by_path = route_by_path(role, head, &self.config);
+        if by_path == Some(DialectId::Bayeux) && manner.origin == OriginRef::Vary && is_another_origins(head)
+        {
+            // Its page could not read the answer, but what it asks for would be done (section 15).
+            self.counters.sites_denied += 1;
+            let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
+            return self.reply(
+                id,
+                manner,
+                answer,
+                &[],
+                b"pages of this origin may not talk to this server\n",
+            );
+        }
         // Whoever is known by the path reads bodies in a way of its own.
         let read = if by_path.is_none() { body } else { b"" };
         let (params, unreadable) = match Params::of(head.query, head.field("content-type"), read) {
@@ -63,7 +77,8 @@ impl Machine {
         let request = Request { role, head, params: &params, body };
         let dialect = by_path.unwrap_or_else(|| route(&request, &self.config));
         let decoded = dialect.speaker().decode(&request, &self.config);
-        let verb = match unreadable {
+        // Whoever reads bodies in a way of its own has no use for complaints about this one.
+        let verb = match unreadable.filter(|_| by_path.is_none()) {
             Some(Unreadable::Json) => {
                 Err(Refusal::Body("the body is declared as JSON, but is not one JSON object"))
             }
@@ -85,15 +100,17 @@ impl Machine {
         self.count_refusal(refusal);
         // A callback that was refused must not be called.
         let silent = Voice { before: None, ..voice.clone() };
-        let voice = if *refusal == Refusal::Callback { &silent } else { voice };
+        let is_callback = matches!(refusal, Refusal::Callback | Refusal::UnmarkedCallback);
+        let voice = if is_callback { &silent } else { voice };
         self.answer(id, manner, voice, &Outcome::Refused(refusal));
     }
 
     pub(super) fn count_refusal(&mut self, refusal: &Refusal) {
         match refusal {
-            Refusal::Callback => self.counters.callbacks_refused += 1,
-            Refusal::Name => self.counters.names_refused += 1,
-            Refusal::Token => self.counters.tokens_refused += 1,
+            Refusal::Callback | Refusal::UnmarkedCallback => self.counters.callbacks_refused += 1,
+            Refusal::Name | Refusal::SessionName => self.counters.names_refused += 1,
+            Refusal::TooManyInOne => self.counters.compounds_refused += 1,
+            Refusal::Token | Refusal::UnknownSession => self.counters.tokens_refused += 1,
             Refusal::Publish => self.counters.publishes_refused += 1,
             Refusal::TooManyChannels => self.counters.channels_refused += 1,
             Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
@@ -117,11 +134,44 @@ impl Machine {
     fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
         let outcome = match verb {
+            Verb::Read(read) => return self.read(id, role, manner, voice, &read),
+            Verb::Census => return self.say_census(id, manner, &voice),
+            Verb::PublishTo { channel, body } => {
+                let body = match (self.known(&channel), body) {
+                    (Err(refusal), _) => return self.refuse(id, manner, &voice, &refusal),
+                    (Ok(_), None) => {
+                        return self.refuse(id, manner, &voice, &Refusal::Parameter("Missing content"));
+                    }
+                    (Ok(_), Some(body)) => Arc::from(&*body),
+                };
+                let post = Post { body, sender: None, to_known: true };
+                return self.publish_or_hold(id, manner, voice, &channel, post);
+            }
+            Verb::Register { channel, as_what } => {
+                return match self.register(&channel, as_what) {
+                    Ok(()) => self.answer(id, manner, &voice, &Outcome::Registered { channel: &channel }),
+                    Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+                };
+            }
+            Verb::RegisterSession(session) => {
+                return match self.register_session(&session) {
+                    Ok(()) => {
+                        self.answer(id, manner, &voice, &Outcome::SessionRegistered { session: &session });
+                    }
+                    Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+                };
+            }
+            Verb::Delete(name) => {
+                let channel = name.as_deref();
+                let removed = self.delete(channel);
+                return self.answer(id, manner, &voice, &Outcome::Deleted { channel, removed });
+            }
             Verb::Talk(talk) => return self.talk(id, role, manner, voice, &talk),
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
-                let post = Post { body: Arc::from(&*body), sender: sender.map(|s| Arc::from(&*s)) };
+                let sender = sender.map(|s| Arc::from(&*s));
+                let post = Post { body: Arc::from(&*body), sender, to_known: false };
                 return self.publish_or_hold(id, manner, voice, &channel, post);
             }
             Verb::Broadcast { body } => self.broadcast(&body).map(|()| Outcome::Broadcast),
@@ -189,13 +239,17 @@ impl Machine {
             return self.defer(id, Some(at));
         }
         match self.publish(found, channel, post) {
-            Ok(()) => self.answer(id, manner, &voice, &Outcome::Published),
+            Ok(number) => self.answer(id, manner, &voice, &Outcome::Published { id: number }),
             Err(refusal) => self.refuse(id, manner, &voice, &refusal),
         }
     }
 
-    fn publish(&mut self, found: Option<Id<Channel>>, name: &str, post: Post) -> Result<(), Refusal> {
-        let Post { body, sender } = post;
+    /// Appends; gives the number by which the message is known.
+    fn publish(&mut self, found: Option<Id<Channel>>, name: &str, post: Post) -> Result<u64, Refusal> {
+        let Post { body, sender, to_known } = post;
+        if to_known && found.is_none() {
+            return Err(Refusal::NoChannel(name.into()));
+        }
         if let Some(who) = &sender {
             self.check_person(who)?;
         }
@@ -208,7 +262,7 @@ impl Machine {
         self.make_room(at, size)?;
         // Only a closed channel takes nothing, and a closed one has no name to be found by.
         self.hub.publish(at, body, sender, self.post.now).ok_or(Refusal::NotFound)?;
-        Ok(())
+        Ok(self.hub.id_of(self.hub.head().offset))
     }
 
     fn broadcast(&mut self, body: &str) -> Result<(), Refusal> {
@@ -291,6 +345,13 @@ impl Machine {
     pub(super) fn needs_token(&self, role: Role) -> bool {
         role != Role::Admin && self.config.front.auth == Auth::Token
     }
+}
+
+/// Whether a browser says that the request comes from a page that is not from this host.
+fn is_another_origins(head: &Head<'_, '_>) -> bool {
+    let Some(origin) = head.field("origin") else { return false };
+    let host = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
+    host.is_none() || host != head.field("host")
 }
 
 /// Whether a browser says that the request comes from a page of another site: on the administrator's own machine such

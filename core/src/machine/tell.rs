@@ -6,10 +6,9 @@ use super::heads::Kind;
 use super::reply::finish;
 use crate::arena::Id;
 use crate::bytes::pool::BLOCK_BYTES;
-use crate::config::PollHead;
 use crate::conn::{Conn, Manner, Parked};
-use crate::dialect::{News, Voice};
-use crate::hub::{Channel, Lost};
+use crate::dialect::{News, Tail, Voice};
+use crate::hub::{Channel, Hub, Lost};
 use crate::time::Moment;
 use crate::wire::http1::Status;
 use crate::wire::http1::response::{End, LAST_CHUNK, chunk_size};
@@ -25,6 +24,8 @@ pub(super) struct Tidings<'a> {
     pub(super) range: Option<Range>,
     /// It answers a poll that has been waiting.
     pub(super) live: bool,
+    /// What is this answer's alone.
+    pub(super) tail: Tail,
 }
 
 impl Delivery<'_> {
@@ -124,7 +125,9 @@ impl Delivery<'_> {
         tidings: Tidings<'_>,
     ) {
         match (tidings.range, &voice.before) {
-            (Some(range), None) => self.share_answer(conn, id, manner, voice, range, tidings),
+            (Some(range), None) if !voice.dialect.speaker().has_tail() => {
+                self.share_answer(conn, id, manner, voice, range, tidings);
+            }
             _ => self.write_answer(conn, id, manner, voice, tidings),
         }
         self.after_poll(conn, id, manner);
@@ -170,9 +173,15 @@ impl Delivery<'_> {
         voice: &Voice,
         tidings: Tidings<'_>,
     ) {
-        let Tidings { news, range, live } = tidings;
+        let Tidings { news, range, live, tail } = tidings;
         let (dialect, style) = (voice.dialect, voice.style);
-        let (before, after) = (voice.before.as_deref().unwrap_or_default(), epilogue(voice));
+        let before = voice.before.as_deref().unwrap_or_default();
+        self.tail.clear();
+        if dialect.speaker().has_tail() {
+            dialect.speaker().tail(voice, news, tail, self.tail);
+        } else {
+            self.tail.extend_from_slice(epilogue(voice).as_bytes());
+        }
         let shared = range.map(|(channel, from, to, lost)| {
             let key = Key { channel, from, to, lost, dialect, style, live, wrap: Wrap::Bare };
             self.frames.shared(key, news)
@@ -183,18 +192,21 @@ impl Delivery<'_> {
         };
         self.head.clear();
         let writer = self.heads.begin(self.head, kind(voice, manner), self.date, &self.config.http);
-        writer.end(End::Length(before.len() + own.len() + after.len()), manner.keep_alive);
+        writer.end(End::Length(before.len() + own.len() + self.tail.len()), manner.keep_alive);
+        if manner.head_only {
+            return self.post.say(conn, id, self.head);
+        }
         self.head.extend_from_slice(before.as_bytes());
         match shared {
             // What fits into the block that the head needs anyway is copied: one piece is one block and a shorter call.
-            Some(frame) if self.head.len() + frame.len() + after.len() > BLOCK_BYTES => {
+            Some(frame) if self.head.len() + frame.len() + self.tail.len() > BLOCK_BYTES => {
                 self.post.say(conn, id, self.head);
                 self.post.say_shared(conn, id, frame);
-                self.post.say(conn, id, after.as_bytes());
+                self.post.say(conn, id, self.tail);
             }
             _ => {
                 self.head.extend_from_slice(own);
-                self.head.extend_from_slice(after.as_bytes());
+                self.head.extend_from_slice(self.tail);
                 self.post.say(conn, id, self.head);
             }
         }
@@ -210,8 +222,25 @@ impl Delivery<'_> {
         self.after_poll(conn, id, parked.manner);
     }
 
+    /// Answers a poll that nothing has happened, and that it may ask again.
+    pub(super) fn end_quietly(&mut self, conn: &mut Conn, id: Id<Conn>, mut parked: Parked, hub: &Hub) {
+        let sub = hub.subscription(parked.sub);
+        let at = sub.and_then(|s| hub.peek(s.channel()?));
+        let news = [News::Quiet { channel: at.map_or("", Channel::name), echo: parked.echo }];
+        if !parked.voice.dialect.speaker().calls_when_quiet(parked.voice.style) {
+            parked.voice.before = None;
+        }
+        // Of channels that were not there it may have missed something by now: it asks again from where it was.
+        let last = match sub {
+            Some(sub) if sub.misses_channels() => hub.offset_of(u64::try_from(parked.echo).unwrap_or(0)),
+            _ => hub.head().offset,
+        };
+        let tail = Tail { echo: parked.echo, last: hub.id_of(last) };
+        self.end_poll(conn, id, &parked, Tidings { news: &news, range: None, live: true, tail });
+    }
+
     pub(super) fn after_poll(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner) {
-        let idle_until = self.post.now.after_ms(self.config.limits.idle_ms_max);
+        let idle_until = self.post.now.after_ms(self.config.idle_ms(conn.role));
         finish(conn, id, manner, self.post, idle_until);
         // What came behind the poll is served in the next turn; so is word that there is room again.
         if manner.keep_alive && (!conn.inbox.is_empty() || conn.paused) && !conn.deferred {
@@ -265,14 +294,12 @@ impl Delivery<'_> {
 
     /// Whether the head of a poll's answer is sent when it begins to wait.
     pub(super) fn begins_at_once(&self, voice: &Voice) -> bool {
-        voice.dialect.speaker().says_quiet() && self.config.icomet.poll_head == PollHead::AtOnce
+        voice.dialect.speaker().begins_at_once(self.config)
     }
 
     /// When a subscriber is told that nothing happened; for dialects without words for that, when its client must long have asked again.
     pub(super) fn quiet_until(&self, voice: &Voice) -> Moment {
-        let ms = self.config.icomet.polling_timeout_ms;
-        let times = if voice.dialect.speaker().says_quiet() { 1 } else { 4 };
-        self.post.now.after_ms(ms.saturating_mul(times))
+        self.post.now.after_ms(voice.dialect.speaker().quiet_ms(self.config))
     }
 }
 

@@ -1,3 +1,5 @@
 //! Bytes to structures and back; no state beyond one parse.
+pub mod fields;
 pub mod http1;
+pub mod multipart;
 pub mod params;

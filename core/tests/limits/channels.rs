@@ -117,3 +117,69 @@ fn roster_max_and_roster_lease_ms() {
     let mut dora = Listener::subscribe(&mut server, Framing::Stream, "cname=a&seq=2&who=dora");
     assert_eq!(dora.heard(&mut server), ["roster 4 [\"ann\",\"dora\"]"], "there is room again");
 }
+
+#[test]
+fn channels_and_clients_of_simple_comet() {
+    let mut server = rest::with(|config| {
+        config.limits.channels_per_subscription_max = 2;
+        config.limits.sessions_max = 1;
+        config.limits.session_name_bytes_max = 3;
+        config.limits.status_names_max = 2;
+    });
+    for channel in ["a", "b", "c"] {
+        rest::register(&mut server, channel);
+        rest::push(&mut server, channel, "x");
+    }
+    let refused = "{\"return_code\": -1, \"error_message\": \"Too many channels in one request\"}";
+    assert_eq!(rest::get(&mut server, "/channels/a|b|c.json"), refused);
+    assert_eq!(moved(&mut server, |c| c.compounds_refused), 1);
+    assert_eq!(rest::brief(&rest::get(&mut server, "/channels/a|b.json")), "a: x, b: x");
+    assert_eq!(
+        rest::post(&mut server, "/clients.json", "client_id=long"),
+        "{\"return_code\": -1, \"error_message\": \"Invalid client id\"}"
+    );
+    assert_eq!(moved(&mut server, |c| c.names_refused), 1);
+    assert_eq!(rest::register_client(&mut server, "one"), 1);
+    assert_eq!(
+        rest::post(&mut server, "/clients.json", "client_id=two"),
+        "{\"return_code\": -1, \"error_message\": \"Too many clients\"}"
+    );
+    assert_eq!(moved(&mut server, |c| c.sessions_refused), 1);
+    assert_eq!(
+        rest::get(&mut server, "/status.json"),
+        "{\"status\": {\"channels\": [\"a\", \"b\"], \"clients\": [\"one\"], \"held_connections_count\": 0, \"left_out\": 1}, \
+         \"return_code\": 1, \"error_message\": \"\"}"
+    );
+    server.pass_ms(60_000);
+    assert_eq!(rest::register_client(&mut server, "two"), 1, "the first is forgotten");
+}
+
+#[test]
+fn limits_speak_simple_comet_too() {
+    let mut server = rest::with(|config| {
+        config.limits.channels_max = 1;
+        config.limits.subscribers_per_channel_max = 1;
+        config.limits.channel_name_bytes_max = 5;
+        config.limits.callback_bytes_max = 20;
+    });
+    let words = |server: &mut Server, body: String| {
+        let _ = server;
+        rest::json(&body)["error_message"].as_str().unwrap().to_owned()
+    };
+    let long = rest::post(&mut server, "/channels.json", "channel_id=longer");
+    assert_eq!(words(&mut server, long), "Invalid channel id");
+    rest::register(&mut server, "a");
+    let full = rest::post(&mut server, "/channels.json", "channel_id=b");
+    assert_eq!(words(&mut server, full), "Too many channels");
+    rest::hold(&mut server, "/channels/a.json");
+    for list in ["a", "a|b"] {
+        let full = rest::get(&mut server, &format!("/channels/{list}.json"));
+        assert_eq!(words(&mut server, full), "Too many subscribers");
+    }
+    let name = format!("_JSONP_{}", "x".repeat(20));
+    let refused = rest::get(&mut server, &format!("/channels/a.jsonp?cb={name}"));
+    assert_eq!(refused, "/* invalid JSONP callback name */");
+    let counters = server.machine.counters();
+    assert_eq!((counters.channels_refused, counters.subscribers_refused), (1, 2));
+    assert_eq!((counters.names_refused, counters.callbacks_refused), (1, 1));
+}

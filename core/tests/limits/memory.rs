@@ -136,3 +136,37 @@ fn memory_bytes_max_gives_newcomers_503_and_keeps_everybody() {
     assert!(!server.is_shut(stream.client) && stream.heard(&mut server).is_empty());
     assert_eq!(status(&server.get(admin, "/info")), "200");
 }
+
+#[test]
+fn those_who_read_many_channels_are_on_the_account() {
+    let mut server = rest::with(|_| {});
+    let names: Vec<String> = (0..500).map(|i| format!("c{i}")).collect();
+    for name in &names {
+        rest::register(&mut server, name);
+    }
+    let before = server.machine.memory().tables_bytes;
+    let waiting = rest::hold(&mut server, &format!("/channels/{}|{}.json", names.join("|"), "x".repeat(200)));
+    let after = server.machine.memory().tables_bytes;
+    // A seat, a place in the channel's list, and the name of what is not there.
+    assert!((500 * 32..500 * 72).contains(&(after - before)), "{} bytes", after - before);
+    server.vanish(waiting);
+    // Lists of members keep some room for those to come.
+    assert!(server.machine.memory().tables_bytes - before < 500 * 40);
+    // Less and less memory: the first thing that is refused is to read many channels.
+    let mut most = server.machine.memory().total_bytes() + 20_000;
+    let refused = loop {
+        most -= 1_000;
+        let mut config = server.machine.config().clone();
+        config.limits.memory_bytes_max = most;
+        server.machine.reconfigure(config);
+        let target = format!("/channels/{}.json", names.join("|"));
+        let client = rest::send(&mut server, &format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        let answer = server.received(client);
+        server.vanish(client);
+        if !answer.is_empty() {
+            break body(&answer);
+        }
+    };
+    assert_eq!(rest::json(&refused)["error_message"], "Out of memory: try again later");
+    assert_eq!(server.machine.counters().memory_refused, 1);
+}

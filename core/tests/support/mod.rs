@@ -226,6 +226,11 @@ impl Server {
         String::from_utf8(bytes).expect("the server speaks UTF-8")
     }
 
+    /// The server's name for a connection, while there is one.
+    pub fn id(&self, client: Client) -> Option<Id<Conn>> {
+        self.ends[client.0].id
+    }
+
     /// Whether the server has shut its sending side.
     pub fn is_shut(&self, client: Client) -> bool {
         self.ends[client.0].shut

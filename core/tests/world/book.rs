@@ -122,6 +122,7 @@ impl Life {
     fn push(&mut self, slot: Slot, post: &Post, before: u64, now: Moment) {
         let message = Message {
             offset: 0,
+            unix_s: 0,
             at: now,
             kind: if post.channel.is_some() { Kind::Data } else { Kind::Broadcast },
             body: post.text.as_str().into(),

@@ -77,6 +77,10 @@ impl Dialect for Bayeux {
     fn hears(&self, _change: Change) -> bool {
         false
     }
+
+    fn quiet_ms(&self, config: &Config) -> u64 {
+        config.bayeux.timeout_ms
+    }
 }
 
 /// How events are written: bits of a style.

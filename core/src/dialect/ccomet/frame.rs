@@ -34,6 +34,7 @@ pub(super) fn frame(news: &[News<'_>], out: &mut Text) {
             }
             // What its clients have no words for: they would show it as a message.
             News::Notice { .. }
+            | News::Several(_)
             | News::Gap { .. }
             | News::NextSeq { .. }
             | News::Life { .. }

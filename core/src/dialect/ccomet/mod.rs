@@ -28,8 +28,8 @@ impl Dialect for Ccomet {
 
     fn answer(&self, voice: &Voice, outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
         let array = match outcome {
-            Outcome::Published if voice.style & style::OLD != 0 => "[{\"type\" : \"pub\"}]".into(),
-            Outcome::Published => "[{\"type\" : \"publish\"}]".into(),
+            Outcome::Published { .. } if voice.style & style::OLD != 0 => "[{\"type\" : \"pub\"}]".into(),
+            Outcome::Published { .. } => "[{\"type\" : \"publish\"}]".into(),
             // The number is for the older client, which goes on from there; the newer one does not look at it.
             Outcome::SignedIn { next } => {
                 format!("[{{\"type\" : \"sign in\", \"seqid\":\"{}\"}}]", *next as i64 - 2)
@@ -55,6 +55,11 @@ impl Dialect for Ccomet {
 
     fn hears(&self, change: Change) -> bool {
         change == Change::Sign
+    }
+
+    /// Nobody waits longer for an answer than this: its client must long have asked again.
+    fn quiet_ms(&self, config: &Config) -> u64 {
+        config.icomet.polling_timeout_ms.saturating_mul(4)
     }
 
     fn epilogue(&self, _is_call: bool) -> &'static str {

@@ -119,6 +119,12 @@ fn each(
                 messages(style, batch, &mut take, out);
                 continue;
             }
+            News::Several(batches) => {
+                for &batch in batches {
+                    messages(style, batch, &mut take, out);
+                }
+                continue;
+            }
             // A client that takes one plain object must be given the message: it would ignore this and wait.
             News::Gap { .. } if style & form::NO_GAPS != 0 => continue,
             News::Gap { .. } if no_batch && style & form::MASK == form::POLL => continue,

@@ -4,7 +4,7 @@ mod decode;
 mod frame;
 
 use super::{Answer, Appetite, Decoded, Dialect, JSON, News, Outcome, PLAIN, Request, SCRIPT, Text, Voice};
-use crate::config::Config;
+use crate::config::{Config, PollHead};
 use crate::hub::Change;
 
 /// Speaks icomet.
@@ -78,6 +78,14 @@ impl Dialect for Icomet {
 
     fn hears(&self, change: Change) -> bool {
         matches!(change, Change::Join | Change::Leave)
+    }
+
+    fn quiet_ms(&self, config: &Config) -> u64 {
+        config.icomet.polling_timeout_ms
+    }
+
+    fn begins_at_once(&self, config: &Config) -> bool {
+        config.icomet.poll_head == PollHead::AtOnce
     }
 
     fn epilogue(&self, is_call: bool) -> &'static str {

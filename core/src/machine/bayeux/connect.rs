@@ -12,7 +12,7 @@ use crate::dialect::bayeux::message::Message;
 use crate::dialect::bayeux::write::{self, Advice, Reply};
 use crate::dialect::bayeux::{COOKIE, SCRIPT, style};
 use crate::dialect::{Batch, DialectId, News, Voice};
-use crate::hub::{Channel, Hub, Lost, Owner, Subscription, Took};
+use crate::hub::{Hub, Lost, Took, Visit};
 use crate::machine::Machine;
 use crate::machine::deliver::Delivery;
 use crate::machine::frames::{Key, Wrap};
@@ -40,6 +40,7 @@ impl Machine {
         if message.connection_type.as_deref().is_some_and(|name| !TRANSPORTS.contains(&name)) {
             Reply::begin(out, message.echo(), CHANNEL, false)
                 .error("301::Connection types not supported")
+                .advice(Advice::None)
                 .end();
             return Done::Answered;
         }
@@ -106,7 +107,7 @@ impl Machine {
             if !seat.marks.is_empty() {
                 seat.marks.clear();
                 if let Some(subscription) = hub.subscription(seat.sub) {
-                    counters.bayeux_resent += subscription.next().saturating_sub(seat.floor);
+                    counters.bayeux_resent += subscription.next().unwrap_or(0).saturating_sub(seat.floor);
                 }
                 hub.seek(seat.sub, seat.floor);
             }
@@ -201,11 +202,9 @@ impl Delivery<'_> {
         &mut self,
         conns: &mut Arena<Conn>,
         hub: &Hub,
-        owner: Owner,
-        channel: &Channel,
-        sub: &Subscription,
+        visit: &Visit<'_>,
     ) -> Took {
-        let Some(sid) = Sessions::owner(owner) else { return Took::AndLeaves };
+        let Some(sid) = Sessions::owner(visit.owner) else { return Took::AndLeaves };
         let Some(session) = self.sessions.get(sid) else { return Took::AndLeaves };
         let mut events = Vec::new();
         let mut took = Took::Nothing;
@@ -216,9 +215,9 @@ impl Delivery<'_> {
             let gathered = gather(hub, session, bytes_max, self.config.bayeux.parse_text, &mut events);
             let own = gathered.moves.iter().find(|(i, _)| {
                 let read = session.seats.get(*i).and_then(|seat| reads(hub, seat));
-                read.is_some_and(|(at, ..)| at == sub.channel())
+                read.is_some_and(|(at, ..)| at == visit.at)
             });
-            if let Some((_, next)) = own.filter(|(_, next)| *next > sub.next()) {
+            if let Some((_, next)) = own.filter(|(_, next)| *next >= visit.from) {
                 took = Took::Upto { next: *next, notices: 0 };
             }
             if !gathered.is_news() {
@@ -227,8 +226,8 @@ impl Delivery<'_> {
                 self.answer_connect(conn, id, &attached, hub, gathered, &events);
             }
         }
-        if channel.is_closed() {
-            self.sessions.homeless.push((sid, sub.channel()));
+        if visit.channel.is_closed() {
+            self.sessions.homeless.push((sid, visit.at));
             return Took::Nothing;
         }
         took
@@ -281,8 +280,7 @@ impl Delivery<'_> {
         let shared = range.and_then(|(channel, from, to)| {
             let (lost, dialect, wrap) = (Lost::Nothing, DialectId::Bayeux, Wrap::Bare);
             let key = Key { channel, from, to, lost, dialect, style, live: true, wrap };
-            let news =
-                [News::Messages(Batch { channel: hub.peek(channel)?, from, to, epoch: hub.head().epoch })];
+            let news = [News::Messages(Batch::new(hub.peek(channel)?, from, to, hub))];
             Some(self.frames.shared(key, &news))
         });
         let events = Events { gap: &gap, own: events, shared };

@@ -149,6 +149,6 @@ fn had(hub: &Hub, session: &Session, i: usize, channel: &Channel, message: &Mess
 /// The channel or index that a seat is in, and the number of its next message.
 pub(super) fn reads<'h>(hub: &'h Hub, seat: &Seat) -> Option<(Id<Channel>, &'h Channel, u64)> {
     let subscription = hub.subscription(seat.sub)?;
-    let channel = hub.peek(subscription.channel())?;
-    Some((subscription.channel(), channel, subscription.next()))
+    let id = subscription.channel()?;
+    Some((id, hub.peek(id)?, subscription.next()?))
 }

@@ -395,7 +395,8 @@ impl Sessions {
                 let sub = hub.subscription(seat.sub).expect("a seat has a subscription");
                 assert_eq!(Self::owner(sub.owner()), Some(id), "and it is its own");
                 let next_mark = seat.marks.front().map_or(u64::MAX, |(_, next)| *next);
-                assert!(session.batch.is_none() || seat.floor <= sub.next() && seat.floor <= next_mark);
+                let next = sub.next().expect("it reads one channel");
+                assert!(session.batch.is_none() || seat.floor <= next && seat.floor <= next_mark);
             }
             seats += session.seats.len();
             waiting.extend(session.conn.map(|conn| (id, conn)));

@@ -109,6 +109,11 @@ impl Machine {
                 self.counters.tokens_refused += 1;
                 return Err("403::Token error");
             }
+            // It was registered for clients who are known by name, and they are not known here.
+            let registered = self.hub.find(name).and_then(|at| self.hub.peek(at)?.registered());
+            if registered.is_some_and(|own| own.sessions) && role != Role::Admin {
+                return Err("403::subscribe_denied");
+            }
             fresh += usize::from(self.sessions.get(id).is_some_and(|session| session.find(name).is_err()));
         }
         let has = self.sessions.get(id).map_or(0, |session| session.seats.len());
@@ -174,11 +179,13 @@ impl Machine {
     /// is lost with it, which it is told.
     pub(super) fn rehouse(&mut self, id: Id<Session>, old: Id<Channel>) {
         let Some(session) = self.sessions.get(id) else { return };
-        let in_old = |seat: &Seat| self.hub.subscription(seat.sub).is_some_and(|s| s.channel() == old);
+        let in_old = |seat: &Seat| self.hub.subscription(seat.sub).is_some_and(|s| s.channel() == Some(old));
         let Some(place) = session.seats.iter().position(in_old) else { return };
         let name = session.seats[place].name.clone();
         let unread = self.hub.peek(old).zip(self.hub.subscription(session.seats[place].sub));
-        let unread = unread.map_or(0, |(channel, sub)| channel.history().head() - sub.next());
+        let unread = unread.map_or(0, |(channel, sub)| {
+            channel.history().head().saturating_sub(sub.next().unwrap_or(u64::MAX))
+        });
         if let Some(session) = self.sessions.get_mut(id) {
             session.lost += unread;
         }

@@ -30,6 +30,8 @@ pub struct Head<'h, 'b> {
     pub method: Method,
     /// The path, percent-decoded; `*` for the server as a whole.
     pub path: Cow<'b, [u8]>,
+    /// The path as it came.
+    pub raw_path: &'b [u8],
     /// What followed the first `?`, as it came; without a fragment.
     pub query: &'b [u8],
     /// HTTP/1.1 rather than 1.0.
@@ -90,7 +92,7 @@ pub fn parse<'h, 'b>(
     }
     let method = method(request.method.unwrap_or_default())?;
     let is_11 = request.version == Some(1);
-    let (path, query) = target(request.path.unwrap_or_default().as_bytes(), method)?;
+    let (raw_path, query) = target(request.path.unwrap_or_default().as_bytes(), method)?;
     let fields: &'h [httparse::Header<'b>] = request.headers;
     let said = Said::collect(fields)?;
     if is_11 && said.hosts != 1 {
@@ -98,7 +100,8 @@ pub fn parse<'h, 'b>(
     }
     Ok(Head {
         method,
-        path,
+        path: percent_decoded(raw_path),
+        raw_path,
         query,
         is_11,
         framing: said.framing(is_11)?,
@@ -147,11 +150,11 @@ fn method(name: &str) -> Result<Method, Reject> {
 }
 
 /// Origin form, absolute form, or the asterisk (RFC 9112, section 3.2).
-fn target(target: &[u8], method: Method) -> Result<(Cow<'_, [u8]>, &[u8]), Reject> {
+fn target(target: &[u8], method: Method) -> Result<(&[u8], &[u8]), Reject> {
     let target = memchr::memchr(b'#', target).map_or(target, |at| &target[..at]);
     let local = match target {
         [b'/', ..] => target,
-        b"*" if method == Method::Options => return Ok((Cow::Borrowed(target), b"")),
+        b"*" if method == Method::Options => return Ok((target, b"")),
         _ => after_authority(target)
             .ok_or(Reject::Bad("the request target is neither a path nor an absolute http URL"))?,
     };
@@ -160,7 +163,7 @@ fn target(target: &[u8], method: Method) -> Result<(Cow<'_, [u8]>, &[u8]), Rejec
         None => (local, &b""[..]),
     };
     let path = if path.is_empty() { b"/" } else { path };
-    Ok((percent_decoded(path), query))
+    Ok((path, query))
 }
 
 fn after_authority(target: &[u8]) -> Option<&[u8]> {

@@ -1,0 +1,91 @@
+//! Instructions on the core's hot paths, as valgrind counts them: the same on a busy machine and on a quiet one.
+//! Run by `make instructions`, which compares them with `baseline.toml`.
+use gungraun::prelude::*;
+use rcomet_core::arena::Id;
+use rcomet_core::{Conn, Machine, Role};
+use rcomet_instructions::{NOW, connect, drain, machine, push, settle, subscribe};
+
+/// Subscribers, and requests: a figure for one is a thousandth of what is counted.
+const MANY: usize = 1_000;
+
+/// A core, the publisher, its subscribers, and the request with which they come back.
+struct Room {
+    machine: Machine,
+    publisher: Id<Conn>,
+    subscribers: Vec<Id<Conn>>,
+    again: Vec<u8>,
+}
+
+/// Everybody listens, and one message has gone to all, so that what is made at the first time is there.
+fn room(target: &str) -> Room {
+    let mut machine = machine();
+    let subscribers = subscribe(&mut machine, &format!("{target}&seq=1"), MANY);
+    let publisher = connect(&mut machine, Role::Admin);
+    let again = |seq| {
+        format!("GET {target}&seq={seq} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n").into_bytes()
+    };
+    push(&mut machine, publisher, "room");
+    settle(&mut machine);
+    let mut room = Room { machine, publisher, subscribers, again: again(2) };
+    if target.starts_with("/sub") {
+        ask_again(&mut room);
+        room.again = again(3);
+    }
+    room
+}
+
+fn ask_again(room: &mut Room) {
+    for &id in &room.subscribers {
+        room.machine.recv(id, &room.again, NOW);
+    }
+    settle(&mut room.machine);
+}
+
+fn empty(target: &str) -> Room {
+    let mut machine = machine();
+    let publisher = connect(&mut machine, Role::Admin);
+    let subscribers = (0..MANY).map(|_| connect(&mut machine, Role::Front)).collect();
+    let again = format!("GET {target}&seq=1 HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n").into_bytes();
+    Room { machine, publisher, subscribers, again }
+}
+
+/// A publisher with a thousand requests, so many in each read.
+fn publisher(pipelined: usize) -> (Room, Vec<u8>, usize) {
+    let one = format!("GET /push?cname=room&content={} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(100));
+    (room("/sse?cname=other"), one.repeat(pipelined).into_bytes(), MANY / pipelined)
+}
+
+#[library_benchmark]
+#[bench::stream(args = ("/stream?cname=room"), setup = room)]
+#[bench::sse(args = ("/sse?cname=room"), setup = room)]
+#[bench::poll(args = ("/sub?cname=room"), setup = room)]
+#[bench::jsonp(args = ("/sub?cname=room&cb=icomet_cb_0"), setup = room)]
+fn delivery(mut room: Room) -> Room {
+    push(&mut room.machine, room.publisher, "room");
+    settle(&mut room.machine);
+    room
+}
+
+#[library_benchmark]
+#[bench::poll(args = ("/sub?cname=room"), setup = empty)]
+#[bench::jsonp(args = ("/sub?cname=room&cb=icomet_cb_0"), setup = empty)]
+#[bench::sse(args = ("/sse?cname=room"), setup = empty)]
+fn subscription(mut room: Room) -> Room {
+    ask_again(&mut room);
+    room
+}
+
+#[library_benchmark]
+#[bench::one_by_one(args = (1), setup = publisher)]
+#[bench::pipelined(args = (20), setup = publisher)]
+fn publish((mut room, request, times): (Room, Vec<u8>, usize)) -> Room {
+    for _ in 0..times {
+        room.machine.recv(room.publisher, &request, NOW);
+        room.machine.pump(512, NOW);
+        drain(&mut room.machine);
+    }
+    room
+}
+
+library_benchmark_group!(name = paths, benchmarks = [delivery, subscription, publish]);
+main!(library_benchmark_groups = paths);

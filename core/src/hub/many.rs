@@ -1,0 +1,282 @@
+//! Readers of several channels: they are handed runs of messages, each run of one channel, in the order of the log.
+//! Knows nothing of what becomes of a run.
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::fanout::BATCHES_A_VISIT;
+use super::session::Session;
+use super::subscription::{Access, Many, Reads, Seat, Standing};
+use super::{Channel, Full, Hub, Lost, Owner, Subscription, Took, Visit};
+use crate::arena::Id;
+use crate::time::Moment;
+
+/// The seats of one reader that lack something, by the place in the log of the first message they lack.
+pub(super) type Due = BinaryHeap<Reverse<(u64, u32)>>;
+
+/// Seats looked at that count as one visit.
+const SEATS_A_VISIT: usize = 32;
+
+/// What a reader of several channels wants.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Channels, each with the number of the first message wanted.
+    pub places: &'a [(Id<Channel>, u64)],
+    /// Names of channels that are not there. When they have come to be by the time that it is handed something, it is
+    /// handed what stands in them too: whoever goes on from one place in the log would miss it else.
+    pub absent: Vec<Box<str>>,
+    /// Which of those it may read.
+    pub access: Access,
+    /// The client in whose name it reads, who is kept alive by it.
+    pub session: Option<Id<Session>>,
+}
+
+impl Hub {
+    /// Joins several channels, each at a message of its own.
+    ///
+    /// # Errors
+    /// [`Full`] when one of the channels has as many subscribers as it may; nothing has changed then.
+    pub fn join_many(
+        &mut self,
+        wanted: Wanted<'_>,
+        owner: Owner,
+        now: Moment,
+    ) -> Result<Id<Subscription>, Full> {
+        let Wanted { places, absent, access, session } = wanted;
+        let mut seats: Vec<Seat> =
+            places.iter().map(|&(channel, next)| Seat { channel, next, seat: 0 }).collect();
+        seats.sort_unstable_by_key(|seat| seat.channel.to_bits());
+        seats.dedup_by_key(|seat| seat.channel.to_bits());
+        let most = self.settings.subscribers_max;
+        if seats.iter().any(|s| self.channels.get(s.channel).is_none_or(|c| c.members.len() >= most)) {
+            return Err(Full);
+        }
+        let many = Many { seats: Vec::new(), standing: Standing::Level, session, absent, access };
+        let many = Box::new(many);
+        let subscription = Subscription { reads: Reads::Many(many), seat: 0, queued: false, owner };
+        let sub = self.subscriptions.insert(subscription).ok_or(Full)?;
+        let mut is_level = true;
+        for seat in &mut seats {
+            let Some(channel) = self.channels.get_mut(seat.channel) else { continue };
+            seat.seat = channel.seat(sub);
+            channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
+            is_level &= channel.is_level(seat.next, 0);
+        }
+        if let Some(session) = session {
+            self.sessions.hold(session);
+        }
+        if let Some(many) = self.many_mut(sub) {
+            seats.shrink_to_fit();
+            many.seats = seats;
+            let bytes = many.bytes();
+            self.many_bytes += bytes;
+        }
+        if !is_level {
+            self.resume(sub);
+        }
+        Ok(sub)
+    }
+
+    pub(super) fn many(&self, sub: Id<Subscription>) -> Option<(&Many, Owner)> {
+        let subscription = self.subscriptions.get(sub)?;
+        match &subscription.reads {
+            Reads::Many(many) => Some((many, subscription.owner)),
+            Reads::One(_) => None,
+        }
+    }
+
+    fn many_mut(&mut self, sub: Id<Subscription>) -> Option<&mut Many> {
+        match &mut self.subscriptions.get_mut(sub)?.reads {
+            Reads::Many(many) => Some(many),
+            Reads::One(_) => None,
+        }
+    }
+
+    /// Takes a reader of several out of its channels, after it has been taken out of the table.
+    pub(super) fn unseat_many(&mut self, many: &Many, now: Moment) {
+        self.many_bytes -= many.bytes();
+        for seat in &many.seats {
+            self.unseat(seat.channel, seat.seat as usize);
+            self.after_leaving(seat.channel, None, now);
+        }
+        if let Some(session) = many.session {
+            self.sessions.release(session, self.settings.session_timeout_ms, now);
+        }
+    }
+
+    /// Where in the log the first message stands that a seat lacks, after everything else when its channel has only
+    /// ended; `None` when it lacks nothing.
+    fn lacks(&self, seat: &Seat) -> Option<u64> {
+        let channel = self.channels.get(seat.channel)?;
+        if channel.is_level(seat.next, 0) {
+            return None;
+        }
+        let history = channel.history();
+        Some(history.get(seat.next.max(history.base())).map_or(u64::MAX, |message| message.offset))
+    }
+
+    /// Collects what a reader of several lacks; returns how many seats were looked at. On a walk, only hot channels can
+    /// have something for somebody who had everything before: all others have been walked since.
+    fn collect_due(&self, many: &Many, is_walk: bool, due: &mut Due) -> usize {
+        let only_hot = is_walk && many.standing == Standing::Level && self.hot.len() * 4 < many.seats.len();
+        let mut look = |i: usize| {
+            if let Some(offset) = self.lacks(&many.seats[i]) {
+                due.push(Reverse((offset, i as u32)));
+            }
+        };
+        if only_hot {
+            // A channel is listed once, but the one that is being walked may have been queued anew meanwhile.
+            let mut seats: Vec<usize> = self.hot.iter().filter_map(|id| many.find(id)).collect();
+            seats.sort_unstable();
+            seats.dedup();
+            seats.into_iter().for_each(&mut look);
+            self.hot.len()
+        } else {
+            (0..many.seats.len()).for_each(&mut look);
+            many.seats.len()
+        }
+    }
+
+    /// Hands a reader of several what it lacks, run by run in the order of the log; returns what it cost in visits.
+    pub(super) fn visit_many(
+        &mut self,
+        sub: Id<Subscription>,
+        is_walk: bool,
+        now: Moment,
+        hand: &mut impl FnMut(&Self, &Visit<'_>) -> Took,
+    ) -> usize {
+        let mut due = std::mem::take(&mut self.due);
+        due.clear();
+        let Some((many, _)) = self.many(sub) else { return 1 };
+        if many.standing == Standing::Stuck {
+            self.due = due;
+            return 1;
+        }
+        let mut looked_at = self.collect_due(many, is_walk, &mut due);
+        if !due.is_empty() && !many.absent.is_empty() {
+            self.adopt_absent(sub, now);
+            due.clear();
+            let Some((many, _)) = self.many(sub) else { return 1 };
+            looked_at += self.collect_due(many, false, &mut due) + many.absent.len();
+        }
+        let mut ended: Vec<Id<Channel>> = Vec::new();
+        let mut runs = 0;
+        let standing = loop {
+            let Some(Reverse((_, i))) = due.pop() else { break Standing::Level };
+            if runs == BATCHES_A_VISIT {
+                break Standing::Behind;
+            }
+            runs += 1;
+            match self.hand_run(sub, i as usize, &due, ended.len(), hand) {
+                Took::Nothing => break Standing::Stuck,
+                Took::AndLeaves => {
+                    self.due = due;
+                    self.leave(sub, now);
+                    return 1 + looked_at / SEATS_A_VISIT;
+                }
+                Took::Upto { next, .. } => {
+                    let Some(many) = self.many_mut(sub) else { break Standing::Level };
+                    let seat = &mut many.seats[i as usize];
+                    debug_assert!(seat.next <= next);
+                    seat.next = next;
+                    let seat = *seat;
+                    let Some(channel) = self.channels.get(seat.channel) else { continue };
+                    if channel.history().head() > next {
+                        due.extend(self.lacks(&seat).map(|offset| Reverse((offset, i))));
+                    } else if channel.closed {
+                        ended.push(seat.channel);
+                    }
+                }
+            }
+        };
+        self.due = due;
+        if let Some(many) = self.many_mut(sub) {
+            many.standing = standing;
+        }
+        for channel in ended {
+            self.give_up_seat(sub, channel, now);
+        }
+        if standing == Standing::Behind {
+            self.resume(sub);
+        }
+        1 + runs + looked_at / SEATS_A_VISIT
+    }
+
+    /// Shows one run: the messages of one channel that stand before everything else that is lacking.
+    fn hand_run(
+        &self,
+        sub: Id<Subscription>,
+        i: usize,
+        due: &Due,
+        ended: usize,
+        hand: &mut impl FnMut(&Self, &Visit<'_>) -> Took,
+    ) -> Took {
+        let Some((many, owner)) = self.many(sub) else { return Took::Nothing };
+        let seat = many.seats[i];
+        let Some(channel) = self.channels.get(seat.channel) else { return Took::Nothing };
+        let history = channel.history();
+        let from = seat.next.max(history.base());
+        let until = match due.peek() {
+            Some(Reverse((offset, _))) => history.first_after(*offset).max(from),
+            None => history.head(),
+        };
+        let lost = if from > seat.next { Lost::Some(from - seat.next) } else { Lost::Nothing };
+        let more = !due.is_empty() || until < history.head();
+        let others = many.seats.len() - 1 - ended;
+        let visit =
+            Visit { owner, at: seat.channel, channel, from, until, lost, notices: None, more, others };
+        hand(self, &visit)
+    }
+
+    /// Takes seats in channels that were not there and are now. All that stands in them is new to the reader.
+    fn adopt_absent(&mut self, sub: Id<Subscription>, now: Moment) {
+        let Some(many) = self.many_mut(sub) else { return };
+        let (before, access) = (many.bytes(), many.access);
+        let mut absent = std::mem::take(&mut many.absent);
+        let mut found = Vec::new();
+        absent.retain(|name| {
+            let at = self.find(name).filter(|&at| {
+                self.channels
+                    .get(at)
+                    .is_some_and(|c| access.allows(c) && c.members.len() < self.settings.subscribers_max)
+            });
+            found.extend(at);
+            at.is_none()
+        });
+        for at in found {
+            self.settle(at, now);
+            let Some(channel) = self.channels.get_mut(at) else { continue };
+            let seat = Seat { channel: at, next: channel.history.base(), seat: channel.seat(sub) };
+            let Some(many) = self.many_mut(sub) else { return };
+            match many.seats.binary_search_by_key(&at.to_bits(), |s| s.channel.to_bits()) {
+                // It cannot sit there already: while it does, the name is not absent.
+                Ok(_) => debug_assert!(false, "two seats in one channel"),
+                Err(place) => many.seats.insert(place, seat),
+            }
+        }
+        let Some(many) = self.many_mut(sub) else { return };
+        many.absent = absent;
+        let after = many.bytes();
+        self.many_bytes = self.many_bytes + after - before;
+    }
+
+    /// One of several channels has ended: the reader goes on with the others.
+    fn give_up_seat(&mut self, sub: Id<Subscription>, channel: Id<Channel>, now: Moment) {
+        let name = self.channels.get(channel).map(|c| c.name.clone());
+        let Some(many) = self.many_mut(sub) else { return };
+        let Some(i) = many.find(channel) else { return };
+        let before = many.bytes();
+        let seat = many.seats.remove(i);
+        // Another channel may come to be under its name.
+        if let Some(name) = name {
+            many.absent.push(name);
+        }
+        let after = many.bytes();
+        self.many_bytes = self.many_bytes + after - before;
+        self.unseat(channel, seat.seat as usize);
+        self.after_leaving(channel, None, now);
+    }
+}
+
+#[cfg(test)]
+#[path = "many_tests.rs"]
+mod tests;

@@ -1,0 +1,175 @@
+//! One reader: a cursor in one channel, or in several at once.
+//! Knows nothing of what is handed to it.
+use super::session::Session;
+use super::{Channel, Owner};
+use crate::arena::Id;
+
+/// One reader: a cursor, not a queue. Most read one channel, and cost no more for there being others who read many.
+#[derive(Debug)]
+pub struct Subscription {
+    pub(super) reads: Reads,
+    /// Index in the channel's members for a reader of one, kept true by [`Channel::unseat`].
+    pub(super) seat: u32,
+    /// Already in the queue of those behind.
+    pub(super) queued: bool,
+    /// Whom to hand it to; the hub only carries it.
+    pub(super) owner: Owner,
+}
+
+/// What is read.
+#[derive(Debug)]
+pub(super) enum Reads {
+    /// One channel.
+    One(One),
+    /// Several, in the order of the log.
+    Many(Box<Many>),
+}
+
+/// A cursor in one channel.
+#[derive(Debug)]
+pub(super) struct One {
+    pub(super) channel: Id<Channel>,
+    /// The number of the next message it has not been handed.
+    pub(super) next: u64,
+    /// The number of the next notice it has not been handed; 0 if it does not listen to them.
+    pub(super) notices: u64,
+    /// The name it is listed under.
+    pub(super) who: Option<Box<str>>,
+}
+
+/// Cursors in several channels, handed over as one.
+#[derive(Debug)]
+pub(super) struct Many {
+    /// Sorted by channel.
+    pub(super) seats: Vec<Seat>,
+    pub(super) standing: Standing,
+    /// The client of whom it is, kept alive by it.
+    pub(super) session: Option<Id<Session>>,
+    /// Channels that it wants and that were not there when it was last looked at.
+    pub(super) absent: Vec<Box<str>>,
+    /// What it may read of those.
+    pub(super) access: Access,
+}
+
+/// Which channels may be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// Those that everybody may read.
+    pub open: bool,
+    /// Those that were registered for clients with a session.
+    pub sessions: bool,
+}
+
+impl Access {
+    /// Whether this channel may be.
+    pub fn allows(self, channel: &Channel) -> bool {
+        if channel.registered().is_some_and(|own| own.sessions) { self.sessions } else { self.open }
+    }
+}
+
+/// A seat in one of several channels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    pub(super) channel: Id<Channel>,
+    /// The number of the next message it has not been handed.
+    pub(super) next: u64,
+    /// Index in the channel's members.
+    pub(super) seat: u32,
+}
+
+/// What is known of a reader of several without looking at all its channels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// It has everything of those of its channels that are not hot.
+    Level,
+    /// It may lack something anywhere.
+    Behind,
+    /// It has no room; [`super::Hub::resume`] will be called.
+    Stuck,
+}
+
+impl Many {
+    /// Which of its seats is in this channel.
+    pub(super) fn find(&self, channel: Id<Channel>) -> Option<usize> {
+        self.seats.binary_search_by_key(&channel.to_bits(), |seat| seat.channel.to_bits()).ok()
+    }
+
+    /// Bytes it takes, with its places in the channels' lists.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.seats.len() * (size_of::<Seat>() + size_of::<Id<Subscription>>())
+            + self.absent.iter().map(|name| name.len() + size_of::<Box<str>>()).sum::<usize>()
+    }
+}
+
+impl Subscription {
+    /// Whom to hand it to.
+    pub fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The channel it reads, if it reads just one.
+    pub fn channel(&self) -> Option<Id<Channel>> {
+        match &self.reads {
+            Reads::One(one) => Some(one.channel),
+            Reads::Many(_) => None,
+        }
+    }
+
+    /// The number of the next message it has not been handed, if it reads just one channel.
+    pub fn next(&self) -> Option<u64> {
+        match &self.reads {
+            Reads::One(one) => Some(one.next),
+            Reads::Many(_) => None,
+        }
+    }
+
+    /// Every channel it reads, and the number of the next message it has not been handed there.
+    pub fn seats(&self) -> impl Iterator<Item = (Id<Channel>, u64)> {
+        let (one, many): (_, &[Seat]) = match &self.reads {
+            Reads::One(one) => (Some((one.channel, one.next)), &[]),
+            Reads::Many(many) => (None, &many.seats),
+        };
+        one.into_iter().chain(many.iter().map(|seat| (seat.channel, seat.next)))
+    }
+
+    /// The name it is listed under.
+    pub fn who(&self) -> Option<&str> {
+        match &self.reads {
+            Reads::One(one) => one.who.as_deref(),
+            Reads::Many(_) => None,
+        }
+    }
+
+    /// Whether it wants channels that were not there: then it may lack something that no seat of its shows.
+    pub fn misses_channels(&self) -> bool {
+        matches!(&self.reads, Reads::Many(many) if !many.absent.is_empty())
+    }
+
+    /// Its index in the members of a channel that it reads.
+    pub(super) fn seat_in(&self, channel: Id<Channel>) -> Option<u32> {
+        match &self.reads {
+            Reads::One(one) => (one.channel == channel).then_some(self.seat),
+            Reads::Many(many) => many.find(channel).map(|i| many.seats[i].seat),
+        }
+    }
+
+    pub(super) fn set_seat(&mut self, channel: Id<Channel>, to: u32) {
+        match &mut self.reads {
+            Reads::One(_) => self.seat = to,
+            Reads::Many(many) => {
+                if let Some(i) = many.find(channel) {
+                    many.seats[i].seat = to;
+                }
+            }
+        }
+    }
+
+    /// Whether it has everything of a channel that it reads.
+    pub(super) fn is_level(&self, id: Id<Channel>, channel: &Channel) -> bool {
+        match &self.reads {
+            Reads::One(one) => channel.is_level(one.next, one.notices),
+            Reads::Many(many) => many.find(id).is_none_or(|i| channel.is_level(many.seats[i].next, 0)),
+        }
+    }
+}

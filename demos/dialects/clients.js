@@ -1,0 +1,88 @@
+// Listeners of three dialects, each as short as its protocol allows. Every one calls `heard(number, text)` for each message,
+// in order and once, and `line(words)` when its connection is in another state. Plain functions, no dependency.
+
+const BASE = new URL('..', import.meta.url);
+const url = (path, parameters = {}) => {
+  const address = new URL(path, BASE);
+  for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+  return address;
+};
+
+/** Loads a script; the answer is what it calls. Resolves when it has run, or has failed to load. */
+function script(address) {
+  const element = document.createElement('script');
+  element.src = address;
+  return new Promise((done) => {
+    element.onload = element.onerror = (event) => {
+      element.remove();
+      done(event.type === 'load');
+    };
+    document.head.append(element);
+  });
+}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** icomet: an event source. The browser comes back by itself and says where it was. */
+export function icomet(channel, heard, line) {
+  const source = new EventSource(url('sse', { cname: channel, seq: -1 }));
+  source.onopen = () => line('live');
+  source.onerror = () => line('reconnecting');
+  source.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    if (message.type === 'data') heard(message.seq, message.content);
+  };
+}
+
+/** CComet: a poll asks for a number, and is answered with that message and those behind it, in a string of JSON. */
+export async function ccomet(channel, name, heard, line) {
+  const callback = 'ccomet_heard';
+  for (let next = 0; ;) {
+    let items = [];
+    globalThis[callback] = (text) => { items = JSON.parse(text); };
+    line('live');
+    const ran = await script(url('subscribe', { channel, sname: name, seqid: next, callback, time: Date.now() }));
+    for (const item of items) {
+      if (item.type !== 'MSG') continue;
+      next = Number(item.seqid) + 1;
+      heard(next, item.msg);
+    }
+    if (ran) continue;
+    line('reconnecting');
+    await pause(1000);
+  }
+}
+
+/** Simple Comet: a poll says the number of the last message it has, of all its channels; the answer says the next. */
+export async function simpleComet(channels, heard, line) {
+  const list = channels.map(encodeURIComponent).join('%7C');
+  for (let since = 0, count = 0; ;) {
+    let answer = null;
+    globalThis._JSONP_comet_cb = (object) => { answer = object; };
+    line('live');
+    await script(url(`channels/${list}.jsonp`, { since, t: `${Date.now()}.${count++}` }));
+    if (answer?.return_code > 0 && answer.since >= since) {
+      const messages = Object.values(answer.messages).flat();
+      messages.sort((a, b) => a.id - b.id); // one counter for all channels
+      for (const { id, content } of messages) heard(id, content);
+      since = answer.last_id;
+      continue;
+    }
+    // Nothing to read yet, or nobody there.
+    line('waiting for the channel');
+    await pause(1000);
+  }
+}
+
+/** Publishes; gives what the server says. */
+export const publish = {
+  async icomet(channel, content) {
+    const response = await fetch(url('push'), { method: 'POST', body: new URLSearchParams({ cname: channel, content }) });
+    return response.text();
+  },
+  async simple_comet(channel, content) {
+    const address = url(`channels/${encodeURIComponent(channel)}.json`);
+    const response = await fetch(address, { method: 'POST', body: new URLSearchParams({ content }) });
+    return response.text();
+  },
+};

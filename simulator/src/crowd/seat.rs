@@ -1,0 +1,119 @@
+//! One subscriber's place: its connection, how far its answers have been read, and its account.
+//! Knows nothing of the others.
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use socket2::SockRef;
+
+use crate::answer::Answer;
+use crate::tally::{Ledger, Tally};
+use crate::target::{Kind, Target, Who};
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// There is none.
+    Away,
+    /// It is being made.
+    Connecting,
+    /// A question has been sent that has to be answered before it can listen.
+    Introducing,
+    /// The question that waits has been sent.
+    Asked,
+    /// The answer has begun.
+    Parked,
+}
+
+pub(super) struct Seat {
+    pub(super) who: Who,
+    pub(super) stream: Option<TcpStream>,
+    pub(super) phase: Phase,
+    pub(super) answer: Answer,
+    /// Bytes that were not complete enough to be understood.
+    pub(super) carry: Vec<u8>,
+    pub(super) ledger: Ledger,
+    /// The number of the last message that was there before it.
+    pub(super) begins_after: u64,
+    /// Asks and never reads.
+    pub(super) deaf: bool,
+    /// The answer that is being read has brought a message.
+    pub(super) heard: bool,
+    /// The server will end the connection after this answer, and has said so.
+    pub(super) closes: bool,
+    /// The server does not want it.
+    pub(super) refused: bool,
+    /// Its account is closed.
+    retired: bool,
+}
+
+impl Seat {
+    pub(super) fn new(kind: Kind, id: u32, channel: u32, last: u64, deaf: bool) -> Self {
+        Self {
+            who: Who { kind, id, channel, last, cursor: String::new(), step: 0 },
+            stream: None,
+            phase: Phase::Away,
+            answer: Answer::default(),
+            carry: Vec::new(),
+            ledger: Ledger::after(last),
+            begins_after: last,
+            deaf,
+            heard: false,
+            closes: false,
+            refused: false,
+            retired: false,
+        }
+    }
+
+    /// Drops the connection, and what was known of it.
+    pub(super) fn disconnect(&mut self) {
+        self.stream = None;
+        self.answer = Answer::default();
+        self.carry.clear();
+        self.heard = false;
+        self.closes = false;
+    }
+
+    /// Makes the connection end without a word, as if the network had gone: nothing waits for anything afterwards.
+    pub(super) fn cut(&mut self) {
+        if let Some(stream) = &self.stream {
+            // If that is refused, it ends as others do.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Whether it should be made to connect: it may stand in the line twice, or have left in the meantime.
+    pub(super) fn wants_to_connect(&self) -> bool {
+        self.phase == Phase::Away && !self.retired && !self.refused
+    }
+
+    /// Closes the account: how many messages up to `owed` never came. One who does not read is owed nothing.
+    pub(super) fn retire(&mut self, owed: u64) -> u64 {
+        if std::mem::replace(&mut self.retired, true) || self.deaf {
+            return 0;
+        }
+        self.ledger.lost(owed)
+    }
+
+    /// Looks at a status other than 200. 304 and 408 are how some servers end a poll that has brought nothing.
+    pub(super) fn status(&mut self, status: u16, tally: &mut Tally, text: &str) {
+        if !matches!(status, 201..=299 | 304 | 408) {
+            self.refuse(tally, text);
+        }
+    }
+
+    /// Looks at a piece of a body without a message.
+    pub(super) fn look_for_complaint(&mut self, target: &dyn Target, body: &[u8], tally: &mut Tally) {
+        if memchr::memmem::find(body, b"\"type\":\"gap\"").is_some() {
+            tally.counts.declared += 1;
+        }
+        if target.refuses(body) {
+            self.refuse(tally, &String::from_utf8_lossy(body));
+        }
+    }
+
+    fn refuse(&mut self, tally: &mut Tally, text: &str) {
+        self.refused = true;
+        tally.counts.refused += 1;
+        tally.complain(|| format!("a subscriber was refused: {}", text.trim()));
+    }
+}

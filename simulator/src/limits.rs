@@ -1,0 +1,141 @@
+//! What the operating system allows: descriptors and ports, and the command that allows more.
+//! Knows nothing of what they are for.
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that a run needs beside its connections.
+const OWN_DESCRIPTORS: usize = 64;
+/// Connections from one source address, of those that the range of ports allows: some ports wait for a while before they
+/// can be used again.
+const PORTS_USED_PERCENT: usize = 80;
+
+/// A limit stands in the way. Says which command lifts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// More connections than one process may have.
+    Descriptors {
+        /// What is needed.
+        needed: usize,
+        /// What there is.
+        allowed: usize,
+    },
+    /// More connections than there are ports, and the server is not on this machine, where every address is ours.
+    Ports {
+        /// What is needed.
+        needed: usize,
+        /// What there is.
+        allowed: usize,
+    },
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Descriptors { needed, allowed } => {
+                let processes = needed.div_ceil(allowed.saturating_sub(OWN_DESCRIPTORS).max(1));
+                write!(
+                    to,
+                    "this needs {needed} descriptors in one process, and the hard limit is {allowed}.\n\
+                     Either: --processes {}\n\
+                     or lift it (as root): ulimit -Hn {needed} && ulimit -n {needed}",
+                    processes.max(2)
+                )
+            }
+            Self::Ports { needed, allowed } => write!(
+                to,
+                "this needs {needed} ports of one address, and the range allows {allowed}.\n\
+                 Lift it (as root): sysctl -w net.ipv4.ip_local_port_range='1024 65535'"
+            ),
+        }
+    }
+}
+
+/// Makes room for so many connections in this process.
+///
+/// # Errors
+/// The hard limit is too low.
+pub fn raise_descriptors(connections: usize) -> Result<(), Obstacle> {
+    let needed = connections + OWN_DESCRIPTORS;
+    let limits = getrlimit(Resource::Nofile);
+    let fits = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed as u64);
+    if fits(limits.current) {
+        return Ok(());
+    }
+    if fits(limits.maximum) {
+        let wanted = Rlimit { current: limits.maximum, maximum: limits.maximum };
+        if setrlimit(Resource::Nofile, wanted).is_ok() {
+            return Ok(());
+        }
+    }
+    Err(Obstacle::Descriptors { needed, allowed: limits.maximum.unwrap_or(0) as usize })
+}
+
+/// Where connections come from: the machine's choice, or addresses of 127.0.0.0/8 in turn.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    each: usize,
+    part: u8,
+    loopback: bool,
+}
+
+impl Sources {
+    /// Sources for `connections` to `server` in process number `part`.
+    ///
+    /// # Errors
+    /// There are not enough ports.
+    pub fn new(server: SocketAddr, connections: usize, part: u8) -> Result<Self, Obstacle> {
+        let each = ports() * PORTS_USED_PERCENT / 100;
+        let loopback = matches!(server.ip(), IpAddr::V4(address) if address.is_loopback());
+        if !loopback && connections > each {
+            return Err(Obstacle::Ports { needed: connections, allowed: each });
+        }
+        Ok(Self { each: each.max(1), part, loopback })
+    }
+
+    /// The address that connection number `index` comes from; `None` leaves it to the kernel.
+    pub fn address(&self, index: usize) -> Option<SocketAddr> {
+        if !self.loopback || (self.part == 0 && index < self.each) {
+            return None;
+        }
+        let block = (index / self.each) as u8;
+        Some((Ipv4Addr::new(127, 1, self.part, block.saturating_add(1)), 0).into())
+    }
+}
+
+fn ports() -> usize {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let mut ends = range.split_whitespace().filter_map(|word| word.parse::<usize>().ok());
+    match (ends.next(), ends.next()) {
+        (Some(first), Some(last)) if last >= first => last - first + 1,
+        _ => 28_232,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_source_is_used_more_often_than_it_has_ports() {
+        let sources = Sources::new("127.0.0.1:8100".parse().unwrap(), 200_000, 0).unwrap();
+        let mut uses = std::collections::HashMap::new();
+        for index in 0..200_000 {
+            *uses.entry(sources.address(index)).or_insert(0) += 1;
+        }
+        assert!(uses.len() > 2);
+        assert!(uses.values().all(|&n| n < ports()));
+        let other = Sources::new("127.0.0.1:8100".parse().unwrap(), 10, 1).unwrap();
+        assert!(!uses.contains_key(&other.address(0)), "processes do not share addresses");
+    }
+
+    #[test]
+    fn an_obstacle_names_the_command() {
+        let elsewhere = "192.0.2.1:80".parse().unwrap();
+        let refused = Sources::new(elsewhere, 10_000_000, 0).unwrap_err().to_string();
+        assert!(refused.contains("sysctl -w net.ipv4.ip_local_port_range"), "{refused}");
+        let refused = raise_descriptors(usize::MAX >> 1).unwrap_err().to_string();
+        assert!(refused.contains("ulimit -n") && refused.contains("--processes"), "{refused}");
+    }
+}

@@ -1,0 +1,69 @@
+//! N subscribers who wait, and nothing that happens.
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::{Found, Listeners, WINDOW, gather, manner, probe};
+use crate::clock::{self, SECOND};
+use crate::world::{Place, World};
+
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub listeners: Listeners,
+    /// How long they wait while the server's processor time is watched
+    #[arg(long, short, default_value_t = 5.0)]
+    pub seconds: f64,
+    /// Channels that they are spread over
+    #[arg(long, default_value_t = 1)]
+    pub channels: u32,
+}
+
+pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
+    let all = u64::from(options.listeners.subscribers);
+    let mut world = World::new(place, all as usize, manner(options.channels, size))?;
+    world.settle_down()?;
+    let before = world.place.server.memory();
+    gather(&mut world, &options.listeners, options.channels, WINDOW)?;
+    world.settle_down()?;
+    let cpu = world.place.server.cpu_ns();
+    let seconds = options.seconds.max(0.01);
+    let length = (seconds * SECOND as f64) as u64;
+    world.progress.playing(clock::now(), clock::now() + length);
+    world.turn_for(length)?;
+    let cpu = world.place.server.cpu_ns() - cpu;
+    let after = world.place.server.memory();
+    // They really wait: everybody gets the one message that comes.
+    let complete = probe(&mut world, options.channels, all)?;
+
+    let mut figures = BTreeMap::new();
+    let each = |after: u64, before: u64| (after as f64 - before as f64) / all.max(1) as f64;
+    figures.insert("connections".to_owned(), all as f64);
+    if world.place.server.is_watched() {
+        figures.insert(
+            "user_memory_per_connection_bytes".to_owned(),
+            each(after.proportional_bytes, before.proportional_bytes),
+        );
+        figures.insert(
+            "resident_memory_per_connection_bytes".to_owned(),
+            each(after.resident_bytes, before.resident_bytes),
+        );
+        figures.insert("cpu_while_idle_percent".to_owned(), cpu as f64 / (seconds * SECOND as f64) * 100.0);
+    }
+    figures.insert(
+        "kernel_tcp_memory_per_connection_bytes".to_owned(),
+        each(after.kernel_tcp_bytes, before.kernel_tcp_bytes),
+    );
+    // Of both ends, and of whatever else the machine does: an upper bound.
+    figures.insert(
+        "kernel_slab_memory_per_connection_bytes".to_owned(),
+        each(after.kernel_slab_bytes, before.kernel_slab_bytes),
+    );
+    let settings = vec![
+        ("subscribers".to_owned(), all.to_string()),
+        ("kind".to_owned(), options.listeners.kind.to_string()),
+        ("channels".to_owned(), options.channels.to_string()),
+    ];
+    let failure = (!complete).then(|| "not everybody who seemed to wait has got the message".to_owned());
+    Ok(Found { world, settings, figures, failure })
+}

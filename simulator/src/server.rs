@@ -1,0 +1,130 @@
+//! What a server uses, as /proc tells it: processor time, memory, and the kernel's memory for sockets.
+//! Knows nothing of what the server does.
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+/// Processes that are watched, and with them all that they have started.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    pids: Vec<u32>,
+}
+
+/// A look at a server's memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Resident, the shared part divided among those who share it (PSS).
+    pub proportional_bytes: u64,
+    /// Resident (RSS).
+    pub resident_bytes: u64,
+    /// What the kernel holds for TCP, of the whole machine: both ends of every connection.
+    pub kernel_tcp_bytes: u64,
+    /// What the kernel holds in its tables (slab), of the whole machine and for everything: sockets are in there.
+    pub kernel_slab_bytes: u64,
+}
+
+impl Server {
+    /// Watches these and their children.
+    pub fn new(pids: Vec<u32>) -> Self {
+        Self { pids }
+    }
+
+    /// Whether there is anything to watch.
+    pub fn is_watched(&self) -> bool {
+        !self.pids.is_empty()
+    }
+
+    /// The first of the processes that is not there.
+    pub fn missing(&self) -> Option<u32> {
+        self.pids.iter().copied().find(|pid| !fs::exists(format!("/proc/{pid}/task")).unwrap_or(false))
+    }
+
+    /// Nanoseconds on a processor until now. The scheduler's own count: the usual one moves in steps of 10 ms.
+    pub fn cpu_ns(&self) -> u64 {
+        let mut sum = 0;
+        self.visit(&mut |pid| {
+            for task in entries(&format!("/proc/{pid}/task")) {
+                let text = read(&format!("/proc/{pid}/task/{task}/schedstat"));
+                sum += text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+            }
+        });
+        sum
+    }
+
+    /// Its memory now.
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory {
+            kernel_tcp_bytes: kernel_tcp_bytes(),
+            kernel_slab_bytes: kilobytes(&read("/proc/meminfo"), "Slab:") * 1024,
+            ..Memory::default()
+        };
+        self.visit(&mut |pid| {
+            let text = read(&format!("/proc/{pid}/smaps_rollup"));
+            memory.resident_bytes += kilobytes(&text, "Rss:") * 1024;
+            memory.proportional_bytes += kilobytes(&text, "Pss:") * 1024;
+        });
+        memory
+    }
+
+    fn visit(&self, see: &mut impl FnMut(u32)) {
+        for &pid in &self.pids {
+            visit(pid, see);
+        }
+    }
+}
+
+fn visit(pid: u32, see: &mut impl FnMut(u32)) {
+    see(pid);
+    for task in entries(&format!("/proc/{pid}/task")) {
+        for child in read(&format!("/proc/{pid}/task/{task}/children")).split_whitespace() {
+            if let Ok(child) = child.parse() {
+                visit(child, see);
+            }
+        }
+    }
+}
+
+fn kernel_tcp_bytes() -> u64 {
+    let text = read("/proc/net/sockstat");
+    let line = text.lines().find(|line| line.starts_with("TCP:")).unwrap_or_default();
+    let pages = line.split(' ').skip_while(|&word| word != "mem").nth(1);
+    pages.and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}
+
+fn kilobytes(text: &str, field: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+fn entries(directory: &str) -> Vec<String> {
+    let Ok(list) = fs::read_dir(directory) else { return Vec::new() };
+    list.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn work_and_memory_of_this_process_are_seen() {
+        let own = Server::new(vec![std::process::id()]);
+        assert_eq!(own.missing(), None);
+        let (cpu, before) = (own.cpu_ns(), own.memory());
+        let start = clock::now();
+        let mut held = vec![1u8; 32 << 20];
+        while clock::now() - start < 100 * clock::MILLISECOND {
+            held.iter_mut().for_each(|byte| *byte = byte.wrapping_add(1));
+        }
+        let used = own.cpu_ns() - cpu;
+        assert!(used > 20 * clock::MILLISECOND, "it used {used} ns");
+        let grown = own.memory().resident_bytes - before.resident_bytes;
+        assert!(grown > 30 << 20, "it grew by {grown} bytes");
+        assert!(held[0] > 0);
+        assert_eq!(Server::new(vec![u32::MAX]).missing(), Some(u32::MAX));
+    }
+}

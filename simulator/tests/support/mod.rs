@@ -1,0 +1,164 @@
+//! The real program as a child of a test: servers that are started, runs that are looked at.
+//! Knows nothing of what is tested.
+#![allow(dead_code, reason = "each test file uses its own part")]
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// This program.
+pub(crate) const SIM: &str = env!("CARGO_BIN_EXE_rcomet-sim");
+
+/// The daemon, built the same way as this program if that has not been done.
+pub(crate) fn rcomet() -> &'static PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let path = PathBuf::from(SIM).with_file_name("rcomet");
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let mut build = Command::new(env!("CARGO"));
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "rcomet",
+            "--bin",
+            "rcomet",
+            "--manifest-path",
+            manifest,
+        ]);
+        if path.components().any(|part| part.as_os_str() == "release") {
+            build.arg("--release");
+        }
+        assert!(build.status().expect("cargo").success(), "rcomet can be built");
+        path
+    })
+}
+
+/// A server on ports of its own choice. Dropping it ends it.
+pub(crate) struct Server {
+    process: Child,
+    target: &'static str,
+    front: String,
+    admin: String,
+}
+
+impl Server {
+    /// The floor, with a fault or without.
+    pub(crate) fn floor(fault: Option<&str>) -> Self {
+        let mut command = Command::new(SIM);
+        command.args(["floor", "--front", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.args(fault.map(|fault| format!("--fault={fault}")));
+        Self::start("floor", &mut command)
+    }
+
+    /// The daemon.
+    pub(crate) fn rcomet(more: &[&str]) -> Self {
+        let mut command = Command::new(rcomet());
+        command.args(["run", "--front", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).args(more);
+        Self::start("rcomet", &mut command)
+    }
+
+    /// The daemon, spoken to as CComet's clients do.
+    pub(crate) fn rcomet_for_ccomet() -> Self {
+        let config = std::env::temp_dir().join(format!("rcomet-sim-{}.toml", std::process::id()));
+        std::fs::write(&config, "[ccomet]\non_front = true\npublish = true\n").expect("a file");
+        let mut server = Self::rcomet(&["--config", &config.display().to_string()]);
+        server.target = "ccomet";
+        server.admin.clone_from(&server.front);
+        let _ = std::fs::remove_file(config);
+        server
+    }
+
+    /// How to reach it.
+    pub(crate) fn arguments(&self) -> [&str; 6] {
+        ["--target", self.target, "--front", &self.front, "--admin", &self.admin]
+    }
+
+    fn start(target: &'static str, command: &mut Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut said = BufReader::new(process.stderr.take().expect("a pipe"));
+        let mut listens = |role: &str| {
+            let mut line = String::new();
+            while !line.contains(&format!("listening {role} ")) {
+                line.clear();
+                assert_ne!(said.read_line(&mut line).expect("text"), 0, "it never listened");
+            }
+            line.trim_end().rsplit(' ').next().expect("an address").to_owned()
+        };
+        let (front, admin) = (listens("front"), listens("admin"));
+        // Whatever it says later is read, so that it never waits for somebody to do so.
+        std::thread::spawn(move || said.lines().map_while(Result::ok).count());
+        Self { process, target, front, admin }
+    }
+
+    /// Plays a scenario, given as words with blanks between them.
+    pub(crate) fn play(&self, scenario: &str) -> Run {
+        let pid = self.process.id().to_string();
+        let output = Command::new(SIM)
+            .args(scenario.split_whitespace())
+            .args(self.arguments())
+            .args(["--server-pid", &pid, "--json", "-"])
+            .output()
+            .expect("it runs");
+        Run::of(scenario, &output)
+    }
+
+    /// The same, as people see it.
+    pub(crate) fn table(&self, scenario: &str) -> (Option<i32>, String) {
+        let output = Command::new(SIM)
+            .args(scenario.split_whitespace())
+            .args(self.arguments())
+            .output()
+            .expect("it runs");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a run has come to.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) outcome: Value,
+    scenario: String,
+}
+
+impl Run {
+    fn of(scenario: &str, output: &Output) -> Self {
+        let outcome = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("{scenario}: {error}: {}", String::from_utf8_lossy(&output.stderr))
+        });
+        Self { code: output.status.code(), outcome, scenario: scenario.to_owned() }
+    }
+
+    /// One of the counts.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        self.outcome["counts"][name].as_u64().unwrap_or_else(|| panic!("{}: no count {name}", self.scenario))
+    }
+
+    /// One of the figures.
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        self.outcome["figures"][name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{}: no figure {name}", self.scenario))
+    }
+
+    /// (lost, doubled, reordered)
+    pub(crate) fn faults(&self) -> (u64, u64, u64) {
+        (self.count("lost"), self.count("doubled"), self.count("reordered"))
+    }
+
+    /// Everybody got everything, once and in order, and the program says so.
+    pub(crate) fn assert_perfect(&self) -> &Self {
+        assert_eq!(self.faults(), (0, 0, 0), "{}: {}", self.scenario, self.outcome);
+        assert_eq!(self.code, Some(0), "{}: {}", self.scenario, self.outcome);
+        self
+    }
+}

@@ -1,0 +1,128 @@
+// Drives the page on dialects in a real browser: what is published in one is read in all, in one order.
+//
+//   node dialects.mjs [FRONT [ADMIN]]      or by environment: RCOMET_FRONT, RCOMET_ADMIN, CHROMIUM
+//
+// The daemon must run with its demo on.
+import assert from 'node:assert/strict';
+import vm from 'node:vm';
+import { chromium } from 'playwright-core';
+
+const front = process.argv[2] ?? process.env.RCOMET_FRONT ?? 'http://127.0.0.1:8100';
+const admin = process.argv[3] ?? process.env.RCOMET_ADMIN ?? 'http://127.0.0.1:8000';
+const SOON_MS = 15_000;
+const NASTY = `<b> & " ' \\ </script> */ 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
+const COLUMNS = ['icomet', 'ccomet', 'simple_comet'];
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+});
+
+let failed = 0;
+async function check(what, test) {
+  const began = Date.now();
+  try {
+    await test();
+    console.log(`ok    ${what} (${Date.now() - began} ms)`);
+  } catch (error) {
+    failed++;
+    console.log(`FAIL  ${what}\n      ${String(error.message).split('\n').slice(0, 12).join('\n      ')}`);
+  }
+}
+
+async function until(wanted, give) {
+  const end = Date.now() + SOON_MS;
+  for (;;) {
+    const got = await give();
+    try {
+      return assert.deepEqual(got, wanted);
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+const post = (address, fields) => fetch(address, { method: 'POST', body: new URLSearchParams(fields) }).then((r) => r.text());
+
+/** A page with what it complains about. */
+async function arrives(address = `${front}/dialects/`) {
+  const page = await (await browser.newContext({ viewport: { width: 1100, height: 800 } })).newPage();
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(error.message));
+  page.on('console', (m) => m.type() === 'error' && page.complaints.push(m.text()));
+  await page.goto(address);
+  return page;
+}
+
+const reads = (page, column) => page.$$eval(`#${column} li span`, (all) => all.map((e) => e.textContent));
+
+/** The columns end with these, all of them the same. */
+async function agree(page, texts) {
+  for (const column of COLUMNS) await until(texts, async () => (await reads(page, column)).slice(-texts.length));
+}
+
+async function send(page, dialect, text) {
+  await page.check(`input[value=${dialect}]`);
+  await page.fill('#text', text);
+  await page.press('#text', 'Enter');
+  await until(true, async () => (await page.textContent('#answer')).includes(dialect === 'icomet' ? '"ok"' : 'message_id'));
+}
+
+try {
+  const page = await arrives();
+  await check('all three are live', async () => {
+    for (const column of COLUMNS) await until('live', () => page.textContent(`#${column}-line`));
+  });
+  await check('what is published in one dialect is read in all, in one order', async () => {
+    await send(page, 'icomet', 'one');
+    await send(page, 'simple_comet', 'two');
+    await post(`${admin}/push`, { cname: 'chat.crossing', content: 'three' });
+    const pushed = JSON.parse(await post(`${admin}/channels/chat.crossing.json`, { content: NASTY }));
+    assert.equal(pushed.return_code, 1);
+    await agree(page, ['one', 'two', 'three', NASTY]);
+    const badges = await page.$$eval('#simple_comet li b', (all) => all.slice(-4).map((e) => e.textContent));
+    assert.deepEqual(badges, ['icomet', 'Simple Comet', 'elsewhere', 'elsewhere']);
+  });
+  await check('a burst is neither lost nor doubled nor reordered', async () => {
+    const texts = Array.from({ length: 60 }, (_, i) => `burst ${i}`);
+    for (const [i, text] of texts.entries()) {
+      if (i % 2) await post(`${admin}/push`, { cname: 'chat.crossing', content: text });
+      else await post(`${admin}/channels/chat.crossing.json`, { content: text });
+    }
+    await agree(page, texts);
+  });
+  await check('whoever comes later has it all', async () => {
+    const later = await arrives();
+    await agree(later, await reads(page, 'icomet'));
+    assert.deepEqual(later.complaints, []);
+  });
+  await check('another page reads by JSONP, and cannot register', async () => {
+    const answer = await fetch(`${front}/channels/chat.crossing%7Cnone.jsonp?since=0&t=1.0`);
+    assert.equal(answer.headers.get('content-type'), 'application/javascript');
+    let heard = null;
+    vm.runInNewContext(await answer.text(), { _JSONP_comet_cb: (object) => { heard = object; } });
+    assert.equal(heard.messages['chat.crossing'].at(-1).content, 'burst 59');
+    assert.ok(heard.last_id >= heard.messages['chat.crossing'].at(-1).id);
+    const refused = JSON.parse(await post(`${front}/channels.json`, { channel_id: 'mine' }));
+    assert.deepEqual(refused, { return_code: -1, error_message: 'Not allowed here' });
+  });
+  await check('it can be used without a mouse, and at the width of a telephone', async () => {
+    await page.setViewportSize({ width: 360, height: 740 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+    assert.equal(wide, false);
+    await page.focus('#text');
+    await page.keyboard.type('by hand');
+    await page.keyboard.press('Enter');
+    await agree(page, ['by hand']);
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
+  });
+  await check('nothing was complained about', () => assert.deepEqual(page.complaints, []));
+} catch (error) {
+  failed++;
+  console.log(`FAIL  the test itself broke: ${error.stack}`);
+} finally {
+  await browser.close();
+}
+process.exitCode = failed ? 1 : 0;
