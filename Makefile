@@ -1,6 +1,6 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser autobahn bench bench-quick bench-core instructions install clean
+.PHONY: help run build test lint unit sim mutants browser bayeux autobahn bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
@@ -13,7 +13,7 @@ run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
 build: ## the release binary: target/release/rcomet
 	cargo build --release
 
-test: lint unit browser ## everything: format, lints, tests, and the chat in a real browser
+test: lint unit browser bayeux ## everything: format, lints, tests, and the chat in a real browser
 	@echo "make test: all green"
 
 lint: ## rustfmt and clippy, warnings are errors
@@ -36,6 +36,9 @@ browser: ## the web chat and WebSockets in a real Chromium (installs Chromium if
 
 autobahn: ## the Autobahn conformance suite against the real daemon (needs Python 2.7; takes a quarter of an hour)
 	scripts/autobahn.sh
+
+bayeux: ## npm's cometd and faye, unmodified, against the real daemon
+	scripts/bayeux-test.sh
 
 bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
 	cargo build --release --workspace

@@ -5,7 +5,7 @@ mod machine;
 
 use std::time::{Duration, Instant};
 
-use machine::{NOW, TURN, connect, drain, machine, push, settle, subscribe, take};
+use machine::{NOW, TURN, connect, drain, machine, push, session, settle, subscribe, take, talk};
 use rcomet_core::arena::Id;
 use rcomet_core::time::Moment;
 use rcomet_core::wheel::Wheel;
@@ -13,13 +13,15 @@ use rcomet_core::{Conn, Machine, Role, Todo};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 8] = [
         ("delivery", delivery),
         ("websocket", websocket),
         ("publish", publish),
         ("fairness", fairness),
         ("timers", timers),
         ("memory", memory),
+        ("sessions", sessions),
+        ("patterns", patterns),
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {
@@ -31,7 +33,7 @@ fn main() {
 }
 
 /// Connects WebSockets that say this, if anything, and have been answered.
-fn talk(machine: &mut Machine, extensions: &str, message: &str, n: usize) -> Vec<Id<Conn>> {
+fn websockets(machine: &mut Machine, extensions: &str, message: &str, n: usize) -> Vec<Id<Conn>> {
     let mut request = format!(
         "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n"
@@ -125,7 +127,7 @@ fn websocket() {
         ("deflate, 1,000 bytes", DEFLATE, 1_000),
     ] {
         let mut machine = machine();
-        talk(&mut machine, extensions, SUBSCRIBE, N);
+        websockets(&mut machine, extensions, SUBSCRIBE, N);
         let publisher = connect(&mut machine, Role::Admin);
         let content = "some words, and others ".repeat(size / 23 + 1);
         let target = format!("/push?cname=room&content={}", content[..size].replace(' ', "+"));
@@ -181,6 +183,87 @@ fn publish() {
             figure.as_nanos() as f64 / (times * pipelined) as f64
         });
         println!("pipelined by {pipelined:>2}: {figure}");
+    }
+}
+
+fn sessions() {
+    println!("nanoseconds a Bayeux session, whose connect waits, for one message of 100 bytes");
+    for n in [1_000, 10_000] {
+        let mut machine = machine();
+        let all: Vec<_> = (0..n).map(|_| session(&mut machine, &["/room"])).collect();
+        let publisher = connect(&mut machine, Role::Admin);
+        let mut whole = Vec::new();
+        let pumped = rounds(9, || {
+            for (i, (id, client)) in all.iter().enumerate() {
+                let message =
+                    format!("{{\"channel\":\"/meta/connect\",\"id\":\"7\",\"clientId\":\"{client}\"}}");
+                talk(&mut machine, *id, &message);
+                if i % TURN == 0 {
+                    settle(&mut machine);
+                }
+            }
+            settle(&mut machine);
+            push(&mut machine, publisher, "/room");
+            let (start, mut pumping) = (Instant::now(), Duration::ZERO);
+            loop {
+                let turn = Instant::now();
+                let more = machine.pump(4096, NOW);
+                pumping += turn.elapsed();
+                drain(&mut machine);
+                if !more {
+                    break;
+                }
+            }
+            whole.push(start.elapsed().as_nanos() as f64 / n as f64);
+            pumping.as_nanos() as f64 / n as f64
+        });
+        whole.sort_by(f64::total_cmp);
+        assert!(machine.counters().delivered >= 9 * n as u64);
+        println!("x {n:>6}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+    }
+}
+
+fn patterns() {
+    println!(
+        "nanoseconds a publish to /a/b/c, with so many pattern subscriptions that do not match, and with one that does"
+    );
+    for n in [0, 1_000, 100_000] {
+        let mut machine = machine();
+        let names: Vec<String> = (0..n).map(|i| format!("/other/{i}/**")).collect();
+        for chunk in names.chunks(100) {
+            let names: Vec<&str> = chunk.iter().map(String::as_str).collect();
+            session(&mut machine, &names);
+        }
+        let publisher = connect(&mut machine, Role::Admin);
+        let mut figure = || {
+            rounds(9, || {
+                let start = Instant::now();
+                for i in 0..10_000 {
+                    push(&mut machine, publisher, "/a/b/c");
+                    drain(&mut machine);
+                    if i % TURN == 0 {
+                        machine.pump(512, NOW);
+                    }
+                }
+                start.elapsed().as_nanos() as f64 / 10_000.0
+            })
+        };
+        let none = figure();
+        session(&mut machine, &["/a/b/*"]);
+        let mut figure = || {
+            rounds(9, || {
+                let start = Instant::now();
+                for i in 0..10_000 {
+                    push(&mut machine, publisher, "/a/b/c");
+                    drain(&mut machine);
+                    if i % 128 == 0 {
+                        machine.pump(512, NOW);
+                    }
+                }
+                start.elapsed().as_nanos() as f64 / 10_000.0
+            })
+        };
+        println!("{n:>7}: matched by none {none}   by one {}", figure());
     }
 }
 
@@ -280,7 +363,7 @@ fn memory() {
     ] {
         let before = resident();
         let mut machine = machine();
-        let ids = talk(&mut machine, extensions, message, N);
+        let ids = websockets(&mut machine, extensions, message, N);
         let grown = resident().saturating_sub(before).saturating_sub(ids.capacity() * size_of::<Id<Conn>>());
         let (all, tables) = (grown as f64 / N as f64, machine.memory().tables_bytes as f64 / N as f64);
         println!("{what:>20}: resident {all:6.1}   tables counted {tables:6.1}");

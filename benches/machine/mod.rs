@@ -79,3 +79,30 @@ pub fn push(machine: &mut Machine, publisher: Id<Conn>, channel: &str) {
     let request = format!("GET /push?cname={channel}&content={content} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     machine.recv(publisher, request.as_bytes(), NOW);
 }
+
+/// Sends a Bayeux message and reads what comes of it.
+pub fn talk(machine: &mut Machine, id: Id<Conn>, message: &str) {
+    let head = "POST /cometd HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let request = format!("{head}Content-Length: {}\r\n\r\n{message}", message.len());
+    machine.recv(id, request.as_bytes(), NOW);
+}
+
+/// A Bayeux session with these subscriptions.
+pub fn session(machine: &mut Machine, names: &[&str]) -> (Id<Conn>, String) {
+    let id = connect(machine, Role::Front);
+    talk(machine, id, "{\"channel\":\"/meta/handshake\",\"version\":\"1.0\"}");
+    let mut iov = [IoSlice::new(&[]); 16];
+    let n = machine.transmit(id, &mut iov);
+    let answer: Vec<u8> = iov[..n].iter().flat_map(|s| s.to_vec()).collect();
+    let answer = String::from_utf8(answer).expect("text");
+    let (_, behind) = answer.split_once("\"clientId\":\"").expect("an id");
+    let client = behind[..32].to_owned();
+    machine.sent(id, answer.len(), NOW);
+    let names = names.join("\",\"");
+    let message = format!(
+        "{{\"channel\":\"/meta/subscribe\",\"clientId\":\"{client}\",\"subscription\":[\"{names}\"]}}"
+    );
+    talk(machine, id, &message);
+    settle(machine);
+    (id, client)
+}

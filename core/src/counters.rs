@@ -59,7 +59,7 @@ counters! {
         tokens_refused,
         /// Requests refused by an address rule.
         addresses_denied,
-        /// Requests to the admin side refused because a browser sent them for a page of another site.
+        /// Requests refused because a browser sent them for a page of another site: to the admin side, or Bayeux's from an origin that is not in `http.origins`.
         sites_denied,
         /// WebSockets opened.
         websockets_opened,
@@ -79,6 +79,18 @@ counters! {
         channels_opened,
         /// Channels freed, closed or expired.
         channels_closed,
+        /// Bayeux sessions begun.
+        bayeux_sessions_opened,
+        /// Bayeux sessions ended by their clients.
+        bayeux_sessions_closed,
+        /// Bayeux sessions whose clients were not heard of for too long.
+        bayeux_sessions_expired,
+        /// Bayeux sessions that went on where an expired one had stopped.
+        bayeux_sessions_resumed,
+        /// Bayeux messages that named a session which is not known, or not the sender's.
+        bayeux_unknown_clients,
+        /// Messages sent again to a Bayeux client because it had not acknowledged them, counted once for each of its subscriptions.
+        bayeux_resent,
     }
     limits {
         /// Connections refused with 503 because `connections_max` was reached.
@@ -129,6 +141,14 @@ counters! {
         websocket_subscriptions_refused,
         /// Broadcasts refused because `broadcasts_waiting_max` were still on their way.
         broadcasts_refused,
+        /// Subscriptions refused because `patterns_max` was reached.
+        patterns_refused,
+        /// Handshakes refused because `bayeux_sessions_max` or `bayeux_sessions_per_address_max` was reached.
+        bayeux_sessions_refused,
+        /// Subscriptions refused because `bayeux_subscriptions_max` was reached.
+        bayeux_subscriptions_refused,
+        /// Requests refused because of `bayeux_batch_messages_max` or `bayeux_json_depth_max`.
+        bayeux_batches_refused,
         /// People refused in a roster because `roster_max` was reached.
         roster_refused,
     }

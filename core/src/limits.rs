@@ -79,6 +79,18 @@ limits! {
     history_bytes_max: usize = 1 << 20,
     /// Milliseconds a message is kept; 0 means as long as its channel lives.
     history_age_ms_max: u64 = 0,
+    /// Patterns of channel names (Bayeux's wildcards) that are read at once; one more is refused in its dialect's words.
+    patterns_max: usize = 100_000,
+    /// Bayeux sessions in all; one more handshake is refused, and may be tried again later.
+    bayeux_sessions_max: usize = 100_000,
+    /// Bayeux sessions of one client address; one more handshake is refused, and may be tried again later. Loopback is exempt: a proxy speaks for many. 0 means no limit.
+    bayeux_sessions_per_address_max: u32 = 1_024,
+    /// Channels and patterns that one Bayeux session subscribes; one more is refused.
+    bayeux_subscriptions_max: usize = 1_000,
+    /// Messages in one request of a Bayeux client; more are 400.
+    bayeux_batch_messages_max: usize = 100,
+    /// Arrays and objects nested in each other in a request of a Bayeux client; more are 400.
+    bayeux_json_depth_max: usize = 64,
     /// Broadcasts on their way to all channels; one more is answered 503 and can be sent again.
     broadcasts_waiting_max: usize = 64,
     /// Bytes of a JSONP callback name; a longer one is 400.
@@ -93,6 +105,9 @@ limits! {
 
 /// The most that one connection's buffers can be configured to: they are counted in 32 bits.
 const BYTES_CEILING: usize = 512 << 20;
+
+/// The most messages of one request that can be configured: together they must not outrun those who listen.
+const BATCH_CEILING: usize = 256;
 
 /// The most header fields that can be configured: the parser's table is on the stack.
 pub const HEADERS_CEILING: usize = 128;
@@ -118,6 +133,14 @@ impl Limits {
         at_least("channels_per_subscription_max", self.channels_per_subscription_max, 1)?;
         at_least("session_name_bytes_max", self.session_name_bytes_max, 1)?;
         at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
+        at_least("bayeux_batch_messages_max", self.bayeux_batch_messages_max, 1)?;
+        at_least("bayeux_json_depth_max", self.bayeux_json_depth_max, 2)?;
+        if self.bayeux_batch_messages_max > BATCH_CEILING {
+            return Err(format!(
+                "bayeux_batch_messages_max = {}: must be at most {BATCH_CEILING}",
+                self.bayeux_batch_messages_max
+            ));
+        }
         for (name, bytes) in [
             ("head_bytes_max", self.head_bytes_max),
             ("body_bytes_max", self.body_bytes_max),

@@ -37,6 +37,9 @@ transcripts! {
     ccomet ccomet_texts ccomet_refusals ccomet_old ccomet_on_front event_ids epoch no_batch no_gap_records roster
     front_publish unavailable poll_head_with_message
     simple_comet simple_comet_polls simple_comet_refusals simple_comet_quoted
+    bayeux_ack bayeux_callback_polling bayeux_connect bayeux_cookies bayeux_delivery bayeux_disconnect bayeux_expiry
+    bayeux_forms bayeux_handshake bayeux_http bayeux_origins bayeux_plugin bayeux_publish bayeux_subscribe
+    bayeux_two_connects bayeux_unsubscribe
 }
 
 #[test]

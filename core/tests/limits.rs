@@ -1,6 +1,10 @@
 //! Every limit reached on purpose: the answer is clear, a counter moves, and nothing else is lost.
 //! Here are those of connections and requests; `limits/channels.rs` has those of channels, `limits/memory.rs` those of
 //! memory, `limits/change.rs` other limits for a running server, and the way out.
+#[path = "limits/bayeux.rs"]
+mod bayeux;
+#[path = "support/bayeux.rs"]
+mod bayeux_client;
 #[path = "limits/change.rs"]
 mod change;
 #[path = "limits/channels.rs"]
@@ -42,9 +46,13 @@ fn asks(server: &mut Server, role: Role, bytes: impl AsRef<[u8]>) -> (Client, St
 
 #[test]
 fn every_limit_is_reached_somewhere_here() {
-    let tests =
-        [include_str!("limits.rs"), include_str!("limits/memory.rs"), include_str!("limits/channels.rs")]
-            .concat();
+    let tests = [
+        include_str!("limits.rs"),
+        include_str!("limits/memory.rs"),
+        include_str!("limits/channels.rs"),
+        include_str!("limits/bayeux.rs"),
+    ]
+    .concat();
     for (name, _, _) in Limits::default().list() {
         assert!(tests.contains(&format!(".{name} = ")), "{name}");
     }

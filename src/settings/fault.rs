@@ -120,7 +120,7 @@ pub(super) fn in_plain_words(message: &str) -> String {
 }
 
 /// As many names as can be taken in at a glance.
-const NAMES_AT_A_GLANCE: usize = 10;
+const NAMES_AT_A_GLANCE: usize = 14;
 
 /// A long list of names is no help: the one that was probably meant is.
 fn with_a_guess(message: &str) -> Option<String> {
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn of_many_names_the_likeliest_is_guessed() {
-        let names = "`connections_max`, `channels_max`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`, `k`";
+        let names = "`connections_max`, `channels_max`, `c`, `d`, `e`, `f`, `g`, `h`, `i`, `j`, `k`, `l`, `m`, `n`, `o`";
         let said = |wrong: &str| in_plain_words(&format!("unknown field `{wrong}`, expected one of {names}"));
         assert!(said("chanels_max").contains("unknown option `chanels_max`: did you mean `channels_max`?"));
         assert_eq!(said("zzz"), "unknown option `zzz` (rcomet check-config lists all options)");

@@ -142,8 +142,8 @@ mod tests {
         assert_eq!(
             refusal("# one\n[sever]\n"),
             "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `http`, `front`, \
-             `admin`, `icomet`, `ccomet`, `simple_comet`, \
-             `websocket`\n    [sever]\n     ^^^^^"
+             `admin`, `icomet`, `ccomet`, `simple_comet`, `websocket`, \
+             `bayeux`\n    [sever]\n     ^^^^^"
         );
         assert_eq!(
             refusal("[log]\nlevel = \"loud\"\n"),

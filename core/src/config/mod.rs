@@ -1,5 +1,6 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
+mod bayeux;
 mod pattern;
 mod rules;
 mod simple_comet;
@@ -8,6 +9,7 @@ mod websocket;
 use bytes::Bytes;
 use serde::Deserialize;
 
+pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
 pub use pattern::{ChannelPattern, Origin};
 pub use rules::{AddressRule, AddressRules};
 pub use simple_comet::{BasePath, SimpleComet};
@@ -35,6 +37,8 @@ pub struct Config {
     pub simple_comet: SimpleComet,
     /// How WebSockets are spoken.
     pub websocket: Websocket,
+    /// Bayeux's own settings.
+    pub bayeux: Bayeux,
     /// Pages served on the public side, such as the demo's.
     pub pages: Vec<Page>,
 }
@@ -171,7 +175,8 @@ impl Config {
             return Err("icomet.channel_timeout_ms = 0: must be at least 1".into());
         }
         self.websocket.check().map_err(|why| format!("websocket.{why}"))?;
-        self.simple_comet.check()
+        self.simple_comet.check()?;
+        self.bayeux.check()
     }
 
     /// Milliseconds a connection of such a listener may be idle between requests.

@@ -13,6 +13,7 @@ use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
 use crate::dialect::{Hold, Voice};
 use crate::hub::Subscription;
+use crate::machine::Session;
 use crate::time::Moment;
 use crate::wire::http1::chunked::Chunked;
 
@@ -68,6 +69,10 @@ pub(crate) enum Phase {
     Held(Box<Held>),
     /// It has become a WebSocket.
     WebSocket(Box<WebSocket>),
+    /// A connect of a session waits for messages.
+    Attached(Box<Attached>),
+    /// A batch of messages waits, as a publish does.
+    HeldTalk(Box<HeldTalk>),
     /// Nothing is read any more; what waits is sent, then the sending side is shut.
     Closing,
     /// Everything is sent; what the peer still sends is thrown away until it ends or time is up.
@@ -145,6 +150,32 @@ pub(crate) struct Parked {
     pub(crate) thirsty: bool,
     /// The subscriber's own number in signs of life.
     pub(crate) echo: i64,
+}
+
+/// A connect of a session that waits.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) session: Id<Session>,
+    /// The message's own id, as JSON.
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) manner: Manner,
+    pub(crate) voice: Voice,
+    /// Its client gave advice, and is given some.
+    pub(crate) advise: bool,
+    /// How long its client may be silent before its next.
+    pub(crate) pause_ms: u64,
+}
+
+/// A batch of messages that waits.
+#[derive(Debug)]
+pub(crate) struct HeldTalk {
+    pub(crate) texts: Vec<String>,
+    /// Bytes of the texts.
+    pub(crate) bytes: usize,
+    pub(crate) is_call: bool,
+    pub(crate) cookie: Option<Box<str>>,
+    pub(crate) manner: Manner,
+    pub(crate) voice: Voice,
 }
 
 impl Conn {

@@ -1,5 +1,6 @@
 //! Dialects translate: bytes of a protocol to the hub's vocabulary, and back. They decide nothing about sockets, timers
 //! or storage, and remember nothing; clients that outlive a connection live in the hub.
+pub mod bayeux;
 mod ccomet;
 mod echo;
 mod icomet;
@@ -32,6 +33,8 @@ pub enum DialectId {
     SimpleComet,
     /// Ours.
     Native,
+    /// Bayeux 1.0.
+    Bayeux,
 }
 
 impl DialectId {
@@ -42,6 +45,7 @@ impl DialectId {
             Self::Ccomet => &ccomet::Ccomet,
             Self::SimpleComet => &simple_comet::SimpleComet,
             Self::Native => &native::Native,
+            Self::Bayeux => &bayeux::Bayeux,
         }
     }
 }
@@ -235,6 +239,19 @@ pub enum Verb<'r> {
     Announcements,
     /// Ask for a sign of life.
     Ping,
+    /// A batch of messages of a client that has a session, or wants one.
+    Talk(Talk<'r>),
+}
+
+/// A batch of messages, as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Talk<'r> {
+    /// JSON texts, each a message or an array of them.
+    pub texts: Vec<Cow<'r, str>>,
+    /// A script asks: the answer is a call of a function.
+    pub is_call: bool,
+    /// The browser that asks, by its cookie.
+    pub cookie: Option<&'r str>,
 }
 
 /// What a subscriber asks for.

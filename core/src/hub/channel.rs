@@ -34,6 +34,8 @@ pub struct Channel {
     pub(super) number: u64,
     /// What was asked for when it was registered, if it was.
     pub(super) registered: Option<Box<Registered>>,
+    /// It is no channel but the index of a pattern: nothing is published to it, and it has no name to be found by.
+    pub(super) is_index: bool,
     /// It has been closed, and is here only until its members know.
     pub(super) closed: bool,
 }
@@ -79,6 +81,7 @@ impl Channel {
             broadcasts,
             number: 0,
             registered: None,
+            is_index: false,
             closed: false,
         }
     }

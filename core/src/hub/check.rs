@@ -12,12 +12,13 @@ impl Hub {
         let mut bytes = 0;
         let mut names_bytes = 0;
         let mut named = 0;
+        let mut indexes = 0;
         for (id, channel) in self.channels.iter() {
             channel.history.check();
             bytes += channel.history.bytes();
             names_bytes += channel.name.len() + channel.roster_bytes();
             seated += channel.members.len();
-            named += usize::from(!channel.closed && id != self.announcing.feed);
+            named += usize::from(!channel.closed && id != self.announcing.feed && !channel.is_index);
             let hot = self.hot.count(id);
             assert!(hot <= 1, "a channel is queued once");
             assert_eq!(channel.hot, hot == 1, "whoever is due visits is queued, {}", channel.name);
@@ -44,7 +45,10 @@ impl Hub {
             if let Some(roster) = &channel.roster {
                 assert!(roster.seats() <= people, "nobody sits twice");
             }
-            if !channel.closed && id != self.announcing.feed {
+            if channel.is_index && !channel.closed {
+                assert_eq!(self.find_index(&channel.name), Some(id), "an index is found by its pattern");
+                indexes += 1;
+            } else if !channel.closed && id != self.announcing.feed {
                 assert_eq!(self.find(&channel.name), Some(id), "a living channel is found by its name");
                 assert!(
                     channel.armed < crate::time::Moment::NEVER,
@@ -68,5 +72,6 @@ impl Hub {
         assert_eq!(bytes, self.history_bytes, "the account of histories is true");
         assert_eq!(names_bytes, self.names_bytes, "the account of names and rosters is true");
         assert_eq!(named, self.names.len(), "every name has a channel");
+        assert_eq!(indexes, self.patterns.len(), "every pattern has an index");
     }
 }

@@ -8,8 +8,10 @@ use crate::time::Moment;
 /// What kind of message it is; dialects write them differently.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// Published to this channel.
+    /// Text, published to this channel.
     Data,
+    /// JSON that is no string, published to this channel by a dialect whose messages are JSON.
+    Json,
     /// Published to all channels at once.
     Broadcast,
 }
@@ -29,6 +31,17 @@ pub struct Message {
     pub body: Arc<str>,
     /// Who published it, when the dialect says so (CComet's `sname`).
     pub sender: Option<Arc<str>>,
+    /// What few messages have besides.
+    pub beside: Option<Arc<Beside>>,
+}
+
+/// What few messages have besides: it stands apart, so that the others do not pay for it.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// In the index of a pattern, the channel that it was published to.
+    pub channel: Option<Box<str>>,
+    /// What the publisher's extensions have to say, as JSON (Bayeux's `ext`).
+    pub ext: Option<Box<str>>,
 }
 
 impl Message {
@@ -38,8 +51,22 @@ impl Message {
         const ARC: usize = 2 * size_of::<usize>();
         let sender = self.sender.as_ref().map_or(0, |s| s.len() + ARC);
         // A broadcast's body is one for all channels, and on an account of its own.
-        let body = if self.kind == Kind::Data { self.body.len() + ARC } else { 0 };
-        size_of::<Self>() + body + sender
+        let body = if self.kind == Kind::Broadcast { 0 } else { self.body.len() + ARC };
+        let beside = self.beside.as_ref().map_or(0, |b| {
+            let texts = [&b.channel, &b.ext].into_iter().flatten().map(|text| text.len());
+            size_of::<Beside>() + ARC + texts.sum::<usize>()
+        });
+        size_of::<Self>() + body + sender + beside
+    }
+
+    /// The channel that it was published to, when it stands in the index of a pattern.
+    pub fn channel(&self) -> Option<&str> {
+        self.beside.as_ref()?.channel.as_deref()
+    }
+
+    /// What its publisher's extensions have to say, as JSON.
+    pub fn ext(&self) -> Option<&str> {
+        self.beside.as_ref()?.ext.as_deref()
     }
 }
 
@@ -214,6 +241,7 @@ mod tests {
             kind: Kind::Data,
             body: format!("m{n}").into(),
             sender: None,
+            beside: None,
         }
     }
 

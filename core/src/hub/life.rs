@@ -64,7 +64,8 @@ impl Hub {
     /// The names of the first `most` channels and of the first `most` clients, in the order in which they came, and how
     /// many more there are of both. Walks over all of them.
     pub fn census(&self, most: usize) -> (Vec<&str>, Vec<&str>, usize) {
-        let named = self.channels.iter().filter(|(id, c)| !c.closed && *id != self.announcing.feed);
+        let named =
+            self.channels.iter().filter(|(id, c)| !c.closed && !c.is_index && *id != self.announcing.feed);
         let mut channels: Vec<&Channel> = named.map(|(_, channel)| channel).collect();
         channels.sort_unstable_by_key(|channel| channel.number);
         let (clients, all_clients) = self.sessions.names(most);
@@ -184,6 +185,9 @@ impl Hub {
 
     pub(super) fn after_leaving(&mut self, id: Id<Channel>, who: Option<&str>, now: Moment) {
         let Some(channel) = self.channels.get_mut(id) else { return };
+        if channel.is_index && channel.members.is_empty() {
+            return self.close_index(id);
+        }
         if channel.members.is_empty() {
             channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         }
@@ -196,7 +200,7 @@ impl Hub {
     }
 
     /// Sets the wheel to look at a channel no later than it is due.
-    fn arm(&mut self, id: Id<Channel>, now: Moment) {
+    pub(super) fn arm(&mut self, id: Id<Channel>, now: Moment) {
         let at_most = now.after_ms(self.settings.channel_timeout_ms);
         let Some(channel) = self.channels.get_mut(id) else { return };
         let mut due = at_most.min(channel.announce_at);
@@ -238,7 +242,7 @@ impl Hub {
             return;
         }
         channel.armed = Moment::NEVER;
-        if channel.members.is_empty() && channel.idle_until <= now {
+        if channel.members.is_empty() && channel.idle_until <= now && !channel.is_index {
             self.close(id, now);
             return;
         }

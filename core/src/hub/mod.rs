@@ -4,6 +4,7 @@ mod channel;
 mod check;
 mod fanout;
 mod history;
+mod index;
 mod life;
 mod many;
 mod names;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 pub use channel::{Channel, Registered, Token};
 pub use fanout::{Took, Visit};
-pub use history::{History, Keep, Kind, Message};
+pub use history::{Beside, History, Keep, Kind, Message};
 pub use many::Wanted;
 pub use names::Seed;
 pub use pattern::{Pattern, Patterns};
@@ -66,6 +67,8 @@ pub struct Settings {
     pub sessions_max: usize,
     /// Milliseconds a registered client is known without asking.
     pub session_timeout_ms: u64,
+    /// Patterns that are read at once.
+    pub patterns_max: usize,
 }
 
 impl Settings {
@@ -86,6 +89,7 @@ impl Settings {
             lease_ms: limits.roster_lease_ms,
             sessions_max: limits.sessions_max,
             session_timeout_ms,
+            patterns_max: limits.patterns_max,
         }
     }
 }
@@ -143,6 +147,10 @@ pub struct Hub {
     broadcasts: Broadcasts,
     announcing: Announcing,
     sessions: Sessions,
+    /// Indexes over the messages of all channels that a pattern matches, each there while somebody reads it.
+    patterns: Patterns<Channel>,
+    /// The indexes that one message goes to; kept for its room.
+    matched: Vec<Id<Channel>>,
     settings: Settings,
     seed: Seed,
     /// The wall clock, in seconds; never goes back, so that what is stamped with it does not.
@@ -178,6 +186,8 @@ impl Hub {
             broadcasts: Broadcasts::default(),
             announcing,
             sessions: Sessions::new(seed),
+            patterns: Patterns::new(seed),
+            matched: Vec::new(),
             settings,
             seed,
             unix_s: 0,
@@ -293,11 +303,26 @@ impl Hub {
         sender: Option<Arc<str>>,
         now: Moment,
     ) -> u64 {
-        let Some(channel) = self.channels.get_mut(id) else { return 0 };
+        if self.channels.get(id).is_none() {
+            return 0;
+        }
         let (offset, unix_s) = (self.log.append(), self.unix_s);
-        let message = Message { offset, at: now, unix_s, kind, body, sender };
+        let message = Message { offset, at: now, unix_s, kind, body, sender, beside: None };
+        self.append_message(id, message)
+    }
+
+    /// Puts a message into its channel, and into the index of every pattern that the channel's name is in.
+    fn append_message(&mut self, id: Id<Channel>, message: Message) -> u64 {
         self.counters.published += 1;
         self.counters.published_bytes += message.body.len() as u64;
+        if !self.patterns.is_empty() {
+            self.append_to_indexes(id, &message);
+        }
+        self.append_to(id, message)
+    }
+
+    fn append_to(&mut self, id: Id<Channel>, message: Message) -> u64 {
+        let Some(channel) = self.channels.get_mut(id) else { return 0 };
         let listens = !channel.members.is_empty();
         let mark = channel.history.mark();
         let before = channel.history.bytes();
@@ -479,6 +504,17 @@ impl Hub {
         self.history_bytes = self.history_bytes + channel.history.bytes() - before;
     }
 
+    /// Moves a subscriber to message `next`, forward or back.
+    pub fn seek(&mut self, id: Id<Subscription>, next: u64) {
+        let Self { channels, subscriptions, .. } = self;
+        if let Some(subscription) = subscriptions.get_mut(id)
+            && let Reads::One(one) = &mut subscription.reads
+            && let Some(channel) = channels.get(one.channel)
+        {
+            one.next = next.min(channel.history.head());
+        }
+    }
+
     /// The subscriber has room again, or wants another look.
     pub fn resume(&mut self, id: Id<Subscription>) {
         let Some(subscription) = self.subscriptions.get_mut(id) else { return };
@@ -527,6 +563,7 @@ impl Hub {
             + self.wheel.bytes()
             + self.broadcasts.bytes()
             + self.sessions.bytes()
+            + self.patterns.bytes()
     }
 }
 

@@ -116,6 +116,14 @@ impl Subscription {
         }
     }
 
+    /// The number of the next message it has not been handed, if it reads just one channel.
+    pub fn next(&self) -> Option<u64> {
+        match &self.reads {
+            Reads::One(one) => Some(one.next),
+            Reads::Many(_) => None,
+        }
+    }
+
     /// Every channel it reads, and the number of the next message it has not been handed there.
     pub fn seats(&self) -> impl Iterator<Item = (Id<Channel>, u64)> {
         let (one, many): (_, &[Seat]) = match &self.reads {

@@ -128,7 +128,9 @@ impl Hub {
     pub(super) fn announce(&mut self, id: Id<Channel>, is_there: bool, now: Moment) {
         let feed = self.announcing.feed;
         let heard = self.channels.get(feed).is_some_and(|f| !f.members.is_empty());
-        let Some(channel) = self.channels.get_mut(id).filter(|c| id != feed && is_there != c.closed) else {
+        let Some(channel) =
+            self.channels.get_mut(id).filter(|c| id != feed && is_there != c.closed && !c.is_index)
+        else {
             return;
         };
         // Told again and again only while somebody listens; a new listener starts it by the walk.

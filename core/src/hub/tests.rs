@@ -4,11 +4,11 @@ use super::*;
 use crate::chance::Chance;
 use crate::log::Epoch;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings::new(&Limits { history_messages_max: 16, ..Limits::default() }, 60_000, 60_000)
 }
 
-fn hub(settings: Settings) -> Hub {
+pub(super) fn hub(settings: Settings) -> Hub {
     Hub::new(settings, Log::new(Epoch::from_random([7; 8]), 0), Seed::new(1, 2))
 }
 

@@ -24,6 +24,7 @@ impl Machine {
     /// When a promise is broken; never in a server, which does not call it.
     pub fn check(&self) {
         self.hub.check();
+        let mut waiting = self.sessions.check(&self.hub);
         let (mut parked, mut websockets) = (0, 0);
         for (id, conn) in self.conns.iter() {
             if let Phase::Parked(p) = &conn.phase {
@@ -47,6 +48,10 @@ impl Machine {
                 let is_amid = socket.reader.is_amid();
                 assert!(is_amid || socket.message.capacity() == 0, "an idle WebSocket holds no block");
             }
+            if let Phase::Attached(attached) = &conn.phase {
+                let place = waiting.iter().position(|waits| *waits == (attached.session, id));
+                waiting.swap_remove(place.expect("whose connect waits knows where"));
+            }
             let is_over = matches!(conn.phase, Phase::Lingering);
             assert!(conn.writing || conn.outbox.is_empty() || is_over, "no bytes lie unannounced");
             assert!(conn.armed <= conn.due(self.post.stall_ms), "nobody is forgotten by the clock: {conn:?}");
@@ -57,7 +62,13 @@ impl Machine {
             assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
         }
         assert_eq!(websockets, self.scratch.open);
-        assert_eq!(parked, self.hub.subscribers(), "every subscription has somebody waiting");
+        assert!(waiting.is_empty(), "a session waits where a connect does");
+        let seats = self.sessions.seats();
+        assert_eq!(
+            parked + seats,
+            self.hub.subscribers(),
+            "every subscription has somebody waiting, or is a session's"
+        );
     }
 
     /// Whether everything that was lent has been given back: true when nobody is there and nothing is kept.
@@ -68,6 +79,7 @@ impl Machine {
             && self.post.pool.lent_bytes() == 0
             && self.frames.bytes() == 0
             && self.addresses.is_empty()
+            && self.sessions.is_pristine()
     }
 
     /// Where a channel stands, if there is one of this name.

@@ -1,6 +1,6 @@
 //! Changes to the running server: another configuration, and the way out.
 //! Knows nothing of signals or files.
-use super::{Machine, REFUSALS_MAX, settings};
+use super::{Machine, conns_max, settings};
 use crate::arena::Id;
 use crate::config::{AddressRules, Config, Origin};
 use crate::conn::{Conn, OriginRef, Phase};
@@ -23,7 +23,7 @@ impl Machine {
     /// measured by it.
     pub fn reconfigure(&mut self, config: Config) {
         self.rules = AddressRules::new(&config.admin.allow, &config.admin.deny);
-        self.conns.set_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX));
+        self.conns.set_limit(conns_max(&config));
         self.hub.set(settings(&config));
         self.post.set(&config.limits);
         self.frames.set(config.websocket.compression_bytes_min);
@@ -53,6 +53,8 @@ impl Machine {
         let manner = match self.conns.get_mut(id).map(|conn| &mut conn.phase) {
             Some(Phase::Parked(parked)) => &mut parked.manner,
             Some(Phase::Held(held)) => &mut held.manner,
+            Some(Phase::Attached(attached)) => &mut attached.manner,
+            Some(Phase::HeldTalk(held)) => &mut held.manner,
             _ => return,
         };
         if let OriginRef::Listed(place) = manner.origin {
@@ -101,12 +103,9 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         match &mut conn.phase {
             Phase::Ready if conn.inbox.is_empty() => delivery.post.hang_up(conn, id),
-            Phase::Ready
-            | Phase::Body(_)
-            | Phase::Held(_)
-            | Phase::WebSocket(_)
-            | Phase::Closing
-            | Phase::Lingering => {}
+            Phase::Ready | Phase::Body(_) | Phase::Held(_) | Phase::HeldTalk(_) => {}
+            Phase::WebSocket(_) | Phase::Closing | Phase::Lingering => {}
+            Phase::Attached(_) => self.end_attached(id, false),
             Phase::Parked(_) => {
                 let Phase::Parked(mut parked) = std::mem::replace(&mut conn.phase, Phase::Ready) else {
                     return;

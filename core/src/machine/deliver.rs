@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Machine;
+use super::bayeux::Sessions;
 use super::frames::{Frames, Key, Wrap};
 use super::heads::Heads;
 use super::post::Post;
@@ -20,6 +21,7 @@ pub(super) struct Delivery<'a> {
     pub(super) post: &'a mut Post,
     pub(super) frames: &'a mut Frames,
     pub(super) heads: &'a mut Heads,
+    pub(super) sessions: &'a mut Sessions,
     pub(super) counters: &'a mut Counters,
     pub(super) deferred: &'a mut VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     pub(super) config: &'a Config,
@@ -35,10 +37,35 @@ impl Machine {
     /// The parts that delivering needs, side by side.
     pub(super) fn delivery(&mut self) -> (Delivery<'_>, &mut Arena<Conn>, &mut Hub) {
         let is_short = self.is_short_of(0);
-        let Self { conns, hub, post, frames, heads, counters, deferred, config, date, head, body, .. } = self;
+        let Self {
+            conns,
+            hub,
+            post,
+            frames,
+            heads,
+            sessions,
+            counters,
+            deferred,
+            config,
+            date,
+            head,
+            body,
+            ..
+        } = self;
         let tail = body;
-        let delivery =
-            Delivery { post, frames, heads, counters, deferred, config, date, head, tail, is_short };
+        let delivery = Delivery {
+            post,
+            frames,
+            heads,
+            sessions,
+            counters,
+            deferred,
+            config,
+            date,
+            head,
+            tail,
+            is_short,
+        };
         (delivery, conns, hub)
     }
 
@@ -47,6 +74,9 @@ impl Machine {
         self.post.now = now;
         let (mut delivery, conns, hub) = self.delivery();
         let mut more = hub.pump(budget, now, |hub, visit| {
+            if Sessions::owner(visit.owner).is_some() {
+                return delivery.hand_session(conns, hub, visit);
+            }
             let Some(id) = Id::from_bits(visit.owner) else { return Took::AndLeaves };
             match conns.get_mut(id) {
                 Some(conn) if matches!(conn.phase, Phase::WebSocket(_)) => {
@@ -56,6 +86,7 @@ impl Machine {
                 None => Took::AndLeaves,
             }
         });
+        self.settle_sessions();
         more |= self.drain_some(budget);
         self.serve_deferred();
         self.tables_bytes = self.count_tables();

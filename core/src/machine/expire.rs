@@ -13,6 +13,7 @@ impl Machine {
     pub fn expire(&mut self, now: Moment) {
         self.post.now = now;
         self.hub.expire(now);
+        self.expire_sessions();
         let mut fired = std::mem::take(&mut self.fired);
         self.post.wheel.advance(now, &mut fired);
         for id in fired.drain(..) {
@@ -39,6 +40,9 @@ impl Machine {
         if !conn.outbox.is_empty() && now >= conn.progress.after_ms(stall_ms) {
             self.counters.stalled_closed += 1;
             let sub = if let Phase::Parked(parked) = &conn.phase { Some(parked.sub) } else { None };
+            if matches!(conn.phase, Phase::Attached(_)) {
+                return self.cut_attached(id);
+            }
             self.release_websocket(id);
             if let Some(conn) = self.conns.get_mut(id) {
                 self.post.cut(conn, id);
@@ -61,12 +65,16 @@ impl Machine {
             }
             Phase::Ready | Phase::Body(_) => self.reject(id, Reject::TooSlow),
             Phase::Closing | Phase::Lingering => self.post.cut(conn, id),
-            Phase::Held(_) => {
+            Phase::Held(_) | Phase::HeldTalk(_) => {
                 conn.deadline = now.after_ms(self.config.limits.idle_ms_max);
                 self.post.rearm(conn, id);
             }
             Phase::Parked(_) => self.say_quiet(id, now),
             Phase::WebSocket(_) => self.tend_websocket(id),
+            Phase::Attached(_) => {
+                self.counters.noops += 1;
+                self.end_attached(id, true);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The whole server but for sockets: the contract with the shell. What happens inside stands next door.
 mod admit;
+mod bayeux;
 mod check;
 mod control;
 mod deliver;
@@ -23,6 +24,8 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
+pub(crate) use bayeux::Session;
+use bayeux::{Sessions, TABLE_MAX};
 pub use check::Standing;
 pub use post::Todo;
 
@@ -50,6 +53,7 @@ pub struct Machine {
     /// Connections of each address that has any, loopback excepted.
     addresses: HashMap<IpAddr, u32, Seed>,
     hub: Hub,
+    sessions: Sessions,
     post: Post,
     frames: Frames,
     heads: Heads,
@@ -106,9 +110,10 @@ impl Machine {
         hub.set_clock(date.unix_seconds());
         let mut machine = Self {
             rules: AddressRules::new(&config.admin.allow, &config.admin.deny),
-            conns: Arena::with_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX)),
+            conns: Arena::with_limit(conns_max(&config)),
             addresses: HashMap::with_hasher(seed),
             hub,
+            sessions: Sessions::new(seed),
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
             heads: Heads::default(),
@@ -139,7 +144,9 @@ impl Machine {
     fn room_of(&self, conn: &Conn) -> usize {
         match conn.phase {
             Phase::Parked(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
-            Phase::Held(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
+            Phase::Held(_) | Phase::Attached(_) | Phase::HeldTalk(_) => {
+                self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
+            }
             Phase::Ready | Phase::WebSocket(_) if conn.deferred || self.is_clogged(conn) => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
@@ -176,6 +183,7 @@ impl Machine {
                 self.post.cut(conn, id);
                 self.hub.leave(sub, now);
             }
+            Phase::Attached(_) => self.cut_attached(id),
             Phase::Lingering => self.post.cut(conn, id),
             // What came whole is answered, when its turn has come or there is room for answers; half a request never
             // will be.
@@ -183,7 +191,7 @@ impl Machine {
             Phase::WebSocket(_) if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
             Phase::WebSocket(_) => self.end_websocket(id, None),
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
-            Phase::Closing | Phase::Held(_) => {}
+            Phase::Closing | Phase::Held(_) | Phase::HeldTalk(_) => {}
         }
     }
 
@@ -194,6 +202,8 @@ impl Machine {
             Phase::Parked(parked) => self.hub.leave(parked.sub, self.post.now),
             Phase::Held(held) => self.held_bytes -= held.post.body.len(),
             Phase::WebSocket(socket) => self.bury_websocket(*socket),
+            Phase::HeldTalk(held) => self.held_bytes -= held.bytes,
+            Phase::Attached(attached) => self.abandon(&attached),
             _ => {}
         }
         self.post.forget(&mut conn);
@@ -238,7 +248,7 @@ impl Machine {
 
     /// When [`Machine::expire`] has something to do.
     pub fn deadline(&self) -> Option<Moment> {
-        [self.post.wheel.next(), self.hub.deadline()].into_iter().flatten().min()
+        [self.post.wheel.next(), self.hub.deadline(), self.sessions.deadline()].into_iter().flatten().min()
     }
 
     /// The next wish.
@@ -289,11 +299,12 @@ impl Machine {
 
     fn own_tables(&self) -> usize {
         // A subscription of a WebSocket takes less than this.
-        let parked = self.hub.subscribers() * size_of::<crate::conn::Parked>();
+        let parked = (self.hub.subscribers() - self.sessions.seats()) * size_of::<crate::conn::Parked>();
         let websockets = self.scratch.open * size_of::<crate::conn::WebSocket>();
         self.conns.len() * Arena::<Conn>::slot_bytes()
             + self.post.wheel.bytes()
             + self.post.pieces.bytes()
+            + self.sessions.bytes()
             + parked
             + websockets
     }
@@ -313,6 +324,11 @@ impl Machine {
     fn is_short_of(&self, bytes: usize) -> bool {
         self.used_bytes().saturating_add(bytes) > self.config.limits.memory_bytes_max
     }
+}
+
+/// Entries in the table of connections.
+fn conns_max(config: &Config) -> usize {
+    config.limits.connections_max.saturating_add(REFUSALS_MAX).min(TABLE_MAX)
 }
 
 /// What the hub must know of a configuration.

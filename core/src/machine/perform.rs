@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Machine;
 use crate::arena::Id;
 use crate::config::Auth;
-use crate::conn::{Conn, Held, Manner, Phase, Post, Role};
+use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Role};
 use crate::dialect::{
     Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
 };
@@ -42,7 +42,8 @@ impl Machine {
             return self.reply(id, manner, answer, &[], b"pages of other sites may not use the admin side\n");
         }
         if head.method == Method::Options {
-            return self.preflight(id, role, manner);
+            let is_bayeux = route_by_path(role, head, &self.config) == Some(DialectId::Bayeux);
+            return self.preflight(id, role, manner, is_bayeux);
         }
         if role == Role::Front && (self.serve_page(id, manner, head) || self.upgrade(id, manner, head)) {
             return;
@@ -53,12 +54,27 @@ impl Machine {
         {
             return self.serve_metrics(id, manner);
         }
-        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), body) {
+        let by_path = route_by_path(role, head, &self.config);
+        if by_path == Some(DialectId::Bayeux) && manner.origin == OriginRef::Vary && is_another_origins(head)
+        {
+            // Its page could not read the answer, but what it asks for would be done (section 15).
+            self.counters.sites_denied += 1;
+            let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
+            return self.reply(
+                id,
+                manner,
+                answer,
+                &[],
+                b"pages of this origin may not talk to this server\n",
+            );
+        }
+        // Whoever is known by the path reads bodies in a way of its own.
+        let read = if by_path.is_none() { body } else { b"" };
+        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), read) {
             Ok(params) => (params, None),
             Err(why) => (Params::of_query(head.query), Some(why)),
         };
         let request = Request { role, head, params: &params, body };
-        let by_path = route_by_path(role, head, &self.config);
         let dialect = by_path.unwrap_or_else(|| route(&request, &self.config));
         let decoded = dialect.speaker().decode(&request, &self.config);
         // Whoever reads bodies in a way of its own has no use for complaints about this one.
@@ -151,6 +167,7 @@ impl Machine {
                 let removed = self.delete(channel);
                 return self.answer(id, manner, &voice, &Outcome::Deleted { channel, removed });
             }
+            Verb::Talk(talk) => return self.talk(id, role, manner, voice, &talk),
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             // An answer over HTTP has one subscription, which ends with it.
             Verb::Unlisten(_) => Err(Refusal::NotFound),
@@ -217,8 +234,7 @@ impl Machine {
         post: Post,
     ) {
         let found = self.hub.find(channel);
-        if let Some(at) = found
-            && self.hub.is_crowded(at, post.body.len())
+        if let Some(at) = self.hub.crowded(channel, found, post.body.len())
             && let Some(conn) = self.conns.get_mut(id)
         {
             self.held_bytes += post.body.len();
@@ -267,7 +283,7 @@ impl Machine {
     }
 
     /// Sees to it that `size` bytes more fit: a channel that publishes while memory is short loses its own oldest.
-    fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
+    pub(super) fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
         let most = self.config.limits.memory_bytes_max;
         if self.used_bytes() + size <= most {
             return Ok(());
@@ -337,6 +353,13 @@ impl Machine {
     pub(super) fn needs_token(&self, role: Role) -> bool {
         role != Role::Admin && self.config.front.auth == Auth::Token
     }
+}
+
+/// Whether a browser says that the request comes from a page that is not from this host.
+fn is_another_origins(head: &Head<'_, '_>) -> bool {
+    let Some(origin) = head.field("origin") else { return false };
+    let host = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
+    host.is_none() || host != head.field("host")
 }
 
 /// Whether a browser says that the request comes from a page of another site: on the administrator's own machine such

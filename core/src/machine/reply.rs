@@ -12,6 +12,8 @@ use crate::wire::http1::{Reject, Status};
 
 /// What pages on other origins may send besides what they always may.
 const CORS_HEADERS: &str = "Content-Type, Last-Event-ID, Cache-Control";
+/// The same for Bayeux's clients (`protocols/bayeux.md`, section 10).
+const BAYEUX_HEADERS: &str = "Accept, Authorization, Content-Type, Pragma, X-Requested-With";
 
 impl Machine {
     /// Answers a verb that is over at once.
@@ -61,7 +63,7 @@ impl Machine {
     }
 
     /// Answers OPTIONS: the methods, and for pages on allowed origins what a preflight wants to know.
-    pub(super) fn preflight(&mut self, id: Id<Conn>, role: Role, manner: Manner) {
+    pub(super) fn preflight(&mut self, id: Id<Conn>, role: Role, manner: Manner, is_bayeux: bool) {
         let methods = match role {
             Role::Admin => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
             Role::SimpleComet => "GET, HEAD, POST, DELETE, OPTIONS",
@@ -72,10 +74,13 @@ impl Machine {
         let fields = [
             ("Allow", methods),
             ("Access-Control-Allow-Methods", methods),
-            ("Access-Control-Allow-Headers", CORS_HEADERS),
+            ("Access-Control-Allow-Headers", if is_bayeux { BAYEUX_HEADERS } else { CORS_HEADERS }),
             ("Access-Control-Max-Age", "86400"),
+            ("Access-Control-Allow-Credentials", "true"),
         ];
-        self.reply(id, manner, answer, if allowed { &fields } else { &fields[..1] }, b"");
+        let with_cookies = is_bayeux && matches!(manner.origin, OriginRef::Listed(_));
+        let count = if !allowed { 1 } else { fields.len() - usize::from(!with_cookies) };
+        self.reply(id, manner, answer, &fields[..count], b"");
     }
 
     /// Which origin the answer to a request names: only the public sides are for pages.

@@ -100,6 +100,11 @@ impl Machine {
                 self.held_bytes -= held.post.body.len();
                 self.post.cut(conn, id);
             }
+            Phase::HeldTalk(held) => {
+                self.held_bytes -= held.bytes;
+                self.post.cut(conn, id);
+            }
+            Phase::Attached(_) => self.cut_attached(id),
             Phase::Ready if conn.deferred => self.post.cut(conn, id),
             _ => {
                 let words = "memory_bytes_max is reached: try again later\n";
@@ -244,6 +249,7 @@ impl Machine {
             Phase::Body(body) => body,
             Phase::Closing | Phase::Lingering => return None,
             Phase::Ready | Phase::Parked(_) | Phase::Held(_) | Phase::WebSocket(_) => return Some(0),
+            Phase::Attached(_) | Phase::HeldTalk(_) => return Some(0),
         };
         let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
         let used = match &mut body.framing {
@@ -314,6 +320,7 @@ impl Machine {
             let size = match &conn.phase {
                 Phase::Held(held) => held.post.body.len(),
                 Phase::WebSocket(socket) => socket.held.as_ref().map_or(0, |held| held.bytes.len()),
+                Phase::HeldTalk(held) => held.bytes,
                 _ => 0,
             };
             if channel.is_some_and(|channel| self.hub.is_crowded(channel, size)) {
@@ -330,6 +337,14 @@ impl Machine {
                 self.publish_or_hold(id, manner, voice, &channel, post);
             }
             self.talk_on(id);
+            if let Some(conn) = self.conns.get_mut(id)
+                && matches!(conn.phase, Phase::HeldTalk(_))
+                && let Phase::HeldTalk(held) = std::mem::replace(&mut conn.phase, Phase::Ready)
+            {
+                self.held_bytes -= size;
+                self.served += 1;
+                self.resume_talk(id, *held);
+            }
             self.take_in(id, b"");
         }
         self.served = 0;

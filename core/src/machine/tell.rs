@@ -239,7 +239,7 @@ impl Delivery<'_> {
         self.end_poll(conn, id, &parked, Tidings { news: &news, range: None, live: true, tail });
     }
 
-    fn after_poll(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner) {
+    pub(super) fn after_poll(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner) {
         let idle_until = self.post.now.after_ms(self.config.idle_ms(conn.role));
         finish(conn, id, manner, self.post, idle_until);
         // What came behind the poll is served in the next turn; so is word that there is room again.

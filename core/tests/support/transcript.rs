@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `# ...` and empty rows | for the reader |
 //! | `config limits.idle_ms_max = 5` | before anything else: a value of the configuration, as JSON |
-//! | `$name follows text` | what the server says behind `text`, up to the next `"` or `-`, is written `$name` from then on |
+//! | `$name follows text` | what the server says behind `text`, up to the next `"`, `-` or `;`, is written `$name` from then on |
 //! | `A@front 10.1.2.3` | A connects to this listener (`front`, `admin`, `ccomet`, `simple`), from this address or from loopback |
 //! | `A: GET /ping` | A sends a request: this line with `HTTP/1.1` behind it, and a `Host` field |
 //! | `A> text` | A sends a line, CRLF behind it; such rows that follow each other are sent at once |
@@ -118,6 +118,7 @@ impl Stage {
                 "icomet" => serde_json::from_value(values).map(|v| config.icomet = v),
                 "ccomet" => serde_json::from_value(values).map(|v| config.ccomet = v),
                 "simple_comet" => serde_json::from_value(values).map(|v| config.simple_comet = v),
+                "bayeux" => serde_json::from_value(values).map(|v| config.bayeux = v),
                 other => panic!("there is no section {other}"),
             };
             read.unwrap_or_else(|e| panic!("config {section}: {e}"));
@@ -221,7 +222,7 @@ fn named(mut line: String, names: &mut [(String, String, Option<String>)]) -> St
         if value.is_none()
             && let Some((_, rest)) = line.split_once(text.as_str())
         {
-            *value = rest.trim_start().split(['"', '-']).next().map(str::to_owned);
+            *value = rest.trim_start().split(['"', '-', ';']).next().map(str::to_owned);
         }
         if let Some(value) = value {
             line = line.replace(value.as_str(), name);

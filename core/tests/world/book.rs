@@ -127,6 +127,7 @@ impl Life {
             kind: if post.channel.is_some() { Kind::Data } else { Kind::Broadcast },
             body: post.text.as_str().into(),
             sender: post.sender.as_deref().map(Into::into),
+            beside: None,
         };
         self.slots.push(slot);
         self.marks.push(Mark { at: now, before, is_broadcast: post.channel.is_none() });

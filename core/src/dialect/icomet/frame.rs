@@ -206,7 +206,7 @@ fn messages(
 
 fn data(channel: &str, seq: u64, message: &Message, out: &mut Vec<u8>) {
     let kind = match message.kind {
-        Kind::Data => "data",
+        Kind::Data | Kind::Json => "data",
         Kind::Broadcast => "broadcast",
     };
     fields(kind, channel, seq, &message.body, out);

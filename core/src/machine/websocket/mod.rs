@@ -228,7 +228,7 @@ impl Machine {
             return self.fail(id, fault);
         }
         if self.websocket(id).is_some_and(|socket| !socket.is_closing()) {
-            self.talk(id, message, is_text, 0);
+            self.act_on(id, message, is_text, 0);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::wire::ws::Fault;
 impl Machine {
     /// Does what a message asks for, from the call `done` on, and answers. A publish may have to wait; then the message is
     /// kept, and understood once more when its turn has come.
-    pub(super) fn talk(&mut self, id: Id<Conn>, message: &[u8], is_text: bool, done: usize) {
+    pub(super) fn act_on(&mut self, id: Id<Conn>, message: &[u8], is_text: bool, done: usize) {
         let Some(socket) = self.websocket(id) else { return };
         let (talker, topic) = (socket.tongue.talker(), socket.topic.as_deref().unwrap_or_default());
         let calls = match std::str::from_utf8(message) {
@@ -47,7 +47,7 @@ impl Machine {
     pub(in crate::machine) fn talk_on(&mut self, id: Id<Conn>) {
         if let Some(held) = self.websocket_mut(id).and_then(|socket| socket.held.take()) {
             self.held_bytes -= held.bytes.len();
-            self.talk(id, &held.bytes, held.is_text, held.done);
+            self.act_on(id, &held.bytes, held.is_text, held.done);
         }
     }
 

@@ -1,0 +1,187 @@
+//! `[bayeux]`: where it is spoken, how long things last, and who may do what.
+//! Knows nothing of sessions.
+use serde::Deserialize;
+
+use crate::hub::Pattern;
+
+/// `[bayeux]`: Bayeux 1.0, on the public side and on the admin side.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bayeux {
+    /// Paths at which it is spoken, each with everything below it: clients append words of their own. `/` may be among
+    /// them; then only the path itself is meant, and only requests that are Bayeux's.
+    pub paths: Vec<MountPath>,
+    /// Milliseconds that a connect waits for messages.
+    pub timeout_ms: u64,
+    /// Milliseconds that a client is told to wait before its next connect.
+    pub interval_ms: u64,
+    /// Milliseconds, beyond `interval_ms`, after which a session falls asleep whose client does not connect: it counts no
+    /// more for its address, and gives way when there are too many.
+    pub max_interval_ms: u64,
+    /// Milliseconds that a sleeping session is remembered: a client that comes back goes on where it was. A session costs
+    /// no queue, so there is no hurry. 0: it is over when it would fall asleep.
+    pub remember_ms: u64,
+    /// Channels and sets of them (`/a/*`, `/a/**`) to which anybody may publish from the public side. None by default.
+    pub publish: Vec<NamePattern>,
+    /// Channels and sets of them that may be subscribed from the public side. All by default.
+    pub subscribe: Vec<NamePattern>,
+    /// Answer scripts (JSONP, callback-polling). Pages of any site can use it; without it only those of `http.origins` can.
+    pub jsonp: bool,
+    /// Give browsers a cookie and serve a session only to the browser that began it. Scripts (JSONP) are not asked for it:
+    /// browsers do not send cookies with those of other sites.
+    pub bind_sessions: bool,
+    /// Hand text that was published by other dialects, and is JSON, to Bayeux clients as JSON. Otherwise it is a string.
+    pub parse_text: bool,
+    /// What becomes of a session that has missed messages: `message`, one on `/service/rcomet/gap` says how many; or
+    /// `rehandshake`, it is over and its client begins again.
+    pub gap: Gap,
+}
+
+/// What becomes of a session that has missed messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gap {
+    /// It is told how many.
+    #[default]
+    Message,
+    /// It is over.
+    Rehandshake,
+}
+
+impl Default for Bayeux {
+    fn default() -> Self {
+        let paths = ["/bayeux", "/cometd", "/faye"];
+        Self {
+            paths: paths.map(|path| MountPath(path.into())).into(),
+            timeout_ms: 30_000,
+            interval_ms: 0,
+            max_interval_ms: 60_000,
+            remember_ms: 600_000,
+            publish: Vec::new(),
+            subscribe: vec![NamePattern("/**".into())],
+            jsonp: true,
+            bind_sessions: false,
+            parse_text: false,
+            gap: Gap::Message,
+        }
+    }
+}
+
+impl Bayeux {
+    /// What is wrong, in words for the administrator.
+    ///
+    /// # Errors
+    /// The first thing that cannot work.
+    pub(super) fn check(&self) -> Result<(), String> {
+        // Less, and clients that ask again at once would go round and round.
+        if self.timeout_ms < 100 {
+            return Err(format!("bayeux.timeout_ms = {}: must be at least 100", self.timeout_ms));
+        }
+        if self.max_interval_ms < 100 {
+            return Err(format!("bayeux.max_interval_ms = {}: must be at least 100", self.max_interval_ms));
+        }
+        Ok(())
+    }
+}
+
+/// A path, with everything below it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MountPath(String);
+
+impl MountPath {
+    /// Whether `path` is meant; of the root only the path itself, and only for requests that are Bayeux's.
+    pub fn has(&self, path: &[u8], is_talk: bool) -> bool {
+        if self.0 == "/" {
+            return path == b"/" && is_talk;
+        }
+        path.strip_prefix(self.0.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    }
+}
+
+impl TryFrom<String> for MountPath {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_plain = text.bytes().all(|c| c.is_ascii_graphic() && !matches!(c, b'?' | b'#' | b'%'));
+        let is_path = text == "/" || (text.starts_with('/') && !text.ends_with('/'));
+        if is_plain && is_path && !text.contains("//") {
+            Ok(Self(text))
+        } else {
+            Err(format!(
+                "`{text}` is no path: expected `/`, or something like /bayeux without a slash at its end"
+            ))
+        }
+    }
+}
+
+/// A channel, or a set of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// Whether the channel called `name` is meant.
+    pub fn matches(&self, name: &str) -> bool {
+        Pattern::of_segments(&self.0).map_or(self.0 == name, |pattern| pattern.matches(name))
+    }
+
+    /// Whether everything that the pattern `other` matches is meant.
+    pub fn covers(&self, other: &str) -> bool {
+        let (Some(own), Some(asked)) = (Pattern::of_segments(&self.0), Pattern::of_segments(other)) else {
+            return false;
+        };
+        match (own, asked) {
+            (Pattern::Child(own), Pattern::Child(asked)) => own == asked,
+            (Pattern::Below(own), Pattern::Child(asked) | Pattern::Below(asked)) => {
+                asked.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl TryFrom<String> for NamePattern {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_name = text.starts_with('/') && text.len() > 1 && !text.contains('*');
+        if is_name || Pattern::of_segments(&text).is_some() {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{text}` is no channel: expected /some/name, /some/* or /some/**"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> NamePattern {
+        NamePattern::try_from(text.to_owned()).expect("a pattern")
+    }
+
+    #[test]
+    fn paths_have_what_is_below_them() {
+        let has = |mount: &str, path: &str, is_talk| {
+            MountPath::try_from(mount.to_owned()).expect("a path").has(path.as_bytes(), is_talk)
+        };
+        assert!(has("/cometd", "/cometd", false) && has("/cometd", "/cometd/handshake", false));
+        assert!(!has("/cometd", "/cometdx", true) && !has("/cometd", "/", true));
+        assert!(has("/", "/", true) && !has("/", "/", false) && !has("/", "/stream", true));
+        for bad in ["", "cometd", "/a/", "/a//b", "/a b", "/a?b"] {
+            assert!(MountPath::try_from(bad.to_owned()).unwrap_err().contains("expected"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sets_cover_sets() {
+        assert!(pattern("/a").matches("/a") && !pattern("/a").matches("/a/b"));
+        assert!(pattern("/a/**").covers("/a/**") && pattern("/a/**").covers("/a/*"));
+        assert!(pattern("/a/**").covers("/a/b/*") && pattern("/**").covers("/a/*"));
+        assert!(!pattern("/a/**").covers("/ab/*") && !pattern("/a/*").covers("/a/**"));
+        assert!(!pattern("/a").covers("/a/*") && !pattern("/a/b/**").covers("/a/**"));
+        for bad in ["", "/", "a", "/a*", "/*/b"] {
+            assert!(NamePattern::try_from(bad.to_owned()).unwrap_err().contains("expected"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Where in a request the messages stand (`protocols/bayeux.md`, sections 10 and 11): a JSON body, a form, or the query
+//! of a script.
+use std::borrow::Cow;
+
+use crate::bytes::escape;
+use crate::config::Config;
+use crate::conn::Role;
+use crate::dialect::{Decoded, DialectId, Refusal, Request, Talk, Verb, Voice};
+use crate::wire::http1::Method;
+use crate::wire::http1::head::Head;
+use crate::wire::params::decoded;
+
+/// The function that is called where the request names none (section 11).
+const CALLBACK: &str = "jsonpcallback";
+
+const NO_TEXT: Refusal = Refusal::Parameter("expected UTF-8");
+const NO_MESSAGE: Refusal =
+    Refusal::Parameter("expected messages: a JSON array in the body, or message=... in a form or query");
+const NO_JSONP: Refusal = Refusal::Parameter("callback-polling is switched off here");
+
+/// Whether a request is in this dialect, by where it came in. Clients append words to the path that mean nothing
+/// (section 10), so everything below a path is that path.
+pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
+    let is_spoken = matches!(role, Role::Front | Role::Admin);
+    is_spoken && config.bayeux.paths.iter().any(|path| path.has(&head.path, is_talk(head)))
+}
+
+/// Whether a request to the root path is a client's: there, other things are asked for too.
+fn is_talk(head: &Head<'_, '_>) -> bool {
+    head.method == Method::Post || values(head.query, "message").next().is_some()
+}
+
+/// Reads a request.
+pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
+    let mut voice = Voice { dialect: DialectId::Bayeux, style: 0, before: None };
+    let cookie = request.head.field("cookie").and_then(|cookies| browser(cookies));
+    let is_call = request.head.method == Method::Get;
+    let texts = match request.head.method {
+        Method::Get if !config.bayeux.jsonp => Err(NO_JSONP),
+        Method::Get => match callback(request.head.query, config) {
+            Ok(before) => {
+                voice.before = Some(before);
+                form(request.head.query)
+            }
+            Err(refusal) => Err(refusal),
+        },
+        Method::Post => body(request),
+        _ => Err(Refusal::Method("GET, POST, OPTIONS")),
+    };
+    Decoded { verb: texts.map(|texts| Verb::Talk(Talk { texts, is_call, cookie })), voice }
+}
+
+/// The opening of the call.
+fn callback(query: &[u8], config: &Config) -> Result<Box<str>, Refusal> {
+    let name = values(query, "jsonp").map(decoded).next().filter(|name| !name.is_empty());
+    let name = name.unwrap_or(Cow::Borrowed(CALLBACK));
+    let is_name = |part: &str| escape::is_callback(part.as_bytes()) && !part.contains(['[', ']']);
+    if name.len() > config.limits.callback_bytes_max || !name.split('.').all(is_name) {
+        return Err(Refusal::Callback);
+    }
+    let guard = if config.http.jsonp_prefix { "/**/" } else { "" };
+    Ok(format!("{guard}{name}(").into())
+}
+
+fn body<'b>(request: &Request<'_, 'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
+    let content_type = request.head.field("content-type").unwrap_or_default();
+    let kind = content_type.split(|&c| c == b';').next().unwrap_or_default().trim_ascii();
+    let is_json = kind.eq_ignore_ascii_case(b"application/json");
+    // A page of another origin sends a form and does not call it one (section 10).
+    if !is_json && request.body.starts_with(b"message=") {
+        return form(request.body);
+    }
+    if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+        return form(request.body);
+    }
+    std::str::from_utf8(request.body).map(|text| vec![Cow::Borrowed(text)]).map_err(|_| NO_TEXT)
+}
+
+fn form(form: &[u8]) -> Result<Vec<Cow<'_, str>>, Refusal> {
+    let texts: Vec<_> = values(form, "message").map(decoded).collect();
+    if texts.is_empty() { Err(NO_MESSAGE) } else { Ok(texts) }
+}
+
+/// Every value of `name`, in order: the specification allows several.
+fn values<'b>(form: &'b [u8], name: &'static str) -> impl Iterator<Item = &'b [u8]> {
+    let name = name.as_bytes();
+    form.split(|&c| c == b'&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix(b"="))
+}
+
+/// The cookie that names the browser.
+fn browser(cookies: &[u8]) -> Option<&str> {
+    let cookies = std::str::from_utf8(cookies).ok()?;
+    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(super::COOKIE)?.strip_prefix('='))
+}

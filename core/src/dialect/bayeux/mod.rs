@@ -1,0 +1,90 @@
+//! Bayeux 1.0: batches of messages in, replies and events out, over long-polling and callback-polling. Wire:
+//! `docs/bayeux.md`; what clients and other servers do: `protocols/bayeux.md`. Sessions live in the machine
+//! (`machine/bayeux/`).
+mod decode;
+pub mod message;
+pub mod name;
+pub mod write;
+
+pub(super) use decode::is_at;
+
+use super::{Answer, Decoded, Dialect, News, Outcome, PLAIN, Request, Text, Voice};
+use crate::config::Config;
+use crate::hub::Change;
+use crate::wire::http1::Status;
+
+/// Speaks Bayeux.
+pub struct Bayeux;
+
+/// The cookie that names a browser.
+pub const COOKIE: &str = "RCOMET_BROWSER";
+
+/// The channel on which a client is told that messages are missing. It is private to the client, and needs no
+/// subscription, as those of services (section 3).
+pub const GAP_CHANNEL: &str = "/service/rcomet/gap";
+
+/// Media types (sections 10 and 11).
+pub const JSON: &str = "application/json;charset=UTF-8";
+/// The type of a script.
+pub const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+impl Dialect for Bayeux {
+    fn name(&self) -> &'static str {
+        "bayeux"
+    }
+
+    fn decode<'b>(&self, request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
+        decode::decode(request, config)
+    }
+
+    /// Only what is no batch of messages is answered so: with words, and never with what was sent.
+    fn answer(&self, _voice: &Voice, outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
+        let Outcome::Refused(refusal) = outcome else {
+            return Answer { status: Status::OK, content_type: JSON };
+        };
+        out.extend_from_slice(refusal.words().as_bytes());
+        out.push(b'\n');
+        Answer { status: refusal.status(), content_type: PLAIN }
+    }
+
+    fn frame(&self, style: u8, news: &[News<'_>], _live: bool, out: &mut Text) {
+        let mut is_first = true;
+        for item in news {
+            let News::Messages(batch) = item else { continue };
+            for (_, message) in batch.channel.history().range(batch.from, batch.to) {
+                if !std::mem::take(&mut is_first) {
+                    out.bytes.push(b',');
+                }
+                let channel = message.channel().unwrap_or(batch.channel.name());
+                write::event(channel, message, style & style::PARSES_TEXT != 0, &mut out.bytes);
+            }
+        }
+        out.end_piece();
+    }
+
+    fn content_type(&self, voice: &Voice) -> &'static str {
+        if voice.before.is_some() { SCRIPT } else { JSON }
+    }
+
+    fn epilogue(&self, _is_call: bool) -> &'static str {
+        ""
+    }
+
+    fn says_gaps(&self, _style: u8) -> bool {
+        false
+    }
+
+    fn hears(&self, _change: Change) -> bool {
+        false
+    }
+
+    fn quiet_ms(&self, config: &Config) -> u64 {
+        config.bayeux.timeout_ms
+    }
+}
+
+/// How events are written: bits of a style.
+pub mod style {
+    /// Text of other dialects that is JSON goes as JSON.
+    pub const PARSES_TEXT: u8 = 1;
+}

@@ -1,0 +1,417 @@
+//! Connects: what there is is answered at once, else they wait (`protocols/bayeux.md`, sections 6 and 16).
+//! Knows nothing of how sessions begin.
+use super::gather::{Gathered, gather, reads};
+use super::handshake::TRANSPORTS;
+use super::session::{ClientId, Session, Sessions};
+use super::{Done, Speaker};
+use crate::arena::{Arena, Id};
+use crate::bytes::pool::BLOCK_BYTES;
+use crate::config::Gap;
+use crate::conn::{Attached, Conn, Manner, OriginRef, Phase};
+use crate::dialect::bayeux::message::Message;
+use crate::dialect::bayeux::write::{self, Advice, Reply};
+use crate::dialect::bayeux::{COOKIE, SCRIPT, style};
+use crate::dialect::{Batch, DialectId, News, Voice};
+use crate::hub::{Hub, Lost, Took, Visit};
+use crate::machine::Machine;
+use crate::machine::deliver::Delivery;
+use crate::machine::frames::{Key, Wrap};
+use crate::machine::heads::Kind;
+use crate::wire::http1::Status;
+use crate::wire::http1::response::{End, HeadWriter};
+
+const CHANNEL: &str = "/meta/connect";
+
+/// Longer than anybody holds a connect; sums with it do not overflow.
+const FOR_EVER_MS: u64 = 1 << 40;
+
+impl Machine {
+    pub(super) fn connect(
+        &mut self,
+        speaker: &Speaker<'_>,
+        message: &Message<'_>,
+        is_alone: bool,
+        out: &mut Vec<u8>,
+    ) -> Done {
+        let Some(sid) = self.session_of(speaker, message) else {
+            Self::say_unknown(message, CHANNEL, out);
+            return Done::Answered;
+        };
+        if message.connection_type.as_deref().is_some_and(|name| !TRANSPORTS.contains(&name)) {
+            Reply::begin(out, message.echo(), CHANNEL, false)
+                .error("301::Connection types not supported")
+                .advice(Advice::None)
+                .end();
+            return Done::Answered;
+        }
+        self.release(sid, Some(speaker.conn));
+        self.acknowledge(sid, message);
+        // The client's own pause counts when it announces one (section 4).
+        let pause_ms = message.advised("interval").unwrap_or(0).min(FOR_EVER_MS);
+        let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
+        let hold_ms = message.advised("timeout").unwrap_or(u64::MAX).min(self.config.bayeux.timeout_ms);
+        let attached = Attached {
+            session: sid,
+            id: message.echo().map(Into::into),
+            manner: speaker.manner,
+            voice: speaker.voice.clone(),
+            advise: message.advice.is_some(),
+            pause_ms,
+        };
+        if !is_alone {
+            // Its reply stands among the others; messages wait for a connect that comes alone.
+            let (delivery, _, _) = self.delivery();
+            connect_reply(delivery.sessions, delivery.config, &attached, out);
+            self.detach(sid, pause_ms);
+            return Done::Answered;
+        }
+        let is_draining = self.is_draining();
+        let (mut delivery, conns, hub) = self.delivery();
+        let Some(conn) = conns.get_mut(speaker.conn) else { return Done::Waits };
+        let bytes_max = delivery.config.limits.batch_bytes_max;
+        let parses_text = delivery.config.bayeux.parse_text;
+        let mut events = std::mem::take(&mut delivery.sessions.events);
+        events.clear();
+        let Some(session) = delivery.sessions.get(sid) else { return Done::Waits };
+        let gathered = gather(hub, session, bytes_max, parses_text, &mut events);
+        let waits = !gathered.is_news() && hold_ms > 0 && !is_draining && !conn.ended;
+        if waits {
+            conn.deadline = delivery.post.now.after_ms(hold_ms);
+            conn.phase = Phase::Attached(Box::new(attached));
+            delivery.post.rearm(conn, speaker.conn);
+            delivery.sessions.attach(sid, speaker.conn);
+            delivery.sessions.remember(sid, gathered.moves.into_iter());
+        } else {
+            delivery.answer_connect(conn, speaker.conn, &attached, hub, gathered, &events);
+        }
+        delivery.sessions.events = events;
+        self.settle_sessions();
+        Done::Waits
+    }
+
+    /// Takes note of what the client has got; what else was sent is to be sent again.
+    fn acknowledge(&mut self, sid: Id<Session>, message: &Message<'_>) {
+        let Self { sessions, hub, counters, .. } = self;
+        let Some(session) = sessions.get_mut(sid) else { return };
+        let Some(latest) = session.batch else { return };
+        let acked = message.extension("ack").and_then(|ack| ack.get().parse::<u64>().ok());
+        // Who says nothing has nothing to complain of, or it would be sent the same for ever.
+        let acked = acked.unwrap_or(latest);
+        for seat in &mut session.seats {
+            while let Some(&(batch, next)) = seat.marks.front()
+                && batch <= acked
+            {
+                seat.floor = next;
+                seat.marks.pop_front();
+            }
+            if !seat.marks.is_empty() {
+                seat.marks.clear();
+                if let Some(subscription) = hub.subscription(seat.sub) {
+                    counters.bayeux_resent += subscription.next().unwrap_or(0).saturating_sub(seat.floor);
+                }
+                hub.seek(seat.sub, seat.floor);
+            }
+        }
+    }
+
+    /// Ends the connect of a session that waits, without messages: a newer one has come, or the session is over.
+    pub(super) fn release(&mut self, sid: Id<Session>, by: Option<Id<Conn>>) {
+        let Some(waits) = self.sessions.get(sid).and_then(|session| session.conn) else { return };
+        debug_assert!(by != Some(waits), "who waits does not ask");
+        self.end_attached(waits, true);
+    }
+
+    /// Answers a connect that waits with nothing but its reply; `keeps` its connection, if its client does.
+    pub(in crate::machine) fn end_attached(&mut self, id: Id<Conn>, keeps: bool) {
+        let (mut delivery, conns, hub) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        if !matches!(conn.phase, Phase::Attached(_)) {
+            return;
+        }
+        if let Phase::Attached(mut attached) = std::mem::replace(&mut conn.phase, Phase::Ready) {
+            attached.manner.keep_alive &= keeps;
+            delivery.answer_connect(conn, id, &attached, hub, Gathered::default(), b"");
+        }
+    }
+
+    /// Cuts a connection on which a connect waits.
+    pub(in crate::machine) fn cut_attached(&mut self, id: Id<Conn>) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        if !matches!(conn.phase, Phase::Attached(_)) {
+            return;
+        }
+        if let Phase::Attached(attached) = std::mem::replace(&mut conn.phase, Phase::Ready) {
+            self.post.cut(conn, id);
+            self.abandon(&attached);
+        }
+    }
+
+    /// The connection on which a connect waits is gone: its session waits no more.
+    pub(in crate::machine) fn abandon(&mut self, attached: &Attached) {
+        self.detach(attached.session, attached.pause_ms);
+    }
+
+    fn detach(&mut self, sid: Id<Session>, pause_ms: u64) {
+        let until = self.post.now.after_ms(pause_ms.saturating_add(self.config.bayeux.max_interval_ms));
+        self.sessions.detach(sid, until);
+    }
+
+    /// Does what had to wait until the hub had been round: cursors are moved, sessions find the channels that have taken
+    /// the place of others, or are over.
+    pub(in crate::machine) fn settle_sessions(&mut self) {
+        while let Some((sid, i, next)) = self.sessions.moves.pop() {
+            if let Some(sub) = self.sessions.get(sid).and_then(|session| session.seats.get(i)).map(|s| s.sub)
+            {
+                self.hub.seek(sub, next);
+            }
+        }
+        while let Some((sid, old)) = self.sessions.homeless.pop() {
+            self.rehouse(sid, old);
+        }
+        while let Some(sid) = self.sessions.doomed.pop() {
+            self.end_session(sid);
+        }
+    }
+
+    /// Says replies that wait for nothing.
+    pub(super) fn say_replies(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        replies: &[u8],
+        cookie: Option<ClientId>,
+    ) {
+        let (mut delivery, conns, _) = self.delivery();
+        if let Some(conn) = conns.get_mut(id) {
+            delivery.say_batch(conn, id, manner, voice, &[], replies, cookie);
+        }
+    }
+}
+
+impl Sessions {
+    /// Has cursors moved once the hub can be changed.
+    fn remember(&mut self, sid: Id<Session>, moves: impl Iterator<Item = (usize, u64)>) {
+        self.moves.extend(moves.map(|(i, next)| (sid, i, next)));
+    }
+}
+
+impl Delivery<'_> {
+    /// A subscription of a session lacks something: if its connect waits, it gets everything that the session lacks.
+    pub(in crate::machine) fn hand_session(
+        &mut self,
+        conns: &mut Arena<Conn>,
+        hub: &Hub,
+        visit: &Visit<'_>,
+    ) -> Took {
+        let Some(sid) = Sessions::owner(visit.owner) else { return Took::AndLeaves };
+        let Some(session) = self.sessions.get(sid) else { return Took::AndLeaves };
+        let mut events = Vec::new();
+        let mut took = Took::Nothing;
+        if let Some(id) = session.conn
+            && let Some(conn) = conns.get_mut(id)
+        {
+            let bytes_max = self.config.limits.batch_bytes_max;
+            let gathered = gather(hub, session, bytes_max, self.config.bayeux.parse_text, &mut events);
+            let own = gathered.moves.iter().find(|(i, _)| {
+                let read = session.seats.get(*i).and_then(|seat| reads(hub, seat));
+                read.is_some_and(|(at, ..)| at == visit.at)
+            });
+            if let Some((_, next)) = own.filter(|(_, next)| *next >= visit.from) {
+                took = Took::Upto { next: *next, notices: 0 };
+            }
+            if !gathered.is_news() {
+                self.sessions.remember(sid, gathered.moves.into_iter());
+            } else if let Phase::Attached(attached) = std::mem::replace(&mut conn.phase, Phase::Ready) {
+                self.answer_connect(conn, id, &attached, hub, gathered, &events);
+            }
+        }
+        if visit.channel.is_closed() {
+            self.sessions.homeless.push((sid, visit.at));
+            return Took::Nothing;
+        }
+        took
+    }
+
+    /// Answers a connect with what was gathered, and takes the session off the connection.
+    pub(super) fn answer_connect(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        attached: &Attached,
+        hub: &Hub,
+        gathered: Gathered,
+        events: &[u8],
+    ) {
+        let Gathered { moves, count, lost, at, range } = gathered;
+        let sid = attached.session;
+        let pause_ms = attached.pause_ms.saturating_add(self.config.bayeux.max_interval_ms);
+        self.sessions.detach(sid, self.post.now.after_ms(pause_ms));
+        self.counters.lost += lost;
+        let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
+        replies.clear();
+        if lost > 0 && self.config.bayeux.gap == Gap::Rehandshake {
+            let reply = Reply::begin(&mut replies, attached.id.as_deref(), CHANNEL, false);
+            reply.error(super::UNKNOWN).advice(Advice::Handshake).end();
+            self.say_batch(conn, id, attached.manner, &attached.voice, &[], &replies, None);
+            self.sessions.doomed.push(sid);
+            self.sessions.replies_of_connects = replies;
+            return;
+        }
+        self.counters.delivered += count;
+        let batch = connect_reply(self.sessions, self.config, attached, &mut replies);
+        if let Some(session) = self.sessions.get_mut(sid) {
+            session.at = session.at.max(at);
+            if lost > 0 {
+                session.lost = 0;
+            }
+            for &(i, next) in &moves {
+                if let (Some(batch), Some(seat)) = (batch, session.seats.get_mut(i)) {
+                    seat.marks.push_back((batch, next));
+                }
+            }
+        }
+        self.sessions.remember(sid, moves.into_iter());
+        let mut gap = Vec::new();
+        if lost > 0 {
+            write::gap(lost, &mut gap);
+        }
+        let style = if self.config.bayeux.parse_text { style::PARSES_TEXT } else { 0 };
+        let shared = range.and_then(|(channel, from, to)| {
+            let (lost, dialect, wrap) = (Lost::Nothing, DialectId::Bayeux, Wrap::Bare);
+            let key = Key { channel, from, to, lost, dialect, style, live: true, wrap };
+            let news = [News::Messages(Batch::new(hub.peek(channel)?, from, to, hub))];
+            Some(self.frames.shared(key, &news))
+        });
+        let events = Events { gap: &gap, own: events, shared };
+        self.say_events(conn, id, attached, events, &replies);
+        self.sessions.replies_of_connects = replies;
+    }
+
+    fn say_events(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        attached: &Attached,
+        events: Events<'_>,
+        replies: &[u8],
+    ) {
+        let Attached { manner, voice, .. } = attached;
+        let Some(frame) = events.shared else {
+            return self.say_batch(conn, id, *manner, voice, &[events.gap, events.own], replies, None);
+        };
+        if frame.len() + replies.len() + 512 <= BLOCK_BYTES {
+            // What fits into the block that the head needs anyway is copied.
+            return self.say_batch(conn, id, *manner, voice, &[events.gap, &frame], replies, None);
+        }
+        let before = voice.before.as_deref().unwrap_or_default();
+        let after = if before.is_empty() { "]" } else { "]);" };
+        let gap = if events.gap.is_empty() { 0 } else { events.gap.len() + 1 };
+        let length = before.len() + 1 + gap + frame.len() + 1 + replies.len() + after.len();
+        self.begin_batch(*manner, voice, length, None);
+        self.head.extend_from_slice(before.as_bytes());
+        self.head.push(b'[');
+        if gap > 0 {
+            self.head.extend_from_slice(events.gap);
+            self.head.push(b',');
+        }
+        self.post.say(conn, id, self.head);
+        self.post.say_shared(conn, id, frame);
+        self.head.clear();
+        self.head.push(b',');
+        self.head.extend_from_slice(replies);
+        self.head.extend_from_slice(after.as_bytes());
+        self.post.say(conn, id, self.head);
+        self.after_poll(conn, id, *manner);
+    }
+
+    /// Says a whole answer: events first, replies behind them (section 6).
+    #[allow(clippy::too_many_arguments, reason = "each is a part of the answer")]
+    fn say_batch(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        events: &[&[u8]],
+        replies: &[u8],
+        cookie: Option<ClientId>,
+    ) {
+        let before = voice.before.as_deref().unwrap_or_default();
+        let after = if before.is_empty() { "]" } else { "]);" };
+        let parts = || events.iter().copied().filter(|part| !part.is_empty());
+        let length = before.len()
+            + 1
+            + parts().map(|part| part.len() + 1).sum::<usize>()
+            + replies.len()
+            + after.len();
+        self.begin_batch(manner, voice, length, cookie);
+        self.head.extend_from_slice(before.as_bytes());
+        self.head.push(b'[');
+        for part in parts() {
+            self.head.extend_from_slice(part);
+            self.head.push(b',');
+        }
+        self.head.extend_from_slice(replies);
+        self.head.extend_from_slice(after.as_bytes());
+        self.post.say(conn, id, self.head);
+        self.after_poll(conn, id, manner);
+    }
+
+    fn begin_batch(&mut self, manner: Manner, voice: &Voice, length: usize, cookie: Option<ClientId>) {
+        let content_type = voice.dialect.speaker().content_type(voice);
+        let kind = Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: true };
+        self.head.clear();
+        let mut writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
+        if content_type == SCRIPT {
+            // Who asks by GET gets what nobody else may: no cache is to keep it.
+            writer = writer.field("Cache-Control", "no-store");
+        }
+        writer = allow_credentials(writer, manner.origin);
+        if let Some(cookie) = cookie {
+            let value = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax", cookie.as_str());
+            writer = writer.field("Set-Cookie", &value);
+        }
+        writer.end(End::Length(length), manner.keep_alive);
+    }
+}
+
+/// What stands before the replies of one answer.
+struct Events<'e> {
+    gap: &'e [u8],
+    own: &'e [u8],
+    shared: Option<bytes::Bytes>,
+}
+
+/// Pages of the origins in the list may send cookies: cometd's client in browsers always asks for it. Those of every
+/// origin may not.
+pub(in crate::machine) fn allow_credentials(writer: HeadWriter<'_>, origin: OriginRef) -> HeadWriter<'_> {
+    match origin {
+        OriginRef::Listed(_) => writer.field("Access-Control-Allow-Credentials", "true"),
+        OriginRef::None | OriginRef::Vary | OriginRef::Any => writer,
+    }
+}
+
+/// Writes the reply to a connect; gives the number of the batch that it ends, if the client acknowledges them.
+fn connect_reply(
+    sessions: &mut Sessions,
+    config: &crate::config::Config,
+    attached: &Attached,
+    out: &mut Vec<u8>,
+) -> Option<u64> {
+    let batch = sessions.get_mut(attached.session).and_then(|session| {
+        let batch = session.batch.as_mut()?;
+        *batch += 1;
+        Some(*batch)
+    });
+    let mut reply = Reply::begin(out, attached.id.as_deref(), CHANNEL, true);
+    if attached.advise {
+        let (interval_ms, timeout_ms) = (config.bayeux.interval_ms, config.bayeux.timeout_ms);
+        reply = reply.advice(Advice::Retry { interval_ms, timeout_ms });
+    }
+    if let Some(batch) = batch {
+        reply = reply.json("ext", &format!("{{\"ack\":{batch}}}"));
+    }
+    reply.end();
+    batch
+}

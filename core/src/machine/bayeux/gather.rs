@@ -1,0 +1,154 @@
+//! What a session lacks: the messages of all its channels and patterns in the order of the log, each once.
+//! Knows nothing of connections.
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::session::{Seat, Session};
+use crate::arena::Id;
+use crate::dialect::bayeux::write;
+use crate::hub::{Channel, Hub, Message, Pattern};
+
+/// What a session is handed.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Where its seats go: the index of each that moves, and its next message.
+    pub(super) moves: Vec<(usize, u64)>,
+    /// How many messages.
+    pub(super) count: u64,
+    /// How many it has missed, at most.
+    pub(super) lost: u64,
+    /// The place of the last one in the log.
+    pub(super) at: u64,
+    /// The messages are these of one channel, and are not written: others get the same.
+    pub(super) range: Option<(Id<Channel>, u64, u64)>,
+}
+
+impl Gathered {
+    /// Whether there is something to be said.
+    pub(super) fn is_news(&self) -> bool {
+        self.count > 0 || self.lost > 0
+    }
+}
+
+/// Gathers what a session lacks, up to `bytes_max`. Events that nobody else gets so are appended to `out`.
+pub(super) fn gather(
+    hub: &Hub,
+    session: &Session,
+    bytes_max: usize,
+    parses_text: bool,
+    out: &mut Vec<u8>,
+) -> Gathered {
+    let mut gathered = Gathered { lost: session.lost, ..Gathered::default() };
+    let mut first = None;
+    let mut due = BinaryHeap::new();
+    for (i, seat) in session.seats.iter().enumerate() {
+        let Some((_, channel, next)) = reads(hub, seat) else { continue };
+        let history = channel.history();
+        let from = next.max(history.base());
+        if from > next {
+            gathered.lost += from - next;
+            gathered.moves.push((i, from));
+        }
+        let Some(message) = history.get(from) else { continue };
+        let entry = Reverse((message.offset, i, from));
+        match first.take() {
+            None if due.is_empty() => first = Some(entry),
+            earlier => {
+                due.extend(earlier);
+                due.push(entry);
+            }
+        }
+    }
+    if let Some(Reverse((offset, i, from))) = first {
+        // All but one are level. What that one lacks, no other has had either, unless it came late to its place.
+        if offset > session.at {
+            return gather_one(hub, session, i, from, bytes_max, gathered);
+        }
+        due.push(Reverse((offset, i, from)));
+    }
+    if !due.is_empty() {
+        gather_all(hub, session, due, bytes_max, parses_text, &mut gathered, out);
+    }
+    gathered
+}
+
+fn gather_one(
+    hub: &Hub,
+    session: &Session,
+    i: usize,
+    from: u64,
+    bytes_max: usize,
+    mut gathered: Gathered,
+) -> Gathered {
+    let Some((id, channel, _)) = reads(hub, &session.seats[i]) else { return gathered };
+    let to = channel.history().batch_end(from, bytes_max);
+    gathered.at = channel.history().get(to - 1).map_or(0, |message| message.offset);
+    gathered.count = to - from;
+    gathered.range = Some((id, from, to));
+    gathered.moves.retain(|(moved, _)| *moved != i);
+    gathered.moves.push((i, to));
+    gathered
+}
+
+fn gather_all(
+    hub: &Hub,
+    session: &Session,
+    mut due: BinaryHeap<Reverse<(u64, usize, u64)>>,
+    bytes_max: usize,
+    parses_text: bool,
+    gathered: &mut Gathered,
+    out: &mut Vec<u8>,
+) {
+    let mut bytes = 0;
+    let mut last = None;
+    while let Some(Reverse((offset, i, seq))) = due.pop() {
+        let Some((_, channel, _)) = reads(hub, &session.seats[i]) else { continue };
+        let Some(message) = channel.history().get(seq) else { continue };
+        let is_same = last == Some(offset);
+        if !is_same && bytes > 0 && bytes + message.weight() > bytes_max {
+            break;
+        }
+        match gathered.moves.iter_mut().find(|(moved, _)| *moved == i) {
+            Some((_, next)) => *next = seq + 1,
+            None => gathered.moves.push((i, seq + 1)),
+        }
+        if let Some(next) = channel.history().get(seq + 1) {
+            due.push(Reverse((next.offset, i, seq + 1)));
+        }
+        // However many of its subscriptions it is in, a session gets it once.
+        if is_same || (offset <= session.at && had(hub, session, i, channel, message)) {
+            last = Some(offset);
+            continue;
+        }
+        last = Some(offset);
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        write::event(message.channel().unwrap_or(channel.name()), message, parses_text, out);
+        bytes += message.weight();
+        gathered.count += 1;
+        gathered.at = gathered.at.max(offset);
+    }
+}
+
+/// Whether a message that the seat `i` lacks was handed over by another seat.
+fn had(hub: &Hub, session: &Session, i: usize, channel: &Channel, message: &Message) -> bool {
+    let name = message.channel().unwrap_or(channel.name());
+    session.seats.iter().enumerate().any(|(other, seat)| {
+        let matches = other != i
+            && seat.since < message.offset
+            && (*seat.name == *name || Pattern::of_segments(&seat.name).is_some_and(|p| p.matches(name)));
+        // It is past the message if the next that it lacks stands behind it.
+        matches
+            && reads(hub, seat).is_some_and(|(_, channel, next)| {
+                channel.history().get(next).is_none_or(|lacks| lacks.offset > message.offset)
+            })
+    })
+}
+
+/// The channel or index that a seat is in, and the number of its next message.
+pub(super) fn reads<'h>(hub: &'h Hub, seat: &Seat) -> Option<(Id<Channel>, &'h Channel, u64)> {
+    let subscription = hub.subscription(seat.sub)?;
+    let id = subscription.channel()?;
+    Some((id, hub.peek(id)?, subscription.next()?))
+}

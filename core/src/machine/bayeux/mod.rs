@@ -1,0 +1,306 @@
+//! Bayeux's sessions at work: batches of messages done one by one, each answered in order (`protocols/bayeux.md`).
+//! Knows nothing of how messages are written, or of what a transport makes of them.
+mod connect;
+mod gather;
+mod handshake;
+mod session;
+mod subscribe;
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+pub(crate) use session::Session;
+pub(in crate::machine) use session::{Sessions, TABLE_MAX};
+
+use super::Machine;
+use crate::arena::Id;
+use crate::bytes::escape;
+use crate::conn::{Conn, HeldTalk, Manner, Phase, Role};
+use crate::dialect::bayeux::message::{self, Message, NoBatch};
+use crate::dialect::bayeux::name::{self, Kind};
+use crate::dialect::bayeux::write::{Advice, Reply};
+use crate::dialect::{Refusal, Talk, Voice};
+use crate::hub;
+use session::ClientId;
+
+/// Who is speaking, and how.
+struct Speaker<'t> {
+    conn: Id<Conn>,
+    role: Role,
+    manner: Manner,
+    voice: &'t Voice,
+    talk: &'t Talk<'t>,
+    /// The cookie to be given to the browser with the answer.
+    cookie: Option<ClientId>,
+}
+
+/// What a message came to.
+enum Done {
+    /// Its reply is written.
+    Answered,
+    /// It is a connect that waits: there is no answer yet.
+    Waits,
+}
+
+/// What was subscribed is repeated in the reply if it is no longer.
+const SUBSCRIPTION_BYTES_MAX: usize = 64 << 10;
+
+const UNKNOWN: &str = "402::Unknown client";
+
+impl Machine {
+    /// Serves a batch of messages.
+    pub(super) fn talk(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, talk: &Talk<'_>) {
+        let limits = &self.config.limits;
+        let texts = talk.texts.iter().map(|text| &**text);
+        let batch = match message::read(texts, limits.bayeux_batch_messages_max, limits.bayeux_json_depth_max)
+        {
+            Ok(batch) => batch,
+            Err(why) => {
+                let refusal = self.no_batch(why);
+                return self.refuse(id, manner, &voice, &refusal);
+            }
+        };
+        if let Some(at) = self.crowded_by(&batch) {
+            return self.hold_talk(id, manner, voice, talk, at);
+        }
+        let mut speaker = Speaker { conn: id, role, manner, voice: &voice, talk, cookie: None };
+        let mut replies = std::mem::take(&mut self.sessions.replies);
+        replies.clear();
+        let is_alone = batch.len() == 1;
+        let mut waits = false;
+        for message in &batch {
+            match message {
+                None => Reply::begin(&mut replies, None, "", false).error("400::Bad message").end(),
+                Some(message) => {
+                    let done = self.do_message(&mut speaker, message, is_alone, &mut replies);
+                    waits |= matches!(done, Done::Waits);
+                }
+            }
+        }
+        if !waits {
+            let cookie = speaker.cookie;
+            self.say_replies(id, manner, &voice, &replies, cookie);
+        }
+        self.sessions.replies = replies;
+    }
+
+    fn no_batch(&mut self, why: NoBatch) -> Refusal {
+        if matches!(why, NoBatch::Depth | NoBatch::Length) {
+            self.counters.bayeux_batches_refused += 1;
+        }
+        Refusal::Parameter(match why {
+            NoBatch::Json => "expected messages: a JSON array of objects, or one object",
+            NoBatch::Empty => "expected at least one message",
+            NoBatch::Length => "more messages than bayeux_batch_messages_max",
+            NoBatch::Depth => "more is nested than bayeux_json_depth_max",
+        })
+    }
+
+    fn do_message(
+        &mut self,
+        speaker: &mut Speaker<'_>,
+        message: &Message<'_>,
+        is_alone: bool,
+        out: &mut Vec<u8>,
+    ) -> Done {
+        // Whole names only: `/meta/subscribe/x` is not `/meta/subscribe` (section 3).
+        match message.channel.as_deref() {
+            Some("/meta/handshake") => self.handshake(speaker, message, out),
+            Some("/meta/connect") => return self.connect(speaker, message, is_alone, out),
+            Some("/meta/subscribe") => self.subscribe(speaker, message, out),
+            Some("/meta/unsubscribe") => self.unsubscribe(speaker, message, out),
+            Some("/meta/disconnect") => self.disconnect(speaker, message, out),
+            Some(channel) => self.publish_message(speaker, message, channel, out),
+            None => {
+                Reply::begin(out, message.echo(), "", false).error("400::Missing channel").end();
+            }
+        }
+        Done::Answered
+    }
+
+    /// The session in whose name a message is sent, if it is known and its sender's.
+    fn session_of(&mut self, speaker: &Speaker<'_>, message: &Message<'_>) -> Option<Id<Session>> {
+        let found = message.client_id.as_deref().and_then(ClientId::read);
+        let found = found.and_then(|client| self.sessions.find(&client));
+        let id = found.filter(|id| self.is_own(speaker, *id));
+        if let Some(id) = id {
+            let awake_until = self.post.now.after_ms(self.config.bayeux.max_interval_ms);
+            self.sessions.touch(id, awake_until);
+        } else {
+            self.counters.bayeux_unknown_clients += 1;
+        }
+        id
+    }
+
+    /// Whether a session belongs to the browser that asks. Scripts have no cookies (section 11).
+    fn is_own(&self, speaker: &Speaker<'_>, id: Id<Session>) -> bool {
+        if !self.config.bayeux.bind_sessions || speaker.talk.is_call {
+            return true;
+        }
+        let Some(browser) = self.sessions.get(id).and_then(|session| session.browser) else { return true };
+        speaker.talk.cookie.and_then(ClientId::read).is_some_and(|shown| shown == browser)
+    }
+
+    /// Says that a session is not known: on connects with what to do about it, elsewhere without, because clients take
+    /// advice from any message (section 19).
+    fn say_unknown(message: &Message<'_>, channel: &str, out: &mut Vec<u8>) {
+        let reply = Reply::begin(out, message.echo(), channel, false);
+        let subscription = message.subscription.filter(|raw| raw.get().len() <= SUBSCRIPTION_BYTES_MAX);
+        let reply = match subscription {
+            Some(raw) => reply.json("subscription", raw.get()),
+            None => reply,
+        };
+        let reply = reply.error(UNKNOWN);
+        if channel == "/meta/connect" { reply.advice(Advice::Handshake).end() } else { reply.end() }
+    }
+
+    fn disconnect(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
+        let Some(id) = self.session_of(speaker, message) else {
+            return Self::say_unknown(message, "/meta/disconnect", out);
+        };
+        self.release(id, None);
+        self.end_session(id);
+        self.counters.bayeux_sessions_closed += 1;
+        Reply::begin(out, message.echo(), "/meta/disconnect", true).end();
+    }
+
+    /// Forgets a session and leaves its channels. If a connect waits, it must have been answered.
+    pub(super) fn end_session(&mut self, id: Id<Session>) {
+        let Some(session) = self.sessions.remove(id) else { return };
+        debug_assert!(session.conn.is_none(), "nobody waits for a session that is gone");
+        for seat in session.seats {
+            self.hub.leave(seat.sub, self.post.now);
+        }
+    }
+
+    fn publish_message(
+        &mut self,
+        speaker: &Speaker<'_>,
+        message: &Message<'_>,
+        channel: &str,
+        out: &mut Vec<u8>,
+    ) {
+        let refused = |out: &mut Vec<u8>, error: &str| {
+            Reply::begin(out, message.echo(), channel, false).error(error).end();
+        };
+        if name::kind(channel) == Kind::Meta {
+            return refused(out, "403::Forbidden channel");
+        }
+        if !name::is_channel(channel) || channel.len() > self.config.limits.channel_name_bytes_max {
+            self.counters.names_refused += 1;
+            return refused(out, "405::Invalid channel");
+        }
+        // Application servers need no session to publish.
+        if (speaker.role != Role::Admin || message.client_id.is_some())
+            && self.session_of(speaker, message).is_none()
+        {
+            return Self::say_unknown(message, channel, out);
+        }
+        let Some(data) = message.data else {
+            return refused(out, "402:data:Missing required parameter");
+        };
+        if !self.may_publish(speaker.role, channel) {
+            self.counters.publishes_refused += 1;
+            return refused(out, "403::publish_denied");
+        }
+        match self.append_data(channel, data, message.ext) {
+            Ok(()) => Reply::begin(out, message.echo(), channel, true).end(),
+            Err(refusal) => {
+                self.count_refusal(&refusal);
+                refused(out, error(&refusal));
+            }
+        }
+    }
+
+    fn may_publish(&self, role: Role, channel: &str) -> bool {
+        role == Role::Admin
+            || self.config.bayeux.publish.iter().any(|pattern| pattern.matches(channel))
+            || self.config.front.publish.iter().any(|pattern| pattern.matches(channel))
+    }
+
+    /// Appends what was published. A string is text, which every dialect has; anything else stays JSON as it came.
+    fn append_data(&mut self, channel: &str, data: &RawValue, ext: Option<&RawValue>) -> Result<(), Refusal> {
+        let text = data.get();
+        let (kind, body): (_, Arc<str>) = match message::string(text).filter(|_| text.starts_with('"')) {
+            Some(text) => (hub::Kind::Data, text.into()),
+            None => (hub::Kind::Json, text.into()),
+        };
+        // What is for us alone is not for others.
+        let ext = ext.filter(|ext| message::member(ext, "rcomet").is_none() && ext.get().starts_with('{'));
+        let ext = ext.map(RawValue::get);
+        let at = self.open_channel(channel, self.channel_ms())?;
+        self.make_room(at, body.len() + ext.map_or(0, str::len) + 256)?;
+        self.hub.publish_json(at, kind, body, ext, self.post.now).ok_or(Refusal::NotFound)?;
+        Ok(())
+    }
+
+    /// A channel that is to be published to, or an index of it, whose listeners must be served before.
+    fn crowded_by(&self, batch: &[Option<Message<'_>>]) -> Option<Id<hub::Channel>> {
+        batch.iter().flatten().find_map(|message| {
+            let channel = message.channel.as_deref().filter(|name| name::kind(name) != Kind::Meta)?;
+            self.hub.crowded(channel, self.hub.find(channel), message.data?.get().len())
+        })
+    }
+
+    /// The batch waits as a whole: it has not been begun.
+    fn hold_talk(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: Voice,
+        talk: &Talk<'_>,
+        at: Id<hub::Channel>,
+    ) {
+        let texts: Vec<String> = talk.texts.iter().map(|text| text.clone().into_owned()).collect();
+        let bytes = texts.iter().map(String::len).sum();
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let cookie = talk.cookie.map(Into::into);
+        let held = HeldTalk { texts, bytes, is_call: talk.is_call, cookie, manner, voice };
+        self.held_bytes += bytes;
+        conn.phase = Phase::HeldTalk(Box::new(held));
+        self.defer(id, Some(at));
+    }
+
+    /// Goes on with a batch that has waited; its bytes have been taken off the account.
+    pub(super) fn resume_talk(&mut self, id: Id<Conn>, held: HeldTalk) {
+        let Some(role) = self.conns.get(id).map(|conn| conn.role) else { return };
+        let HeldTalk { texts, is_call, cookie, manner, voice, .. } = held;
+        let texts = texts.into_iter().map(Into::into).collect();
+        let talk = Talk { texts, is_call, cookie: cookie.as_deref() };
+        self.talk(id, role, manner, voice, &talk);
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn expire_sessions(&mut self) {
+        let remember_ms = self.config.bayeux.remember_ms;
+        for (id, expiry) in self.sessions.expire(remember_ms, self.post.now) {
+            if expiry == session::Expiry::Over {
+                self.end_session(id);
+            }
+            if expiry == session::Expiry::Sleeps || remember_ms == 0 {
+                self.counters.bayeux_sessions_expired += 1;
+            }
+        }
+    }
+}
+
+/// A refusal as Bayeux says it (section 9).
+fn error(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Memory => "500::Out of memory, try again later",
+        Refusal::TooManyChannels => "403::Too many channels",
+        Refusal::TooManySubscribers => "403::Too many subscribers",
+        Refusal::Name => "405::Invalid channel",
+        Refusal::Token => "403::Token error",
+        _ => "500::Internal error",
+    }
+}
+
+/// JSON of a string.
+fn quoted(text: &str) -> String {
+    let mut out = vec![b'"'];
+    escape::json(text, &mut out);
+    out.push(b'"');
+    String::from_utf8(out).unwrap_or_default()
+}

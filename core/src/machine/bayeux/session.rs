@@ -1,0 +1,411 @@
+//! Sessions: clients that outlive their connections. A session is a set of cursors, not a queue: what it has not had yet
+//! stands in the histories of its channels.
+//! Knows nothing of what is said to it.
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+use subtle::ConstantTimeEq;
+
+use crate::arena::{Arena, Id};
+use crate::conn::Conn;
+use crate::hub::{Owner, Seed, Subscription};
+use crate::time::Moment;
+use crate::wheel::Wheel;
+
+/// Sessions are owners of subscriptions beside connections: this bit, of an index that no table reaches, tells them apart.
+const SESSION_BIT: u64 = 1 << 31;
+/// As many entries has the table of sessions at most, and that of connections.
+pub(in crate::machine) const TABLE_MAX: usize = SESSION_BIT as usize - 1;
+/// Dead sessions of which it is known which living one has taken their place.
+const SUCCESSORS_MAX: usize = 1024;
+
+/// A session's secret: whoever knows it is the client. 128 random bits in hexadecimal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientId([u8; 32]);
+
+impl ClientId {
+    pub(super) fn from_random(bytes: [u8; 16]) -> Self {
+        let mut hex = [0; 32];
+        for (pair, byte) in hex.chunks_mut(2).zip(bytes) {
+            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        }
+        Self(hex)
+    }
+
+    /// What a client sends as its id, if it can be one.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        Some(Self(text.as_bytes().try_into().ok()?))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// In the same time for every wrong one; where it is looked for depends on a hash with a key.
+impl PartialEq for ClientId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+impl Eq for ClientId {}
+impl Hash for ClientId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
+
+/// One subscription of a session.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    /// The channel or pattern.
+    pub(super) name: Box<str>,
+    pub(super) sub: Id<Subscription>,
+    /// Where the log ended when it was subscribed: the place before its first message.
+    pub(super) since: u64,
+    /// With acknowledgements: the first message that the client is not known to have.
+    pub(super) floor: u64,
+    /// With acknowledgements: batches on their way, and the message that stood next behind each.
+    pub(super) marks: VecDeque<(u64, u64)>,
+}
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) client: ClientId,
+    /// Sorted by name.
+    pub(super) seats: Vec<Seat>,
+    /// Where its connect waits.
+    pub(super) conn: Option<Id<Conn>>,
+    /// With the ack extension, the number of the last batch.
+    pub(super) batch: Option<u64>,
+    /// The last place in the log that it has been handed something from.
+    pub(super) at: u64,
+    /// Messages that it will never get, and has not been told of.
+    pub(super) lost: u64,
+    /// The browser that it belongs to.
+    pub(super) browser: Option<ClientId>,
+    peer: IpAddr,
+    /// Its client has not been heard of for so long that it may be forgotten.
+    asleep: bool,
+    /// Without a connect it falls asleep then, or is forgotten.
+    until: Moment,
+    /// When the wheel will next look at it.
+    armed: Moment,
+}
+
+/// All sessions, and what is to be done for them once the hub has been round.
+pub(crate) struct Sessions {
+    table: Arena<Session>,
+    by_client: HashMap<ClientId, Id<Session>, Seed>,
+    wheel: Wheel<Id<Session>>,
+    fired: Vec<Id<Session>>,
+    /// Sessions of each address that has any awake, loopback excepted.
+    addresses: HashMap<IpAddr, u32, Seed>,
+    /// Those who fell asleep, longest ago first; some have awoken since.
+    sleepers: VecDeque<Id<Session>>,
+    /// The dead, and who has taken their place, latest last.
+    successors: VecDeque<(ClientId, Id<Session>)>,
+    seats: usize,
+    names_bytes: usize,
+    /// Cursors to be moved.
+    pub(super) moves: Vec<(Id<Session>, usize, u64)>,
+    /// Sessions with a seat in a channel that has ended.
+    pub(super) homeless: Vec<(Id<Session>, Id<crate::hub::Channel>)>,
+    /// Sessions that are over because of what they have missed.
+    pub(super) doomed: Vec<Id<Session>>,
+    /// Scratch.
+    pub(super) events: Vec<u8>,
+    pub(super) replies: Vec<u8>,
+    pub(super) replies_of_connects: Vec<u8>,
+}
+
+/// What became of a session whose time was over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Expiry {
+    /// It fell asleep.
+    Sleeps,
+    /// It is to be forgotten.
+    Over,
+}
+
+impl Session {
+    /// The owner of its subscriptions.
+    pub(super) fn owner(id: Id<Self>) -> Owner {
+        id.to_bits() | SESSION_BIT
+    }
+
+    /// The seat of a channel or pattern, or where it would be.
+    pub(super) fn find(&self, name: &str) -> Result<usize, usize> {
+        self.seats.binary_search_by(|seat| (*seat.name).cmp(name))
+    }
+}
+
+impl Sessions {
+    pub(in crate::machine) fn new(seed: Seed) -> Self {
+        Self {
+            table: Arena::with_limit(TABLE_MAX),
+            by_client: HashMap::with_hasher(seed),
+            wheel: Wheel::default(),
+            fired: Vec::new(),
+            addresses: HashMap::with_hasher(seed),
+            sleepers: VecDeque::new(),
+            successors: VecDeque::new(),
+            seats: 0,
+            names_bytes: 0,
+            moves: Vec::new(),
+            homeless: Vec::new(),
+            doomed: Vec::new(),
+            events: Vec::new(),
+            replies: Vec::new(),
+            replies_of_connects: Vec::new(),
+        }
+    }
+
+    /// The session that owns a subscription, if a session does.
+    pub(in crate::machine) fn owner(owner: Owner) -> Option<Id<Session>> {
+        if owner & SESSION_BIT == 0 {
+            return None;
+        }
+        Id::from_bits(owner & !SESSION_BIT)
+    }
+
+    pub(super) fn get(&self, id: Id<Session>) -> Option<&Session> {
+        self.table.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: Id<Session>) -> Option<&mut Session> {
+        self.table.get_mut(id)
+    }
+
+    pub(super) fn find(&self, client: &ClientId) -> Option<Id<Session>> {
+        self.by_client.get(client).copied()
+    }
+
+    /// Who has taken the place of a session that is no more.
+    pub(super) fn successor(&self, client: &ClientId) -> Option<Id<Session>> {
+        let found = self.successors.iter().rev().find(|(dead, _)| dead == client)?;
+        self.table.get(found.1).map(|_| found.1)
+    }
+
+    pub(super) fn succeed(&mut self, dead: ClientId, by: Id<Session>) {
+        if self.successors.len() >= SUCCESSORS_MAX {
+            self.successors.pop_front();
+        }
+        self.successors.push_back((dead, by));
+    }
+
+    /// Sessions of an address that are awake.
+    pub(super) fn of_address(&self, peer: IpAddr) -> u32 {
+        self.addresses.get(&peer).copied().unwrap_or(0)
+    }
+
+    /// The one that has been asleep for longest.
+    pub(super) fn longest_asleep(&mut self) -> Option<Id<Session>> {
+        while let Some(&id) = self.sleepers.front() {
+            if self.table.get(id).is_some_and(|session| session.asleep) {
+                return Some(id);
+            }
+            self.sleepers.pop_front();
+        }
+        None
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        client: ClientId,
+        peer: IpAddr,
+        batch: Option<u64>,
+        until: Moment,
+    ) -> Option<Id<Session>> {
+        let session = Session {
+            client,
+            seats: Vec::new(),
+            conn: None,
+            batch,
+            at: 0,
+            lost: 0,
+            browser: None,
+            peer,
+            asleep: false,
+            until,
+            armed: until,
+        };
+        let id = self.table.insert(session)?;
+        self.by_client.insert(client, id);
+        self.wheel.arm(until, id);
+        self.count(peer, true);
+        Some(id)
+    }
+
+    fn count(&mut self, peer: IpAddr, comes: bool) {
+        if peer.is_loopback() {
+            return;
+        }
+        let count = self.addresses.entry(peer).or_insert(0);
+        *count = if comes { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.addresses.remove(&peer);
+        }
+    }
+
+    /// Takes a session out; its subscriptions are the caller's to end.
+    pub(super) fn remove(&mut self, id: Id<Session>) -> Option<Session> {
+        let session = self.table.remove(id)?;
+        self.by_client.remove(&session.client);
+        if !session.asleep {
+            self.count(session.peer, false);
+        }
+        self.seats -= session.seats.len();
+        self.names_bytes -= session.seats.iter().map(|seat| seat.name.len()).sum::<usize>();
+        Some(session)
+    }
+
+    /// Gives a session a seat, which it must not have yet.
+    pub(super) fn seat(&mut self, id: Id<Session>, seat: Seat) {
+        let Some(session) = self.table.get_mut(id) else { return };
+        if let Err(place) = session.find(&seat.name) {
+            self.seats += 1;
+            self.names_bytes += seat.name.len();
+            session.seats.insert(place, seat);
+        }
+    }
+
+    /// Takes a seat away; its subscription is the caller's to end.
+    pub(super) fn unseat(&mut self, id: Id<Session>, name: &str) -> Option<Seat> {
+        let session = self.table.get_mut(id)?;
+        let place = session.find(name).ok()?;
+        let seat = session.seats.remove(place);
+        self.seats -= 1;
+        self.names_bytes -= seat.name.len();
+        Some(seat)
+    }
+
+    /// Its client was heard of: it stays awake until `until` at least.
+    pub(super) fn touch(&mut self, id: Id<Session>, until: Moment) {
+        let Some(session) = self.table.get_mut(id) else { return };
+        let wakes = std::mem::take(&mut session.asleep);
+        session.until = if wakes { until } else { session.until.max(until) };
+        let peer = session.peer;
+        if session.until < session.armed {
+            session.armed = session.until;
+            self.wheel.arm(session.until, id);
+        }
+        if wakes {
+            self.count(peer, true);
+        }
+    }
+
+    /// Its connect waits on this connection.
+    pub(super) fn attach(&mut self, id: Id<Session>, conn: Id<Conn>) {
+        if let Some(session) = self.table.get_mut(id) {
+            session.conn = Some(conn);
+        }
+    }
+
+    /// Its connect waits no more, and it is awake until `until` if nothing else happens.
+    pub(super) fn detach(&mut self, id: Id<Session>, until: Moment) {
+        let Some(session) = self.table.get_mut(id) else { return };
+        session.conn = None;
+        session.until = until;
+        if until < session.armed {
+            session.armed = until;
+            self.wheel.arm(until, id);
+        }
+    }
+
+    pub(in crate::machine) fn deadline(&self) -> Option<Moment> {
+        self.wheel.next()
+    }
+
+    /// Those whose time is over; each falls asleep for `remember_ms` first, if it is remembered at all.
+    pub(super) fn expire(&mut self, remember_ms: u64, now: Moment) -> Vec<(Id<Session>, Expiry)> {
+        let mut fired = std::mem::take(&mut self.fired);
+        let mut over = Vec::new();
+        self.wheel.advance(now, &mut fired);
+        for id in fired.drain(..) {
+            let Some(session) = self.table.get_mut(id) else { continue };
+            if now < session.armed {
+                // A newer entry stands for it.
+                continue;
+            }
+            session.armed = Moment::NEVER;
+            if session.conn.is_some() {
+                // It is armed again when that is over.
+                continue;
+            }
+            if now < session.until {
+                session.armed = session.until;
+                self.wheel.arm(session.until, id);
+                continue;
+            }
+            if session.asleep || remember_ms == 0 {
+                over.push((id, Expiry::Over));
+                continue;
+            }
+            session.asleep = true;
+            session.until = now.after_ms(remember_ms);
+            session.armed = session.until;
+            let (until, peer) = (session.until, session.peer);
+            self.wheel.arm(until, id);
+            self.count(peer, false);
+            self.sleepers.push_back(id);
+            over.push((id, Expiry::Sleeps));
+        }
+        self.fired = fired;
+        over
+    }
+
+    /// How many there are.
+    pub(in crate::machine) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Bytes of all tables.
+    pub(in crate::machine) fn bytes(&self) -> usize {
+        let entry = Arena::<Session>::slot_bytes() + size_of::<(ClientId, Id<Session>)>() + 1;
+        self.table.len() * entry
+            + self.seats * size_of::<Seat>()
+            + self.names_bytes
+            + self.wheel.bytes()
+            + self.sleepers.len() * size_of::<Id<Session>>()
+            + self.successors.len() * size_of::<(ClientId, Id<Session>)>()
+    }
+
+    /// How many subscriptions they have.
+    pub(in crate::machine) fn seats(&self) -> usize {
+        self.seats
+    }
+
+    /// Whether nothing is left of anybody.
+    pub(in crate::machine) fn is_pristine(&self) -> bool {
+        self.table.is_empty() && self.addresses.is_empty() && self.seats == 0
+    }
+
+    /// Every structural promise; shows each session that waits, and where.
+    pub(in crate::machine) fn check(&self, hub: &crate::hub::Hub) -> Vec<(Id<Session>, Id<Conn>)> {
+        let (mut seats, mut waiting) = (0, Vec::new());
+        for (id, session) in self.table.iter() {
+            assert_eq!(self.find(&session.client), Some(id), "a session is found by its id");
+            assert!(session.seats.windows(2).all(|w| w[0].name < w[1].name), "each subscribed once");
+            for seat in &session.seats {
+                let sub = hub.subscription(seat.sub).expect("a seat has a subscription");
+                assert_eq!(Self::owner(sub.owner()), Some(id), "and it is its own");
+                let next_mark = seat.marks.front().map_or(u64::MAX, |(_, next)| *next);
+                let next = sub.next().expect("it reads one channel");
+                assert!(session.batch.is_none() || seat.floor <= next && seat.floor <= next_mark);
+            }
+            seats += session.seats.len();
+            waiting.extend(session.conn.map(|conn| (id, conn)));
+            let is_armed = session.armed <= session.until;
+            assert!(is_armed || session.conn.is_some(), "nobody is forgotten by the clock");
+            assert!(!session.asleep || session.conn.is_none(), "who waits is awake");
+        }
+        assert_eq!((seats, self.by_client.len()), (self.seats, self.table.len()));
+        assert!(self.moves.is_empty() && self.homeless.is_empty() && self.doomed.is_empty());
+        waiting
+    }
+}

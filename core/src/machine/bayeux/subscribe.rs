@@ -1,0 +1,200 @@
+//! What sessions subscribe and give up (`protocols/bayeux.md`, sections 3 and 7).
+//! Knows nothing of delivery.
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use super::session::{Seat, Session};
+use super::{SUBSCRIPTION_BYTES_MAX, Speaker, error};
+use crate::arena::Id;
+use crate::conn::Role;
+use crate::dialect::Refusal;
+use crate::dialect::bayeux::message::{Message, member, string};
+use crate::dialect::bayeux::name::{self, Kind};
+use crate::dialect::bayeux::write::Reply;
+use crate::hub::{Channel, From, Join};
+use crate::machine::Machine;
+
+const MISSING: &str = "402:subscription:Missing required parameter";
+const INVALID: &str = "405::Invalid channel";
+
+impl Machine {
+    pub(super) fn subscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
+        self.change_subscriptions("/meta/subscribe", speaker, message, out, |machine, id, names| {
+            machine.check_subscriptions(speaker.role, message, id, names)?;
+            let mut added: Vec<&str> = Vec::new();
+            for name in names {
+                match machine.add_subscription(id, name) {
+                    Ok(true) => added.push(name),
+                    Ok(false) => {}
+                    Err(refusal) => {
+                        // All or nothing: a client cannot know which of several it has got.
+                        for name in added {
+                            machine.drop_subscription(id, name);
+                        }
+                        machine.count_refusal(&refusal);
+                        return Err(error(&refusal));
+                    }
+                }
+            }
+            Ok(())
+        });
+    }
+
+    pub(super) fn unsubscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
+        self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, names| {
+            for name in names {
+                machine.drop_subscription(id, name);
+            }
+            Ok(())
+        });
+    }
+
+    fn change_subscriptions(
+        &mut self,
+        channel: &str,
+        speaker: &Speaker<'_>,
+        message: &Message<'_>,
+        out: &mut Vec<u8>,
+        change: impl FnOnce(&mut Self, Id<Session>, &[Cow<'_, str>]) -> Result<(), &'static str>,
+    ) {
+        let Some(id) = self.session_of(speaker, message) else {
+            return Self::say_unknown(message, channel, out);
+        };
+        let result = message.subscriptions().map_err(|_| MISSING).and_then(|names| change(self, id, &names));
+        let reply = Reply::begin(out, message.echo(), channel, result.is_ok());
+        // Repeated as it came.
+        let subscription = message.subscription.filter(|raw| raw.get().len() <= SUBSCRIPTION_BYTES_MAX);
+        let reply = match subscription {
+            Some(raw) => reply.json("subscription", raw.get()),
+            None => reply,
+        };
+        match result {
+            Ok(()) => reply.end(),
+            Err(error) => reply.error(error).end(),
+        }
+    }
+
+    /// Whether all of these may be subscribed; nothing has changed if not.
+    fn check_subscriptions(
+        &mut self,
+        role: Role,
+        message: &Message<'_>,
+        id: Id<Session>,
+        names: &[Cow<'_, str>],
+    ) -> Result<(), &'static str> {
+        let most = self.config.limits.channel_name_bytes_max;
+        let mut fresh = 0;
+        for name in names {
+            let is_pattern = name::is_pattern(name);
+            if name.len() > most || !(is_pattern || name::is_channel(name)) {
+                self.counters.names_refused += 1;
+                return Err(INVALID);
+            }
+            match name::kind(name) {
+                Kind::Meta => return Err("403::Forbidden channel"),
+                Kind::Service => continue,
+                Kind::Broadcast => {}
+            }
+            let is_allowed = role == Role::Admin
+                || self
+                    .config
+                    .bayeux
+                    .subscribe
+                    .iter()
+                    .any(|rule| if is_pattern { rule.covers(name) } else { rule.matches(name) });
+            if !is_allowed {
+                return Err("403::subscribe_denied");
+            }
+            if self.needs_token(role) && !self.shows_token(message, name) {
+                self.counters.tokens_refused += 1;
+                return Err("403::Token error");
+            }
+            // It was registered for clients who are known by name, and they are not known here.
+            let registered = self.hub.find(name).and_then(|at| self.hub.peek(at)?.registered());
+            if registered.is_some_and(|own| own.sessions) && role != Role::Admin {
+                return Err("403::subscribe_denied");
+            }
+            fresh += usize::from(self.sessions.get(id).is_some_and(|session| session.find(name).is_err()));
+        }
+        let has = self.sessions.get(id).map_or(0, |session| session.seats.len());
+        if fresh > 0 && has + fresh > self.config.limits.bayeux_subscriptions_max {
+            self.counters.bayeux_subscriptions_refused += 1;
+            return Err("403::Too many subscriptions");
+        }
+        Ok(())
+    }
+
+    /// Whether `ext.rcomet.token` is the channel's token. Patterns have none.
+    fn shows_token(&self, message: &Message<'_>, name: &str) -> bool {
+        let shown = message.extension("rcomet").and_then(|own| member(own, "token"));
+        let shown = shown.and_then(|token| string(token.get()));
+        let at = self.hub.find(name);
+        at.zip(shown).is_some_and(|(at, shown)| self.hub.has_token(at, &shown))
+    }
+
+    /// Subscribes from now on; false if it was subscribed already, or is private and needs no seat.
+    fn add_subscription(&mut self, id: Id<Session>, name: &str) -> Result<bool, Refusal> {
+        let Some(session) = self.sessions.get(id) else { return Ok(false) };
+        if name::kind(name) == Kind::Service || session.find(name).is_ok() {
+            return Ok(false);
+        }
+        if self.is_short_of(size_of::<Seat>() + 64 + name.len()) {
+            return Err(Refusal::Memory);
+        }
+        let now = self.post.now;
+        let at = if name::is_pattern(name) {
+            let most = self.config.limits.patterns_max;
+            if self.hub.find_index(name).is_none() && self.hub.indexes() >= most {
+                self.counters.patterns_refused += 1;
+                return Err(Refusal::TooManySubscribers);
+            }
+            self.hub.open_index(name, now).map_err(|_| Refusal::Name)?
+        } else {
+            self.open_channel(name, self.channel_ms())?
+        };
+        self.take_seat(id, name, at, From::New)?;
+        Ok(true)
+    }
+
+    /// Takes a seat in a channel or index.
+    fn take_seat(&mut self, id: Id<Session>, name: &str, at: Id<Channel>, from: From) -> Result<(), Refusal> {
+        let now = self.post.now;
+        let next = self.hub.start(at, from, now).ok_or(Refusal::NotFound)?.next;
+        let join = Join { next, owner: Session::owner(id), who: None, notices: None };
+        let joined = self.hub.join(at, join, now);
+        let Ok(sub) = joined else { return Err(Refusal::TooManySubscribers) };
+        let since = self.hub.head().offset;
+        let seat = Seat { name: name.into(), sub, since, floor: next, marks: VecDeque::new() };
+        self.sessions.seat(id, seat);
+        Ok(())
+    }
+
+    fn drop_subscription(&mut self, id: Id<Session>, name: &str) {
+        if let Some(seat) = self.sessions.unseat(id, name) {
+            self.hub.leave(seat.sub, self.post.now);
+        }
+    }
+
+    /// A channel that a session reads has ended. Another of its name takes its place; what the session had not got
+    /// is lost with it, which it is told.
+    pub(super) fn rehouse(&mut self, id: Id<Session>, old: Id<Channel>) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let in_old = |seat: &Seat| self.hub.subscription(seat.sub).is_some_and(|s| s.channel() == Some(old));
+        let Some(place) = session.seats.iter().position(in_old) else { return };
+        let name = session.seats[place].name.clone();
+        let unread = self.hub.peek(old).zip(self.hub.subscription(session.seats[place].sub));
+        let unread = unread.map_or(0, |(channel, sub)| {
+            channel.history().head().saturating_sub(sub.next().unwrap_or(u64::MAX))
+        });
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.lost += unread;
+        }
+        self.drop_subscription(id, &name);
+        let Ok(at) = self.open_channel(&name, self.channel_ms()) else {
+            self.counters.channels_refused += 1;
+            return;
+        };
+        // All that stands in it is new to the session: it came to be after the other had ended.
+        let _ = self.take_seat(id, &name, at, From::Oldest);
+    }
+}

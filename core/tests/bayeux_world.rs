@@ -1,0 +1,281 @@
+//! A world of Bayeux sessions that lose answers on the way, hang up, sleep, and are released by themselves. With the ack
+//! extension nothing is lost; without it exactly what was on its way may be. One seed, one clock.
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a test tells what it does, and is told by its surroundings"
+)]
+#[path = "support/bayeux.rs"]
+mod bayeux;
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bayeux::{Fellow, config};
+use rcomet_core::Role;
+use rcomet_core::chance::Chance;
+use serde_json::{Value, json};
+use support::{Client, Server, split};
+
+const NAMES: [&str; 6] = ["/a", "/b", "/a/x", "/a/y", "/a/x/z", "/c/d"];
+const PATTERNS: [&str; 5] = ["/*", "/**", "/a/*", "/a/**", "/c/**"];
+
+fn matches(subscription: &str, name: &str) -> bool {
+    if let Some(parent) = subscription.strip_suffix("/**") {
+        return name.strip_prefix(parent).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'));
+    }
+    if let Some(parent) = subscription.strip_suffix("/*") {
+        let rest = name.strip_prefix(parent).and_then(|rest| rest.strip_prefix('/'));
+        return rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('/'));
+    }
+    subscription == name
+}
+
+struct Person {
+    fellow: Fellow,
+    subscriptions: BTreeSet<&'static str>,
+    /// Numbers of messages it must have in the end; those it has; those that were on their way when it lost them.
+    owed: BTreeSet<u64>,
+    had: BTreeSet<u64>,
+    on_their_way: BTreeSet<u64>,
+    last: u64,
+    waits: bool,
+    /// Numbers that it may have but need not: it had not got them when it gave up a subscription.
+    excused: BTreeSet<u64>,
+    gone: bool,
+}
+
+#[derive(Default)]
+struct World {
+    published: u64,
+    lost_answers: u64,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+fn numbers(heard: &Value) -> Vec<u64> {
+    let events = heard.as_array().unwrap().iter().filter(|m| m.get("data").is_some());
+    events.map(|m| m["data"].as_u64().unwrap_or_else(|| panic!("a gap: {m}"))).collect()
+}
+
+fn live(seed: u64, steps: usize) -> World {
+    let mut chance = Chance::from_seed(seed);
+    let mut config = config();
+    config.limits.batch_bytes_max = [200, 2_000, 64 << 10][chance.below(3) as usize];
+    config.limits.history_messages_max = 100_000;
+    let mut server = Server::with_seed(config, seed);
+    server.budget = 1 + chance.below(40) as usize;
+    let mut world = World::default();
+    let mut people: Vec<Person> = Vec::new();
+    for _ in 0..steps {
+        let who = chance.below(people.len().max(1) as u64) as usize;
+        match chance.below(100) {
+            0..4 if people.len() < 12 => {
+                let ack = chance.percent(60);
+                let fellow = if ack { Fellow::with_ack(&mut server) } else { Fellow::new(&mut server) };
+                people.push(Person {
+                    fellow,
+                    subscriptions: BTreeSet::new(),
+                    owed: BTreeSet::new(),
+                    had: BTreeSet::new(),
+                    on_their_way: BTreeSet::new(),
+                    last: 0,
+                    waits: false,
+                    excused: BTreeSet::new(),
+                    gone: false,
+                });
+            }
+            4..40 => {
+                let name = NAMES[chance.below(6) as usize];
+                world.published += 1;
+                let n = world.published;
+                for person in people.iter_mut().filter(|p| !p.gone) {
+                    if person.subscriptions.iter().any(|s| matches(s, name)) {
+                        person.owed.insert(n);
+                    }
+                }
+                let mut other = Fellow {
+                    connection: server.connect(Role::Admin),
+                    client: String::new(),
+                    ids: 0,
+                    acked: None,
+                };
+                let reply = other.send(&mut server, name, json!({"data": n}));
+                assert_eq!(reply[0]["successful"], true, "seed {seed}");
+                server.vanish(other.connection);
+            }
+            40..52 if !people.is_empty() => change(&mut server, &mut people[who], &mut chance),
+            52..80 if !people.is_empty() => {
+                hear(&mut server, &mut people[who], &mut world, seed);
+                ask(&mut server, &mut people[who]);
+            }
+            80..88 if !people.is_empty() => lose(&mut server, &mut people[who], &mut world, &mut chance),
+            88..92 if !people.is_empty() => {
+                // A second connect while the first waits: with an answer on its way, it would be sent again.
+                hear(&mut server, &mut people[who], &mut world, seed);
+                if people[who].waits && !people[who].gone {
+                    let person = &mut people[who];
+                    let old = person.fellow.move_to_new_connection(&mut server);
+                    person.fellow.connect(&mut server);
+                    take(&mut server, old, person, seed);
+                    *world.counts.entry("released").or_default() += 1;
+                }
+            }
+            92..96 => server.pass_ms(chance.below(20_000)),
+            96..98 => {
+                server.pass_ms(70_000);
+                *world.counts.entry("slept").or_default() += 1;
+            }
+            98 if people.len() > 3 => {
+                let person = &mut people[who];
+                hear(&mut server, person, &mut world, seed);
+                if !person.gone {
+                    person.fellow.move_to_new_connection(&mut server);
+                    person.fellow.send(&mut server, "/meta/disconnect", json!({}));
+                    person.gone = true;
+                }
+            }
+            _ => {}
+        }
+        // Those whose connections have been idle for long have none.
+        for person in &mut people {
+            if server.is_shut(person.fellow.connection) {
+                hear(&mut server, person, &mut world, seed);
+                let old = person.fellow.move_to_new_connection(&mut server);
+                server.vanish(old);
+                person.waits = false;
+            }
+        }
+    }
+    // Everybody comes to rest.
+    for person in people.iter_mut().filter(|p| !p.gone) {
+        hear(&mut server, person, &mut world, seed);
+        person.fellow.move_to_new_connection(&mut server);
+        person.waits = false;
+        for _ in 0..10_000 {
+            ask(&mut server, person);
+            if hear(&mut server, person, &mut world, seed) == 0 {
+                break;
+            }
+        }
+        let missing: Vec<_> =
+            person.owed.difference(&person.had).filter(|n| !person.excused.contains(n)).collect();
+        if person.fellow.acked.is_some() {
+            assert!(missing.is_empty(), "seed {seed}: lost {missing:?}");
+        }
+        let lost = missing.iter().all(|n| person.on_their_way.contains(n));
+        assert!(lost, "seed {seed}: {missing:?} was lost, and only {:?} on its way", person.on_their_way);
+        let strange: Vec<_> = person.had.difference(&person.owed).collect();
+        assert!(strange.is_empty(), "seed {seed}: {strange:?} was not for it");
+    }
+    let counters = server.machine.counters();
+    for (name, _, n) in counters.list() {
+        if name.starts_with("bayeux_") {
+            *world.counts.entry(name).or_default() += n;
+        }
+    }
+    world
+}
+
+/// Asks for more, unless it is asking already.
+fn ask(server: &mut Server, person: &mut Person) {
+    if !person.waits && !person.gone {
+        person.fellow.connect(server);
+        person.waits = true;
+    }
+}
+
+/// Takes what has come; gives how many messages that were.
+fn hear(server: &mut Server, person: &mut Person, world: &mut World, seed: u64) -> usize {
+    let Some(heard) = person.fellow.heard(server) else { return 0 };
+    person.waits = false;
+    note(person, &heard, seed);
+    *world.counts.entry("answers").or_default() += 1;
+    numbers(&heard).len()
+}
+
+fn note(person: &mut Person, heard: &Value, seed: u64) {
+    let reply = heard.as_array().unwrap().last().unwrap();
+    assert_eq!(reply["successful"], true, "seed {seed}: {heard}");
+    for n in numbers(heard) {
+        assert!(n > person.last, "seed {seed}: {n} after {}", person.last);
+        assert!(person.had.insert(n), "seed {seed}: {n} twice");
+        person.last = n;
+    }
+}
+
+/// Takes what came by a connection that was left for another: nothing but the reply.
+fn take(server: &mut Server, old: Client, person: &mut Person, seed: u64) {
+    let answer = server.received(old);
+    let heard: Value = serde_json::from_str(&split(&answer).1).expect("it was released");
+    if let (Some(acked), Some(batch)) =
+        (person.fellow.acked, heard.as_array().unwrap().last().unwrap()["ext"]["ack"].as_u64())
+    {
+        // It came before whatever comes next.
+        person.fellow.acked = Some(acked.max(batch));
+    }
+    note(person, &heard, seed);
+    server.vanish(old);
+}
+
+/// The connection breaks, with what is on its way.
+fn lose(server: &mut Server, person: &mut Person, world: &mut World, chance: &mut Chance) {
+    let answer = server.received(person.fellow.connection);
+    if !answer.is_empty() {
+        let heard: Value = serde_json::from_str(&split(&answer).1).expect("JSON");
+        person.on_their_way.extend(numbers(&heard));
+        world.lost_answers += 1;
+    }
+    let old = person.fellow.move_to_new_connection(server);
+    person.waits = false;
+    if chance.percent(50) {
+        server.vanish(old);
+    } else {
+        server.finish_sending(old);
+    }
+}
+
+/// Subscribes or unsubscribes something, on a connection of its own.
+fn change(server: &mut Server, person: &mut Person, chance: &mut Chance) {
+    if person.gone {
+        return;
+    }
+    let all: Vec<&str> = NAMES.into_iter().chain(PATTERNS).collect();
+    let name = all[chance.below(all.len() as u64) as usize];
+    let waits = std::mem::replace(&mut person.fellow.connection, server.connect(Role::Front));
+    if person.subscriptions.contains(name) && chance.percent(30) {
+        person.fellow.unsubscribe(server, name);
+        person.subscriptions.remove(name);
+        // What it had not got yet of this is not owed any more, unless another subscription has it: it may come.
+        let had = person.had.clone();
+        let unread: Vec<u64> = person.owed.difference(&had).copied().collect();
+        person.excused.extend(unread);
+    } else {
+        let reply = person.fellow.subscribe(server, name);
+        assert_eq!(reply[0]["successful"], true);
+        person.subscriptions.insert(name);
+    }
+    server.vanish(person.fellow.connection);
+    person.fellow.connection = waits;
+}
+
+#[test]
+fn sessions_that_lose_answers() {
+    let seeds = std::env::var("SEEDS").map_or(150, |n| n.parse().expect("a number"));
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let first = std::env::var("SEED").map_or(0, |n| n.parse().expect("a number"));
+    for seed in first..first + seeds {
+        let world = live(seed, 400);
+        *counts.entry("lost answers").or_default() += world.lost_answers;
+        for (name, n) in world.counts {
+            *counts.entry(name).or_default() += n;
+        }
+    }
+    println!("{counts:#?}");
+    if seeds >= 150 {
+        for name in
+            ["lost answers", "released", "slept", "answers", "bayeux_resent", "bayeux_sessions_expired"]
+        {
+            assert!(counts.get(name).is_some_and(|n| *n > 100), "{name}: {counts:?}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Runs unmodified Bayeux clients from npm against the real daemon. Installs what is missing from the system's packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/tools.sh node=nodejs npm=npm
+
+(cd tests/bayeux && npm ci --silent --no-audit --no-fund)
+
+cargo build --quiet --locked
+node tests/bayeux/clients.mjs target/debug/rcomet

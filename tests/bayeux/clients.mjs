@@ -1,0 +1,364 @@
+// Unmodified Bayeux clients from npm against the real daemon.
+//
+//   node clients.mjs RCOMET-BINARY
+//
+// Starts the daemon itself, on ports of its own: it has to be stopped and started again.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import vm from 'node:vm';
+import { AckExtension, CometD } from 'cometd';
+import { adapt } from 'cometd-nodejs-client';
+import faye from 'faye';
+
+const binary = process.argv[2] ?? 'target/debug/rcomet';
+const SOON_MS = 20_000; // for everything that should happen at once: generous, as machines that test are busy
+const daemons = new Set();
+const directory = mkdtempSync(join(tmpdir(), 'rcomet-bayeux-'));
+adapt();
+
+/** A port that nobody listens on. */
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  return port;
+}
+
+/** The daemon, on the same ports each time. */
+class Daemon {
+  static async start(options = '') {
+    const daemon = new Daemon();
+    daemon.front = await freePort();
+    daemon.admin = await freePort();
+    daemon.file = join(directory, `${daemon.front}.toml`);
+    writeFileSync(daemon.file, `
+      [server]
+      front = ["127.0.0.1:${daemon.front}"]
+      admin = ["127.0.0.1:${daemon.admin}"]
+      [bayeux]
+      paths = ["/", "/bayeux", "/cometd", "/faye"]
+      publish = ["/**"]
+      ${options}`);
+    await daemon.run();
+    return daemon;
+  }
+
+  async run() {
+    this.child = spawn(binary, ['run', '--config', this.file, '--log', 'warn'], { stdio: ['ignore', 'inherit', 'inherit'] });
+    daemons.add(this.child);
+    await until(async () => {
+      try {
+        return (await fetch(`http://127.0.0.1:${this.front}/ping`)).status;
+      } catch {
+        return 0;
+      }
+    }, (status) => status === 200);
+  }
+
+  async stop() {
+    if (this.child.exitCode === null) {
+      this.child.kill('SIGTERM');
+      const gone = once(this.child, 'exit');
+      this.child.kill('SIGTERM'); // the second cuts at once
+      await gone;
+      daemons.delete(this.child);
+    }
+  }
+
+  url(path = '/cometd') {
+    return `http://127.0.0.1:${this.front}${path}`;
+  }
+
+  async push(channel, content) {
+    const body = new URLSearchParams({ cname: channel, content });
+    const response = await fetch(`http://127.0.0.1:${this.admin}/push`, { method: 'POST', body });
+    assert.equal((await response.json()).type, 'ok');
+  }
+}
+
+process.on('exit', () => daemons.forEach((child) => child.kill('SIGKILL')));
+process.on('SIGTERM', () => process.exit(1));
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const numbers = (count) => Array.from({ length: count }, (_, n) => n);
+
+/** Waits until what is given is what is wanted; gives it. */
+async function until(give, isWanted, ms = SOON_MS) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const got = await give();
+    if (isWanted(got)) return got;
+    if (Date.now() > end) throw new Error(`still ${JSON.stringify(got)?.slice(0, 300)}`);
+    await pause(20);
+  }
+}
+
+const heard = (list, wanted) => until(() => list, (got) => JSON.stringify(got) === JSON.stringify(wanted))
+  .catch(() => assert.deepEqual(list, wanted));
+
+let passed = 0;
+const failed = [];
+async function check(what, test) {
+  const began = Date.now();
+  try {
+    let timer;
+    const late = new Promise((_, no) => { timer = setTimeout(() => no(new Error('it does not come to an end')), 60_000); });
+    await Promise.race([test(), late]).finally(() => clearTimeout(timer));
+    passed++;
+    console.log(`ok    ${what} (${Date.now() - began} ms)`);
+  } catch (error) {
+    failed.push(what);
+    console.log(`FAIL  ${what}\n      ${String(error.stack).split('\n').slice(0, 12).join('\n      ')}`);
+  }
+}
+
+/** A cometd client that has shaken hands; `done` tells what a call came to. */
+class Cometd {
+  static async begin(url, { ack = false, ...more } = {}) {
+    const self = new Cometd();
+    self.client = new CometD();
+    self.client.unregisterTransport('websocket');
+    if (ack) self.client.registerExtension('ack', new AckExtension());
+    self.client.configure({ url, logLevel: 'warn', maxBackoff: 500, backoffIncrement: 100, ...more });
+    self.handshakes = 0;
+    self.replies = [];
+    self.client.addListener('/meta/handshake', () => self.handshakes++);
+    self.client.addListener('/meta/connect', (m) => self.replies.push(m));
+    assert.ok((await self.done((cb) => self.client.handshake(cb))).successful);
+    return self;
+  }
+
+  done(call) {
+    return new Promise((resolve) => call(resolve));
+  }
+
+  async subscribe(channel, list) {
+    const reply = await this.done((cb) => {
+      this.last = this.client.subscribe(channel, (m) => list.push(m.data), cb);
+    });
+    assert.ok(reply.successful, JSON.stringify(reply));
+    return this.last;
+  }
+
+  publish(channel, data) {
+    return this.done((cb) => this.client.publish(channel, data, cb));
+  }
+
+  end() {
+    return this.done((cb) => this.client.disconnect(cb));
+  }
+}
+
+const daemon = await Daemon.start('timeout_ms = 2000\nmax_interval_ms = 1000');
+
+await check('cometd: handshake, subscribe, publish with its acknowledgement, unsubscribe, disconnect', async () => {
+  const one = await Cometd.begin(daemon.url());
+  const [list, other] = [[], []];
+  const subscription = await one.subscribe('/chat/demo', list);
+  await one.subscribe('/chat/other', other);
+  assert.equal((await one.publish('/chat/demo', { text: 'hé\u2028' })).successful, true);
+  await heard(list, [{ text: 'hé\u2028' }]);
+  assert.ok((await one.done((cb) => one.client.unsubscribe(subscription, cb))).successful);
+  await one.publish('/chat/demo', 1);
+  await one.publish('/chat/other', 2);
+  await heard(other, [2]);
+  assert.equal(list.length, 1);
+  assert.ok((await one.end()).successful);
+  assert.ok(one.client.isDisconnected());
+});
+
+await check('cometd: wildcards, and one copy each', async () => {
+  const one = await Cometd.begin(daemon.url('/bayeux'));
+  const [star, stars, exact] = [[], [], []];
+  await one.subscribe('/w/*', star);
+  await one.subscribe('/w/**', stars);
+  await one.subscribe('/w/a', exact);
+  await one.publish('/w/a', 1);
+  await one.publish('/w/a/b', 2);
+  await one.publish('/w/c', 3);
+  await heard(stars, [1, 2, 3]);
+  await heard(star, [1, 3]);
+  await heard(exact, [1]);
+  await one.end();
+});
+
+await check('cometd: 1,000 messages in order, in batches', async () => {
+  const [one, two] = [await Cometd.begin(daemon.url()), await Cometd.begin(daemon.url('/faye'))];
+  const list = [];
+  await two.subscribe('/flood', list);
+  for (let n = 0; n < 1000; n += 50) {
+    one.client.batch(() => numbers(50).forEach((i) => one.client.publish('/flood', n + i)));
+  }
+  await heard(list, numbers(1000));
+  await one.end();
+  await two.end();
+});
+
+await check('cometd with ack: everything, although the connection breaks again and again', async () => {
+  const one = await Cometd.begin(daemon.url(), { ack: true });
+  const list = [];
+  await one.subscribe('/acked', list);
+  for (const n of numbers(200)) await daemon.push('/acked', `${n}`);
+  await heard(list, numbers(200).map(String));
+  assert.ok(one.replies.some((m) => m.ext?.ack > 0));
+  await one.end();
+});
+
+await check('cometd: an idle time-out, and the session goes on', async () => {
+  const one = await Cometd.begin(daemon.url());
+  const list = [];
+  await one.subscribe('/idle', list);
+  const before = one.replies.length;
+  await until(() => one.replies.length, (n) => n >= before + 2);
+  assert.ok(one.replies.every((m) => m.successful));
+  await daemon.push('/idle', 'after');
+  await heard(list, ['after']);
+  assert.equal(one.handshakes, 1);
+  await one.end();
+});
+
+await check('cometd: the daemon restarts, and the client returns by itself', async () => {
+  const one = await Cometd.begin(daemon.url());
+  const list = [];
+  one.client.addListener('/meta/handshake', (m) => {
+    if (m.successful) one.client.subscribe('/again', (e) => list.push(e.data));
+  });
+  await one.subscribe('/again', []);
+  await daemon.stop();
+  await pause(300);
+  await daemon.run();
+  await until(() => one.handshakes, (n) => n >= 2);
+  await until(async () => {
+    await daemon.push('/again', 'x');
+    return list.length;
+  }, (n) => n > 0);
+  await one.end();
+});
+
+await check('what is published while a client is away is there when it comes back', async () => {
+  // The same requests as a client makes whose computer slept: cometd's own cannot be put to sleep.
+  const talk = async (...messages) => {
+    const body = JSON.stringify(messages);
+    const headers = { 'Content-Type': 'application/json' };
+    return (await fetch(daemon.url(), { method: 'POST', headers, body })).json();
+  };
+  const [{ clientId }] = await talk({ channel: '/meta/handshake', version: '1.0', supportedConnectionTypes: ['long-polling'] });
+  await talk({ channel: '/meta/subscribe', clientId, subscription: '/away' });
+  await pause(2500);
+  await daemon.push('/away', 'while away');
+  const [event, reply] = await talk({ channel: '/meta/connect', clientId, connectionType: 'long-polling' });
+  assert.deepEqual([event.data, reply.successful], ['while away', true]);
+});
+
+await check('faye: subscribe, publish, wildcards, disconnect', async () => {
+  const one = new faye.Client(daemon.url('/faye'));
+  one.disable('websocket');
+  const [list, stars] = [[], []];
+  await one.subscribe('/f/a', (data) => list.push(data));
+  await one.subscribe('/f/**').withChannel((channel, data) => stars.push([channel, data]));
+  await one.publish('/f/a', { n: 1 });
+  await one.publish('/f/b/c', { n: 2 });
+  await heard(list, [{ n: 1 }]);
+  await heard(stars, [['/f/a', { n: 1 }], ['/f/b/c', { n: 2 }]]);
+  await assert.rejects(async () => one.publish('/meta/x', {}));
+  await one.disconnect();
+});
+
+await check('faye: 1,000 messages in order, and to cometd', async () => {
+  const one = new faye.Client(daemon.url('/faye'));
+  one.disable('websocket');
+  const two = await Cometd.begin(daemon.url());
+  const [list, other] = [[], []];
+  await one.subscribe('/ff', (data) => list.push(data));
+  await two.subscribe('/ff', other);
+  for (let n = 0; n < 1000; n += 20) await Promise.all(numbers(20).map((i) => one.publish('/ff', n + i)));
+  await heard(list, numbers(1000));
+  await heard(other, numbers(1000));
+  await one.disconnect();
+  await two.end();
+});
+
+await check('faye: the daemon restarts, and the client returns by itself', async () => {
+  const one = new faye.Client(daemon.url('/faye'), { retry: 0.5 });
+  one.disable('websocket');
+  const list = [];
+  await one.subscribe('/fr', (data) => list.push(data));
+  await daemon.stop();
+  await pause(300);
+  await daemon.run();
+  await until(async () => {
+    await daemon.push('/fr', 'x');
+    return list.length;
+  }, (n) => n > 0, 40_000);
+  await one.disconnect();
+});
+
+/** What a page of another origin does: a script, whose text calls a function of the page. */
+async function script(path, messages, callback = 'jQuery1510_1300') {
+  const query = new URLSearchParams({ jsonp: callback, message: JSON.stringify(messages), _: `${Date.now()}` });
+  const response = await fetch(`${daemon.url(path)}?${query}`);
+  const text = await response.text();
+  assert.equal(response.headers.get('content-type'), 'text/javascript; charset=utf-8');
+  let got;
+  vm.runInNewContext(text, { [callback]: (value) => { got = value; } });
+  return got;
+}
+
+await check("callback-polling, as jquery.comet's plugin asks across origins", async () => {
+  const shake = { id: 1, channel: '/meta/handshake', minimumVersion: '0.9', version: '1.0' };
+  const [{ clientId, successful }] = await script('/', shake);
+  assert.ok(successful);
+  await script('/', [{ channel: '/meta/subscribe', subscription: '/js', id: '2', clientId }]);
+  const poll = script('/', { channel: '/meta/connect', clientId, id: '3', connectionType: 'long-polling' });
+  await pause(100);
+  const [acknowledged] = await script('/', [{ id: '4', clientId, channel: '/js', data: 'a\u2028b', confirm: '4' }]);
+  assert.deepEqual([acknowledged.successful, acknowledged.data], [true, undefined]);
+  const [event, reply] = await poll;
+  assert.deepEqual([event.channel, event.data, reply.id], ['/js', 'a\u2028b', '3']);
+});
+
+await check("forms, as jquery.comet's plugin sends them to its own server", async () => {
+  const form = async (message) => {
+    const body = new URLSearchParams({ message: JSON.stringify(message) });
+    const response = await fetch(daemon.url('/'), { method: 'POST', body });
+    assert.match(response.headers.get('content-type'), /json/);
+    return response.json();
+  };
+  const [{ clientId }] = await form({ id: '1', channel: '/meta/handshake', minimumVersion: '0.9', version: '1.0' });
+  const poll = form({ channel: '/meta/connect', clientId, id: '2', connectionType: 'long-polling' });
+  await pause(100);
+  await form([{ channel: '/meta/subscribe', subscription: '/form', id: '3', clientId }]);
+  const [none] = await form([{ channel: '/meta/subscribe', subscription: null, id: '4', clientId }]);
+  assert.equal(none.successful, false);
+  await form([{ id: '5', clientId, channel: '/form', data: { x: 1 } }]);
+  assert.deepEqual((await poll)[0].data, { x: 1 });
+});
+
+await daemon.stop();
+
+const strict = await Daemon.start('timeout_ms = 1000\nmax_interval_ms = 1000\nremember_ms = 0');
+await check('cometd: a session that is over is begun anew by the client itself', async () => {
+  const one = await Cometd.begin(strict.url());
+  await fetch(strict.url(), {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify([{ channel: '/meta/disconnect', clientId: one.client.getClientId() }]),
+  });
+  await until(() => one.handshakes, (n) => n >= 2);
+  const list = [];
+  await one.subscribe('/new', list);
+  await strict.push('/new', 'x');
+  await heard(list, ['x']);
+  await one.end();
+});
+await strict.stop();
+
+rmSync(directory, { recursive: true, force: true });
+console.log(`${passed} passed${failed.length ? `, failed: ${failed.join('; ')}` : ''}`);
+process.exit(failed.length ? 1 : 0);
