@@ -23,3 +23,4 @@ done
 export RCOMET_FRONT="http://$(address front)" RCOMET_ADMIN="http://$(address admin)"
 node tests/browser/chat.mjs
 node tests/browser/dialects.mjs
+node tests/browser/bayeux.mjs
