@@ -1,6 +1,6 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bench bench-quick bench-core instructions install clean
+.PHONY: help run build test lint unit sim mutants browser bayeux bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
@@ -26,7 +26,7 @@ unit: ## every Rust test: the core in memory, the simulated world, the real bina
 	cargo test --workspace --locked
 
 sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
-	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world -- --nocapture
+	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world --test bayeux_world -- --nocapture
 
 mutants: ## plant bugs, one at a time, and see that the tests notice (takes a while)
 	scripts/mutants.sh
@@ -34,7 +34,7 @@ mutants: ## plant bugs, one at a time, and see that the tests notice (takes a wh
 browser: ## the web chat in a real Chromium, two pages at a time (installs Chromium if it is missing)
 	scripts/browser-test.sh
 
-bayeux: ## npm's cometd and faye, unmodified, against the real daemon
+bayeux: ## cometd and faye of npm, unmodified, against the real daemon
 	scripts/bayeux-test.sh
 
 bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
@@ -57,4 +57,4 @@ PREFIX ?= /usr/local
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf tests/browser/node_modules
+	rm -rf tests/browser/node_modules tests/bayeux/node_modules
