@@ -26,7 +26,7 @@ unit: ## every Rust test: the core in memory, the simulated world, the real bina
 	cargo test --workspace --locked
 
 sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
-	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world -- --nocapture
+	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world --test bayeux_world -- --nocapture
 
 mutants: ## plant bugs, one at a time, and see that the tests notice (takes a while)
 	scripts/mutants.sh
@@ -37,7 +37,7 @@ browser: ## the web chat and WebSockets in a real Chromium (installs Chromium if
 autobahn: ## the Autobahn conformance suite against the real daemon (needs Python 2.7; takes a quarter of an hour)
 	scripts/autobahn.sh
 
-bayeux: ## npm's cometd and faye, unmodified, against the real daemon
+bayeux: ## cometd and faye of npm, unmodified, against the real daemon
 	scripts/bayeux-test.sh
 
 bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
@@ -60,4 +60,4 @@ PREFIX ?= /usr/local
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf tests/browser/node_modules
+	rm -rf tests/browser/node_modules tests/bayeux/node_modules

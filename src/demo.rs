@@ -1,15 +1,19 @@
-//! The pages that come with the daemon, a web chat and one on its dialects, and what they need to be allowed.
+//! The pages that come with the daemon, a web chat, one on its dialects and one with jquery.comet's calls, and what they
+//! need to be allowed.
 //! Knows nothing of how pages are served.
 use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rcomet_core::Config;
-use rcomet_core::config::{ChannelPattern, Page};
+use rcomet_core::config::{ChannelPattern, NamePattern, Page};
 
 use crate::settings::Address;
 
 /// The channels of the chat. Everybody may publish to them while the demo is on.
 const CHANNELS: &str = "chat.*";
+
+/// The same for the page with jquery.comet's calls.
+const COMET_CHANNELS: &str = "/chat/**";
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -24,8 +28,12 @@ const DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</titl
 const DIALECTS_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
     <meta http-equiv=\"refresh\" content=\"0; url=dialects/\"><p><a href=\"dialects/\">To the dialects</a></p>\n";
 
+/// The same for the page with jquery.comet's calls.
+const COMET_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
+    <meta http-equiv=\"refresh\" content=\"0; url=comet/\"><p><a href=\"comet/\">To jquery.comet's calls</a></p>\n";
+
 /// What is served: path, media type, content.
-const PAGES: [(&str, &str, &[u8]); 13] = [
+const PAGES: [(&str, &str, &[u8]); 18] = [
     ("/", HTML, DOOR),
     ("/chat", HTML, DOOR),
     ("/chat/", HTML, include_bytes!("../demos/webchat/index.html")),
@@ -39,6 +47,11 @@ const PAGES: [(&str, &str, &[u8]); 13] = [
     ("/dialects/clients.js", SCRIPT, include_bytes!("../demos/dialects/clients.js")),
     ("/dialects/page.css", CSS, include_bytes!("../demos/dialects/page.css")),
     ("/dialects/page.js", SCRIPT, include_bytes!("../demos/dialects/page.js")),
+    ("/comet", HTML, COMET_DOOR),
+    ("/comet/", HTML, include_bytes!("../demos/bayeux/index.html")),
+    ("/comet/comet.js", SCRIPT, include_bytes!("../demos/bayeux/comet.js")),
+    ("/comet/page.css", CSS, include_bytes!("../demos/bayeux/page.css")),
+    ("/comet/page.js", SCRIPT, include_bytes!("../demos/bayeux/page.js")),
 ];
 
 /// Adds the pages to what the core serves, and lets them listen in every dialect.
@@ -48,8 +61,9 @@ pub(crate) fn add_to(config: &mut Config) {
         content_type,
         body: Bytes::from_static(body),
     }));
-    // The pattern is ours and a test holds it to be one.
+    // The patterns are ours and a test holds them to be some.
     config.front.publish.extend(ChannelPattern::try_from(CHANNELS.to_owned()));
+    config.bayeux.publish.extend(NamePattern::try_from(COMET_CHANNELS.to_owned()));
     config.ccomet.on_front = true;
     config.simple_comet.on_front = true;
 }
@@ -77,7 +91,7 @@ mod tests {
         add_to(&mut config);
         assert_eq!(config.pages.len(), PAGES.len());
         assert!(config.pages.iter().all(|p| p.path.starts_with('/') && !p.body.is_empty()));
-        assert_eq!(config.front.publish.len(), 1);
+        assert_eq!((config.front.publish.len(), config.bayeux.publish.len()), (1, 1));
         assert!(config.front.publish[0].matches("chat.lobby") && !config.front.publish[0].matches("chat"));
     }
 

@@ -237,9 +237,13 @@ impl Machine {
 
     /// A channel that is to be published to, or an index of it, whose listeners must be served before.
     fn crowded_by(&self, batch: &[Option<Message<'_>>]) -> Option<Id<hub::Channel>> {
+        // All of them may be for the same channel.
+        let bytes =
+            batch.iter().flatten().filter_map(|message| message.data).map(|data| data.get().len()).sum();
         batch.iter().flatten().find_map(|message| {
+            message.data?;
             let channel = message.channel.as_deref().filter(|name| name::kind(name) != Kind::Meta)?;
-            self.hub.crowded(channel, self.hub.find(channel), message.data?.get().len())
+            self.hub.crowded(channel, self.hub.find(channel), bytes)
         })
     }
 

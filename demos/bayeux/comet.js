@@ -1,0 +1,151 @@
+// The calls of the jquery.comet plugin, without jQuery: $.comet.connect(url), subscribe, unsubscribe, publish, startBatch,
+// endBatch, disconnect, clientId, errorCount. Written for rcomet from what the plugin's README promises and what it sends
+// (docs/bayeux.md); a page that calls the plugin can have this in its place.
+//
+// Unlike the plugin it honours the advice that it is given, sends what was queued while a request was on its way, and
+// tells subscribers of data that is false.
+'use strict';
+globalThis.$ ??= {};
+$.comet = (() => {
+  const listeners = new Map(); // channel → functions
+  let url = '';
+  let id = null;
+  let queue = [];
+  let batches = 0;
+  let sending = false;
+  let generation = 0; // of the connection: what belongs to an older one stops
+  let count = 0;
+  let errors = 0;
+  let options = {};
+
+  const isForeign = () => new URL(url, location.href).origin !== location.origin;
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+  async function post(message) {
+    const body = new URLSearchParams({ message: JSON.stringify(message) });
+    const response = await fetch(url, { method: 'POST', body });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    return response.json();
+  }
+
+  /** Pages of other origins ask by scripts. */
+  function call(message) {
+    return new Promise((done, fail) => {
+      const name = `comet_${Date.now()}_${++count}`;
+      const script = document.createElement('script');
+      const end = () => {
+        script.remove();
+        delete globalThis[name];
+      };
+      globalThis[name] = (replies) => { end(); done(replies); };
+      script.onerror = () => { end(); fail(new Error('the script cannot be had')); };
+      script.src = `${url}?${new URLSearchParams({ jsonp: name, message: JSON.stringify(message), _: Date.now() })}`;
+      document.head.append(script);
+    });
+  }
+
+  const ask = (message) => (isForeign() ? call(message) : post(message));
+  const stamped = (message) => ({ id: String(++count), ...message });
+
+  async function shake(mine) {
+    // A script that waits for its answer would keep the page from being loaded.
+    if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done, { once: true }));
+    for (let delay = 0; mine === generation; delay = Math.min(Math.max(delay * options.errorBackoff, options.errorDelay), options.errorMaxDelay)) {
+      await pause(delay);
+      try {
+        const message = stamped({ channel: '/meta/handshake', minimumVersion: '0.9', version: '1.0' });
+        const [reply] = await ask(id ? { ...message, clientId: id } : message);
+        if (reply.successful) {
+          errors = 0;
+          id = reply.clientId;
+          for (const channel of listeners.keys()) queue.push({ channel: '/meta/subscribe', subscription: channel });
+          flush();
+          return poll(mine);
+        }
+      } catch {
+        errors++;
+      }
+    }
+  }
+
+  async function poll(mine) {
+    while (mine === generation) {
+      let replies;
+      try {
+        replies = await ask(stamped({ channel: '/meta/connect', clientId: id, connectionType: 'long-polling' }));
+      } catch {
+        errors++;
+        await pause(options.errorDelay);
+        continue;
+      }
+      if (mine !== generation) return;
+      const advice = deliver(replies);
+      if (advice?.reconnect === 'none') return;
+      if (advice?.reconnect === 'handshake') return shake(mine);
+      await pause(advice?.interval ?? 0);
+    }
+  }
+
+  /** Hands events to whoever wants them; gives the last advice. */
+  function deliver(replies) {
+    let advice;
+    for (const message of replies) {
+      advice = message.advice ?? advice;
+      if (!('data' in message)) continue;
+      for (const tell of listeners.get(message.channel) ?? []) tell.call($.comet, message, message.data, message.channel);
+    }
+    return advice;
+  }
+
+  async function flush() {
+    if (sending || batches > 0 || !id || queue.length === 0) return;
+    sending = true;
+    const messages = queue.splice(0, 50);
+    try {
+      deliver(await ask(messages.map((message) => stamped({ ...message, clientId: id }))));
+    } catch {
+      errors++;
+      queue.unshift(...messages);
+      await pause(options.errorDelay);
+    }
+    sending = false;
+    flush();
+  }
+
+  function send(message) {
+    queue.push(message);
+    queueMicrotask(flush);
+  }
+
+  return {
+    connect(to, more = {}) {
+      url = to;
+      options = { errorDelay: 5000, errorBackoff: 1.5, errorMaxDelay: 60000, ...more };
+      shake(++generation);
+    },
+    disconnect() {
+      generation++;
+      if (id) ask([stamped({ channel: '/meta/disconnect', clientId: id })]).catch(() => errors++);
+      id = null;
+      queue = [];
+    },
+    subscribe(channel, tell) {
+      const isNew = !listeners.has(channel);
+      listeners.set(channel, [...(listeners.get(channel) ?? []), tell]);
+      if (isNew) send({ channel: '/meta/subscribe', subscription: channel });
+    },
+    unsubscribe(channel, tell) {
+      const left = (listeners.get(channel) ?? []).filter((other) => tell && other !== tell);
+      if (left.length > 0) return listeners.set(channel, left);
+      if (listeners.delete(channel)) send({ channel: '/meta/unsubscribe', subscription: channel });
+    },
+    publish: (channel, data) => send({ channel, data }),
+    startBatch: () => batches++,
+    endBatch() {
+      batches = Math.max(0, batches - 1);
+      flush();
+    },
+    clientId: () => id,
+    errorCount: () => errors,
+  };
+})();
