@@ -37,6 +37,7 @@ transcripts! {
     ccomet ccomet_texts ccomet_refusals ccomet_old ccomet_on_front event_ids epoch no_batch no_gap_records roster
     front_publish unavailable poll_head_with_message
     simple_comet simple_comet_polls simple_comet_refusals simple_comet_quoted
+    push_publisher push_long_poll push_streams
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use log::LevelFilter;
-use rcomet_core::config::{AddressRules, Admin, Ccomet, Front, Http, Icomet, SimpleComet, Websocket};
+use rcomet_core::config::{AddressRules, Admin, Ccomet, Front, Http, Icomet, Push, SimpleComet, Websocket};
 use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
 
@@ -32,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) ccomet: Ccomet,
     pub(crate) simple_comet: SimpleComet,
     pub(crate) websocket: Websocket,
+    pub(crate) push: Push,
 }
 
 /// `[server]`: the process.
@@ -146,6 +147,7 @@ impl Settings {
             ccomet: self.ccomet.clone(),
             simple_comet: self.simple_comet.clone(),
             websocket: self.websocket.clone(),
+            push: self.push.clone(),
             pages: Vec::new(),
         }
     }

@@ -1,6 +1,8 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
+mod location_path;
 mod pattern;
+mod push;
 mod rules;
 mod simple_comet;
 mod websocket;
@@ -8,7 +10,9 @@ mod websocket;
 use bytes::Bytes;
 use serde::Deserialize;
 
+pub use location_path::{LocationPath, Template};
 pub use pattern::{ChannelPattern, Origin};
+pub use push::{Concurrency, Duty, FirstMessage, Location, Push, Side, Transport};
 pub use rules::{AddressRule, AddressRules};
 pub use simple_comet::{BasePath, SimpleComet};
 pub use websocket::Websocket;
@@ -35,6 +39,8 @@ pub struct Config {
     pub simple_comet: SimpleComet,
     /// How WebSockets are spoken.
     pub websocket: Websocket,
+    /// Where the push module's protocol is spoken.
+    pub push: Push,
     /// Pages served on the public side, such as the demo's.
     pub pages: Vec<Page>,
 }
@@ -171,7 +177,8 @@ impl Config {
             return Err("icomet.channel_timeout_ms = 0: must be at least 1".into());
         }
         self.websocket.check().map_err(|why| format!("websocket.{why}"))?;
-        self.simple_comet.check()
+        self.simple_comet.check()?;
+        self.push.check()
     }
 
     /// Milliseconds a connection of such a listener may be idle between requests.

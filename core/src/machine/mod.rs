@@ -10,11 +10,13 @@ mod listen;
 mod metrics;
 mod perform;
 mod post;
+mod posting;
 mod read;
 mod register;
 mod reply;
 mod serve;
 mod tell;
+mod watch;
 mod websocket;
 
 use std::collections::VecDeque;
@@ -104,6 +106,7 @@ impl Machine {
         let log = Log::new(Epoch::from_random(words[2]), date.unix_ms());
         let mut hub = Hub::new(settings(&config), log, seed);
         hub.set_clock(date.unix_seconds());
+        hub.begin_second_at(date.ms());
         let mut machine = Self {
             rules: AddressRules::new(&config.admin.allow, &config.admin.deny),
             conns: Arena::with_limit(config.limits.connections_max.saturating_add(REFUSALS_MAX)),

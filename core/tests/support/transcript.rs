@@ -118,6 +118,7 @@ impl Stage {
                 "icomet" => serde_json::from_value(values).map(|v| config.icomet = v),
                 "ccomet" => serde_json::from_value(values).map(|v| config.ccomet = v),
                 "simple_comet" => serde_json::from_value(values).map(|v| config.simple_comet = v),
+                "push" => serde_json::from_value(values).map(|v| config.push = v),
                 other => panic!("there is no section {other}"),
             };
             read.unwrap_or_else(|e| panic!("config {section}: {e}"));
