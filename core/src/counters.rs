@@ -75,6 +75,8 @@ counters! {
         frames_deflated,
         /// Polls and streams that were told that nothing happened.
         noops,
+        /// Subscribers answered 409 because somebody else waited on the same channel.
+        conflicts,
         /// Channels created.
         channels_opened,
         /// Channels freed, closed or expired.
@@ -123,6 +125,8 @@ counters! {
         channels_refused,
         /// Requests refused because a channel's name was too long or held what a name must not hold.
         names_refused,
+        /// Messages refused because their Content-Type or event name was longer than `media_type_bytes_max`, or no text.
+        media_types_refused,
         /// Callback names refused.
         callbacks_refused,
         /// WebSockets closed with 1009: a frame was larger than `frame_bytes_max`.

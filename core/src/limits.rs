@@ -71,6 +71,8 @@ limits! {
     sessions_max: usize = 100_000,
     /// Bytes of a registered client's name; a longer one is refused in its dialect's words.
     session_name_bytes_max: usize = 255,
+    /// Bytes of a message's Content-Type, and of its event's name; a message with more is refused in its dialect's words.
+    media_type_bytes_max: usize = 255,
     /// Names of channels, and as many of clients, that a status answer lists; how many more there are is said.
     status_names_max: usize = 10_000,
     /// Messages a channel keeps for those who come later. 0 keeps none.

@@ -11,8 +11,8 @@ struct Dialect {
     publish: fn(&mut Server, &str, &str),
     /// A request that reads on from a cursor; "" is the beginning.
     read: fn(&str, &str) -> (Role, String),
-    /// What an answer holds: messages, and the cursor behind each of them.
-    hear: fn(&str) -> Vec<(String, String)>,
+    /// What an answer's head and body hold: messages, and the cursor behind each of them.
+    hear: fn(&str, &str) -> Vec<(String, String)>,
     /// Its subscribers are answered once, and ask again.
     is_poll: bool,
 }
@@ -34,6 +34,14 @@ const DIALECTS: &[Dialect] = &[
         read: several_read,
         hear: simple_hear,
         is_poll: true,
+    },
+    Dialect { name: "push", publish: push_post, read: push_read, hear: push_hear, is_poll: true },
+    Dialect {
+        name: "push events",
+        publish: push_post,
+        read: push_read_events,
+        hear: push_events,
+        is_poll: false,
     },
 ];
 
@@ -68,7 +76,7 @@ fn icomet_sub(channel: &str, cursor: &str) -> (Role, String) {
     (Role::Front, format!("/sub?cname={channel}&seq={seq}"))
 }
 
-fn icomet_hear(body: &str) -> Vec<(String, String)> {
+fn icomet_hear(_: &str, body: &str) -> Vec<(String, String)> {
     let value: serde_json::Value = serde_json::from_str(body).unwrap();
     let items = value.as_array().cloned().unwrap_or(vec![value]);
     let next = |item: &serde_json::Value| (item["seq"].as_u64().unwrap() + 1).to_string();
@@ -81,7 +89,7 @@ fn sse_read(channel: &str, cursor: &str) -> (Role, String) {
     (Role::Front, format!("/sse?cname={channel}&seq=1#{cursor}"))
 }
 
-fn sse_hear(body: &str) -> Vec<(String, String)> {
+fn sse_hear(_: &str, body: &str) -> Vec<(String, String)> {
     let events = body.split("\n\n").filter(|event| !event.is_empty());
     events
         .map(|event| {
@@ -103,7 +111,7 @@ fn ccomet_sub(channel: &str, cursor: &str) -> (Role, String) {
     (Role::Ccomet, format!("/subscribe?channel={channel}&sname=ann&seqid={seqid}&callback=f"))
 }
 
-fn ccomet_hear(body: &str) -> Vec<(String, String)> {
+fn ccomet_hear(_: &str, body: &str) -> Vec<(String, String)> {
     let inside = body.strip_prefix("/**/f('").and_then(|b| b.strip_suffix("')")).expect("a call");
     let value: serde_json::Value = serde_json::from_str(&inside.replace("\\\\", "\\")).unwrap();
     let next =
@@ -138,7 +146,7 @@ fn several_read(channel: &str, cursor: &str) -> (Role, String) {
     (Role::SimpleComet, format!("/channels/quiet%7C{channel}%7Cnone.json?since={cursor}"))
 }
 
-fn simple_hear(body: &str) -> Vec<(String, String)> {
+fn simple_hear(_: &str, body: &str) -> Vec<(String, String)> {
     let value: serde_json::Value = serde_json::from_str(body).unwrap();
     let last = value["last_id"].to_string();
     let room = value["messages"]["room"].as_array().cloned().unwrap_or_default();
@@ -146,6 +154,35 @@ fn simple_hear(body: &str) -> Vec<(String, String)> {
     let cursor =
         |i: usize, m: &serde_json::Value| if i + 1 == count { last.clone() } else { m["id"].to_string() };
     room.iter().enumerate().map(|(i, m)| (m["content"].as_str().unwrap().to_owned(), cursor(i, m))).collect()
+}
+
+fn push_post(server: &mut Server, channel: &str, text: &str) {
+    let got = post(server, Role::Admin, &format!("/publish?channel={channel}"), text);
+    assert!(got.starts_with("queued messages: "), "{got}");
+}
+
+fn push_read(channel: &str, cursor: &str) -> (Role, String) {
+    (Role::Front, format!("/activity?channel={channel}#{cursor}"))
+}
+
+fn push_read_events(channel: &str, cursor: &str) -> (Role, String) {
+    push_read(channel, cursor)
+}
+
+/// The clock stands still in these tests.
+fn push_hear(head: &str, body: &str) -> Vec<(String, String)> {
+    let tag = head.lines().find_map(|line| line.strip_prefix("Etag: ")).expect(head);
+    vec![(body.to_owned(), format!("{}:{tag}", support::START))]
+}
+
+fn push_events(_: &str, body: &str) -> Vec<(String, String)> {
+    let events = body.split("\n\n").filter(|event| !event.is_empty() && !event.starts_with(':'));
+    let read = |event: &str| {
+        let (id, data) =
+            event.strip_prefix("id: ").and_then(|rest| rest.split_once("\ndata: ")).expect(event);
+        (data.to_owned(), id.to_owned())
+    };
+    events.map(read).collect()
 }
 
 /// Somebody who reads `room` in a dialect, and comes back when it is answered or cut off.
@@ -168,7 +205,8 @@ impl<'d> Reader<'d> {
         let (target, id) = target.split_once('#').unwrap_or((&target, ""));
         let resumes = if id.is_empty() { String::new() } else { format!("Last-Event-ID: {id}\r\n") };
         let client = server.connect(role);
-        server.send(client, format!("GET {target} HTTP/1.1\r\nHost: x\r\n{resumes}\r\n"));
+        let accepts = if self.dialect.is_poll { "" } else { "Accept: text/event-stream\r\n" };
+        server.send(client, format!("GET {target} HTTP/1.1\r\nHost: x\r\n{accepts}{resumes}\r\n"));
         (self.client, self.is_open) = (Some(client), false);
     }
 
@@ -180,9 +218,11 @@ impl<'d> Reader<'d> {
             if received.is_empty() {
                 return;
             }
+            let mut head = String::new();
             if !self.is_open {
                 // The head of an icomet poll comes before its message.
-                let (head, body) = split_open(&received);
+                let body;
+                (head, body) = split_open(&received);
                 assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
                 (self.is_open, received) = (true, body);
             }
@@ -190,7 +230,7 @@ impl<'d> Reader<'d> {
                 return;
             }
             let body = if received.contains("\r\n") { support::dechunk(&received) } else { received };
-            for (text, cursor) in (self.dialect.hear)(&body) {
+            for (text, cursor) in (self.dialect.hear)(&head, &body) {
                 (self.cursor, _) = (cursor, self.had.push(text));
             }
             if self.dialect.is_poll {
@@ -291,14 +331,14 @@ fn a_channel_of_one_dialect_is_a_channel_of_all() {
     let mut server = server();
     icomet_push(&mut server, "room", "by icomet");
     let (role, target) = simple_read("room", "");
-    assert_eq!(simple_hear(&server.ask(role, &target))[0].0, "by icomet");
+    assert_eq!(simple_hear("", &server.ask(role, &target))[0].0, "by icomet");
     simple_register(&mut server, "room");
     assert!(
         post(&mut server, Role::SimpleComet, "/channels.json", "channel_id=room")
             .contains("Channel already exists")
     );
     server.pass_ms(3_600_000);
-    assert_eq!(simple_hear(&server.ask(role, &target))[0].0, "by icomet");
+    assert_eq!(simple_hear("", &server.ask(role, &target))[0].0, "by icomet");
     // Ending it in one dialect ends it in all.
     let stream = server.connect(Role::Front);
     server.get(stream, "/stream?cname=room&seq=2");
@@ -326,7 +366,7 @@ fn session_channels_are_shut_in_every_dialect() {
     );
     post(&mut server, Role::SimpleComet, "/clients.json", "client_id=c");
     let (role, target) = simple_read("room", "");
-    assert_eq!(simple_hear(&server.ask(role, &format!("{target}&client_id=c")))[0].0, "secret");
+    assert_eq!(simple_hear("", &server.ask(role, &format!("{target}&client_id=c")))[0].0, "secret");
     // Whoever has the channel's token has it from the application.
     let signed: serde_json::Value =
         serde_json::from_str(&server.ask(Role::Admin, "/sign?cname=room")).unwrap();

@@ -107,8 +107,9 @@ fn many_worlds() {
     }
     println!("{}", tally.table());
     if seeds >= 256 {
-        // Those of Simple Comet and Bayeux move in worlds of their own: `simple_world.rs`, `bayeux_world.rs`.
-        let elsewhere = ["compounds_refused", "sessions_refused", "patterns_refused"];
+        // Those of other dialects move elsewhere: `simple_world.rs`, `bayeux_world.rs`, `push_module_checklist.rs`.
+        let elsewhere =
+            ["compounds_refused", "sessions_refused", "patterns_refused", "conflicts", "media_types_refused"];
         let counters = Counters::default().list().into_iter().map(|(name, _, _)| name);
         let counters = counters.filter(|name| !elsewhere.contains(name) && !name.starts_with("bayeux_"));
         // Nobody here speaks WebSocket: core/tests/websocket.rs does.

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use log::LevelFilter;
-use rcomet_core::config::{AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, SimpleComet, Websocket};
+use rcomet_core::config::{
+    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Push, SimpleComet, Websocket,
+};
 use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
 
@@ -33,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) simple_comet: SimpleComet,
     pub(crate) websocket: Websocket,
     pub(crate) bayeux: Bayeux,
+    pub(crate) push: Push,
 }
 
 /// `[server]`: the process.
@@ -148,6 +151,7 @@ impl Settings {
             simple_comet: self.simple_comet.clone(),
             websocket: self.websocket.clone(),
             bayeux: self.bayeux.clone(),
+            push: self.push.clone(),
             pages: Vec::new(),
         }
     }

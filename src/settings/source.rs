@@ -143,7 +143,7 @@ mod tests {
             refusal("# one\n[sever]\n"),
             "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `http`, `front`, \
              `admin`, `icomet`, `ccomet`, `simple_comet`, `websocket`, \
-             `bayeux`\n    [sever]\n     ^^^^^"
+             `bayeux`, `push`\n    [sever]\n     ^^^^^"
         );
         assert_eq!(
             refusal("[log]\nlevel = \"loud\"\n"),
@@ -196,6 +196,29 @@ mod tests {
         assert!(
             first("[http]\norigins = [\"x\"]")
                 .starts_with("rcomet.toml:2:12: `x` is no origin: expected `*` or")
+        );
+    }
+
+    #[test]
+    fn locations_have_their_places() {
+        assert_eq!(
+            refusal(
+                "[[push.location]]\npath = \"/a?id=\"\nrole = \"publisher\"\n[[push.location]]\npath = \"b\"\nrole = \"subscriber\"\n"
+            ),
+            "rcomet.toml:5:8: `b` is no location's path: expected something like /activity?channel= or /sub/{id}\n    path = \"b\"\n           ^^^"
+        );
+        let first = |content| refusal(content).lines().next().unwrap_or_default().to_owned();
+        assert!(
+            first("[[push.location]]\npath = \"/a?id=\"\nrole = \"boss\"\n")
+                .starts_with("rcomet.toml:3:8: unknown value `boss`")
+        );
+        assert!(
+            first("[[push.location]]\nrole = \"publisher\"\n")
+                .starts_with("rcomet.toml:1:1: missing field `path`")
+        );
+        assert!(
+            first("[push]\n[[push.location]]\npath = \"/a\"\nrole = \"publisher\"\n")
+                .starts_with("rcomet.toml:2:1: push.location: `/a` names no channel")
         );
     }
 

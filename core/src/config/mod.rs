@@ -1,7 +1,9 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
 mod bayeux;
+mod location_path;
 mod pattern;
+mod push;
 mod rules;
 mod simple_comet;
 mod websocket;
@@ -10,7 +12,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
+pub use location_path::{LocationPath, Template};
 pub use pattern::{ChannelPattern, Origin};
+pub use push::{Concurrency, Duty, FirstMessage, Location, Push, Side, Transport};
 pub use rules::{AddressRule, AddressRules};
 pub use simple_comet::{BasePath, SimpleComet};
 pub use websocket::Websocket;
@@ -39,6 +43,8 @@ pub struct Config {
     pub websocket: Websocket,
     /// Bayeux's own settings.
     pub bayeux: Bayeux,
+    /// Where the push module's protocol is spoken.
+    pub push: Push,
     /// Pages served on the public side, such as the demo's.
     pub pages: Vec<Page>,
 }
@@ -176,7 +182,8 @@ impl Config {
         }
         self.websocket.check().map_err(|why| format!("websocket.{why}"))?;
         self.simple_comet.check()?;
-        self.bayeux.check()
+        self.bayeux.check()?;
+        self.push.check()
     }
 
     /// Milliseconds a connection of such a listener may be idle between requests.

@@ -11,7 +11,7 @@ pub(crate) use websocket::{HeldMessage, Seat, WebSocket};
 
 use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
-use crate::dialect::{Hold, Voice};
+use crate::dialect::{Hold, Posting, Voice};
 use crate::hub::Subscription;
 use crate::machine::Session;
 use crate::time::Moment;
@@ -126,6 +126,8 @@ pub(crate) struct Post {
     pub(crate) sender: Option<Arc<str>>,
     /// The channel must be there already, also when its turn has come.
     pub(crate) to_known: bool,
+    /// Where else it goes and what is said of it, in dialects that say so.
+    pub(crate) posting: Option<Box<Posting>>,
 }
 
 /// A publish that waits.

@@ -5,6 +5,7 @@ mod ccomet;
 mod echo;
 mod icomet;
 mod native;
+mod push;
 mod route;
 mod simple_comet;
 mod talk;
@@ -14,9 +15,9 @@ use std::borrow::Cow;
 pub use route::{Decoded, route, route_by_path};
 pub use talk::{Call, Opening, Talker, Tongue};
 
-use crate::config::Config;
+use crate::config::{Concurrency, Config};
 use crate::conn::Role;
-use crate::hub::{Change, Channel, From, Hub, Lost, Notice, Registered, Roster};
+use crate::hub::{Change, Channel, From, Hub, Lost, Media, Notice, Place, Posted, Registered, Roster};
 use crate::log::{Cursor, Position};
 use crate::wire::http1::Status;
 use crate::wire::http1::head::Head;
@@ -35,6 +36,8 @@ pub enum DialectId {
     Native,
     /// Bayeux 1.0.
     Bayeux,
+    /// The nginx push module's, and Nchan's.
+    Push,
 }
 
 impl DialectId {
@@ -46,6 +49,7 @@ impl DialectId {
             Self::SimpleComet => &simple_comet::SimpleComet,
             Self::Native => &native::Native,
             Self::Bayeux => &bayeux::Bayeux,
+            Self::Push => &push::Push,
         }
     }
 }
@@ -79,6 +83,25 @@ pub trait Dialect: Sync {
 
     /// The media type of what a subscriber gets.
     fn content_type(&self, voice: &Voice) -> &'static str;
+
+    /// Whether the head of an answer says what came with a message: then it is written by [`Dialect::status`] and
+    /// [`Dialect::fields`], and else there is one for all.
+    fn has_own_head(&self) -> bool {
+        false
+    }
+
+    /// The status of a subscriber's answer with a head of its own.
+    fn status(&self, _style: u8, _news: &[News<'_>]) -> Status {
+        Status::OK
+    }
+
+    /// Appends the fields of such a head, each with its line end; of a stream's, for no news.
+    fn fields(&self, _style: u8, _news: &[News<'_>], _out: &mut Vec<u8>) {}
+
+    /// The fields of such a head that scripts of other origins may read.
+    fn exposes(&self) -> &'static str {
+        ""
+    }
 
     /// What a stream begins with.
     fn prologue(&self, _style: u8) -> &'static str {
@@ -116,6 +139,11 @@ pub trait Dialect: Sync {
 
     /// Whether its subscribers are told of such a change.
     fn hears(&self, change: Change) -> bool;
+
+    /// Whether who reads several channels is told of the end of each; else only of the last.
+    fn hears_each_end(&self) -> bool {
+        true
+    }
 
     /// Whether a poll that has waited long enough is told so; else it is ended without words.
     fn says_quiet(&self) -> bool {
@@ -202,6 +230,19 @@ pub enum Verb<'r> {
     Census,
     /// Read several channels at once.
     Read(Read<'r>),
+    /// Append to channels, and describe them.
+    Post {
+        /// Where, and what is said of the text.
+        posting: Box<Posting>,
+        /// The text.
+        body: Cow<'r, str>,
+    },
+    /// Describe channels.
+    Look(Vec<String>),
+    /// Describe channels, and end them.
+    End(Vec<String>),
+    /// Subscribe to channels by second and tag.
+    Watch(Watch),
     /// Append to every channel.
     Broadcast {
         /// The text.
@@ -292,6 +333,57 @@ pub struct Read<'r> {
     pub at_once: bool,
 }
 
+/// Where a message goes, and what is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Names of channels; at least one.
+    pub channels: Vec<String>,
+    /// What is said of the text.
+    pub media: Media,
+    /// How it is to be kept.
+    pub keep: Posted,
+}
+
+/// What a subscriber asks for who knows messages by second and tag.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Names of channels; at least one.
+    pub channels: Vec<String>,
+    /// Where to begin.
+    pub place: Place,
+    /// Until when.
+    pub hold: Hold,
+    /// It does not wait, whatever there is.
+    pub at_once: bool,
+    /// A stream without framing: it ends with its connection.
+    pub is_raw: bool,
+    /// What becomes of others who wait.
+    pub concurrency: Concurrency,
+    /// Milliseconds that a poll waits; 0 is for ever.
+    pub timeout_ms: u64,
+    /// Subscribers of one channel; 0 for what limits say.
+    pub subscribers_max: usize,
+    /// Channels that are not there are not made.
+    pub existing_only: bool,
+    /// Comes back when nothing happens.
+    pub echo: i64,
+}
+
+/// What is to be known of a channel, or of several together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Info {
+    /// Messages that one who came now would get, in the fullest channel.
+    pub messages: u64,
+    /// Seconds since somebody last asked for messages; `None` if nobody has.
+    pub asked_s: Option<u64>,
+    /// Subscribers, before a message was delivered.
+    pub subscribers: u64,
+    /// Second and tag of the last message.
+    pub last: (u32, u32),
+    /// Whether a message has met somebody, when there was one.
+    pub reached: Option<bool>,
+}
+
 /// Until when a subscription lasts.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum Hold {
@@ -318,6 +410,8 @@ pub enum Outcome<'a> {
         /// The number by which the message is known.
         id: u64,
     },
+    /// Channels are as this says.
+    Info(Info),
     /// A channel was made on purpose.
     Registered {
         /// Its name.
@@ -448,6 +542,12 @@ pub enum Refusal {
     Body(&'static str),
     /// A channel's name is empty, too long, or has control characters.
     Name,
+    /// What is said of a message is longer than `media_type_bytes_max`, or no text.
+    MediaType,
+    /// Somebody else waits on the channel, and only one may.
+    Conflict,
+    /// It may not be asked for in this way.
+    Forbidden,
     /// There is no such channel; its name.
     NoChannel(String),
     /// The token is wrong, or there is no such channel.
@@ -482,9 +582,11 @@ impl Refusal {
             | Self::NoChannels
             | Self::ChannelTaken
             | Self::SessionTaken
+            | Self::MediaType
             | Self::TooManyInOne => Status::BAD_REQUEST,
             Self::NoneReadable => Status::NOT_FOUND,
-            Self::UnknownSession => Status::FORBIDDEN,
+            Self::UnknownSession | Self::Forbidden => Status::FORBIDDEN,
+            Self::Conflict => Status::CONFLICT,
             Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
             Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions => {
@@ -513,6 +615,9 @@ impl Refusal {
             Self::NoneReadable => "No valid channels",
             Self::TooManyInOne => "Too many channels in one request",
             Self::Name => "the channel's name is empty, too long, or has control characters",
+            Self::MediaType => "Content-Type or X-EventSource-Event is too long, or no text",
+            Self::Conflict => "somebody else waits on this channel",
+            Self::Forbidden => "not allowed here",
             Self::NoChannel(_) => "there is no such channel",
             Self::Token => "Token error",
             Self::Publish => "publishing to this channel from here is not allowed",

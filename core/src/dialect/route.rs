@@ -1,6 +1,6 @@
 //! Which dialect a request is in, by the listener, the path and, where two dialects share a path, the parameters.
 //! Knows nothing of what the request means.
-use super::{DialectId, Refusal, Request, Verb, Voice, bayeux, simple_comet};
+use super::{DialectId, Refusal, Request, Verb, Voice, bayeux, push, simple_comet};
 use crate::config::Config;
 use crate::conn::Role;
 use crate::wire::http1::head::Head;
@@ -15,6 +15,10 @@ pub struct Decoded<'r> {
 
 /// Finds the dialect where the listener and the path are enough to tell.
 pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option<DialectId> {
+    // Locations first: each was written down for this very path.
+    if push::is_at(role, head, config) {
+        return Some(DialectId::Push);
+    }
     if bayeux::is_at(role, head, config) {
         return Some(DialectId::Bayeux);
     }

@@ -36,6 +36,12 @@ pub struct Channel {
     pub(super) registered: Option<Box<Registered>>,
     /// It is no channel but the index of a pattern: nothing is published to it, and it has no name to be found by.
     pub(super) is_index: bool,
+    /// How whoever published to it last wants it to be kept.
+    pub(super) posted: Option<Box<Posted>>,
+    /// Second and tag of its last message, also when that is no longer kept.
+    pub(super) last: Option<(u32, u32)>,
+    /// When somebody last asked for its messages.
+    pub(super) asked: Option<Moment>,
     /// It has been closed, and is here only until its members know.
     pub(super) closed: bool,
 }
@@ -49,6 +55,15 @@ pub struct Registered {
     pub life_ms: u64,
     /// Only registered clients may read it.
     pub sessions: bool,
+}
+
+/// How a publisher wants a channel to be kept, where that is said with a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Posted {
+    /// Messages it keeps.
+    pub messages_max: usize,
+    /// Milliseconds it keeps each of them; 0 is for ever.
+    pub age_ms: u64,
 }
 
 /// The visits that a channel's members are still due. The walk goes round and round and never begins anew, so that
@@ -82,6 +97,9 @@ impl Channel {
             number: 0,
             registered: None,
             is_index: false,
+            posted: None,
+            last: None,
+            asked: None,
             closed: false,
         }
     }
@@ -128,15 +146,37 @@ impl Channel {
 
     /// What it keeps, where `usual` is what others do.
     pub(super) fn keep(&self, usual: &Keep) -> Keep {
-        match &self.registered {
-            Some(own) => Keep { messages: own.messages_max, ..*usual },
-            None => *usual,
+        match (&self.registered, &self.posted) {
+            (Some(own), _) => Keep { messages: own.messages_max, ..*usual },
+            (None, Some(own)) => {
+                let ages = [own.age_ms, usual.age_ms];
+                let age_ms = ages.into_iter().filter(|ms| *ms > 0).min().unwrap_or(0);
+                Keep { messages: own.messages_max.min(usual.messages), age_ms, ..*usual }
+            }
+            (None, None) => *usual,
         }
+    }
+
+    /// Second and tag of its last message, also when that is no longer kept.
+    pub fn last(&self) -> Option<(u32, u32)> {
+        self.last
+    }
+
+    /// When somebody last asked for its messages.
+    pub fn asked(&self) -> Option<Moment> {
+        self.asked
     }
 
     /// Milliseconds it lives without subscribers.
     pub(super) fn life_ms(&self, settings: &Settings) -> u64 {
-        self.registered.as_ref().map_or(settings.channel_timeout_ms, |own| own.life_ms)
+        let usual = settings.channel_timeout_ms;
+        match (&self.registered, &self.posted) {
+            (Some(own), _) => own.life_ms,
+            // As long as there is something in it.
+            (None, Some(own)) if own.messages_max > 0 && own.age_ms > 0 => own.age_ms.max(usual),
+            (None, Some(own)) if own.messages_max > 0 => u64::MAX,
+            (None, _) => usual,
+        }
     }
 
     /// It lives at least until then.
@@ -231,6 +271,7 @@ impl Channel {
             + self.history.table_bytes()
             + self.token.as_ref().map_or(0, |_| size_of::<Token>())
             + self.registered.as_ref().map_or(0, |_| size_of::<Registered>())
+            + self.posted.as_ref().map_or(0, |_| size_of::<Posted>())
             + self.roster_bytes()
     }
 }

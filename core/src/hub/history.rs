@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::media::Media;
 use crate::time::Moment;
 
 /// What kind of message it is; dialects write them differently.
@@ -25,12 +26,16 @@ pub struct Message {
     pub at: Moment,
     /// The same on the wall clock, in seconds since 1970; never less than that of a message before.
     pub unix_s: u32,
+    /// Counts the messages of all channels within that second: with it, a place in the log.
+    pub tag: u32,
     /// Data or broadcast.
     pub kind: Kind,
     /// What was published.
     pub body: Arc<str>,
     /// Who published it, when the dialect says so (CComet's `sname`).
     pub sender: Option<Arc<str>>,
+    /// What was said of the body, by dialects that say something; else it is text.
+    pub media: Option<Arc<Media>>,
     /// What few messages have besides.
     pub beside: Option<Arc<Beside>>,
 }
@@ -56,7 +61,9 @@ impl Message {
             let texts = [&b.channel, &b.ext].into_iter().flatten().map(|text| text.len());
             size_of::<Beside>() + ARC + texts.sum::<usize>()
         });
-        size_of::<Self>() + body + sender + beside
+        // Most share theirs with others, but nobody can know for how long.
+        let media = self.media.as_ref().map_or(0, |media| media.bytes() + ARC);
+        size_of::<Self>() + body + sender + beside + media
     }
 
     /// The channel that it was published to, when it stands in the index of a pattern.
@@ -185,6 +192,19 @@ impl History {
         self.base() + self.messages.partition_point(|m| m.offset <= offset) as u64
     }
 
+    /// The number of the first kept message behind this second and tag; without a tag, behind the first of the second.
+    pub fn first_behind(&self, unix_s: u32, tag: Option<u32>) -> u64 {
+        let behind = |tag| self.messages.partition_point(|m| (m.unix_s, m.tag) <= (unix_s, tag));
+        let index = match tag {
+            Some(tag) => behind(tag),
+            None => {
+                let first = self.messages.partition_point(|m| m.unix_s < unix_s);
+                first + usize::from(self.messages.get(first).is_some_and(|m| m.unix_s == unix_s))
+            }
+        };
+        self.base() + index as u64
+    }
+
     /// Messages `from..to` with their numbers, oldest first, as far as they are kept.
     pub fn range(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, &Message)> {
         let base = self.base();
@@ -237,11 +257,13 @@ mod tests {
         Message {
             offset: n * 10,
             at: Moment(n * 1000),
-            unix_s: 0,
+            unix_s: n as u32 / 4,
+            tag: n as u32 % 4,
             kind: Kind::Data,
             body: format!("m{n}").into(),
             sender: None,
             beside: None,
+            media: None,
         }
     }
 
@@ -290,6 +312,23 @@ mod tests {
         let history = filled(25, &MANY, false);
         for (offset, want) in [(0, 16), (159, 16), (160, 17), (249, 25), (250, 26), (9999, 26)] {
             assert_eq!(history.first_after(offset), want, "after {offset}");
+        }
+    }
+
+    #[test]
+    fn seconds_and_tags_find_their_message() {
+        let history = filled(25, &MANY, false);
+        for (unix_s, tag, want) in [
+            (0, Some(9), 16),
+            (4, Some(0), 17),
+            (4, Some(2), 19),
+            (4, Some(9), 20),
+            (4, None, 17),
+            (3, None, 16),
+            (6, Some(1), 26),
+            (9, None, 26),
+        ] {
+            assert_eq!(history.first_behind(unix_s, tag), want, "behind {unix_s}:{tag:?}");
         }
     }
 

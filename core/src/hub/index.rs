@@ -114,8 +114,8 @@ impl Hub {
         let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
         channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         let beside = ext.map(|ext| Arc::new(Beside { channel: None, ext: Some(ext.into()) }));
-        let (offset, unix_s) = (self.log.append(), self.unix_s);
-        Some(self.append_message(id, Message { offset, at: now, unix_s, kind, body, sender: None, beside }))
+        let message = self.stamped(id, kind, body, now);
+        Some(self.append_message(id, Message { beside, ..message }))
     }
 }
 

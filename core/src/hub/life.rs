@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use super::{Change, Channel, Denied, Full, Hub, Owner, Registered, Roster, Session, Token};
+use super::{Change, Channel, Denied, Full, Hub, Owner, Posted, Registered, Roster, Session, Token};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -41,6 +41,29 @@ impl Hub {
             channel.outlive(now.after_ms(as_what.life_ms));
         }
         self.arm(id, now);
+    }
+
+    /// Keeps a channel as its publisher wants, from now on.
+    pub fn keep_as(&mut self, id: Id<Channel>, posted: Posted, now: Moment) {
+        if let Some(channel) = self.channels.get_mut(id)
+            && channel.posted.as_deref() != Some(&posted)
+        {
+            channel.posted = Some(Box::new(posted));
+        }
+        self.arm(id, now);
+    }
+
+    /// Somebody asks for a channel's messages.
+    pub fn note_asked(&mut self, id: Id<Channel>, now: Moment) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.asked = Some(now);
+        }
+    }
+
+    /// How many messages a channel would give to somebody who came now.
+    pub fn kept(&mut self, id: Id<Channel>, now: Moment) -> u64 {
+        let start = self.start_at(id, super::Place::Oldest, now).map_or(0, |start| start.next);
+        self.channels.get(id).map_or(0, |channel| channel.history.head() - start)
     }
 
     /// Registers a client that is to outlive its connections.
@@ -210,7 +233,7 @@ impl Hub {
         if let Some(roster) = &channel.roster {
             due = due.min(roster.due());
         }
-        if let Some(moment) = channel.history.next_expiry(&self.settings.keep) {
+        if let Some(moment) = channel.history.next_expiry(&channel.keep(&self.settings.keep)) {
             due = due.min(moment);
         }
         if due < channel.armed {

@@ -7,6 +7,7 @@ mod history;
 mod index;
 mod life;
 mod many;
+mod media;
 mod names;
 mod pattern;
 mod roster;
@@ -17,10 +18,11 @@ mod sweep;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use channel::{Channel, Registered, Token};
+pub use channel::{Channel, Posted, Registered, Token};
 pub use fanout::{Took, Visit};
 pub use history::{Beside, History, Keep, Kind, Message};
 pub use many::Wanted;
+pub use media::Media;
 pub use names::Seed;
 pub use pattern::{Pattern, Patterns};
 pub use roster::{Change, Notice, Roster};
@@ -35,6 +37,7 @@ use crate::time::Moment;
 use crate::wheel::Wheel;
 use fanout::Hot;
 use many::Due;
+use media::MediaTable;
 use names::Names;
 use session::Sessions;
 use subscription::{One, Reads, Standing};
@@ -107,6 +110,26 @@ pub enum From {
     After(Cursor),
 }
 
+/// Where a subscription begins, in the words of those who know messages by second and tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// With the oldest message there is.
+    Oldest,
+    /// With what is published from now on.
+    New,
+    /// So many messages behind the oldest.
+    FromOldest(u64),
+    /// With so many of the newest.
+    FromNewest(u64),
+    /// Behind the message of this second and tag; without a tag, behind the first of the second.
+    Behind {
+        /// Seconds since 1970.
+        unix_s: u32,
+        /// Counts within the second.
+        tag: Option<u32>,
+    },
+}
+
 /// What a reader has missed. A gap is always said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Lost {
@@ -133,6 +156,9 @@ pub struct Start {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
+/// Tags that are left to a log of the same second before this one, for each millisecond that it had.
+const TAGS_A_MS: u32 = 100;
+
 /// All channels.
 pub struct Hub {
     names: Names<Channel>,
@@ -155,6 +181,10 @@ pub struct Hub {
     seed: Seed,
     /// The wall clock, in seconds; never goes back, so that what is stamped with it does not.
     unix_s: u32,
+    /// The tag of the next message of this second.
+    next_tag: u32,
+    /// What is said of bodies.
+    media: MediaTable,
     /// How many channels were ever made.
     made: u64,
     /// Bytes of those who read several channels.
@@ -191,6 +221,8 @@ impl Hub {
             settings,
             seed,
             unix_s: 0,
+            next_tag: 0,
+            media: MediaTable::default(),
             made: 0,
             many_bytes: 0,
             due: Due::new(),
@@ -242,9 +274,17 @@ impl Hub {
         self.log.offset_of(id)
     }
 
-    /// The wall clock has moved.
+    /// The wall clock has moved. When it has stepped back, messages go on in the last second that there was.
     pub fn set_clock(&mut self, unix_seconds: u64) {
-        self.unix_s = self.unix_s.max(u32::try_from(unix_seconds).unwrap_or(u32::MAX));
+        let unix_s = u32::try_from(unix_seconds).unwrap_or(u32::MAX);
+        if unix_s > self.unix_s {
+            (self.unix_s, self.next_tag) = (unix_s, 0);
+        }
+    }
+
+    /// Begins in the middle of a second: a log before this one may have used tags of it.
+    pub fn begin_second_at(&mut self, ms: u16) {
+        self.next_tag = u32::from(ms) * TAGS_A_MS;
     }
 
     /// How many channels have a name.
@@ -292,7 +332,22 @@ impl Hub {
         self.settle(id, now);
         let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
         channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
-        Some(self.append(id, Kind::Data, body, sender, now))
+        Some(self.append(id, Kind::Data, body, (sender, None), now))
+    }
+
+    /// Appends a message of which something is said; returns its number.
+    pub fn publish_media(
+        &mut self,
+        id: Id<Channel>,
+        body: Arc<str>,
+        media: Media,
+        now: Moment,
+    ) -> Option<u64> {
+        self.settle(id, now);
+        let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
+        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
+        let media = self.media.share(media);
+        Some(self.append(id, Kind::Data, body, (None, Some(media)), now))
     }
 
     fn append(
@@ -300,15 +355,24 @@ impl Hub {
         id: Id<Channel>,
         kind: Kind,
         body: Arc<str>,
-        sender: Option<Arc<str>>,
+        (sender, media): (Option<Arc<str>>, Option<Arc<Media>>),
         now: Moment,
     ) -> u64 {
         if self.channels.get(id).is_none() {
             return 0;
         }
-        let (offset, unix_s) = (self.log.append(), self.unix_s);
-        let message = Message { offset, at: now, unix_s, kind, body, sender, beside: None };
-        self.append_message(id, message)
+        let message = self.stamped(id, kind, body, now);
+        self.append_message(id, Message { sender, media, ..message })
+    }
+
+    /// A message that has its place in the log, its second and its tag.
+    fn stamped(&mut self, id: Id<Channel>, kind: Kind, body: Arc<str>, now: Moment) -> Message {
+        let (offset, unix_s, tag) = (self.log.append(), self.unix_s, self.next_tag);
+        self.next_tag = self.next_tag.saturating_add(1);
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.last = Some((unix_s, tag));
+        }
+        Message { offset, at: now, unix_s, tag, kind, body, sender: None, media: None, beside: None }
     }
 
     /// Puts a message into its channel, and into the index of every pattern that the channel's name is in.
@@ -395,6 +459,27 @@ impl Hub {
         let whole = base == 1 || next > base || offset <= channel.born.offset;
         let lost = if whole { Lost::Nothing } else { Lost::Unknown };
         Some(Start { next, lost, ahead: false })
+    }
+
+    /// Where a subscription would begin that has everything up to a second and a tag, or that counts from an end.
+    pub fn start_at(&mut self, id: Id<Channel>, place: Place, now: Moment) -> Option<Start> {
+        self.settle(id, now);
+        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
+        self.trim(id, listens, now);
+        let channel = self.channels.get(id)?;
+        let history = &channel.history;
+        let most = channel.keep(&self.settings.keep).messages as u64;
+        // What is kept only for those who listen is not for those who come.
+        let (head, base) = (history.head(), history.base().max(history.head().saturating_sub(most)));
+        let next = match place {
+            Place::Oldest => base,
+            Place::New => head,
+            Place::FromOldest(n) => base.saturating_add(n).min(head),
+            Place::FromNewest(n) => head.saturating_sub(n).max(base),
+            // Nothing has been published behind it: whatever its second is, it waits for the next message.
+            Place::Behind { unix_s, tag } => history.first_behind(unix_s, tag).max(base),
+        };
+        Some(Start { next, lost: Lost::Nothing, ahead: false })
     }
 
     /// The cursor of somebody who has everything of a channel up to, but without, the message `next`.
@@ -564,6 +649,13 @@ impl Hub {
             + self.broadcasts.bytes()
             + self.sessions.bytes()
             + self.patterns.bytes()
+            + self.media.bytes()
+    }
+
+    /// Who reads a channel.
+    pub fn owners(&self, id: Id<Channel>) -> impl Iterator<Item = Owner> {
+        let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
+        members.iter().filter_map(|sub| self.subscriptions.get(*sub)).map(|sub| sub.owner)
     }
 }
 

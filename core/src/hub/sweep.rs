@@ -81,7 +81,7 @@ impl Hub {
             let body = number.checked_sub(first).and_then(|i| self.broadcasts.waiting.get(i as usize));
             if let Some((_, body)) = body {
                 let body = Arc::clone(body);
-                self.append(id, Kind::Broadcast, body, None, now);
+                self.append(id, Kind::Broadcast, body, (None, None), now);
             }
         }
     }
@@ -138,7 +138,7 @@ impl Hub {
             if heard { now.after_ms(self.settings.channel_timeout_ms) } else { Moment::NEVER };
         if heard {
             let line = format!("{} {}", u8::from(is_there), channel.name);
-            self.append(feed, Kind::Data, line.into(), None, now);
+            self.append(feed, Kind::Data, line.into(), (None, None), now);
         }
     }
 }

@@ -148,7 +148,7 @@ impl Delivery<'_> {
             people(channel, roster, visit.notices, &parked.voice, &mut news);
         }
         let closes = channel.is_closed() && to == head && (parked.hold == Hold::Stream || news.is_empty());
-        if closes && visit.others > 0 && parked.hold == Hold::Poll {
+        if closes && visit.others > 0 && (parked.hold == Hold::Poll || !speaker.hears_each_end()) {
             // It goes on waiting for the others.
             return Took::Upto { next: to, notices };
         }

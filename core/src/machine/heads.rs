@@ -3,6 +3,7 @@
 //! Knows nothing of who is answered.
 use crate::config::Http;
 use crate::conn::OriginRef;
+use crate::dialect::{News, Voice};
 use crate::time::Date;
 use crate::wire::http1::Status;
 use crate::wire::http1::response::HeadWriter;
@@ -53,6 +54,31 @@ impl Heads {
             self.oldest = (self.oldest + 1) % AT_HAND;
         }
         writer
+    }
+
+    /// Begins a head that says what came with a message.
+    pub(super) fn begin_own<'o>(
+        out: &'o mut Vec<u8>,
+        voice: &Voice,
+        origin: OriginRef,
+        news: &[News<'_>],
+        date: &Date,
+        http: &Http,
+    ) -> HeadWriter<'o> {
+        let speaker = voice.dialect.speaker();
+        let writer = HeadWriter::begin(out, speaker.status(voice.style, news), date);
+        let writer = writer.with(|out| speaker.fields(voice.style, news, out));
+        let writer = allow_origin(writer, origin, http);
+        let writer = match origin {
+            OriginRef::Listed(_) => writer.field("Access-Control-Allow-Credentials", "true"),
+            _ => writer,
+        };
+        match origin {
+            OriginRef::Any | OriginRef::Listed(_) => {
+                writer.field("Access-Control-Expose-Headers", speaker.exposes())
+            }
+            OriginRef::None | OriginRef::Vary => writer,
+        }
     }
 
     /// Another second, or another configuration.

@@ -48,6 +48,7 @@ impl Machine {
         if let Some(who) = &listen.who {
             self.hub.meet(at, who, id.to_bits(), now);
         }
+        self.hub.note_asked(at, now);
         self.counters.subscribed += 1;
         match start.lost {
             Lost::Nothing => {}

@@ -11,11 +11,13 @@ mod listen;
 mod metrics;
 mod perform;
 mod post;
+mod posting;
 mod read;
 mod register;
 mod reply;
 mod serve;
 mod tell;
+mod watch;
 mod websocket;
 
 use std::collections::VecDeque;
@@ -108,6 +110,7 @@ impl Machine {
         let log = Log::new(Epoch::from_random(words[2]), date.unix_ms());
         let mut hub = Hub::new(settings(&config), log, seed);
         hub.set_clock(date.unix_seconds());
+        hub.begin_second_at(date.ms());
         let mut machine = Self {
             rules: AddressRules::new(&config.admin.allow, &config.admin.deny),
             conns: Arena::with_limit(conns_max(&config)),

@@ -42,6 +42,10 @@ impl Machine {
             return self.reply(id, manner, answer, &[], b"pages of other sites may not use the admin side\n");
         }
         if head.method == Method::Options {
+            if let Some(location) = self.config.push.find(role, head) {
+                let (methods, duty) = (location.methods(), location.role);
+                return self.say_options(id, manner, methods, duty);
+            }
             let is_bayeux = route_by_path(role, head, &self.config) == Some(DialectId::Bayeux);
             return self.preflight(id, role, manner, is_bayeux);
         }
@@ -109,6 +113,8 @@ impl Machine {
         match refusal {
             Refusal::Callback | Refusal::UnmarkedCallback => self.counters.callbacks_refused += 1,
             Refusal::Name | Refusal::SessionName => self.counters.names_refused += 1,
+            Refusal::MediaType => self.counters.media_types_refused += 1,
+            Refusal::Conflict => self.counters.conflicts += 1,
             Refusal::TooManyInOne => self.counters.compounds_refused += 1,
             Refusal::Token | Refusal::UnknownSession => self.counters.tokens_refused += 1,
             Refusal::Publish => self.counters.publishes_refused += 1,
@@ -136,6 +142,12 @@ impl Machine {
         let now = self.post.now;
         let outcome = match verb {
             Verb::Read(read) => return self.read(id, role, manner, voice, &read),
+            Verb::Watch(watch) => return self.watch(id, role, manner, voice, watch),
+            Verb::Post { posting, body } => {
+                return self.post_or_hold(id, manner, voice, posting, Arc::from(&*body));
+            }
+            Verb::Look(channels) => return self.look(id, manner, &voice, &channels, false),
+            Verb::End(channels) => return self.look(id, manner, &voice, &channels, true),
             Verb::Census => return self.say_census(id, manner, &voice),
             Verb::PublishTo { channel, body } => {
                 let body = match (self.known(&channel), body) {
@@ -145,7 +157,7 @@ impl Machine {
                     }
                     (Ok(_), Some(body)) => Arc::from(&*body),
                 };
-                let post = Post { body, sender: None, to_known: true };
+                let post = Post { body, sender: None, to_known: true, posting: None };
                 return self.publish_or_hold(id, manner, voice, &channel, post);
             }
             Verb::Register { channel, as_what } => {
@@ -174,7 +186,7 @@ impl Machine {
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
                 let sender = sender.map(|s| Arc::from(&*s));
-                let post = Post { body: Arc::from(&*body), sender, to_known: false };
+                let post = Post { body: Arc::from(&*body), sender, to_known: false, posting: None };
                 return self.publish_or_hold(id, manner, voice, &channel, post);
             }
             Verb::Broadcast { body } => self.broadcast(&body).map(|()| Outcome::Broadcast),
@@ -233,6 +245,9 @@ impl Machine {
         channel: &str,
         post: Post,
     ) {
+        if let Some(posting) = post.posting {
+            return self.post_or_hold(id, manner, voice, posting, post.body);
+        }
         let found = self.hub.find(channel);
         if let Some(at) = self.hub.crowded(channel, found, post.body.len())
             && let Some(conn) = self.conns.get_mut(id)
@@ -254,7 +269,7 @@ impl Machine {
         name: &str,
         post: Post,
     ) -> Result<u64, Refusal> {
-        let Post { body, sender, to_known } = post;
+        let Post { body, sender, to_known, .. } = post;
         if to_known && found.is_none() {
             return Err(Refusal::NoChannel(name.into()));
         }

@@ -105,6 +105,7 @@ impl Machine {
                 return Err(Refusal::TooManySubscribers);
             }
             self.hub.touch(at, now);
+            self.hub.note_asked(at, now);
             let Some(start) = self.hub.start_after(at, offset, now) else { continue };
             self.counters.gaps_unknown += u64::from(start.lost == Lost::Unknown);
             places.push((at, start.next));

@@ -2,16 +2,17 @@
 //! Knows nothing of who is told what.
 use super::deliver::Delivery;
 use super::frames::{Key, Wrap};
-use super::heads::Kind;
+use super::heads::{Heads, Kind};
 use super::reply::finish;
 use crate::arena::Id;
 use crate::bytes::pool::BLOCK_BYTES;
+use crate::config::Http;
 use crate::conn::{Conn, Manner, Parked};
 use crate::dialect::{News, Tail, Voice};
 use crate::hub::{Channel, Hub, Lost};
-use crate::time::Moment;
+use crate::time::{Date, Moment};
 use crate::wire::http1::Status;
-use crate::wire::http1::response::{End, LAST_CHUNK, chunk_size};
+use crate::wire::http1::response::{End, HeadWriter, LAST_CHUNK, chunk_size};
 
 /// A range of a channel's messages with what was missed before it: what shared frames are known by.
 pub(super) type Range = (Id<Channel>, u64, u64, Lost);
@@ -153,8 +154,7 @@ impl Delivery<'_> {
                 let after = epilogue(voice);
                 let body = self.frames.make(dialect, style, live, Wrap::Bare, news);
                 self.head.clear();
-                let kind = kind(voice, manner);
-                let writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
+                let writer = head(self.head, self.heads, voice, manner, news, self.date, &self.config.http);
                 writer.end(End::Length(body.len() + after.len()), manner.keep_alive);
                 self.head.extend_from_slice(body);
                 self.head.extend_from_slice(after.as_bytes());
@@ -191,7 +191,7 @@ impl Delivery<'_> {
             None => self.frames.make(dialect, style, live, Wrap::Bare, news),
         };
         self.head.clear();
-        let writer = self.heads.begin(self.head, kind(voice, manner), self.date, &self.config.http);
+        let writer = head(self.head, self.heads, voice, manner, news, self.date, &self.config.http);
         writer.end(End::Length(before.len() + own.len() + self.tail.len()), manner.keep_alive);
         if manner.head_only {
             return self.post.say(conn, id, self.head);
@@ -253,7 +253,7 @@ impl Delivery<'_> {
     pub(super) fn begin(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner, voice: &Voice) {
         let speaker = voice.dialect.speaker();
         self.head.clear();
-        let writer = self.heads.begin(self.head, kind(voice, manner), self.date, &self.config.http);
+        let writer = head(self.head, self.heads, voice, manner, &[], self.date, &self.config.http);
         // nginx keeps answers back until it has some kilobytes, unless told.
         let writer = writer.field("X-Accel-Buffering", "no");
         writer.end(if manner.is_11 { End::Chunked } else { End::Close }, manner.keep_alive);
@@ -307,6 +307,23 @@ impl Delivery<'_> {
 fn kind(voice: &Voice, manner: Manner) -> Kind {
     let content_type = voice.dialect.speaker().content_type(voice);
     Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: false }
+}
+
+/// The beginning of a subscriber's head.
+fn head<'o>(
+    out: &'o mut Vec<u8>,
+    heads: &mut Heads,
+    voice: &Voice,
+    manner: Manner,
+    news: &[News<'_>],
+    date: &Date,
+    http: &Http,
+) -> HeadWriter<'o> {
+    if voice.dialect.speaker().has_own_head() {
+        Heads::begin_own(out, voice, manner.origin, news, date, http)
+    } else {
+        heads.begin(out, kind(voice, manner), date, http)
+    }
 }
 
 /// What a whole answer ends with. Only polls end with something: a stream's pieces are whole in themselves.

@@ -119,6 +119,7 @@ impl Stage {
                 "ccomet" => serde_json::from_value(values).map(|v| config.ccomet = v),
                 "simple_comet" => serde_json::from_value(values).map(|v| config.simple_comet = v),
                 "bayeux" => serde_json::from_value(values).map(|v| config.bayeux = v),
+                "push" => serde_json::from_value(values).map(|v| config.push = v),
                 other => panic!("there is no section {other}"),
             };
             read.unwrap_or_else(|e| panic!("config {section}: {e}"));

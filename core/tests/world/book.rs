@@ -123,11 +123,13 @@ impl Life {
         let message = Message {
             offset: 0,
             unix_s: 0,
+            tag: 0,
             at: now,
             kind: if post.channel.is_some() { Kind::Data } else { Kind::Broadcast },
             body: post.text.as_str().into(),
             sender: post.sender.as_deref().map(Into::into),
             beside: None,
+            media: None,
         };
         self.slots.push(slot);
         self.marks.push(Mark { at: now, before, is_broadcast: post.channel.is_none() });

@@ -205,7 +205,13 @@ impl World {
                 );
                 reading.next = Some(next);
             }
-            if reading.start == Start::Oldest && reading.next.is_none() {
+            // Where nothing was said of what is missing, it is judged by what may be gone for whoever comes.
+            let wordless = match reading.start {
+                Start::Oldest => true,
+                Start::After { .. } => !reading.says_gaps,
+                Start::New | Start::Next(_) => false,
+            };
+            if wordless && reading.next.is_none() {
                 let unsure = then.unsure.contains(&name) || next == 1;
                 let lost = unsure
                     || self.book.lives[life].may_be_lost(next - 1, Reader::Comes, &self.regime, self.now);

@@ -71,8 +71,12 @@ impl Machine {
     fn do_and_answer(&mut self, id: Id<Conn>, tag: Option<&str>, verb: Verb<'_>) -> Result<(), Refusal> {
         match verb {
             Verb::Publish { channel, body, sender } => {
-                let post =
-                    Post { body: Arc::from(&*body), sender: sender.map(|s| Arc::from(&*s)), to_known: false };
+                let post = Post {
+                    body: Arc::from(&*body),
+                    sender: sender.map(|s| Arc::from(&*s)),
+                    to_known: false,
+                    posting: None,
+                };
                 let known_by = self.publish(self.hub.find(&channel), &channel, post)?;
                 self.answer_tagged(id, tag, &Outcome::Published { id: known_by });
             }

@@ -15,6 +15,10 @@ impl Status {
     pub const SWITCHING_PROTOCOLS: Self = Self(101);
     /// 200
     pub const OK: Self = Self(200);
+    /// 201
+    pub const CREATED: Self = Self(201);
+    /// 202
+    pub const ACCEPTED: Self = Self(202);
     /// 204
     pub const NO_CONTENT: Self = Self(204);
     /// 304
@@ -29,6 +33,10 @@ impl Status {
     pub const METHOD_NOT_ALLOWED: Self = Self(405);
     /// 408
     pub const REQUEST_TIMEOUT: Self = Self(408);
+    /// 409
+    pub const CONFLICT: Self = Self(409);
+    /// 410
+    pub const GONE: Self = Self(410);
     /// 413
     pub const CONTENT_TOO_LARGE: Self = Self(413);
     /// 414
@@ -55,6 +63,8 @@ impl Status {
         match self.0 {
             101 => "Switching Protocols",
             200 => "OK",
+            201 => "Created",
+            202 => "Accepted",
             204 => "No Content",
             304 => "Not Modified",
             400 => "Bad Request",
@@ -62,6 +72,8 @@ impl Status {
             404 => "Not Found",
             405 => "Method Not Allowed",
             408 => "Request Timeout",
+            409 => "Conflict",
+            410 => "Gone",
             413 => "Content Too Large",
             414 => "URI Too Long",
             415 => "Unsupported Media Type",

@@ -58,6 +58,12 @@ impl<'a> HeadWriter<'a> {
         self
     }
 
+    /// Writes fields that somebody else knows, each with its line end.
+    pub fn with(self, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        write(self.out);
+        self
+    }
+
     /// Writes how the body ends, whether the connection goes on, and the empty line.
     pub fn end(self, end: End, keep_alive: bool) {
         match end {

@@ -1,0 +1,210 @@
+//! The path of a location: which requests it fits, and what it finds in them.
+//! Knows nothing of channels.
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::wire::http1::head::{Head, percent_decoded};
+use crate::wire::params::Params;
+
+/// A path with names in it: `/sub/{id}`, `/sub?id=`, or `/sub?channel={id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct LocationPath {
+    text: String,
+    pieces: Vec<Piece>,
+    /// Arguments of the query, and what each is called.
+    arguments: Vec<(String, String)>,
+}
+
+/// A piece between slashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Fixed(String),
+    Named(String),
+}
+
+impl LocationPath {
+    /// Whether a request's path, as it came, is one of these.
+    pub fn fits(&self, raw_path: &[u8]) -> bool {
+        let mut given = raw_path.strip_prefix(b"/").unwrap_or(raw_path).split(|&c| c == b'/');
+        let each = self.pieces.iter().all(|piece| match (piece, given.next()) {
+            (Piece::Fixed(text), Some(given)) => *percent_decoded(given) == *text.as_bytes(),
+            (Piece::Named(_), Some(_)) => true,
+            (_, None) => false,
+        });
+        each && given.next().is_none()
+    }
+
+    /// What stands where it has names, in their order; `None` when an argument is missing.
+    pub(super) fn variables(&self, head: &Head<'_, '_>) -> Option<Vec<(&str, String)>> {
+        let given = head.raw_path.strip_prefix(b"/").unwrap_or(head.raw_path).split(|&c| c == b'/');
+        let mut found = Vec::new();
+        for (piece, given) in self.pieces.iter().zip(given) {
+            if let Piece::Named(name) = piece {
+                found.push((name.as_str(), String::from_utf8_lossy(&percent_decoded(given)).into_owned()));
+            }
+        }
+        let query = Params::of_query(head.query);
+        for (argument, name) in &self.arguments {
+            found.push((name.as_str(), query.get(argument).map(Cow::into_owned)?));
+        }
+        Some(found)
+    }
+
+    /// The names in it.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let pieces = self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Named(name) => Some(name.as_str()),
+            Piece::Fixed(_) => None,
+        });
+        pieces.chain(self.arguments.iter().map(|(_, name)| name.as_str()))
+    }
+}
+
+impl fmt::Display for LocationPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// `{name}`, if that is what it is.
+fn named(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('{')?.strip_suffix('}')?;
+    (!name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')).then_some(name)
+}
+
+impl TryFrom<String> for LocationPath {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "`{text}` is no location's path: expected something like /activity?channel= or /sub/{{id}}"
+            )
+        };
+        let (path, query) = text.split_once('?').unwrap_or((&text, ""));
+        let is_plain = |part: &str| part.bytes().all(|c| c.is_ascii_graphic() && !b"{}?#%&=".contains(&c));
+        let mut pieces = Vec::new();
+        for piece in path.strip_prefix('/').ok_or_else(wrong)?.split('/') {
+            pieces.push(match named(piece) {
+                Some(name) => Piece::Named(name.into()),
+                None if is_plain(piece) => Piece::Fixed(piece.into()),
+                None => return Err(wrong()),
+            });
+        }
+        let mut arguments = Vec::new();
+        for argument in query.split('&').filter(|argument| !argument.is_empty()) {
+            let (argument, name) = argument.split_once('=').ok_or_else(wrong)?;
+            let name = if name.is_empty() { Some(argument) } else { named(name) };
+            let name = name.filter(|_| !argument.is_empty() && is_plain(argument)).ok_or_else(wrong)?;
+            arguments.push((argument.into(), name.into()));
+        }
+        Ok(Self { pieces, arguments, text })
+    }
+}
+
+/// A channel's id with names in it, such as `user-{id}`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Template(Vec<Word>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Word {
+    Text(String),
+    Name(String),
+}
+
+impl Template {
+    pub(super) fn fill(&self, variables: &[(&str, String)]) -> String {
+        let value = |name: &String| variables.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+        let word = |word: &'_ Word| match word {
+            Word::Text(text) => text.clone(),
+            Word::Name(name) => value(name).to_owned(),
+        };
+        self.0.iter().map(word).collect()
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|word| match word {
+            Word::Name(name) => Some(name.as_str()),
+            Word::Text(_) => None,
+        })
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong =
+            || format!("`{text}` is no channel id: expected something like news, {{id}} or user-{{id}}");
+        let mut words = Vec::new();
+        let mut rest = text.as_str();
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, after) = behind.split_once('}').ok_or_else(wrong)?;
+            named(&format!("{{{name}}}")).ok_or_else(wrong)?;
+            words.extend([Word::Text(before.into()), Word::Name(name.into())]);
+            rest = after;
+        }
+        if text.is_empty() || rest.contains('}') || text.chars().any(char::is_control) {
+            return Err(wrong());
+        }
+        words.push(Word::Text(rest.into()));
+        Ok(Self(words))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> LocationPath {
+        LocationPath::try_from(text.to_owned()).expect(text)
+    }
+
+    #[test]
+    fn paths_fit_whole_pieces() {
+        for (at, fits, does_not) in [
+            ("/activity?channel=", "/activity", "/activity/"),
+            ("/sub/{id}", "/sub/a%2Fb", "/sub/a/b"),
+            ("/sub/{id}", "/su%62/x", "/sub"),
+            ("/{a}/x/{b}", "/1/x/2", "/1/y/2"),
+            ("/", "/", "/x"),
+        ] {
+            assert!(path(at).fits(fits.as_bytes()), "{at} {fits}");
+            assert!(!path(at).fits(does_not.as_bytes()), "{at} {does_not}");
+        }
+        assert_eq!(path("/a/{b}?c=&d={e}").names().collect::<Vec<_>>(), ["b", "c", "e"]);
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused() {
+        for bad in [
+            "",
+            "sub",
+            "/sub/{",
+            "/sub/{}",
+            "/sub/x{id}",
+            "/sub?",
+            "/sub?id",
+            "/s?=",
+            "/a b",
+            "/s?a={",
+            "/%41",
+        ] {
+            let read = LocationPath::try_from(bad.to_owned());
+            assert!(read.is_err() || bad == "/sub?", "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_are_made_of_what_was_found() {
+        let of = |text: &str| Template::try_from(text.to_owned());
+        let variables = [("id", "7".to_owned()), ("who", "ann".to_owned())];
+        assert_eq!(of("user-{id}.{who}!").unwrap().fill(&variables), "user-7.ann!");
+        assert_eq!(of("news").unwrap().fill(&variables), "news");
+        for bad in ["", "{", "}", "{}", "a{b", "a}b", "{a b}"] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What subscribers get: bodies as they were published, and around them what each transport wants
+//! (`protocols/push-module.md`, sections 2.2, 5.4 and 5.6).
+use super::{BOUNDARY, style};
+use crate::dialect::{News, Text};
+use crate::hub::Message;
+use crate::time::Date;
+use crate::wire::http1::response::number;
+
+/// What a message has that no dialect has said anything of.
+const TEXT: &str = "text/plain";
+
+/// Writes one piece of news.
+pub(super) fn frame(style: u8, news: &News<'_>, out: &mut Text) {
+    match news {
+        News::Messages(batch) => {
+            for (_, message) in batch.channel.history().range(batch.from, batch.to) {
+                one(style, message, out);
+            }
+        }
+        // Nobody who polls is told anything in words.
+        _ if matches!(style, style::LONG_POLL | style::INTERVAL_POLL) => {}
+        News::Quiet { .. } if style == style::EVENTS => say(out, ":\n\n"),
+        News::Closed { .. } if style == style::EVENTS => say(out, ":410: 410 Gone\n\n"),
+        News::Refused { .. } if style == style::EVENTS => say(out, ":409: 409 Conflict\n\n"),
+        News::Closed { .. } | News::Refused { .. } if style == style::MULTIPART => say(out, "--\r\n"),
+        _ => {}
+    }
+}
+
+fn say(out: &mut Text, words: &str) {
+    out.bytes.extend_from_slice(words.as_bytes());
+    out.end_piece();
+}
+
+fn one(style: u8, message: &Message, out: &mut Text) {
+    let body = message.body.as_bytes();
+    let bytes = &mut out.bytes;
+    match style {
+        style::EVENTS => event(message, bytes),
+        // A chunk of no bytes would end the stream.
+        style::CHUNKED if body.is_empty() => return,
+        style::RAW => {
+            bytes.extend_from_slice(body);
+            bytes.push(b'\n');
+        }
+        style::MULTIPART => {
+            bytes.extend_from_slice(b"\r\n");
+            of_message(message, bytes);
+            bytes.extend_from_slice(b"\r\n");
+            bytes.extend_from_slice(body);
+            bytes.extend_from_slice(b"\r\n--");
+            bytes.extend_from_slice(BOUNDARY.as_bytes());
+        }
+        _ => bytes.extend_from_slice(body),
+    }
+    out.end_piece();
+}
+
+fn event(message: &Message, bytes: &mut Vec<u8>) {
+    if let Some(media) = message.media.as_deref().filter(|media| !media.event.is_empty()) {
+        bytes.extend_from_slice(b"event: ");
+        bytes.extend_from_slice(media.event.as_bytes());
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(b"id: ");
+    number(u64::from(message.unix_s), bytes);
+    bytes.push(b':');
+    number(u64::from(message.tag), bytes);
+    bytes.push(b'\n');
+    // An event source ends lines at CR as well: left in place, what follows would be read as a field.
+    let mut rest = message.body.as_bytes();
+    loop {
+        let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+        bytes.extend_from_slice(b"data: ");
+        bytes.extend_from_slice(&rest[..end]);
+        bytes.push(b'\n');
+        match &rest[end..] {
+            [b'\r', b'\n', behind @ ..] | [_, behind @ ..] => rest = behind,
+            [] => break,
+        }
+    }
+    bytes.push(b'\n');
+}
+
+/// Writes the fields of an answer's head.
+pub(super) fn fields(style: u8, news: &[News<'_>], out: &mut Vec<u8>) {
+    if matches!(style, style::LONG_POLL | style::INTERVAL_POLL) {
+        match news.first() {
+            Some(News::Messages(batch)) => {
+                if let Some(message) = batch.channel.history().get(batch.from) {
+                    of_message(message, out);
+                }
+                out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
+            }
+            // The place that it named itself.
+            Some(News::Quiet { echo, .. }) if *echo != 0 => {
+                validators((*echo >> 32) as u32, *echo as u32, out);
+                out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
+            }
+            _ => {}
+        }
+    } else if matches!(style, style::EVENTS | style::MULTIPART) {
+        out.extend_from_slice(b"Content-Type: ");
+        out.extend_from_slice(super::answer::content_type(style).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// What is said of a message: its type as the publisher wrote it, none if there was none, and its id.
+fn of_message(message: &Message, out: &mut Vec<u8>) {
+    let content_type = message.media.as_deref().map_or(TEXT, |media| &media.content_type);
+    if !content_type.is_empty() {
+        out.extend_from_slice(b"Content-Type: ");
+        out.extend_from_slice(content_type.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    validators(message.unix_s, message.tag, out);
+}
+
+/// `Etag`, spelled so and without quotes: there are clients that look for just that.
+fn validators(unix_s: u32, tag: u32, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Last-Modified: ");
+    out.extend_from_slice(Date::from_unix(unix_s.into()).as_bytes());
+    out.extend_from_slice(b"\r\nEtag: ");
+    number(u64::from(tag), out);
+    out.extend_from_slice(b"\r\n");
+}

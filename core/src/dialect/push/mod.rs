@@ -1,0 +1,146 @@
+//! The dialect of the nginx push module, with a part of Nchan's. Wire: `docs/push-module.md`; the originals' behaviour, as
+//! observed: `protocols/push-module.md`.
+mod answer;
+mod decode;
+mod frame;
+mod ids;
+
+pub(super) use decode::is_at;
+
+use super::{Answer, Appetite, Decoded, Dialect, News, Outcome, Refusal, Request, Text, Voice};
+use crate::config::Config;
+use crate::hub::Change;
+use crate::wire::http1::Status;
+
+/// Speaks the push module's protocol.
+pub struct Push;
+
+/// How messages are sent, or in which format a channel is described.
+mod style {
+    pub(super) const LONG_POLL: u8 = 0;
+    pub(super) const INTERVAL_POLL: u8 = 1;
+    pub(super) const EVENTS: u8 = 2;
+    pub(super) const CHUNKED: u8 = 3;
+    pub(super) const RAW: u8 = 4;
+    pub(super) const MULTIPART: u8 = 5;
+    pub(super) const PLAIN: u8 = 8;
+    pub(super) const JSON: u8 = 9;
+    pub(super) const XML: u8 = 10;
+    pub(super) const YAML: u8 = 11;
+}
+
+/// What stands between parts. A message with this line in it would end its part there: who publishes can say anything.
+const BOUNDARY: &str = "rc-next-part-v7Qm2xJt9LdW4kZsB8nH";
+
+impl Dialect for Push {
+    fn name(&self) -> &'static str {
+        "push"
+    }
+
+    fn decode<'b>(&self, request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
+        decode::decode(request, config)
+    }
+
+    fn answer(&self, voice: &Voice, outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
+        match outcome {
+            Outcome::Info(info) => {
+                answer::info(voice.style, info, out);
+                Answer { status: answer::reached(info), content_type: answer::content_type(voice.style) }
+            }
+            Outcome::Refused(refusal) => {
+                let (status, words) = verdict(refusal);
+                out.extend_from_slice(words.as_bytes());
+                Answer { status, content_type: "text/plain" }
+            }
+            // Nothing else is asked for in this dialect.
+            _ => Answer { status: Status::OK, content_type: "text/plain" },
+        }
+    }
+
+    fn frame(&self, style: u8, news: &[News<'_>], _live: bool, out: &mut Text) {
+        for news in news {
+            frame::frame(style, news, out);
+        }
+    }
+
+    fn content_type(&self, voice: &Voice) -> &'static str {
+        answer::content_type(voice.style)
+    }
+
+    /// What came with a message stands in the head of its answer.
+    fn has_own_head(&self) -> bool {
+        true
+    }
+
+    fn status(&self, style: u8, news: &[News<'_>]) -> Status {
+        match news.first() {
+            Some(News::Quiet { .. }) if style == style::INTERVAL_POLL => Status::NOT_MODIFIED,
+            // 304 or 204 would end some clients for good: section 4.3.
+            Some(News::Quiet { .. }) => Status::REQUEST_TIMEOUT,
+            Some(News::Closed { .. }) => Status::GONE,
+            Some(News::Refused { refusal, .. }) => verdict(refusal).0,
+            _ => Status::OK,
+        }
+    }
+
+    fn fields(&self, style: u8, news: &[News<'_>], out: &mut Vec<u8>) {
+        frame::fields(style, news, out);
+    }
+
+    /// Which fields of an answer pages of other origins may read.
+    fn exposes(&self) -> &'static str {
+        "Last-Modified, Etag, Content-Type"
+    }
+
+    fn prologue(&self, style: u8) -> &'static str {
+        match style {
+            style::EVENTS => ": hi\n\n",
+            style::MULTIPART => "--rc-next-part-v7Qm2xJt9LdW4kZsB8nH",
+            _ => "",
+        }
+    }
+
+    fn epilogue(&self, _is_call: bool) -> &'static str {
+        ""
+    }
+
+    /// One message an answer: its clients know no batches.
+    fn appetite(&self, style: u8, _live: bool) -> Appetite {
+        if self.is_poll(style) { Appetite::OneMessage } else { Appetite::Everything }
+    }
+
+    fn is_poll(&self, style: u8) -> bool {
+        matches!(style, style::LONG_POLL | style::INTERVAL_POLL)
+    }
+
+    fn says_gaps(&self, _style: u8) -> bool {
+        false
+    }
+
+    fn hears(&self, _change: Change) -> bool {
+        false
+    }
+
+    /// Who reads several channels goes on with the others.
+    fn hears_each_end(&self) -> bool {
+        false
+    }
+
+    fn quiet_ms(&self, config: &Config) -> u64 {
+        config.icomet.polling_timeout_ms
+    }
+}
+
+/// The status and the words of a refusal (section 2.2 and 5.8). Most have no words.
+fn verdict(refusal: &Refusal) -> (Status, &'static str) {
+    match refusal {
+        Refusal::NoChannels => (Status::NOT_FOUND, "No channel id provided."),
+        Refusal::NoChannel(_) | Refusal::NotFound => (Status::NOT_FOUND, ""),
+        Refusal::Conflict => (Status::CONFLICT, ""),
+        Refusal::Forbidden | Refusal::TooManySubscribers | Refusal::Token => (Status::FORBIDDEN, ""),
+        Refusal::Name | Refusal::TooManyInOne | Refusal::Publish => (Status::FORBIDDEN, refusal.words()),
+        Refusal::TooManyChannels => (Status::UNAVAILABLE, refusal.words()),
+        Refusal::Method(_) => (Status::METHOD_NOT_ALLOWED, ""),
+        _ => (refusal.status(), refusal.words()),
+    }
+}

@@ -1,0 +1,335 @@
+//! Bugs of the push module and of Nchan (`protocols/push-module.md`, `protocols/nchan-features.md` section 2): none of
+//! them is here.
+#[path = "support/push.rs"]
+mod push;
+mod support;
+
+use push::*;
+use rcomet_core::Role;
+use rcomet_core::time::Date;
+use support::{START, split};
+
+#[test]
+fn delete_and_republish_within_a_second_hides_the_message() {
+    let mut server = usual();
+    let mut reader = Walker::new("/sub/a");
+    for text in ["one", "two"] {
+        post(&mut server, "a", text);
+    }
+    assert_eq!(reader.all(&mut server), ["one", "two"]);
+    admin(&mut server, "DELETE", "/pub/a", "", "");
+    post(&mut server, "a", "three");
+    assert_eq!(reader.all(&mut server), ["three"]);
+}
+
+#[test]
+fn unbuffered_messages_of_one_second_have_equal_ids() {
+    let mut server = locations(&[r#"{"path": "/pub/{id}", "role": "publisher", "store": false}"#, SUB]);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let client = get(&mut server, "/sub/a", "");
+        assert!(post(&mut server, "a", "x").starts_with("HTTP/1.1 201 Created\r\n"));
+        ids.push(field(&server.received(client), "Etag").unwrap().to_owned());
+    }
+    assert_eq!(ids, ["0", "1", "2"]);
+    assert!(post(&mut server, "a", "nobody").contains("queued messages: 0\r\n"));
+    assert_eq!(ask(&mut server, "/sub/a", ""), "", "nothing is kept");
+}
+
+#[test]
+fn tags_wrap_at_sixteen_bits() {
+    let mut server = usual();
+    let client = get(&mut server, "/sub/a", &behind(0, "32768"));
+    for i in 0..40_000 {
+        if i == 32_769 {
+            assert_eq!(field(&server.received(client), "Etag"), Some("1"), "it waits for what is new");
+        }
+        server.machine.set_date(Date::from_unix(START));
+        post(&mut server, "b", "x");
+        if i == 0 {
+            post(&mut server, "a", "x");
+        }
+    }
+    let answer = ask(&mut server, "/sub/b", &behind(0, "39999"));
+    assert_eq!(field(&answer, "Etag"), Some("40000"));
+}
+
+#[test]
+fn a_clock_that_steps_back_loses_and_repeats_messages() {
+    let mut server = usual();
+    let mut reader = Walker::new("/sub/a");
+    server.machine.set_date(Date::from_unix(START + 100));
+    post(&mut server, "a", "one");
+    assert_eq!(reader.all(&mut server), ["one"]);
+    for (clock, text) in [(START + 40, "two"), (START, "three"), (START + 101, "four"), (START + 3, "five")] {
+        server.machine.set_date(Date::from_unix(clock));
+        post(&mut server, "a", text);
+    }
+    assert_eq!(reader.all(&mut server), ["two", "three", "four", "five"]);
+    assert_eq!(field(&ask(&mut server, "/sub/a", ""), "Last-Modified"), Some(&*date(100)));
+}
+
+#[test]
+fn ids_of_the_future_get_no_live_messages() {
+    let mut server = usual();
+    post(&mut server, "a", "old");
+    let client = get(
+        &mut server,
+        "/sub/a",
+        "If-Modified-Since: Mon, 21 Nov 2050 00:00:00 GMT\r\nIf-None-Match: 0\r\n",
+    );
+    assert_eq!(server.received(client), "");
+    assert!(post(&mut server, "a", "new").starts_with("HTTP/1.1 201 Created\r\n"));
+    assert_eq!(brief(&server.received(client)), "200 new");
+    let later = get(&mut server, "/sub/a", "Last-Event-ID: 99999999999999:7\r\n");
+    post(&mut server, "a", "newer");
+    assert_eq!(brief(&server.received(later)), "200 newer");
+}
+
+#[test]
+fn a_date_without_a_tag_is_refused() {
+    let mut server = usual();
+    post(&mut server, "a", "one");
+    pass_seconds(&mut server, 1);
+    post(&mut server, "a", "two");
+    let answer = ask(&mut server, "/sub/a", &format!("If-Modified-Since: {}\r\n", date(0)));
+    assert_eq!(brief(&answer), "200 two");
+    // One message a second: a client that sends no tag goes on and does not go round.
+    let client = get(&mut server, "/sub/a", &format!("If-Modified-Since: {}\r\n", date(1)));
+    assert_eq!(server.received(client), "");
+}
+
+#[test]
+fn tags_in_quotes_count_as_nothing() {
+    let mut server = usual();
+    for text in ["one", "two", "three"] {
+        post(&mut server, "a", text);
+    }
+    for tag in ["1", "\"1\"", "W/\"1\"", "-1"] {
+        assert_eq!(brief(&ask(&mut server, "/sub/a", &behind(0, tag))), "200 three", "{tag}");
+    }
+    // What is no number is 0, as in the original.
+    for tag in ["", "abc"] {
+        assert_eq!(brief(&ask(&mut server, "/sub/a", &behind(0, tag))), "200 two", "{tag}");
+    }
+}
+
+#[test]
+fn an_expired_id_aborts_the_worker() {
+    let mut server =
+        locations(&[r#"{"path": "/pub/{id}", "role": "publisher", "message_timeout_ms": 2000}"#, SUB]);
+    let other = get(&mut server, "/sub/other", "");
+    post(&mut server, "a", "one");
+    for seconds in [1, 2, 1, 1, 1, 1, 60] {
+        pass_seconds(&mut server, seconds);
+        let client = get(&mut server, "/sub/a", &behind(0, "0"));
+        assert_eq!(server.received(client), "", "it waits");
+        server.vanish(client);
+    }
+    post(&mut server, "other", "still here");
+    assert_eq!(brief(&server.received(other)), "200 still here");
+}
+
+#[test]
+fn some_methods_are_never_answered() {
+    let mut server = usual();
+    post(&mut server, "a", "one");
+    assert_eq!(brief(&admin(&mut server, "HEAD", "/pub/a", "", "")), "200 ");
+    for method in ["HEAD", "POST", "PUT", "DELETE"] {
+        let client = send(&mut server, Role::Front, method, "/sub/a", "", "");
+        let answer = server.received(client);
+        assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{method}: {answer}");
+        assert_eq!(field(&answer, "Allow"), Some("GET, OPTIONS"));
+    }
+    for method in ["PATCH", "PROPFIND"] {
+        assert!(admin(&mut server, method, "/pub/a", "", "").starts_with("HTTP/1.1 501 "), "{method}");
+    }
+}
+
+#[test]
+fn the_type_of_a_description_has_a_stray_byte() {
+    let mut server = usual();
+    post(&mut server, "a", "one");
+    for (accept, wanted) in [
+        ("text/json, x", "text/json"),
+        ("application/x-yaml;q=1", "text/yaml"),
+        ("text/xml", "text/xml"),
+        ("text/html", "text/plain"),
+    ] {
+        let answer = admin(&mut server, "GET", "/pub/a", &format!("Accept: {accept}\r\n"), "");
+        assert_eq!(field(&answer, "Content-Type"), Some(wanted));
+        if accept.contains("json") {
+            let info: serde_json::Value = serde_json::from_str(&split(&answer).1).unwrap();
+            assert_eq!((&info["messages"], &info["requested"]), (&1.into(), &(-1).into()));
+        }
+    }
+}
+
+#[test]
+fn first_and_last_are_ignored() {
+    let first = r#"{"path": "/first/{id}", "role": "subscriber", "concurrency": "first"}"#;
+    let last = r#"{"path": "/last/{id}", "role": "subscriber", "concurrency": "last"}"#;
+    let mut server = locations(&[PUB, first, last]);
+    let held = get(&mut server, "/first/a", "");
+    assert_eq!(brief(&ask(&mut server, "/first/a", "")), "409 ");
+    assert_eq!(server.received(held), "", "it waits on");
+    // Who has hung up in the same moment is gone.
+    server.vanish(held);
+    let next = get(&mut server, "/first/a", "");
+    assert_eq!(server.received(next), "");
+    post(&mut server, "a", "x");
+    assert_eq!(brief(&server.received(next)), "200 x");
+    // The newcomer wins, also one that is answered at once.
+    let held = get(&mut server, "/last/a", &behind(0, "0"));
+    let newcomer = get(&mut server, "/last/a", &behind(0, "0"));
+    assert_eq!((brief(&server.received(held)), server.received(newcomer)), ("409 ".into(), String::new()));
+    assert_eq!(brief(&ask(&mut server, "/last/a", "")), "200 x");
+    assert_eq!(brief(&server.received(newcomer)), "409 ");
+    let stream = get(&mut server, "/last/a", "Accept: text/event-stream\r\n");
+    server.received(stream);
+    let newcomer = get(&mut server, "/last/a", &behind(0, "0"));
+    assert!(server.received(stream).contains(":409: 409 Conflict\n\n"));
+    assert_eq!(server.received(newcomer), "");
+    assert_eq!(server.machine.counters().conflicts, 4);
+}
+
+#[test]
+fn an_id_in_the_etag_field_is_not_looked_at() {
+    let mut server = usual();
+    for text in ["one", "two", "three"] {
+        post(&mut server, "a", text);
+    }
+    let stale = format!("Etag: {START}:0\r\n");
+    assert_eq!(brief(&ask(&mut server, "/sub/a", &stale)), "200 two");
+    // It is the last place that is looked at.
+    assert_eq!(brief(&ask(&mut server, "/sub/a", &format!("{stale}{}", behind(0, "1")))), "200 three");
+}
+
+#[test]
+fn several_channels_are_replayed_in_another_order() {
+    let several = r#"{"path": "/sub?ids=", "split": ",", "role": "subscriber"}"#;
+    let mut server = locations(&[PUB, several]);
+    let mut published = Vec::new();
+    for (i, channel) in ["b", "a", "c", "a", "b", "c", "a"].into_iter().enumerate() {
+        let text = format!("{channel}{i}");
+        post(&mut server, channel, &text);
+        published.push(text);
+        if i == 3 {
+            pass_seconds(&mut server, 1);
+        }
+    }
+    // Both in polls and in a stream, and on from any place.
+    assert_eq!(Walker::new("/sub?ids=a,b,c").all(&mut server), published);
+    let stream = get(&mut server, "/sub?ids=c,b,a", "TE: chunked\r\n");
+    assert_eq!(split(&server.received(stream)).1, published.concat());
+    for (tag, rest) in [("0", 1), ("[0],-,-", 1), ("-,[2],1", 3), ("3", 4), ("-,-,[-]", 0)] {
+        let mut reader = Walker::new("/sub?ids=a,b,c");
+        reader.validators = behind(0, tag);
+        assert_eq!(reader.all(&mut server), published[rest..], "{tag}");
+    }
+}
+
+#[test]
+fn deleting_one_channel_ends_the_reading_of_several() {
+    let several = r#"{"path": "/sub?ids=", "split": ",", "role": "subscriber"}"#;
+    let mut server = locations(&[PUB, several]);
+    let poll = get(&mut server, "/sub?ids=a,b", "");
+    let stream = get(&mut server, "/sub?ids=a,b", "Accept: text/event-stream\r\n");
+    server.received(stream);
+    admin(&mut server, "DELETE", "/pub/a", "", "");
+    assert_eq!((server.received(poll), server.received(stream)), (String::new(), String::new()));
+    post(&mut server, "b", "x");
+    assert_eq!(brief(&server.received(poll)), "200 x");
+    assert!(server.received(stream).contains("data: x\n"));
+    let poll = get(&mut server, "/sub?ids=b", &behind(0, "0"));
+    admin(&mut server, "DELETE", "/pub/b", "", "");
+    assert_eq!(brief(&server.received(poll)), "410 ");
+    assert!(server.received(stream).contains(":410: 410 Gone\n\n"), "the last of them");
+}
+
+#[test]
+fn what_is_said_of_several_channels_means_nothing() {
+    let all = r#"{"path": "/all?ids=", "split": ",", "role": "publisher"}"#;
+    let mut server = locations(&[PUB, SUB, all]);
+    get(&mut server, "/sub/a", "");
+    post(&mut server, "a", "x");
+    for _ in 0..2 {
+        get(&mut server, "/sub/a", &behind(0, "0"));
+    }
+    let answer = admin(&mut server, "POST", "/all?ids=b,a,b", "Accept: text/json\r\n", "y");
+    assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"));
+    let wanted = format!(
+        "{{\"messages\": 2, \"requested\": 0, \"subscribers\": 2, \"last_message_id\": \"{START}:2\" }}"
+    );
+    assert_eq!(split(&answer).1, wanted, "named twice is published to once");
+}
+
+#[test]
+fn an_origin_that_is_refused_is_allowed_in_the_refusal() {
+    let mut server = with(&[PUB, SUB], |config| {
+        config.http.origins =
+            vec![rcomet_core::config::Origin::try_from("https://good.example".to_owned()).unwrap()];
+    });
+    post(&mut server, "a", "one");
+    let answer = ask(&mut server, "/sub/a", "Origin: https://bad.example\r\n");
+    assert!(answer.starts_with("HTTP/1.1 403 ") && !answer.contains("Access-Control"), "{answer}");
+    let answer = ask(&mut server, "/sub/a", "Origin: https://good.example\r\n");
+    assert_eq!(field(&answer, "Access-Control-Allow-Origin"), Some("https://good.example"));
+    assert_eq!(field(&answer, "Access-Control-Allow-Credentials"), Some("true"));
+    assert_eq!(field(&answer, "Access-Control-Expose-Headers"), Some("Last-Modified, Etag, Content-Type"));
+    // A page of the same host is no other site.
+    assert_eq!(brief(&ask(&mut server, "/sub/a", "Origin: http://x\r\n")), "200 one");
+    let client = send(&mut server, Role::Front, "OPTIONS", "/sub/a", "Origin: https://good.example\r\n", "");
+    let answer = server.received(client);
+    assert_eq!(field(&answer, "Allow"), Some("GET, OPTIONS"));
+    let headers = field(&answer, "Access-Control-Allow-Headers").unwrap();
+    for name in ["If-None-Match", "If-Modified-Since", "Etag", "Last-Event-ID"] {
+        assert!(headers.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn long_ids_are_cut_short() {
+    let mut server = usual();
+    let long = "x".repeat(256);
+    assert!(post(&mut server, &long, "one").starts_with("HTTP/1.1 403 "));
+    assert!(ask(&mut server, &format!("/sub/{long}"), "").starts_with("HTTP/1.1 403 "));
+    assert_eq!(server.machine.load().0, 0);
+}
+
+#[test]
+fn carriage_returns_break_events_apart() {
+    let mut server = usual();
+    post(&mut server, "a", "one\rid: 9:9\r\nevent: x\n");
+    let stream = get(&mut server, "/sub/a", "Accept: text/event-stream\r\n");
+    let wanted = format!(": hi\n\nid: {START}:0\ndata: one\ndata: id: 9:9\ndata: event: x\ndata: \n\n");
+    assert_eq!(split(&server.received(stream)).1, wanted);
+}
+
+#[test]
+fn polls_are_cut_off_at_the_end() {
+    let mut server = usual();
+    let poll = get(&mut server, "/sub/a", "");
+    let stream = get(&mut server, "/sub/a", "Accept: text/event-stream\r\n");
+    server.received(stream);
+    server.machine.drain(server.now);
+    server.turn();
+    let answer = server.received(poll);
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("Connection: close\r\n"), "{answer}");
+    assert_eq!(server.received(stream), "0\r\n\r\n");
+}
+
+/// 304 and 204 end the client of the push module for good: a long poll is never answered so.
+#[test]
+fn long_polls_are_ended_with_304() {
+    let mut server = locations(&[PUB, r#"{"path": "/sub/{id}", "role": "subscriber", "timeout_ms": 1000}"#]);
+    let poll = get(&mut server, "/sub/a", "");
+    server.pass_ms(1_000);
+    assert_eq!(brief(&server.received(poll)), "408 ");
+    let mut server = usual();
+    let poll = get(&mut server, "/sub/a", "");
+    server.pass_ms(24 * 3_600_000);
+    assert_eq!(server.received(poll), "", "unless it is said otherwise, it waits for ever");
+    post(&mut server, "a", "x");
+    assert_eq!(brief(&server.received(poll)), "200 x");
+}
