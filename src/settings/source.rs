@@ -141,9 +141,8 @@ mod tests {
         );
         assert_eq!(
             refusal("# one\n[sever]\n"),
-            "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `http`, `front`, \
-             `admin`, `icomet`, `ccomet`, `simple_comet`, \
-             `websocket`, `push`\n    [sever]\n     ^^^^^"
+            "rcomet.toml:2:2: unknown option `sever`: did you mean `server`? (rcomet check-config \
+             lists all options)\n    [sever]\n     ^^^^^"
         );
         assert_eq!(
             refusal("[log]\nlevel = \"loud\"\n"),
