@@ -183,3 +183,16 @@ fn limits_speak_simple_comet_too() {
     assert_eq!((counters.channels_refused, counters.subscribers_refused), (1, 2));
     assert_eq!((counters.names_refused, counters.callbacks_refused), (1, 1));
 }
+
+#[test]
+fn media_type_bytes_max() {
+    let mut server = with(|l| l.media_type_bytes_max = 10);
+    let post = |kind: &str| {
+        format!(
+            "POST /publish?channel=a HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 1\r\n\r\nx"
+        )
+    };
+    assert_eq!(status(&asks(&mut server, Role::Admin, post("text/plain")).1), "202");
+    assert_eq!(status(&asks(&mut server, Role::Admin, post("text/plain2")).1), "400");
+    assert_eq!(moved(&mut server, |c| c.media_types_refused), 1);
+}
