@@ -5,34 +5,39 @@ mod check;
 mod fanout;
 mod history;
 mod index;
+mod join;
 mod life;
 mod many;
 mod media;
 mod names;
 mod pattern;
+mod publish;
 mod roster;
 mod session;
+mod settings;
+mod start;
 mod subscription;
 mod sweep;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 pub use channel::{Channel, Posted, Registered, Token};
 pub use fanout::{Took, Visit};
 pub use history::{Beside, History, Keep, Kind, Message};
+pub use join::Join;
 pub use many::Wanted;
 pub use media::Media;
 pub use names::Seed;
 pub use pattern::{Pattern, Patterns};
 pub use roster::{Change, Notice, Roster};
 pub use session::{Denied, Session};
+pub use settings::Settings;
+pub use start::{From, Lost, Place, Start};
 pub use subscription::{Access, Subscription};
 
 use crate::arena::{Arena, Id};
 use crate::counters::Counters;
-use crate::limits::Limits;
-use crate::log::{Cursor, Log, Position};
+use crate::log::{Log, Position};
 use crate::time::Moment;
 use crate::wheel::Wheel;
 use fanout::Hot;
@@ -40,117 +45,10 @@ use many::Due;
 use media::MediaTable;
 use names::Names;
 use session::Sessions;
-use subscription::{One, Reads, Standing};
 use sweep::{Announcing, Broadcasts};
 
 /// Whom a subscription delivers to: a connection's id, as bits. The hub only carries it.
 pub type Owner = u64;
-
-/// What the hub must know of the configuration.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Channels in all.
-    pub channels_max: usize,
-    /// Subscribers of one channel.
-    pub subscribers_max: usize,
-    /// What a channel keeps.
-    pub keep: Keep,
-    /// Bytes that may be published to a channel before those who listen are served: half of what is kept for them, and
-    /// of what each can have waiting.
-    pub ahead_bytes: usize,
-    /// Milliseconds a channel lives without subscribers.
-    pub channel_timeout_ms: u64,
-    /// Broadcasts on their way.
-    pub broadcasts_max: usize,
-    /// People in one roster.
-    pub roster_max: usize,
-    /// Milliseconds a person without a connection is present.
-    pub lease_ms: u64,
-    /// Registered clients in all.
-    pub sessions_max: usize,
-    /// Milliseconds a registered client is known without asking.
-    pub session_timeout_ms: u64,
-    /// Patterns that are read at once.
-    pub patterns_max: usize,
-}
-
-impl Settings {
-    /// The settings that these limits and these lives of a channel and of a client make.
-    pub fn new(limits: &Limits, channel_timeout_ms: u64, session_timeout_ms: u64) -> Self {
-        Self {
-            channels_max: limits.channels_max,
-            subscribers_max: limits.subscribers_per_channel_max,
-            keep: Keep {
-                messages: limits.history_messages_max,
-                bytes: limits.history_bytes_max,
-                age_ms: limits.history_age_ms_max,
-            },
-            ahead_bytes: limits.history_bytes_max.min(limits.outbox_bytes_max) / 2,
-            channel_timeout_ms,
-            broadcasts_max: limits.broadcasts_waiting_max,
-            roster_max: limits.roster_max,
-            lease_ms: limits.roster_lease_ms,
-            sessions_max: limits.sessions_max,
-            session_timeout_ms,
-            patterns_max: limits.patterns_max,
-        }
-    }
-}
-
-/// Where a subscription begins.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum From {
-    /// With what is published from now on.
-    New,
-    /// With the message of this number.
-    Next(u64),
-    /// With the oldest message there is.
-    Oldest,
-    /// After the last message seen, wherever that was.
-    After(Cursor),
-}
-
-/// Where a subscription begins, in the words of those who know messages by second and tag.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// With the oldest message there is.
-    Oldest,
-    /// With what is published from now on.
-    New,
-    /// So many messages behind the oldest.
-    FromOldest(u64),
-    /// With so many of the newest.
-    FromNewest(u64),
-    /// Behind the message of this second and tag; without a tag, behind the first of the second.
-    Behind {
-        /// Seconds since 1970.
-        unix_s: u32,
-        /// Counts within the second.
-        tag: Option<u32>,
-    },
-}
-
-/// What a reader has missed. A gap is always said.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub enum Lost {
-    /// Nothing.
-    Nothing,
-    /// So many messages of this channel.
-    Some(u64),
-    /// It cannot be known: the cursor is from another log or another life of the channel.
-    Unknown,
-}
-
-/// Where a subscription will begin in fact.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Start {
-    /// The number of the first message it gets.
-    pub next: u64,
-    /// What it has missed before that.
-    pub lost: Lost,
-    /// It asked for a number that no message has yet: one who counts should be told where the numbers are.
-    pub ahead: bool,
-}
 
 /// A table is full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -321,308 +219,6 @@ impl Hub {
         counters.sessions_refused += since.sessions_refused;
     }
 
-    /// Appends a message; returns its number. Delivery happens in [`Hub::pump`].
-    pub fn publish(
-        &mut self,
-        id: Id<Channel>,
-        body: Arc<str>,
-        sender: Option<Arc<str>>,
-        now: Moment,
-    ) -> Option<u64> {
-        self.settle(id, now);
-        let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
-        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
-        Some(self.append(id, Kind::Data, body, (sender, None), now))
-    }
-
-    /// Appends a message of which something is said; returns its number.
-    pub fn publish_media(
-        &mut self,
-        id: Id<Channel>,
-        body: Arc<str>,
-        media: Media,
-        now: Moment,
-    ) -> Option<u64> {
-        self.settle(id, now);
-        let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
-        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
-        let media = self.media.share(media);
-        Some(self.append(id, Kind::Data, body, (None, Some(media)), now))
-    }
-
-    fn append(
-        &mut self,
-        id: Id<Channel>,
-        kind: Kind,
-        body: Arc<str>,
-        (sender, media): (Option<Arc<str>>, Option<Arc<Media>>),
-        now: Moment,
-    ) -> u64 {
-        if self.channels.get(id).is_none() {
-            return 0;
-        }
-        let message = self.stamped(id, kind, body, now);
-        self.append_message(id, Message { sender, media, ..message })
-    }
-
-    /// A message that has its place in the log, its second and its tag.
-    fn stamped(&mut self, id: Id<Channel>, kind: Kind, body: Arc<str>, now: Moment) -> Message {
-        let (offset, unix_s, tag) = (self.log.append(), self.unix_s, self.next_tag);
-        self.next_tag = self.next_tag.saturating_add(1);
-        if let Some(channel) = self.channels.get_mut(id) {
-            channel.last = Some((unix_s, tag));
-        }
-        Message { offset, at: now, unix_s, tag, kind, body, sender: None, media: None, beside: None }
-    }
-
-    /// Puts a message into its channel, and into the index of every pattern that the channel's name is in.
-    fn append_message(&mut self, id: Id<Channel>, message: Message) -> u64 {
-        self.counters.published += 1;
-        self.counters.published_bytes += message.body.len() as u64;
-        if !self.patterns.is_empty() {
-            self.append_to_indexes(id, &message);
-        }
-        self.append_to(id, message)
-    }
-
-    fn append_to(&mut self, id: Id<Channel>, message: Message) -> u64 {
-        let Some(channel) = self.channels.get_mut(id) else { return 0 };
-        let listens = !channel.members.is_empty();
-        let mark = channel.history.mark();
-        let before = channel.history.bytes();
-        let keep = channel.keep(&self.settings.keep);
-        let (seq, trimmed) = channel.history.append(message, &keep, listens);
-        self.counters.trimmed += trimmed as u64;
-        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
-        if channel.stir(mark) {
-            self.hot.push(id, channel.members.len());
-        }
-        seq
-    }
-
-    /// Where a subscription that asks for `from` would begin.
-    pub fn start(&mut self, id: Id<Channel>, from: From, now: Moment) -> Option<Start> {
-        self.settle(id, now);
-        let epoch = self.log.epoch();
-        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
-        self.trim(id, listens, now);
-        let channel = self.channels.get(id)?;
-        let keeps = channel.keep(&self.settings.keep).messages > 0;
-        let head = channel.history.head();
-        // Without history, what is still kept for those who listen is not for those who come.
-        let base = if keeps { channel.history.base() } else { head };
-        let at = |next: u64, lost: Lost| Start { next, lost, ahead: false };
-        Some(match from {
-            From::New => Start { next: head, lost: Lost::Nothing, ahead: true },
-            From::Oldest => at(base, Lost::Nothing),
-            From::Next(seq) if seq > head => Start { next: head, lost: Lost::Nothing, ahead: true },
-            From::Next(seq) if seq < base => at(base, Lost::Some(base - seq.max(1))),
-            From::Next(seq) => at(seq, Lost::Nothing),
-            From::After(cursor) => {
-                // Where this life began, the last message of the one before may stand: whoever is there has seen nothing of it.
-                let (place, born) = (cursor.position.offset, channel.born.offset);
-                let same_life = cursor.position.epoch == epoch
-                    && (place > born || place == born && cursor.seq.unwrap_or(0) == 0);
-                // The number only counts if it stands at that place: it may be another channel's.
-                let is_here = |seq: u64| {
-                    let offset_of = |n: u64| channel.history.get(n).map(|m| m.offset);
-                    offset_of(seq).is_none_or(|o| o <= place) && offset_of(seq + 1).is_none_or(|o| o > place)
-                };
-                match cursor.seq.filter(|&seq| same_life && is_here(seq)) {
-                    Some(seq) if seq >= head => Start { next: head, lost: Lost::Unknown, ahead: false },
-                    Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
-                    Some(seq) => at(seq + 1, Lost::Nothing),
-                    None if !same_life => at(base, Lost::Unknown),
-                    None => {
-                        let next = channel.history.first_after(cursor.position.offset).max(base);
-                        // What was trimmed may have stood after the cursor, or not.
-                        let whole = base == 1 || next > base;
-                        at(next, if whole { Lost::Nothing } else { Lost::Unknown })
-                    }
-                }
-            }
-        })
-    }
-
-    /// Where a subscription would begin that has everything of all channels up to this place in the log. Of a channel
-    /// that keeps a number of its own, no more than that is given to those who come.
-    pub fn start_after(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
-        self.settle(id, now);
-        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
-        self.trim(id, listens, now);
-        let channel = self.channels.get(id)?;
-        let history = &channel.history;
-        let most = channel.keep(&self.settings.keep).messages as u64;
-        let base = history.base().max(history.head().saturating_sub(most));
-        let next = history.first_after(offset).max(base);
-        // What was trimmed may have stood after the cursor, or not.
-        let whole = base == 1 || next > base || offset <= channel.born.offset;
-        let lost = if whole { Lost::Nothing } else { Lost::Unknown };
-        Some(Start { next, lost, ahead: false })
-    }
-
-    /// Where a subscription would begin that has everything up to a second and a tag, or that counts from an end.
-    pub fn start_at(&mut self, id: Id<Channel>, place: Place, now: Moment) -> Option<Start> {
-        self.settle(id, now);
-        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
-        self.trim(id, listens, now);
-        let channel = self.channels.get(id)?;
-        let history = &channel.history;
-        let most = channel.keep(&self.settings.keep).messages as u64;
-        // What is kept only for those who listen is not for those who come.
-        let (head, base) = (history.head(), history.base().max(history.head().saturating_sub(most)));
-        let next = match place {
-            Place::Oldest => base,
-            Place::New => head,
-            Place::FromOldest(n) => base.saturating_add(n).min(head),
-            Place::FromNewest(n) => head.saturating_sub(n).max(base),
-            // Nothing has been published behind it: whatever its second is, it waits for the next message.
-            Place::Behind { unix_s, tag } => history.first_behind(unix_s, tag).max(base),
-        };
-        Some(Start { next, lost: Lost::Nothing, ahead: false })
-    }
-
-    /// The cursor of somebody who has everything of a channel up to, but without, the message `next`.
-    pub fn cursor(&self, channel: &Channel, next: u64) -> Cursor {
-        let last = channel.history.get(next.saturating_sub(1));
-        // Nothing kept before `next`: the place where the channel stands now, or where it was born.
-        let offset = match last {
-            Some(message) => message.offset,
-            None if next == channel.history.head() => self.log.head().offset,
-            None => channel.born.offset,
-        };
-        Cursor { position: Position { epoch: self.log.epoch(), offset }, seq: Some(next.saturating_sub(1)) }
-    }
-
-    /// Joins a channel at message `next`. With a name the subscriber is listed, and hears of others from the notice
-    /// `notices` on.
-    ///
-    /// # Errors
-    /// [`Full`] when the channel has as many subscribers as it may; nothing has changed then.
-    pub fn join(&mut self, id: Id<Channel>, join: Join<'_>, now: Moment) -> Result<Id<Subscription>, Full> {
-        let Self { channels, subscriptions, behind, settings, seed, counters, names_bytes, .. } = self;
-        let channel =
-            channels.get_mut(id).filter(|c| c.members.len() < settings.subscribers_max).ok_or(Full)?;
-        let mut stirred = false;
-        let mut listed = None;
-        let mut notices = 0;
-        if let Some(who) = join.who {
-            let before = channel.roster_bytes();
-            let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(*seed)));
-            notices = join.notices.unwrap_or(roster.head()).clamp(1, roster.head());
-            match roster.arrive(who, join.owner, settings.roster_max) {
-                Ok(is_new) => {
-                    stirred = is_new;
-                    listed = Some(who.into());
-                }
-                // Not listed, but it hears of those who are.
-                Err(_) => counters.roster_refused += 1,
-            }
-            *names_bytes = *names_bytes + channel.roster_bytes() - before;
-        }
-        let queued = !channel.is_level(join.next, notices);
-        let one = One { channel: id, next: join.next, notices, who: listed };
-        let subscription = Subscription { reads: Reads::One(one), seat: 0, queued, owner: join.owner };
-        let sub = subscriptions.insert(subscription).ok_or(Full)?;
-        let seat = channel.seat(sub);
-        channel.outlive(now.after_ms(channel.life_ms(settings)));
-        if let Some(subscription) = subscriptions.get_mut(sub) {
-            subscription.seat = seat;
-        }
-        if queued {
-            behind.push_back(sub);
-        }
-        if stirred {
-            self.stir(id);
-        }
-        Ok(sub)
-    }
-
-    fn stir(&mut self, id: Id<Channel>) {
-        if let Some(channel) = self.channels.get_mut(id)
-            && channel.stir(channel.history.mark())
-        {
-            self.hot.push(id, channel.members.len());
-        }
-    }
-
-    /// Leaves. Whoever was listed under a name stays in the roster for the time of its lease.
-    pub fn leave(&mut self, id: Id<Subscription>, now: Moment) {
-        let Some(gone) = self.subscriptions.remove(id) else { return };
-        match gone.reads {
-            Reads::One(one) => {
-                self.unseat(one.channel, gone.seat as usize);
-                self.after_leaving(one.channel, one.who.as_deref(), now);
-            }
-            Reads::Many(many) => self.unseat_many(&many, now),
-        }
-    }
-
-    /// Frees a seat. Whoever was moved into it may have been passed by the walk: if there is something to hand over, it
-    /// is not left to the walk.
-    fn unseat(&mut self, id: Id<Channel>, seat: usize) {
-        let Self { channels, subscriptions, .. } = self;
-        let Some(channel) = channels.get_mut(id) else { return };
-        if let Some(moved) = channel.unseat(id, subscriptions, seat)
-            && channel.hot
-            && subscriptions.get(moved).is_some_and(|s| !s.is_level(id, channel))
-        {
-            self.look_after(moved);
-        }
-    }
-
-    /// Sees to it that somebody is visited, unless it waits for room.
-    fn look_after(&mut self, sub: Id<Subscription>) {
-        if let Some(subscription) = self.subscriptions.get(sub)
-            && !matches!(&subscription.reads, Reads::Many(many) if many.standing == Standing::Stuck)
-        {
-            self.resume(sub);
-        }
-    }
-
-    /// Forgets what a channel need not keep.
-    fn trim(&mut self, id: Id<Channel>, somebody_listens: bool, now: Moment) {
-        let Some(channel) = self.channels.get_mut(id) else { return };
-        let before = channel.history.bytes();
-        let keep = channel.keep(&self.settings.keep);
-        self.counters.trimmed += channel.history.trim(&keep, somebody_listens, now) as u64;
-        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
-    }
-
-    /// Moves a subscriber to message `next`, forward or back.
-    pub fn seek(&mut self, id: Id<Subscription>, next: u64) {
-        let Self { channels, subscriptions, .. } = self;
-        if let Some(subscription) = subscriptions.get_mut(id)
-            && let Reads::One(one) = &mut subscription.reads
-            && let Some(channel) = channels.get(one.channel)
-        {
-            one.next = next.min(channel.history.head());
-        }
-    }
-
-    /// The subscriber has room again, or wants another look.
-    pub fn resume(&mut self, id: Id<Subscription>) {
-        let Some(subscription) = self.subscriptions.get_mut(id) else { return };
-        if let Reads::Many(many) = &mut subscription.reads {
-            many.standing = Standing::Behind;
-        }
-        if !subscription.queued {
-            subscription.queued = true;
-            self.behind.push_back(id);
-        }
-    }
-
-    /// Takes room from a channel's history until `bytes` are free or only what waits is left; returns whether anything
-    /// was taken.
-    pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
-        let Some(channel) = self.channels.get_mut(id) else { return false };
-        let before = channel.history.bytes();
-        let keep = Keep { bytes: before.saturating_sub(bytes), ..channel.keep(&self.settings.keep) };
-        self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
-        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
-        channel.history.bytes() < before
-    }
-
     /// Bytes of messages kept.
     pub fn history_bytes(&self) -> usize {
         self.history_bytes
@@ -657,19 +253,6 @@ impl Hub {
         let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
         members.iter().filter_map(|sub| self.subscriptions.get(*sub)).map(|sub| sub.owner)
     }
-}
-
-/// What a subscriber asks of a channel.
-#[derive(Clone, Copy, Debug)]
-pub struct Join<'a> {
-    /// The number of the first message wanted.
-    pub next: u64,
-    /// Whom to hand it to.
-    pub owner: Owner,
-    /// The name to be listed under.
-    pub who: Option<&'a str>,
-    /// The first notice wanted; `None` for only those to come.
-    pub notices: Option<u64>,
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::chance::Chance;
-use crate::log::Epoch;
+use crate::limits::Limits;
+use crate::log::{Cursor, Epoch};
 
 pub(super) fn settings() -> Settings {
     Settings::new(&Limits { history_messages_max: 16, ..Limits::default() }, 60_000, 60_000)

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use super::Machine;
 use super::bayeux::Sessions;
-use super::frames::{Frames, Key, Wrap};
+use super::frames::{Frames, Range, Way, Wrap};
 use super::heads::Heads;
 use super::post::Post;
-use super::tell::{Range, Tidings};
+use super::tell::{Asker, Tidings};
 use crate::arena::{Arena, Id};
 use crate::config::Config;
 use crate::conn::{Conn, Phase};
@@ -37,36 +37,20 @@ impl Machine {
     /// The parts that delivering needs, side by side.
     pub(super) fn delivery(&mut self) -> (Delivery<'_>, &mut Arena<Conn>, &mut Hub) {
         let is_short = self.is_short_of(0);
-        let Self {
-            conns,
-            hub,
-            post,
-            frames,
-            heads,
-            sessions,
-            counters,
-            deferred,
-            config,
-            date,
-            head,
-            body,
-            ..
-        } = self;
-        let tail = body;
         let delivery = Delivery {
-            post,
-            frames,
-            heads,
-            sessions,
-            counters,
-            deferred,
-            config,
-            date,
-            head,
-            tail,
+            post: &mut self.post,
+            frames: &mut self.frames,
+            heads: &mut self.heads,
+            sessions: &mut self.sessions,
+            counters: &mut self.counters,
+            deferred: &mut self.deferred,
+            config: &self.config,
+            date: &self.date,
+            head: &mut self.head,
+            tail: &mut self.body,
             is_short,
         };
-        (delivery, conns, hub)
+        (delivery, &mut self.conns, &mut self.hub)
     }
 
     /// Delivers to at most `budget` subscribers, and serves those who were put off. True if more remains.
@@ -164,7 +148,7 @@ impl Delivery<'_> {
         }
         if closes && parked.hold == Hold::Stream && visit.others == 0 {
             let (manner, voice) = (parked.manner, parked.voice.clone());
-            self.say_news(conn, id, manner, &voice, &news);
+            self.say_news(conn, Asker { id, manner, voice: &voice }, &news);
             self.end_stream(conn, id, manner);
             return Took::AndLeaves;
         }
@@ -183,19 +167,9 @@ impl Delivery<'_> {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };
         match parked.hold {
             Hold::Stream => {
-                let (style, dialect) = (parked.voice.style, parked.voice.dialect);
                 let wrap = if parked.manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
-                match range {
-                    Some((channel, from, to, lost)) => {
-                        let key = Key { channel, from, to, lost, dialect, style, live: true, wrap };
-                        let frame = self.frames.shared(key, news);
-                        self.post.say_shared(conn, id, frame);
-                    }
-                    None => {
-                        let frame = self.frames.make(dialect, style, true, wrap, news);
-                        self.post.say(conn, id, frame);
-                    }
-                }
+                let frame = self.frames.frame(range, Way::of(&parked.voice, true, wrap), news);
+                self.post.say_frame(conn, id, frame);
                 // `/psub` is never told that nothing happened.
                 if conn.deadline < Moment::NEVER {
                     conn.deadline = self.post.now.after_ms(self.config.icomet.polling_timeout_ms);

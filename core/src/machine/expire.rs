@@ -1,6 +1,7 @@
 //! Time: what has lasted long enough.
 //! Knows nothing of the wheel's workings; a fired timer looks at what is really due.
 use super::Machine;
+use super::tell::Asker;
 use crate::arena::Id;
 use crate::conn::{Conn, Phase};
 use crate::dialect::{Hold, News};
@@ -96,7 +97,7 @@ impl Machine {
                 let news = [News::Quiet { channel, echo: parked.echo }];
                 parked.echo = parked.echo.wrapping_add(1);
                 let (manner, voice) = (parked.manner, parked.voice.clone());
-                delivery.say_news(conn, id, manner, &voice, &news);
+                delivery.say_news(conn, Asker { id, manner, voice: &voice }, &news);
                 conn.deadline = now.after_ms(delivery.config.icomet.polling_timeout_ms);
                 delivery.post.rearm(conn, id);
             }

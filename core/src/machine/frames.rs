@@ -1,13 +1,14 @@
 //! Shared frames: what many subscribers get is written once for each way of framing it.
 //! Knows nothing of connections. What is one subscriber's alone stands before and after a frame, not in it.
 use std::num::NonZeroU8;
+use std::ops::Deref;
 
 use bytes::Bytes;
 
 use crate::arena::Id;
 use crate::bytes::Ledger;
 use crate::conn::Manner;
-use crate::dialect::{DialectId, News, Text};
+use crate::dialect::{DialectId, News, Text, Voice};
 use crate::hub::{Channel, Lost};
 use crate::wire::http1::response::{LAST_CHUNK, chunk_size};
 use crate::wire::ws::Opcode;
@@ -32,18 +33,45 @@ pub(super) enum Wrap {
     Messages(Option<NonZeroU8>),
 }
 
-/// What makes two frames the same.
+/// A range of a channel's messages with what was missed before it.
+pub(super) type Range = (Id<Channel>, u64, u64, Lost);
+
+/// The way in which something is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Key {
-    pub(super) channel: Id<Channel>,
-    pub(super) from: u64,
-    pub(super) to: u64,
-    pub(super) lost: Lost,
+pub(super) struct Way {
     pub(super) dialect: DialectId,
     pub(super) style: u8,
+    /// It answers somebody who has been waiting.
     pub(super) live: bool,
     pub(super) wrap: Wrap,
 }
+
+impl Way {
+    /// The way of this voice.
+    pub(super) fn of(voice: &Voice, live: bool, wrap: Wrap) -> Self {
+        Self { dialect: voice.dialect, style: voice.style, live, wrap }
+    }
+}
+
+/// A frame: shared by everybody who gets the same, or one subscriber's own, to be copied from.
+pub(super) enum Frame<'f> {
+    Shared(Bytes),
+    Own(&'f [u8]),
+}
+
+impl Deref for Frame<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Own(bytes) => bytes,
+        }
+    }
+}
+
+/// What makes two frames the same.
+type Key = (Range, Way);
 
 /// Makes frames and keeps the latest at hand.
 #[derive(Default)]
@@ -75,31 +103,40 @@ impl Frames {
         self.pen.deflate_from = deflate_from;
     }
 
-    /// The frame for `key`, made of `news` if it is not at hand. A range of a channel never changes, so it may be old.
-    pub(super) fn shared(&mut self, key: Key, news: &[News<'_>]) -> Bytes {
-        if let Some(frame) = self.find(&key) {
-            return frame;
+    /// What is said of `news` in this way; shared, if they are messages `range` and nothing else.
+    pub(super) fn frame(&mut self, range: Option<Range>, way: Way, news: &[News<'_>]) -> Frame<'_> {
+        match range {
+            Some(range) => Frame::Shared(self.shared(range, way, news)),
+            None => Frame::Own(self.make(way, news)),
         }
-        let bytes = self.pen.write(key.dialect, key.style, key.live, key.wrap, news);
-        let frame = self.ledger.share(bytes);
-        self.put_at_hand(key, frame)
     }
 
-    /// The frame for `key`, if it is at hand.
-    pub(super) fn find(&mut self, key: &Key) -> Option<Bytes> {
+    /// The frame for `range`, made of `news` if it is not at hand. A range of a channel never changes, so it may be old.
+    pub(super) fn shared(&mut self, range: Range, way: Way, news: &[News<'_>]) -> Bytes {
+        if let Some(frame) = self.find(range, way) {
+            return frame;
+        }
+        let bytes = self.pen.write(way, news);
+        let frame = self.ledger.share(bytes);
+        self.put_at_hand((range, way), frame)
+    }
+
+    /// The frame for `range`, if it is at hand.
+    pub(super) fn find(&mut self, range: Range, way: Way) -> Option<Bytes> {
+        let key = (range, way);
         if let Some((k, frame)) = self.at_hand.get(self.latest)
-            && k == key
+            && *k == key
         {
             return Some(frame.clone());
         }
-        self.latest = self.at_hand.iter().position(|(k, _)| k == key)?;
+        self.latest = self.at_hand.iter().position(|(k, _)| *k == key)?;
         Some(self.at_hand[self.latest].1.clone())
     }
 
-    /// Shares `bytes`, which somebody else has written for `key`.
-    pub(super) fn keep(&mut self, key: Key, bytes: &[u8]) -> Bytes {
+    /// Shares `bytes`, which somebody else has written for `range`.
+    pub(super) fn keep(&mut self, range: Range, way: Way, bytes: &[u8]) -> Bytes {
         let frame = self.ledger.share(bytes);
-        self.put_at_hand(key, frame)
+        self.put_at_hand((range, way), frame)
     }
 
     fn put_at_hand(&mut self, key: Key, frame: Bytes) -> Bytes {
@@ -115,15 +152,8 @@ impl Frames {
     }
 
     /// A frame for one subscriber, to be copied from.
-    pub(super) fn make(
-        &mut self,
-        dialect: DialectId,
-        style: u8,
-        live: bool,
-        wrap: Wrap,
-        news: &[News<'_>],
-    ) -> &[u8] {
-        self.pen.write(dialect, style, live, wrap, news)
+    pub(super) fn make(&mut self, way: Way, news: &[News<'_>]) -> &[u8] {
+        self.pen.write(way, news)
     }
 
     /// One message for one client, to be copied from.
@@ -152,7 +182,8 @@ impl Frames {
 }
 
 impl Pen {
-    fn write(&mut self, dialect: DialectId, style: u8, live: bool, wrap: Wrap, news: &[News<'_>]) -> &[u8] {
+    fn write(&mut self, way: Way, news: &[News<'_>]) -> &[u8] {
+        let Way { dialect, style, live, wrap } = way;
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         self.scratch.clear();

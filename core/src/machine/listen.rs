@@ -1,7 +1,7 @@
 //! The beginning of a subscription: who may, where it begins, what is told at once, and what is left waiting.
 //! Knows nothing of how it is written.
 use super::Machine;
-use super::tell::Tidings;
+use super::tell::{Asker, Tidings};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Parked, Phase, Role};
 use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Tail, Voice};
@@ -117,7 +117,7 @@ impl Machine {
         let (mut delivery, conns, _) = self.delivery();
         if let Some(conn) = conns.get_mut(id) {
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
-            delivery.whole_answer(conn, id, manner, voice, tidings);
+            delivery.whole_answer(conn, Asker { id, manner, voice }, tidings);
         }
     }
 
@@ -188,7 +188,7 @@ impl Machine {
             let range = (only_messages && to > start.next).then_some((at, start.next, to, start.lost));
             delivery.counters.delivered += to - start.next;
             let tidings = Tidings { news: &news, range, live: false, tail: Tail::default() };
-            return delivery.whole_answer(conn, id, manner, &voice, tidings);
+            return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
         let quiet_until = delivery.quiet_until(&voice);
         let notices = hub.notices(at);
@@ -203,9 +203,9 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         let Some(channel) = hub.peek(at) else { return };
         let news = beginning(channel, hub, &voice, listen, start, life);
-        delivery.begin(conn, id, manner, &voice);
+        delivery.begin(conn, Asker { id, manner, voice: &voice });
         if !news.is_empty() {
-            delivery.say_news(conn, id, manner, &voice, &news);
+            delivery.say_news(conn, Asker { id, manner, voice: &voice }, &news);
         }
         drop(news);
         let quiet_until = delivery.quiet_until(&voice);
@@ -228,7 +228,7 @@ impl Machine {
         }
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
-        delivery.begin(conn, id, manner, &voice);
+        delivery.begin(conn, Asker { id, manner, voice: &voice });
         if manner.head_only {
             return delivery.end_stream(conn, id, manner);
         }
@@ -265,7 +265,7 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         let head_sent = hold == Hold::Stream || delivery.begins_at_once(&voice);
         if hold == Hold::Poll && head_sent {
-            delivery.begin(conn, id, manner, &voice);
+            delivery.begin(conn, Asker { id, manner, voice: &voice });
         }
         let parked = Parked { sub, voice, manner, hold, head_sent, thirsty: false, echo };
         conn.phase = Phase::Parked(Box::new(parked));

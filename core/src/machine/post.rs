@@ -5,9 +5,10 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
+use super::frames::Frame;
 use crate::arena::Id;
 use crate::bytes::outbox::Pieces;
-use crate::bytes::pool::Pool;
+use crate::bytes::pool::{BLOCK_BYTES, Pool};
 use crate::conn::{Conn, Phase};
 use crate::limits::Limits;
 use crate::time::Moment;
@@ -71,6 +72,38 @@ impl Post {
         let was_empty = conn.outbox.is_empty();
         self.pieces.push_copy(&mut conn.outbox, bytes, &mut self.pool);
         self.announce(conn, id, was_empty);
+    }
+
+    /// Says a frame.
+    pub(super) fn say_frame(&mut self, conn: &mut Conn, id: Id<Conn>, frame: Frame<'_>) {
+        match frame {
+            Frame::Shared(bytes) => self.say_shared(conn, id, bytes),
+            Frame::Own(bytes) => self.say(conn, id, bytes),
+        }
+    }
+
+    /// Says what `head` holds, then a frame, then `after`; `head` is written upon. What fits into the block that the head
+    /// needs anyway is copied: one piece is one block and a shorter call.
+    pub(super) fn say_around(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        head: &mut Vec<u8>,
+        frame: Frame<'_>,
+        after: &[u8],
+    ) {
+        match frame {
+            Frame::Shared(bytes) if head.len() + bytes.len() + after.len() > BLOCK_BYTES => {
+                self.say(conn, id, head);
+                self.say_shared(conn, id, bytes);
+                self.say(conn, id, after);
+            }
+            frame => {
+                head.extend_from_slice(&frame);
+                head.extend_from_slice(after);
+                self.say(conn, id, head);
+            }
+        }
     }
 
     fn announce(&mut self, conn: &mut Conn, id: Id<Conn>, was_empty: bool) {

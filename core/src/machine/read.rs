@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::Machine;
 use super::listen::Waiting;
-use super::tell::Tidings;
+use super::tell::{Asker, Tidings};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Role};
 use crate::dialect::{Batch, Hold, News, Read, Refusal, Tail, Voice};
@@ -39,7 +39,7 @@ impl Machine {
             let tail = Tail { echo: read.since, last: hub.id_of(hub.head().offset) };
             let news = [News::Quiet { channel: "", echo: read.since }];
             let tidings = Tidings { news: &news, range: None, live: false, tail };
-            return delivery.whole_answer(conn, id, manner, &voice, tidings);
+            return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
         let quiet_until = delivery.quiet_until(&voice);
         if !self.may_wait(id) {
@@ -157,6 +157,10 @@ impl Machine {
             _ => None,
         };
         let news = [News::Several(&batches)];
-        delivery.whole_answer(conn, id, manner, voice, Tidings { news: &news, range, live: false, tail });
+        delivery.whole_answer(
+            conn,
+            Asker { id, manner, voice },
+            Tidings { news: &news, range, live: false, tail },
+        );
     }
 }

@@ -1,21 +1,32 @@
 //! What a subscriber is told, as its framing and HTTP want it: whole answers, heads of streams, their middles and ends.
 //! Knows nothing of who is told what.
 use super::deliver::Delivery;
-use super::frames::{Key, Wrap};
+use super::frames::{Range, Way, Wrap};
 use super::heads::{Heads, Kind};
 use super::reply::finish;
 use crate::arena::Id;
-use crate::bytes::pool::BLOCK_BYTES;
 use crate::config::Http;
 use crate::conn::{Conn, Manner, Parked};
 use crate::dialect::{News, Tail, Voice};
-use crate::hub::{Channel, Hub, Lost};
+use crate::hub::{Channel, Hub};
 use crate::time::{Date, Moment};
 use crate::wire::http1::Status;
 use crate::wire::http1::response::{End, HeadWriter, LAST_CHUNK, chunk_size};
 
-/// A range of a channel's messages with what was missed before it: what shared frames are known by.
-pub(super) type Range = (Id<Channel>, u64, u64, Lost);
+/// Whom something is said to, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'v> {
+    pub(super) id: Id<Conn>,
+    pub(super) manner: Manner,
+    pub(super) voice: &'v Voice,
+}
+
+impl<'v> Asker<'v> {
+    /// Who has been waiting on this connection.
+    pub(super) fn of(id: Id<Conn>, parked: &'v Parked) -> Self {
+        Self { id, manner: parked.manner, voice: &parked.voice }
+    }
+}
 
 /// What one answer says.
 #[derive(Clone, Copy)]
@@ -32,190 +43,103 @@ pub(super) struct Tidings<'a> {
 impl Delivery<'_> {
     /// Answers a poll that has been waiting.
     pub(super) fn end_poll(&mut self, conn: &mut Conn, id: Id<Conn>, parked: &Parked, tidings: Tidings<'_>) {
+        let to = Asker::of(id, parked);
         if parked.head_sent {
-            self.say_poll_body(conn, id, parked.manner, &parked.voice, tidings);
+            self.say_poll_body(conn, to, tidings);
             self.after_poll(conn, id, parked.manner);
         } else {
-            self.answer_with(conn, id, parked.manner, &parked.voice, tidings);
+            self.answer_with(conn, to, tidings);
         }
     }
 
     /// The body of a poll whose head has been sent.
-    fn say_poll_body(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        tidings: Tidings<'_>,
-    ) {
-        let Tidings { news, range, .. } = tidings;
-        let (dialect, style) = (voice.dialect, voice.style);
+    fn say_poll_body(&mut self, conn: &mut Conn, to: Asker<'_>, tidings: Tidings<'_>) {
+        let Asker { id, manner, voice } = to;
         let wrap = if manner.is_11 && voice.before.is_none() { Wrap::WholeBody } else { Wrap::Bare };
-        if let (Some((channel, from, to, lost)), Wrap::WholeBody) = (range, wrap) {
-            let key = Key { channel, from, to, lost, dialect, style, live: true, wrap };
-            let frame = self.frames.shared(key, news);
-            return self.post.say_shared(conn, id, frame);
-        }
+        let frame = self.frames.frame(tidings.range, Way::of(voice, true, wrap), tidings.news);
         if wrap == Wrap::WholeBody {
-            let frame = self.frames.make(dialect, style, true, wrap, news);
-            return self.post.say(conn, id, frame);
+            return self.post.say_frame(conn, id, frame);
         }
         let before = voice.before.as_deref().unwrap_or_default();
-        let after = dialect.speaker().epilogue(voice.before.is_some());
-        let own = |head: &mut Vec<u8>, length: usize| {
-            head.clear();
-            if manner.is_11 {
-                chunk_size(before.len() + length + after.len(), head);
-            }
-            head.extend_from_slice(before.as_bytes());
-        };
-        match range {
-            Some((channel, from, to, lost)) => {
-                let key = Key { channel, from, to, lost, dialect, style, live: true, wrap };
-                let frame = self.frames.shared(key, news);
-                own(self.head, frame.len());
-                if self.head.len() + frame.len() + after.len() <= BLOCK_BYTES {
-                    self.head.extend_from_slice(&frame);
-                } else {
-                    self.post.say(conn, id, self.head);
-                    self.post.say_shared(conn, id, frame);
-                    self.head.clear();
-                }
-            }
-            None => {
-                let frame = self.frames.make(dialect, style, true, wrap, news);
-                own(self.head, frame.len());
-                self.head.extend_from_slice(frame);
-            }
-        }
-        self.head.extend_from_slice(after.as_bytes());
+        self.tail.clear();
+        self.tail.extend_from_slice(voice.dialect.speaker().epilogue(voice.before.is_some()).as_bytes());
+        self.head.clear();
         if manner.is_11 {
-            self.head.extend_from_slice(b"\r\n");
-            self.head.extend_from_slice(LAST_CHUNK);
+            chunk_size(before.len() + frame.len() + self.tail.len(), self.head);
+            self.tail.extend_from_slice(b"\r\n");
+            self.tail.extend_from_slice(LAST_CHUNK);
         }
-        self.post.say(conn, id, self.head);
+        self.head.extend_from_slice(before.as_bytes());
+        self.post.say_around(conn, id, self.head, frame, self.tail);
     }
 
     /// A whole answer to a subscription that never waited.
-    pub(super) fn whole_answer(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        tidings: Tidings<'_>,
-    ) {
-        let speaker = voice.dialect.speaker();
-        let prologue = speaker.prologue(voice.style);
-        if prologue.is_empty() {
-            return self.answer_with(conn, id, manner, voice, tidings);
+    pub(super) fn whole_answer(&mut self, conn: &mut Conn, to: Asker<'_>, tidings: Tidings<'_>) {
+        if to.voice.dialect.speaker().prologue(to.voice.style).is_empty() {
+            return self.answer_with(conn, to, tidings);
         }
-        self.begin(conn, id, manner, voice);
-        self.say_news(conn, id, manner, voice, tidings.news);
-        self.end_stream(conn, id, manner);
+        self.begin(conn, to);
+        self.say_news(conn, to, tidings.news);
+        self.end_stream(conn, to.id, to.manner);
     }
 
     /// Head and body at once, with their length.
-    fn answer_with(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        tidings: Tidings<'_>,
-    ) {
-        match (tidings.range, &voice.before) {
-            (Some(range), None) if !voice.dialect.speaker().has_tail() => {
-                self.share_answer(conn, id, manner, voice, range, tidings);
+    fn answer_with(&mut self, conn: &mut Conn, to: Asker<'_>, tidings: Tidings<'_>) {
+        match (tidings.range, &to.voice.before) {
+            (Some(range), None) if !to.voice.dialect.speaker().has_tail() => {
+                self.share_answer(conn, to, range, tidings);
             }
-            _ => self.write_answer(conn, id, manner, voice, tidings),
+            _ => self.write_answer(conn, to, tidings),
         }
-        self.after_poll(conn, id, manner);
+        self.after_poll(conn, to.id, to.manner);
     }
 
     /// Everybody with the same manners gets the same answer, head and all.
-    fn share_answer(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        range: Range,
-        tidings: Tidings<'_>,
-    ) {
-        let (channel, from, to, lost) = range;
-        let Tidings { news, live, .. } = tidings;
-        let (dialect, style) = (voice.dialect, voice.style);
-        let key = Key { channel, from, to, lost, dialect, style, live, wrap: Wrap::Answer(manner) };
-        let frame = match self.frames.find(&key) {
+    fn share_answer(&mut self, conn: &mut Conn, to: Asker<'_>, range: Range, tidings: Tidings<'_>) {
+        let Asker { id, manner, voice } = to;
+        let way = Way::of(voice, tidings.live, Wrap::Answer(manner));
+        let frame = match self.frames.find(range, way) {
             Some(frame) => frame,
             None => {
                 let after = epilogue(voice);
-                let body = self.frames.make(dialect, style, live, Wrap::Bare, news);
+                let body = self.frames.make(way, tidings.news);
                 self.head.clear();
-                let writer = head(self.head, self.heads, voice, manner, news, self.date, &self.config.http);
+                let writer = head(self.head, self.heads, to, tidings.news, self.date, &self.config.http);
                 writer.end(End::Length(body.len() + after.len()), manner.keep_alive);
                 self.head.extend_from_slice(body);
                 self.head.extend_from_slice(after.as_bytes());
-                self.frames.keep(key, self.head)
+                self.frames.keep(range, way, self.head)
             }
         };
         self.post.say_shared(conn, id, frame);
     }
 
     /// An answer of a subscriber's own, such as the call of its function.
-    fn write_answer(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        tidings: Tidings<'_>,
-    ) {
+    fn write_answer(&mut self, conn: &mut Conn, to: Asker<'_>, tidings: Tidings<'_>) {
+        let Asker { id, manner, voice } = to;
         let Tidings { news, range, live, tail } = tidings;
-        let (dialect, style) = (voice.dialect, voice.style);
         let before = voice.before.as_deref().unwrap_or_default();
         self.tail.clear();
-        if dialect.speaker().has_tail() {
-            dialect.speaker().tail(voice, news, tail, self.tail);
+        if voice.dialect.speaker().has_tail() {
+            voice.dialect.speaker().tail(voice, news, tail, self.tail);
         } else {
             self.tail.extend_from_slice(epilogue(voice).as_bytes());
         }
-        let shared = range.map(|(channel, from, to, lost)| {
-            let key = Key { channel, from, to, lost, dialect, style, live, wrap: Wrap::Bare };
-            self.frames.shared(key, news)
-        });
-        let own: &[u8] = match &shared {
-            Some(frame) => frame,
-            None => self.frames.make(dialect, style, live, Wrap::Bare, news),
-        };
+        let frame = self.frames.frame(range, Way::of(voice, live, Wrap::Bare), news);
         self.head.clear();
-        let writer = head(self.head, self.heads, voice, manner, news, self.date, &self.config.http);
-        writer.end(End::Length(before.len() + own.len() + self.tail.len()), manner.keep_alive);
+        let writer = head(self.head, self.heads, to, news, self.date, &self.config.http);
+        writer.end(End::Length(before.len() + frame.len() + self.tail.len()), manner.keep_alive);
         if manner.head_only {
             return self.post.say(conn, id, self.head);
         }
         self.head.extend_from_slice(before.as_bytes());
-        match shared {
-            // What fits into the block that the head needs anyway is copied: one piece is one block and a shorter call.
-            Some(frame) if self.head.len() + frame.len() + self.tail.len() > BLOCK_BYTES => {
-                self.post.say(conn, id, self.head);
-                self.post.say_shared(conn, id, frame);
-                self.post.say(conn, id, self.tail);
-            }
-            _ => {
-                self.head.extend_from_slice(own);
-                self.head.extend_from_slice(self.tail);
-                self.post.say(conn, id, self.head);
-            }
-        }
+        self.post.say_around(conn, id, self.head, frame, self.tail);
     }
 
     /// Answers a poll with nothing at all.
     pub(super) fn end_poll_empty(&mut self, conn: &mut Conn, id: Id<Conn>, parked: &Parked) {
         self.head.clear();
-        let kind = kind(&parked.voice, parked.manner);
+        let kind = kind(Asker::of(id, parked));
         let writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
         writer.end(End::Length(0), parked.manner.keep_alive);
         self.post.say(conn, id, self.head);
@@ -250,14 +174,14 @@ impl Delivery<'_> {
     }
 
     /// Sends the head of an answer that goes on, and what its body begins with.
-    pub(super) fn begin(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner, voice: &Voice) {
-        let speaker = voice.dialect.speaker();
+    pub(super) fn begin(&mut self, conn: &mut Conn, to: Asker<'_>) {
+        let Asker { id, manner, voice } = to;
         self.head.clear();
-        let writer = head(self.head, self.heads, voice, manner, &[], self.date, &self.config.http);
+        let writer = head(self.head, self.heads, to, &[], self.date, &self.config.http);
         // nginx keeps answers back until it has some kilobytes, unless told.
         let writer = writer.field("X-Accel-Buffering", "no");
         writer.end(if manner.is_11 { End::Chunked } else { End::Close }, manner.keep_alive);
-        let prologue = speaker.prologue(voice.style);
+        let prologue = voice.dialect.speaker().prologue(voice.style);
         if !prologue.is_empty() && !manner.head_only {
             if manner.is_11 {
                 chunk_size(prologue.len(), self.head);
@@ -271,17 +195,10 @@ impl Delivery<'_> {
     }
 
     /// Says something in the middle of a stream.
-    pub(super) fn say_news(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        news: &[News<'_>],
-    ) {
-        let wrap = if manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
-        let frame = self.frames.make(voice.dialect, voice.style, true, wrap, news);
-        self.post.say(conn, id, frame);
+    pub(super) fn say_news(&mut self, conn: &mut Conn, to: Asker<'_>, news: &[News<'_>]) {
+        let wrap = if to.manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
+        let frame = self.frames.make(Way::of(to.voice, true, wrap), news);
+        self.post.say(conn, to.id, frame);
     }
 
     /// Ends a stream as its framing wants it; the connection can be used again.
@@ -304,25 +221,24 @@ impl Delivery<'_> {
 }
 
 /// The head of what a subscriber gets.
-fn kind(voice: &Voice, manner: Manner) -> Kind {
-    let content_type = voice.dialect.speaker().content_type(voice);
-    Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: false }
+fn kind(to: Asker<'_>) -> Kind {
+    let content_type = to.voice.dialect.speaker().content_type(to.voice);
+    Kind { status: Status::OK, content_type, origin: to.manner.origin, nosniff: false }
 }
 
 /// The beginning of a subscriber's head.
 fn head<'o>(
     out: &'o mut Vec<u8>,
     heads: &mut Heads,
-    voice: &Voice,
-    manner: Manner,
+    to: Asker<'_>,
     news: &[News<'_>],
     date: &Date,
     http: &Http,
 ) -> HeadWriter<'o> {
-    if voice.dialect.speaker().has_own_head() {
-        Heads::begin_own(out, voice, manner.origin, news, date, http)
+    if to.voice.dialect.speaker().has_own_head() {
+        Heads::begin_own(out, to.voice, to.manner.origin, news, date, http)
     } else {
-        heads.begin(out, kind(voice, manner), date, http)
+        heads.begin(out, kind(to), date, http)
     }
 }
 

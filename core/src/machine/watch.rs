@@ -2,7 +2,7 @@
 //! waited for. Knows nothing of how it is written.
 use super::Machine;
 use super::listen::Waiting;
-use super::tell::Tidings;
+use super::tell::{Asker, Tidings};
 use crate::arena::Id;
 use crate::config::Concurrency;
 use crate::conn::{Conn, Manner, Phase, Role};
@@ -31,14 +31,14 @@ impl Machine {
             let news = [News::Messages(Batch::new(channel, from, from + 1, hub))];
             let range = Some((at, from, from + 1, Lost::Nothing));
             let tidings = Tidings { news: &news, range, live: false, tail: Tail::default() };
-            return delivery.whole_answer(conn, id, manner, &voice, tidings);
+            return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
         if watch.at_once {
             let news = [News::Quiet { channel: "", echo: watch.echo }];
             let (mut delivery, conns, _) = self.delivery();
             let Some(conn) = conns.get_mut(id) else { return };
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
-            return delivery.whole_answer(conn, id, manner, &voice, tidings);
+            return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
         let quiet_until = match watch.timeout_ms {
             0 => Moment::NEVER,
@@ -121,7 +121,7 @@ impl Machine {
                     delivery.end_poll(conn, id, &parked, tidings);
                 }
                 Hold::Stream => {
-                    delivery.say_news(conn, id, parked.manner, &parked.voice, &news);
+                    delivery.say_news(conn, Asker::of(id, &parked), &news);
                     delivery.end_stream(conn, id, parked.manner);
                 }
             }
@@ -153,7 +153,7 @@ impl Machine {
         }
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
-        delivery.begin(conn, id, manner, &voice);
+        delivery.begin(conn, Asker { id, manner, voice: &voice });
         let quiet_until = delivery.quiet_until(&voice);
         self.take_seats(id, manner, voice, watch, places, quiet_until);
     }

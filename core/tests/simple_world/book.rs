@@ -176,3 +176,16 @@ pub fn string(text: &str, in_comment: bool) -> String {
     out.push('"');
     if in_comment { out.replace("*/", "*\\/") } else { out }
 }
+
+/// Names in the order in which they stand in an object: a map has forgotten it.
+pub fn order_of<'a>(object: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut names: Vec<String> = names.cloned().collect();
+    names.sort_by_key(|name| {
+        let key = format!("{}: [", string(name, false));
+        object
+            .find(&key)
+            .or_else(|| object.find(&format!("{}: [", string(name, true))))
+            .expect("it stands there")
+    });
+    names
+}

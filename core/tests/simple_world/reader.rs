@@ -9,9 +9,10 @@ use rcomet_core::time::Moment;
 use rcomet_core::{Conn, Machine};
 use serde_json::Value;
 
-use super::book::{Book, string};
+use super::backend::Format;
+use super::book::{Book, order_of, string};
 use super::support::{Client, Server, encode, split};
-use super::{CHANNELS, CLIENTS, Format};
+use super::{CHANNELS, CLIENTS};
 
 /// One question.
 #[derive(Debug)]
@@ -385,17 +386,4 @@ fn touch(session: &'static str, server: &Server, book: &mut Book, sure: bool) {
 fn seats(machine: &Machine, id: Option<Id<Conn>>) -> Vec<String> {
     let reads = id.map(|id| machine.reads_all(id)).unwrap_or_default();
     reads.into_iter().map(|(name, ..)| name.to_owned()).collect()
-}
-
-/// Names in the order in which they stand in an object: a map has forgotten it.
-fn order_of<'a>(object: &str, names: impl Iterator<Item = &'a String>) -> Vec<String> {
-    let mut names: Vec<String> = names.cloned().collect();
-    names.sort_by_key(|name| {
-        let key = format!("{}: [", string(name, false));
-        object
-            .find(&key)
-            .or_else(|| object.find(&format!("{}: [", string(name, true))))
-            .expect("it stands there")
-    });
-    names
 }

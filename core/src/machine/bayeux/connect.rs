@@ -1,24 +1,22 @@
 //! Connects: what there is is answered at once, else they wait (`protocols/bayeux.md`, sections 6 and 16).
 //! Knows nothing of how sessions begin.
+use super::batch::Outgoing;
 use super::gather::{Gathered, gather, reads};
 use super::handshake::TRANSPORTS;
-use super::session::{ClientId, Session, Sessions};
+use super::session::{Session, Sessions};
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
-use crate::bytes::pool::BLOCK_BYTES;
 use crate::config::Gap;
-use crate::conn::{Attached, Conn, Manner, OriginRef, Phase};
+use crate::conn::{Attached, Conn, Phase};
 use crate::dialect::bayeux::message::Message;
+use crate::dialect::bayeux::style;
 use crate::dialect::bayeux::write::{self, Advice, Reply};
-use crate::dialect::bayeux::{COOKIE, SCRIPT, style};
-use crate::dialect::{Batch, DialectId, News, Voice};
+use crate::dialect::{Batch, DialectId, News};
 use crate::hub::{Hub, Lost, Took, Visit};
 use crate::machine::Machine;
 use crate::machine::deliver::Delivery;
-use crate::machine::frames::{Key, Wrap};
-use crate::machine::heads::Kind;
-use crate::wire::http1::Status;
-use crate::wire::http1::response::{End, HeadWriter};
+use crate::machine::frames::{Way, Wrap};
+use crate::machine::tell::Asker;
 
 const CHANNEL: &str = "/meta/connect";
 
@@ -172,21 +170,6 @@ impl Machine {
             self.end_session(sid);
         }
     }
-
-    /// Says replies that wait for nothing.
-    pub(super) fn say_replies(
-        &mut self,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        replies: &[u8],
-        cookie: Option<ClientId>,
-    ) {
-        let (mut delivery, conns, _) = self.delivery();
-        if let Some(conn) = conns.get_mut(id) {
-            delivery.say_batch(conn, id, manner, voice, &[], replies, cookie);
-        }
-    }
 }
 
 impl Sessions {
@@ -245,6 +228,7 @@ impl Delivery<'_> {
     ) {
         let Gathered { moves, count, lost, at, range } = gathered;
         let sid = attached.session;
+        let to = Asker { id, manner: attached.manner, voice: &attached.voice };
         let pause_ms = attached.pause_ms.saturating_add(self.config.bayeux.max_interval_ms);
         self.sessions.detach(sid, self.post.now.after_ms(pause_ms));
         self.counters.lost += lost;
@@ -253,7 +237,7 @@ impl Delivery<'_> {
         if lost > 0 && self.config.bayeux.gap == Gap::Rehandshake {
             let reply = Reply::begin(&mut replies, attached.id.as_deref(), CHANNEL, false);
             reply.error(super::UNKNOWN).advice(Advice::Handshake).end();
-            self.say_batch(conn, id, attached.manner, &attached.voice, &[], &replies, None);
+            self.say_batch(conn, to, Outgoing::replies(&replies));
             self.sessions.doomed.push(sid);
             self.sessions.replies_of_connects = replies;
             return;
@@ -278,117 +262,13 @@ impl Delivery<'_> {
         }
         let style = if self.config.bayeux.parse_text { style::PARSES_TEXT } else { 0 };
         let shared = range.and_then(|(channel, from, to)| {
-            let (lost, dialect, wrap) = (Lost::Nothing, DialectId::Bayeux, Wrap::Bare);
-            let key = Key { channel, from, to, lost, dialect, style, live: true, wrap };
+            let way = Way { dialect: DialectId::Bayeux, style, live: true, wrap: Wrap::Bare };
             let news = [News::Messages(Batch::new(hub.peek(channel)?, from, to, hub))];
-            Some(self.frames.shared(key, &news))
+            Some(self.frames.shared((channel, from, to, Lost::Nothing), way, &news))
         });
-        let events = Events { gap: &gap, own: events, shared };
-        self.say_events(conn, id, attached, events, &replies);
+        let batch = Outgoing { events: [&gap, events], shared, replies: &replies, cookie: None };
+        self.say_batch(conn, to, batch);
         self.sessions.replies_of_connects = replies;
-    }
-
-    fn say_events(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        attached: &Attached,
-        events: Events<'_>,
-        replies: &[u8],
-    ) {
-        let Attached { manner, voice, .. } = attached;
-        let Some(frame) = events.shared else {
-            return self.say_batch(conn, id, *manner, voice, &[events.gap, events.own], replies, None);
-        };
-        if frame.len() + replies.len() + 512 <= BLOCK_BYTES {
-            // What fits into the block that the head needs anyway is copied.
-            return self.say_batch(conn, id, *manner, voice, &[events.gap, &frame], replies, None);
-        }
-        let before = voice.before.as_deref().unwrap_or_default();
-        let after = if before.is_empty() { "]" } else { "]);" };
-        let gap = if events.gap.is_empty() { 0 } else { events.gap.len() + 1 };
-        let length = before.len() + 1 + gap + frame.len() + 1 + replies.len() + after.len();
-        self.begin_batch(*manner, voice, length, None);
-        self.head.extend_from_slice(before.as_bytes());
-        self.head.push(b'[');
-        if gap > 0 {
-            self.head.extend_from_slice(events.gap);
-            self.head.push(b',');
-        }
-        self.post.say(conn, id, self.head);
-        self.post.say_shared(conn, id, frame);
-        self.head.clear();
-        self.head.push(b',');
-        self.head.extend_from_slice(replies);
-        self.head.extend_from_slice(after.as_bytes());
-        self.post.say(conn, id, self.head);
-        self.after_poll(conn, id, *manner);
-    }
-
-    /// Says a whole answer: events first, replies behind them (section 6).
-    #[allow(clippy::too_many_arguments, reason = "each is a part of the answer")]
-    fn say_batch(
-        &mut self,
-        conn: &mut Conn,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: &Voice,
-        events: &[&[u8]],
-        replies: &[u8],
-        cookie: Option<ClientId>,
-    ) {
-        let before = voice.before.as_deref().unwrap_or_default();
-        let after = if before.is_empty() { "]" } else { "]);" };
-        let parts = || events.iter().copied().filter(|part| !part.is_empty());
-        let length = before.len()
-            + 1
-            + parts().map(|part| part.len() + 1).sum::<usize>()
-            + replies.len()
-            + after.len();
-        self.begin_batch(manner, voice, length, cookie);
-        self.head.extend_from_slice(before.as_bytes());
-        self.head.push(b'[');
-        for part in parts() {
-            self.head.extend_from_slice(part);
-            self.head.push(b',');
-        }
-        self.head.extend_from_slice(replies);
-        self.head.extend_from_slice(after.as_bytes());
-        self.post.say(conn, id, self.head);
-        self.after_poll(conn, id, manner);
-    }
-
-    fn begin_batch(&mut self, manner: Manner, voice: &Voice, length: usize, cookie: Option<ClientId>) {
-        let content_type = voice.dialect.speaker().content_type(voice);
-        let kind = Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: true };
-        self.head.clear();
-        let mut writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
-        if content_type == SCRIPT {
-            // Who asks by GET gets what nobody else may: no cache is to keep it.
-            writer = writer.field("Cache-Control", "no-store");
-        }
-        writer = allow_credentials(writer, manner.origin);
-        if let Some(cookie) = cookie {
-            let value = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax", cookie.as_str());
-            writer = writer.field("Set-Cookie", &value);
-        }
-        writer.end(End::Length(length), manner.keep_alive);
-    }
-}
-
-/// What stands before the replies of one answer.
-struct Events<'e> {
-    gap: &'e [u8],
-    own: &'e [u8],
-    shared: Option<bytes::Bytes>,
-}
-
-/// Pages of the origins in the list may send cookies: cometd's client in browsers always asks for it. Those of every
-/// origin may not.
-pub(in crate::machine) fn allow_credentials(writer: HeadWriter<'_>, origin: OriginRef) -> HeadWriter<'_> {
-    match origin {
-        OriginRef::Listed(_) => writer.field("Access-Control-Allow-Credentials", "true"),
-        OriginRef::None | OriginRef::Vary | OriginRef::Any => writer,
     }
 }
 

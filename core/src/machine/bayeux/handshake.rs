@@ -1,6 +1,7 @@
 //! How sessions begin, and go on where they stopped (`protocols/bayeux.md`, sections 1.4 and 5).
 //! Knows nothing of what is subscribed.
-use super::session::{ClientId, Session};
+use super::client_id::ClientId;
+use super::session::Session;
 use super::{Speaker, quoted};
 use crate::arena::Id;
 use crate::dialect::bayeux::message::{Message, string};

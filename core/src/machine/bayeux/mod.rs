@@ -1,5 +1,7 @@
 //! Bayeux's sessions at work: batches of messages done one by one, each answered in order (`protocols/bayeux.md`).
 //! Knows nothing of how messages are written, or of what a transport makes of them.
+mod batch;
+mod client_id;
 mod connect;
 mod gather;
 mod handshake;
@@ -22,7 +24,7 @@ use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::{Advice, Reply};
 use crate::dialect::{Refusal, Talk, Voice};
 use crate::hub;
-use session::ClientId;
+use client_id::ClientId;
 
 /// Who is speaking, and how.
 struct Speaker<'t> {

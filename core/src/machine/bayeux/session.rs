@@ -2,12 +2,11 @@
 //! stands in the histories of its channels.
 //! Knows nothing of what is said to it.
 use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use hashbrown::HashMap;
-use subtle::ConstantTimeEq;
 
+use super::client_id::ClientId;
 use crate::arena::{Arena, Id};
 use crate::conn::Conn;
 use crate::hub::{Owner, Seed, Subscription};
@@ -20,43 +19,6 @@ const SESSION_BIT: u64 = 1 << 31;
 pub(in crate::machine) const TABLE_MAX: usize = SESSION_BIT as usize - 1;
 /// Dead sessions of which it is known which living one has taken their place.
 const SUCCESSORS_MAX: usize = 1024;
-
-/// A session's secret: whoever knows it is the client. 128 random bits in hexadecimal.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientId([u8; 32]);
-
-impl ClientId {
-    pub(super) fn from_random(bytes: [u8; 16]) -> Self {
-        let mut hex = [0; 32];
-        for (pair, byte) in hex.chunks_mut(2).zip(bytes) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-        }
-        Self(hex)
-    }
-
-    /// What a client sends as its id, if it can be one.
-    pub(super) fn read(text: &str) -> Option<Self> {
-        Some(Self(text.as_bytes().try_into().ok()?))
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-/// In the same time for every wrong one; where it is looked for depends on a hash with a key.
-impl PartialEq for ClientId {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-impl Eq for ClientId {}
-impl Hash for ClientId {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
-    }
-}
 
 /// One subscription of a session.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use crate::conn::{Conn, Phase};
 use crate::dialect::{Batch, News, Voice};
 use crate::hub::{Hub, Lost, Roster, Took, Visit};
 use crate::machine::deliver::{Delivery, people};
-use crate::machine::frames::{Key, Wrap};
+use crate::machine::frames::{Way, Wrap};
 
 /// Messages before the newest that are compressed. Each is handed over by itself, so that it is compressed once for all who
 /// are about as far. What is older is for a latecomer alone, who would have the whole history compressed for a short request:
@@ -54,9 +54,8 @@ impl Delivery<'_> {
         let closes = channel.is_closed() && to == head;
         if heard && !closes {
             if !news.is_empty() {
-                let wrap = Wrap::Messages(window);
-                let key = Key { channel: at, from, to, lost, dialect, style, live: true, wrap };
-                let frame = self.frames.shared(key, &news);
+                let way = Way { dialect, style, live: true, wrap: Wrap::Messages(window) };
+                let frame = self.frames.shared((at, from, to, lost), way, &news);
                 self.post.say_shared(conn, id, frame);
             }
             return took;
@@ -79,7 +78,8 @@ impl Delivery<'_> {
             return;
         }
         let (dialect, style) = (socket.tongue.talker().dialect(), socket.style);
-        let frame = self.frames.make(dialect, style, true, Wrap::Messages(None), news);
+        let way = Way { dialect, style, live: true, wrap: Wrap::Messages(None) };
+        let frame = self.frames.make(way, news);
         self.post.say(conn, id, frame);
     }
 }

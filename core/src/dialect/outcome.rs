@@ -1,0 +1,125 @@
+//! How a request ended that is over at once.
+use super::Refusal;
+use crate::log::Cursor;
+
+/// How a verb ended that is over at once.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    /// Appended.
+    Published {
+        /// The number by which the message is known.
+        id: u64,
+    },
+    /// Channels are as this says.
+    Info(Info),
+    /// A channel was made on purpose.
+    Registered {
+        /// Its name.
+        channel: &'a str,
+    },
+    /// A client was made known.
+    SessionRegistered {
+        /// Its name.
+        session: &'a str,
+    },
+    /// A channel has ended, if there was one.
+    Deleted {
+        /// Its name, as asked for.
+        channel: Option<&'a str>,
+        /// There was one.
+        removed: bool,
+    },
+    /// All there are by name, the first to come first.
+    Census {
+        /// Channels.
+        channels: &'a [&'a str],
+        /// Registered clients.
+        sessions: &'a [&'a str],
+        /// Polls that wait.
+        held: usize,
+        /// Channels and clients beyond `status_names_max`.
+        left_out: usize,
+    },
+    /// Subscribed, where that is answered apart from the messages.
+    Subscribed {
+        /// The channel's name.
+        channel: &'a str,
+        /// The number of the last message before those that follow.
+        seq: u64,
+        /// The place in the log that they follow.
+        cursor: Cursor,
+    },
+    /// Not subscribed any more.
+    Unsubscribed {
+        /// The channel's name.
+        channel: &'a str,
+    },
+    /// On its way to every channel.
+    Broadcast,
+    /// A channel is known.
+    Signed {
+        /// Its name.
+        channel: &'a str,
+        /// The number of its oldest message, or of the next.
+        oldest: u64,
+        /// Its token, in hexadecimal.
+        token: &'a str,
+        /// Seconds it will live without subscribers.
+        expires_s: u64,
+        /// Seconds after which a subscriber hears something at the latest.
+        poll_s: u64,
+    },
+    /// Said in the channel.
+    SignedIn {
+        /// The channel's next number.
+        next: u64,
+    },
+    /// A channel has ended or been cleared; its next number.
+    Done {
+        /// The number of the next message.
+        next: u64,
+    },
+    /// How many there are in all.
+    Totals {
+        /// Channels.
+        channels: usize,
+        /// Subscribers.
+        subscribers: usize,
+    },
+    /// How many subscribers a channel has.
+    Count {
+        /// Its name.
+        channel: &'a str,
+        /// Subscribers.
+        subscribers: usize,
+    },
+    /// Whether a channel is there.
+    Exists {
+        /// Its name.
+        channel: &'a str,
+        /// Whether.
+        exists: bool,
+    },
+    /// A sign of life.
+    Pong {
+        /// Seconds after which a subscriber hears something at the latest.
+        poll_s: u64,
+    },
+    /// No.
+    Refused(&'a Refusal),
+}
+
+/// What is to be known of a channel, or of several together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Info {
+    /// Messages that one who came now would get, in the fullest channel.
+    pub messages: u64,
+    /// Seconds since somebody last asked for messages; `None` if nobody has.
+    pub asked_s: Option<u64>,
+    /// Subscribers, before a message was delivered.
+    pub subscribers: u64,
+    /// Second and tag of the last message.
+    pub last: (u32, u32),
+    /// Whether a message has met somebody, when there was one.
+    pub reached: Option<bool>,
+}

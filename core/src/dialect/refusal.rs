@@ -1,0 +1,124 @@
+//! Why something is refused: the status for programs, the words for people.
+use crate::wire::http1::Status;
+
+/// Why something is refused. The connection lives on.
+#[derive(Debug, PartialEq, Eq, Clone)]
+pub enum Refusal {
+    /// There is no such path here.
+    NotFound,
+    /// The path knows other methods, named as in `Allow`.
+    Method(&'static str),
+    /// A parameter is missing or wrong; says what was expected.
+    Parameter(&'static str),
+    /// A callback name has characters or a length that are not allowed.
+    Callback,
+    /// A callback name lacks what the dialect's names must have.
+    UnmarkedCallback,
+    /// A channel of this name has been registered already.
+    ChannelTaken,
+    /// A client of this name has been registered already.
+    SessionTaken,
+    /// The client is not known, or no longer.
+    UnknownSession,
+    /// `sessions_max` is reached.
+    TooManySessions,
+    /// A client's name is too long, or has control characters.
+    SessionName,
+    /// No channel was named.
+    NoChannels,
+    /// There is none of the channels named that may be read.
+    NoneReadable,
+    /// More than `channels_per_subscription_max` channels were named.
+    TooManyInOne,
+    /// A body of a type that is not understood, or that is not what its type says.
+    Body(&'static str),
+    /// A channel's name is empty, too long, or has control characters.
+    Name,
+    /// What is said of a message is longer than `media_type_bytes_max`, or no text.
+    MediaType,
+    /// Somebody else waits on the channel, and only one may.
+    Conflict,
+    /// It may not be asked for in this way.
+    Forbidden,
+    /// There is no such channel; its name.
+    NoChannel(String),
+    /// The token is wrong, or there is no such channel.
+    Token,
+    /// Publishing here is not allowed.
+    Publish,
+    /// The client's address may not do this.
+    Address,
+    /// `channels_max` is reached.
+    TooManyChannels,
+    /// `subscribers_per_channel_max` is reached.
+    TooManySubscribers,
+    /// The connection has as many subscriptions as it may.
+    TooManySubscriptions,
+    /// `broadcasts_waiting_max` is reached; it can be sent again soon.
+    TooManyBroadcasts,
+    /// `memory_bytes_max` is reached.
+    Memory,
+}
+
+impl Refusal {
+    /// The status that says it to a program.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::NotFound | Self::NoChannel(_) => Status::NOT_FOUND,
+            Self::Method(_) => Status::METHOD_NOT_ALLOWED,
+            Self::Parameter(_)
+            | Self::Callback
+            | Self::UnmarkedCallback
+            | Self::Name
+            | Self::SessionName
+            | Self::NoChannels
+            | Self::ChannelTaken
+            | Self::SessionTaken
+            | Self::MediaType
+            | Self::TooManyInOne => Status::BAD_REQUEST,
+            Self::NoneReadable => Status::NOT_FOUND,
+            Self::UnknownSession | Self::Forbidden => Status::FORBIDDEN,
+            Self::Conflict => Status::CONFLICT,
+            Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
+            Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
+            Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions => {
+                Status::TOO_MANY_CHANNELS
+            }
+            Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory => Status::UNAVAILABLE,
+        }
+    }
+
+    /// What it says to a person.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::NotFound => "there is nothing at this path",
+            Self::Method(_) => "this path knows other methods: see Allow",
+            Self::Parameter(words) | Self::Body(words) => words,
+            Self::Callback => {
+                "the callback name may have letters, digits and _ $ . [ ], must not begin with a digit, and must be short"
+            }
+            Self::UnmarkedCallback => "the callback name must have _JSONP_ in it",
+            Self::ChannelTaken => "Channel already exists",
+            Self::SessionTaken => "Client already exists",
+            Self::UnknownSession => "Unregistered client_id",
+            Self::TooManySessions => "Too many clients",
+            Self::SessionName => "the client's name is too long, or has control characters",
+            Self::NoChannels => "No channels",
+            Self::NoneReadable => "No valid channels",
+            Self::TooManyInOne => "Too many channels in one request",
+            Self::Name => "the channel's name is empty, too long, or has control characters",
+            Self::MediaType => "Content-Type or X-EventSource-Event is too long, or no text",
+            Self::Conflict => "somebody else waits on this channel",
+            Self::Forbidden => "not allowed here",
+            Self::NoChannel(_) => "there is no such channel",
+            Self::Token => "Token error",
+            Self::Publish => "publishing to this channel from here is not allowed",
+            Self::Address => "this address may not use the admin side",
+            Self::TooManyChannels => "Too many channels",
+            Self::TooManySubscribers => "Too many subscribers",
+            Self::TooManySubscriptions => "this connection has subscribed to subscriptions_max channels",
+            Self::TooManyBroadcasts => "too many broadcasts are still on their way: send it again",
+            Self::Memory => "the server's memory budget is used up: try again later",
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What requests ask for, in the hub's words.
+use std::borrow::Cow;
+
+use crate::config::Concurrency;
+use crate::hub::{From, Media, Place, Posted, Registered};
+
+/// What a request asks for, in the hub's words.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verb<'r> {
+    /// Append to a channel.
+    Publish {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// The text.
+        body: Cow<'r, str>,
+        /// The publisher's name, if the dialect has one.
+        sender: Option<Cow<'r, str>>,
+    },
+    /// Append to a channel that is there already, and else say so; only then is it looked whether there is a text.
+    PublishTo {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// The text.
+        body: Option<Cow<'r, str>>,
+    },
+    /// Make a channel on purpose, with what is its own.
+    Register {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// What it has of its own.
+        as_what: Registered,
+    },
+    /// End a channel, if there is one of this name.
+    Delete(Option<Cow<'r, str>>),
+    /// Make a client known who outlives its connections.
+    RegisterSession(Cow<'r, str>),
+    /// Name all channels and clients.
+    Census,
+    /// Read several channels at once.
+    Read(Read<'r>),
+    /// Append to channels, and describe them.
+    Post {
+        /// Where, and what is said of the text.
+        posting: Box<Posting>,
+        /// The text.
+        body: Cow<'r, str>,
+    },
+    /// Describe channels.
+    Look(Vec<String>),
+    /// Describe channels, and end them.
+    End(Vec<String>),
+    /// Subscribe to channels by second and tag.
+    Watch(Watch),
+    /// Append to every channel.
+    Broadcast {
+        /// The text.
+        body: Cow<'r, str>,
+    },
+    /// Subscribe.
+    Listen(Listen<'r>),
+    /// Unsubscribe, where a connection has several subscriptions.
+    Unlisten(Cow<'r, str>),
+    /// Make a channel known and give its token.
+    Sign {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// How long it shall live without subscribers, in milliseconds.
+        life_ms: u64,
+    },
+    /// Say in a channel that somebody is there.
+    SignIn {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// Who.
+        who: Cow<'r, str>,
+    },
+    /// End a channel.
+    Close(Cow<'r, str>),
+    /// Forget a channel's history.
+    Clear(Cow<'r, str>),
+    /// Count channels and subscribers.
+    Totals,
+    /// Count a channel's subscribers.
+    Count(Cow<'r, str>),
+    /// Ask whether a channel is there.
+    Exists(Cow<'r, str>),
+    /// Listen to channels coming and going.
+    Announcements,
+    /// Ask for a sign of life.
+    Ping,
+    /// A batch of messages of a client that has a session, or wants one.
+    Talk(Talk<'r>),
+}
+
+/// A batch of messages, as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Talk<'r> {
+    /// JSON texts, each a message or an array of them.
+    pub texts: Vec<Cow<'r, str>>,
+    /// A script asks: the answer is a call of a function.
+    pub is_call: bool,
+    /// The browser that asks, by its cookie.
+    pub cookie: Option<&'r str>,
+}
+
+/// What a subscriber asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Listen<'r> {
+    /// The channel's name.
+    pub channel: Cow<'r, str>,
+    /// Where to begin.
+    pub from: From,
+    /// Until when.
+    pub hold: Hold,
+    /// What to do with one whose numbers are ahead of the channel's, or who only wants what is new.
+    pub ahead: Ahead,
+    /// The channel's token, as shown.
+    pub token: Cow<'r, str>,
+    /// A number that comes back in every sign of life.
+    pub echo: i64,
+    /// The name to be listed under.
+    pub who: Option<Cow<'r, str>>,
+    /// The last notice about others that it has; `None` when it has none.
+    pub roster: Option<u64>,
+    /// Whether somebody listening under the same name gives way.
+    pub replaces: bool,
+    /// The life of the channel as it last knew it; empty when it wants to be told.
+    pub life: Option<Cow<'r, str>>,
+}
+
+/// What a reader of several channels asks for: everything behind one place in the log.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Read<'r> {
+    /// Names of channels; those that are not there are left out.
+    pub channels: Vec<Cow<'r, str>>,
+    /// The number of the last message it has; what no message has ever had means that it has none.
+    pub since: i64,
+    /// The registered client in whose name it asks.
+    pub session: Option<Cow<'r, str>>,
+    /// It does not wait, whatever there is.
+    pub at_once: bool,
+}
+
+/// Where a message goes, and what is said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Names of channels; at least one.
+    pub channels: Vec<String>,
+    /// What is said of the text.
+    pub media: Media,
+    /// How it is to be kept.
+    pub keep: Posted,
+}
+
+/// What a subscriber asks for who knows messages by second and tag.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Names of channels; at least one.
+    pub channels: Vec<String>,
+    /// Where to begin.
+    pub place: Place,
+    /// Until when.
+    pub hold: Hold,
+    /// It does not wait, whatever there is.
+    pub at_once: bool,
+    /// A stream without framing: it ends with its connection.
+    pub is_raw: bool,
+    /// What becomes of others who wait.
+    pub concurrency: Concurrency,
+    /// Milliseconds that a poll waits; 0 is for ever.
+    pub timeout_ms: u64,
+    /// Subscribers of one channel; 0 for what limits say.
+    pub subscribers_max: usize,
+    /// Channels that are not there are not made.
+    pub existing_only: bool,
+    /// Comes back when nothing happens.
+    pub echo: i64,
+}
+
+/// Until when a subscription lasts.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Hold {
+    /// One answer, then it is over.
+    Poll,
+    /// Until somebody hangs up.
+    Stream,
+}
+
+/// What to do with one who asks for a number that no message has yet.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub enum Ahead {
+    /// Tell the number of the next message at once.
+    Tell,
+    /// Let it wait for the next message.
+    Wait,
+}

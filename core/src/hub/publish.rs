@@ -1,0 +1,108 @@
+//! How messages get into histories and out of them: appended, stamped, trimmed.
+//! Knows nothing of delivery: it marks the channel, and [`Hub::pump`] does the rest.
+use std::sync::Arc;
+
+use super::{Channel, Hub, Keep, Kind, Media, Message};
+use crate::arena::Id;
+use crate::time::Moment;
+
+impl Hub {
+    /// Appends a message; returns its number. Delivery happens in [`Hub::pump`].
+    pub fn publish(
+        &mut self,
+        id: Id<Channel>,
+        body: Arc<str>,
+        sender: Option<Arc<str>>,
+        now: Moment,
+    ) -> Option<u64> {
+        self.settle(id, now);
+        let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
+        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
+        Some(self.append(id, Kind::Data, body, (sender, None), now))
+    }
+
+    /// Appends a message of which something is said; returns its number.
+    pub fn publish_media(
+        &mut self,
+        id: Id<Channel>,
+        body: Arc<str>,
+        media: Media,
+        now: Moment,
+    ) -> Option<u64> {
+        self.settle(id, now);
+        let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
+        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
+        let media = self.media.share(media);
+        Some(self.append(id, Kind::Data, body, (None, Some(media)), now))
+    }
+
+    pub(super) fn append(
+        &mut self,
+        id: Id<Channel>,
+        kind: Kind,
+        body: Arc<str>,
+        (sender, media): (Option<Arc<str>>, Option<Arc<Media>>),
+        now: Moment,
+    ) -> u64 {
+        if self.channels.get(id).is_none() {
+            return 0;
+        }
+        let message = self.stamped(id, kind, body, now);
+        self.append_message(id, Message { sender, media, ..message })
+    }
+
+    /// A message that has its place in the log, its second and its tag.
+    pub(super) fn stamped(&mut self, id: Id<Channel>, kind: Kind, body: Arc<str>, now: Moment) -> Message {
+        let (offset, unix_s, tag) = (self.log.append(), self.unix_s, self.next_tag);
+        self.next_tag = self.next_tag.saturating_add(1);
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.last = Some((unix_s, tag));
+        }
+        Message { offset, at: now, unix_s, tag, kind, body, sender: None, media: None, beside: None }
+    }
+
+    /// Puts a message into its channel, and into the index of every pattern that the channel's name is in.
+    pub(super) fn append_message(&mut self, id: Id<Channel>, message: Message) -> u64 {
+        self.counters.published += 1;
+        self.counters.published_bytes += message.body.len() as u64;
+        if !self.patterns.is_empty() {
+            self.append_to_indexes(id, &message);
+        }
+        self.append_to(id, message)
+    }
+
+    pub(super) fn append_to(&mut self, id: Id<Channel>, message: Message) -> u64 {
+        let Some(channel) = self.channels.get_mut(id) else { return 0 };
+        let listens = !channel.members.is_empty();
+        let mark = channel.history.mark();
+        let before = channel.history.bytes();
+        let keep = channel.keep(&self.settings.keep);
+        let (seq, trimmed) = channel.history.append(message, &keep, listens);
+        self.counters.trimmed += trimmed as u64;
+        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
+        if channel.stir(mark) {
+            self.hot.push(id, channel.members.len());
+        }
+        seq
+    }
+
+    /// Forgets what a channel need not keep.
+    pub(super) fn trim(&mut self, id: Id<Channel>, somebody_listens: bool, now: Moment) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let before = channel.history.bytes();
+        let keep = channel.keep(&self.settings.keep);
+        self.counters.trimmed += channel.history.trim(&keep, somebody_listens, now) as u64;
+        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
+    }
+
+    /// Takes room from a channel's history until `bytes` are free or only what waits is left; returns whether anything
+    /// was taken.
+    pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
+        let Some(channel) = self.channels.get_mut(id) else { return false };
+        let before = channel.history.bytes();
+        let keep = Keep { bytes: before.saturating_sub(bytes), ..channel.keep(&self.settings.keep) };
+        self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
+        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
+        channel.history.bytes() < before
+    }
+}

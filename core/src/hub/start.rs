@@ -1,0 +1,155 @@
+//! Where a subscription begins, and what it has missed before that.
+use super::{Channel, Hub};
+use crate::arena::Id;
+use crate::log::{Cursor, Position};
+use crate::time::Moment;
+
+/// Where a subscription begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum From {
+    /// With what is published from now on.
+    New,
+    /// With the message of this number.
+    Next(u64),
+    /// With the oldest message there is.
+    Oldest,
+    /// After the last message seen, wherever that was.
+    After(Cursor),
+}
+
+/// Where a subscription begins, in the words of those who know messages by second and tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// With the oldest message there is.
+    Oldest,
+    /// With what is published from now on.
+    New,
+    /// So many messages behind the oldest.
+    FromOldest(u64),
+    /// With so many of the newest.
+    FromNewest(u64),
+    /// Behind the message of this second and tag; without a tag, behind the first of the second.
+    Behind {
+        /// Seconds since 1970.
+        unix_s: u32,
+        /// Counts within the second.
+        tag: Option<u32>,
+    },
+}
+
+/// What a reader has missed. A gap is always said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Lost {
+    /// Nothing.
+    Nothing,
+    /// So many messages of this channel.
+    Some(u64),
+    /// It cannot be known: the cursor is from another log or another life of the channel.
+    Unknown,
+}
+
+/// Where a subscription will begin in fact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Start {
+    /// The number of the first message it gets.
+    pub next: u64,
+    /// What it has missed before that.
+    pub lost: Lost,
+    /// It asked for a number that no message has yet: one who counts should be told where the numbers are.
+    pub ahead: bool,
+}
+
+impl Hub {
+    /// Where a subscription that asks for `from` would begin.
+    pub fn start(&mut self, id: Id<Channel>, from: From, now: Moment) -> Option<Start> {
+        self.settle(id, now);
+        let epoch = self.log.epoch();
+        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
+        self.trim(id, listens, now);
+        let channel = self.channels.get(id)?;
+        let keeps = channel.keep(&self.settings.keep).messages > 0;
+        let head = channel.history.head();
+        // Without history, what is still kept for those who listen is not for those who come.
+        let base = if keeps { channel.history.base() } else { head };
+        let at = |next: u64, lost: Lost| Start { next, lost, ahead: false };
+        Some(match from {
+            From::New => Start { next: head, lost: Lost::Nothing, ahead: true },
+            From::Oldest => at(base, Lost::Nothing),
+            From::Next(seq) if seq > head => Start { next: head, lost: Lost::Nothing, ahead: true },
+            From::Next(seq) if seq < base => at(base, Lost::Some(base - seq.max(1))),
+            From::Next(seq) => at(seq, Lost::Nothing),
+            From::After(cursor) => {
+                // Where this life began, the last message of the one before may stand: whoever is there has seen nothing of it.
+                let (place, born) = (cursor.position.offset, channel.born.offset);
+                let same_life = cursor.position.epoch == epoch
+                    && (place > born || place == born && cursor.seq.unwrap_or(0) == 0);
+                // The number only counts if it stands at that place: it may be another channel's.
+                let is_here = |seq: u64| {
+                    let offset_of = |n: u64| channel.history.get(n).map(|m| m.offset);
+                    offset_of(seq).is_none_or(|o| o <= place) && offset_of(seq + 1).is_none_or(|o| o > place)
+                };
+                match cursor.seq.filter(|&seq| same_life && is_here(seq)) {
+                    Some(seq) if seq >= head => Start { next: head, lost: Lost::Unknown, ahead: false },
+                    Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
+                    Some(seq) => at(seq + 1, Lost::Nothing),
+                    None if !same_life => at(base, Lost::Unknown),
+                    None => {
+                        let next = channel.history.first_after(cursor.position.offset).max(base);
+                        // What was trimmed may have stood after the cursor, or not.
+                        let whole = base == 1 || next > base;
+                        at(next, if whole { Lost::Nothing } else { Lost::Unknown })
+                    }
+                }
+            }
+        })
+    }
+
+    /// Where a subscription would begin that has everything of all channels up to this place in the log.
+    pub fn start_after(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
+        let (channel, base) = self.as_found(id, now)?;
+        let next = channel.history.first_after(offset).max(base);
+        // What was trimmed may have stood after the cursor, or not.
+        let whole = base == 1 || next > base || offset <= channel.born.offset;
+        let lost = if whole { Lost::Nothing } else { Lost::Unknown };
+        Some(Start { next, lost, ahead: false })
+    }
+
+    /// Where a subscription would begin that has everything up to a second and a tag, or that counts from an end.
+    pub fn start_at(&mut self, id: Id<Channel>, place: Place, now: Moment) -> Option<Start> {
+        let (channel, base) = self.as_found(id, now)?;
+        let (history, head) = (&channel.history, channel.history.head());
+        let next = match place {
+            Place::Oldest => base,
+            Place::New => head,
+            Place::FromOldest(n) => base.saturating_add(n).min(head),
+            Place::FromNewest(n) => head.saturating_sub(n).max(base),
+            // Nothing has been published behind it: whatever its second is, it waits for the next message.
+            Place::Behind { unix_s, tag } => history.first_behind(unix_s, tag).max(base),
+        };
+        Some(Start { next, lost: Lost::Nothing, ahead: false })
+    }
+
+    /// A channel as those who come find it: trimmed, and with the number of the first message that they may get. What is
+    /// kept only for those who listen, beyond what a channel keeps by its own settings, is not for those who come.
+    fn as_found(&mut self, id: Id<Channel>, now: Moment) -> Option<(&Channel, u64)> {
+        self.settle(id, now);
+        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
+        self.trim(id, listens, now);
+        let channel = self.channels.get(id)?;
+        let most = channel.keep(&self.settings.keep).messages as u64;
+        let history = &channel.history;
+        Some((channel, history.base().max(history.head().saturating_sub(most))))
+    }
+
+    /// The cursor of somebody who has everything of a channel up to, but without, the message `next`.
+    pub fn cursor(&self, channel: &Channel, next: u64) -> Cursor {
+        let last = channel.history.get(next.saturating_sub(1));
+        // Nothing kept before `next`: the place where the channel stands now, or where it was born.
+        let offset = match last {
+            Some(message) => message.offset,
+            None if next == channel.history.head() => self.log.head().offset,
+            None => channel.born.offset,
+        };
+        Cursor { position: Position { epoch: self.log.epoch(), offset }, seq: Some(next.saturating_sub(1)) }
+    }
+}
