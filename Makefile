@@ -16,10 +16,11 @@ build: ## the release binary: target/release/rcomet
 test: lint unit browser bayeux ## everything: format, lints, tests, and the chat in a real browser
 	@echo "make test: all green"
 
-lint: ## rustfmt and clippy, warnings are errors
+lint: ## rustfmt and clippy, warnings are errors; planted bugs have their places
 	cargo fmt --all --check
 	cargo fmt --manifest-path benches/instructions/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	scripts/mutants.sh --check
 
 unit: ## every Rust test: the core in memory, the simulated world, the real binary on real sockets
 	scripts/tools.sh curl=curl

@@ -6,6 +6,7 @@ first; if it notices nothing, every other test of the core. A bug that nobody no
 
   scripts/mutants.sh                all of them
   scripts/mutants.sh gap clock      those whose names have one of these words in them
+  scripts/mutants.sh --check        only see that each still has its place in the code
   scripts/mutants.sh --all          also run the other tests where the world has noticed
   MUTANTS_DIR=/somewhere            where the copy and what is built of it stand (default: target/mutants)
 """
@@ -35,16 +36,26 @@ def copy_tree():
     shutil.copytree(ROOT, TREE, ignore=ignored)
 
 
+def edits(mutant):
+    return mutant.get("edit", [mutant])
+
+
+def misplaced(mutant):
+    """Edits whose place is not in the tree as it stands, or is there more than once."""
+    for edit in edits(mutant):
+        path = ROOT / "core" / "src" / edit["file"]
+        found = path.read_text().count(edit["old"]) if path.exists() else 0
+        if found != 1:
+            yield f"{mutant['name']}: stands {found} times in {edit['file']}, not once:\n{edit['old']}"
+
+
 def plant(mutant):
-    """Plants one bug; returns what stood there before."""
+    """Plants one bug in the copy; returns what stood there before."""
     before = {}
-    for edit in mutant.get("edit", [mutant]):
+    for edit in edits(mutant):
         path = TREE / "core" / "src" / edit["file"]
         text = path.read_text()
         before.setdefault(path, text)
-        found = text.count(edit["old"])
-        if found != 1:
-            raise SystemExit(f"{mutant['name']}: stands {found} times in {edit['file']}, not once:\n{edit['old']}")
         path.write_text(text.replace(edit["old"], edit["new"]))
     return before
 
@@ -90,14 +101,15 @@ def first_failure(output):
 def main():
     words = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
-    if set(options) - {"--all"}:
+    if set(options) - {"--all", "--check"}:
         raise SystemExit(__doc__)
     mutants = tomllib.loads((ROOT / "scripts" / "mutants.toml").read_text())["mutant"]
     mutants = [m for m in mutants if not words or any(word in m["name"] for word in words)]
+    if faults := [fault for mutant in mutants for fault in misplaced(mutant)]:
+        raise SystemExit("\n".join(faults))
+    if "--check" in options:
+        return 0
     copy_tree()
-    for mutant in mutants:
-        for path, text in plant(mutant).items():
-            path.write_text(text)
     print("without any bug:", end=" ", flush=True)
     for command in [WORLD, OTHERS]:
         noticed, what = run(command)
