@@ -8,7 +8,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
-	cargo run --release --quiet -- run --demo
+	cargo run --release -- run --demo
 
 build: ## the release binary: target/release/rcomet
 	cargo build --release
