@@ -60,11 +60,11 @@ fn value<'a>(query: &'a [u8], name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
 mod tests {
     use super::*;
     use crate::payload::Stamp;
-    use crate::target::{Kind, Name, Post, Who};
+    use crate::target::{Kind, Language, Name, Post, Who};
 
     #[test]
     fn it_understands_what_this_program_asks() {
-        let target = Name::Floor.speak(0xabcd);
+        let target = Language::choose(Name::Floor, None).expect("its own words").speak(0xabcd);
         let mut who = Who { kind: Kind::Jsonp, id: 26, channel: 7, last: 41, cursor: String::new(), step: 0 };
         let mut text = Vec::new();
         target.listen(&who, &mut text);

@@ -10,10 +10,6 @@ pub(super) struct SimpleComet {
 }
 
 impl Target for SimpleComet {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:4080", "127.0.0.1:4080")
-    }
-
     fn kinds(&self) -> &'static [Kind] {
         &[Kind::Poll, Kind::Jsonp]
     }
