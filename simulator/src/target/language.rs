@@ -131,7 +131,7 @@ impl Language {
             (_, Name::Fixed) => Box::new(Fixed),
             (Dialect::Icomet, _) => Box::new(icomet::Icomet { run, floor }),
             (Dialect::Ccomet, _) => Box::new(ccomet::Ccomet { run }),
-            (Dialect::SimpleComet, _) => Box::new(simple_comet::SimpleComet { run }),
+            (Dialect::SimpleComet, _) => Box::new(simple_comet::SimpleComet { run, floor }),
             (Dialect::Push, Name::Nchan) => Box::new(push::Push { run, paths: push::NCHAN }),
             (Dialect::Push, _) => Box::new(push::Push { run, paths: push::USUAL }),
             (Dialect::Bayeux, name) => Box::new(bayeux::Bayeux { run, streams: name == Name::Faye }),
