@@ -202,6 +202,8 @@ pub fn all() -> Vec<Row> {
     let floor = entry(FLOOR, Kind::Floor);
     let rcomet = entry(RCOMET, Kind::Rcomet);
     let default = entry(AS_IT_COMES, Kind::RcometDefault);
+    let dialects = entry(RCOMET, Kind::RcometDialects);
+    let original = entry("Simple-Comet-Server", Kind::SimpleComet);
     let nchan = entry("Nchan", Kind::Nchan);
     let faye = entry("Faye", Kind::Faye);
     let fixed = entry(FIXED, Kind::NginxFixed);
@@ -301,6 +303,46 @@ pub fn all() -> Vec<Row> {
             1.3,
             0.8,
         ),
+        fanout(
+            "fanout-simple-comet",
+            "fan-out, 5,000 long polls in Simple Comet's dialect, re-polling included",
+            "fanout -n 5000 --dialect simple-comet -k poll --rate 0 --seconds 3",
+            vec![floor, dialects, original],
+            1.3,
+            0.8,
+        ),
+        fanout(
+            "fanout-push",
+            "fan-out, 5,000 long polls in the push module's dialect, re-polling included",
+            "fanout -n 5000 --dialect push -k poll --rate 0 --seconds 3",
+            vec![floor, dialects, nchan],
+            1.3,
+            0.8,
+        ),
+        fanout(
+            "fanout-bayeux",
+            "fan-out, 5,000 connects of Bayeux, the next ones included",
+            "fanout -n 5000 --dialect bayeux -k poll --rate 0 --seconds 3",
+            vec![floor, dialects, faye],
+            1.3,
+            0.8,
+        ),
+        fanout(
+            "fanout-websocket",
+            "fan-out, 5,000 WebSockets",
+            "fanout -n 5000 --dialect websocket --rate 0 --seconds 3",
+            vec![floor, dialects],
+            1.15,
+            0.9,
+        ),
+        fanout(
+            "fanout-websocket-15k",
+            "fan-out, 15,000 WebSockets",
+            "fanout -n 15000 --dialect websocket --rate 0 --seconds 4",
+            vec![floor, dialects],
+            1.15,
+            0.9,
+        ),
         publish(
             "publish",
             "publish, 50 keep-alive connections",
@@ -332,6 +374,12 @@ pub fn all() -> Vec<Row> {
             vec![floor, rcomet, default, nchan],
         ),
         idle("idle-sse", "15,000 idle SSE", "idle -n 15000 -k sse --seconds 3", vec![floor, rcomet, nchan]),
+        idle(
+            "idle-websocket",
+            "15,000 idle WebSockets",
+            "idle -n 15000 --dialect websocket --seconds 3",
+            vec![floor, dialects],
+        ),
         connect(
             "connect-poll",
             "connect to parked, 10,000 long polls",

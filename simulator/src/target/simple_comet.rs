@@ -7,15 +7,13 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(super) struct SimpleComet {
     pub(super) run: u32,
+    /// The floor has no scripts.
+    pub(super) floor: bool,
 }
 
 impl Target for SimpleComet {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:4080", "127.0.0.1:4080")
-    }
-
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Poll, Kind::Jsonp]
+        if self.floor { &[Kind::Poll] } else { &[Kind::Poll, Kind::Jsonp] }
     }
 
     /// Without a cursor it asks for what comes after a far future, which the server takes for "from now on".
