@@ -132,6 +132,11 @@ export class Wire {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** No more bytes for those who are here, and no end either. */
+  freeze() {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
   end() {
     this.cut();
     return new Promise((done) => { this.server.close(done); });
