@@ -4,8 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+// Names of properties that only our own modules see are made short, too. Not those of what travels: between server, tabs of
+// different versions, and users.
+const mangleProps = new RegExp(`^(${[
+  'address', 'ask', 'level', 'drain', 'heard', 'refused', 'sync', 'adopt', 'wanted', 'leads', 'hello', 'hear', 'silent',
+  'told', 'groups', 'forget', 'tell', 'base', 'live', 'fail', 'take',
+].join('|')})$`);
 const common = {
-  entryPoints: [at('src/index.js')], bundle: true, minify: true, target: 'es2022', legalComments: 'none',
+  entryPoints: [at('src/index.js')], bundle: true, minify: true, target: 'es2022', legalComments: 'none', mangleProps,
 };
 await build({ ...common, format: 'esm', outfile: at('dist/rcomet.js') });
 await build({ ...common, format: 'iife', globalName: 'rcomet', outfile: at('dist/rcomet.global.js') });

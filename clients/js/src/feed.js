@@ -1,4 +1,4 @@
-import { Places } from './places.js';
+import { each, Places } from './places.js';
 import { share } from './share.js';
 import { refusal, transports } from './transports.js';
 
@@ -47,7 +47,7 @@ export function connect(options) {
   }
 
   /** What is to be listened to: by this tab, and by those it leads. */
-  const all = () => new Set([...wants, ...[...others?.values() ?? []].flat()]);
+  const all = () => (others ? new Set([...wants, ...[...others.values()].flat()]) : wants);
 
   const key = () => JSON.stringify([...all()].sort());
 
@@ -56,9 +56,12 @@ export function connect(options) {
     const wanted = all();
     const { type, channel } = event;
     if (event.channels) event = { ...event, channels: event.channels.filter((one) => wanted.has(one)) };
-    if (channel && !wanted.has(channel) || !places.take(event)) return;
+    if (channel && !wanted.has(channel)) return;
+    const news = places.take(event);
+    if (!news) return;
     const mine = wants.has(channel);
     if (type === 'closed') gone(channel);
+    if (mine && news.type) emit(news.type, news);
     if (mine) emit(type, event);
   }
 
@@ -71,10 +74,13 @@ export function connect(options) {
 
   function address(names, cursor, more) {
     const query = new URLSearchParams(more);
-    names.forEach((name) => query.append('channel', name));
-    for (const [key, value] of Object.entries({ cursor, history: cursor ? 0 : history, token, who })) {
-      if (value) query.set(key, value);
+    for (const name of names) {
+      query.append('channel', name);
+      if (token) query.append('token', each(token, name) ?? '');
     }
+    if (cursor) query.set('cursor', cursor);
+    else if (history) query.set('history', history);
+    if (who) query.set('who', who);
     return `${base}events?${query}`;
   }
 
@@ -83,7 +89,9 @@ export function connect(options) {
       headers: { accept: 'application/json' }, signal, cache: 'no-store',
     });
     if (!response.ok) throw refusal(response.status, (await response.json().catch(() => ({}))).detail);
-    return response.json();
+    const answer = await response.json();
+    answer.cursor ??= cursor;
+    return answer;
   }
 
   /** Takes what has been published to these, who stand at one place, up to now, and brings them there. */
@@ -148,7 +156,7 @@ export function connect(options) {
     function heard() {
       quiet = 0;
       clearTimeout(timer);
-      if (!live) timer = setTimeout(() => fail(new Error('nothing came in time')), openMs);
+      if (!live) timer = setTimeout(() => fail(new Error('nothing came')), openMs);
     }
 
     function becomeLive() {
@@ -169,7 +177,7 @@ export function connect(options) {
 
     // Two rounds, because a browser may let the clock of a hidden page run slowly.
     const clock = setInterval(() => {
-      if (quiet++ > 1) fail(new Error('nothing was heard for too long'));
+      if (quiet++ > 1) fail(new Error('silent'));
       else line.ping?.();
     }, quietMs);
     signal.addEventListener('abort', () => {
@@ -313,7 +321,7 @@ export function connect(options) {
           else await new Promise((done) => { wake = done; });
         }
       } finally {
-        off.forEach((each) => each());
+        off.forEach((stop) => stop());
       }
     },
     close,

@@ -11,8 +11,8 @@ export interface Options {
   channels?: Iterable<string>;
   /** `auto` is WebSocket, then SSE, then long polls. An array is tried in its order. */
   transport?: 'auto' | Transport | Transport[];
-  /** What lets one subscribe, where the daemon asks for it. */
-  token?: string;
+  /** What lets one subscribe, where the daemon asks for it: one for all channels, or one for each. */
+  token?: string | Record<string, string>;
   /** Be listed under this name, and hear of others; for feeds with one channel. */
   who?: string;
   /** Go on here: the `cursor` of another feed, or of anything that the server gave one with. */

@@ -1,3 +1,6 @@
+/** A value that is one for all channels, or an object with one for each. */
+export const each = (value, channel) => (typeof value === 'string' ? value : value?.[channel]);
+
 // How far each channel has been read. Knows nothing of connections.
 //
 // A cursor is opaque, and good for any channel: "everything of all channels up to here". Event streams and polls tell all
@@ -7,10 +10,10 @@
 export class Places {
   #channels = new Map(); // name -> { seq, at: { cursor } }; `at` is one object for all that share a place
 
-  /** Begins where `cursor` says: one for all channels, or an object with one for each. */
+  /** Begins where `cursor` says. */
   constructor(channels, cursor) {
     for (const channel of channels) {
-      const own = typeof cursor === 'string' ? cursor : cursor?.[channel];
+      const own = each(cursor, channel);
       if (own) this.#channel(channel).at.cursor = own;
     }
   }
@@ -40,7 +43,7 @@ export class Places {
     this.#channels.delete(name);
   }
 
-  /** Takes in what came, and says whether it is news. */
+  /** Takes in what came, and says whether it is news; or gives the gap before it, if there is one that nobody told. */
   take({ type, channel: name, seq, cursor, next, missing, channels }) {
     if (type === 'mark') {
       // Of ours: these have been read up to the cursor, and share a place from now on.
@@ -78,7 +81,9 @@ export class Places {
       channel.at.cursor = cursor;
       channel.told = 0;
       if (seq <= channel.seq) return false;
+      missing = seq - channel.seq - 1;
       channel.seq = seq;
+      if (missing) return { type: 'gap', channel: name, next: seq, missing };
     }
     return true;
   }

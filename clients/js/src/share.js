@@ -46,11 +46,10 @@ export function share(name, tab) {
   hold(name + id, () => {
     hello();
     hold(name, async () => {
-      bus.postMessage({ lead: id });
       await new Promise((done) => { setTimeout(done, TAKEOVER_MS); });
       if (over.signal.aborted) return;
       leads = true;
-      bus.postMessage({ lead: id });
+      bus.postMessage({ lead: true });
       tab.lead(others);
     });
   });

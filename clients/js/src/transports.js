@@ -1,3 +1,5 @@
+import { each } from './places.js';
+
 // Four ways of hearing events: transports[name](line) begins to listen. It ends when line.signal is aborted.
 //
 // line.base             the server, with / at its end
@@ -30,7 +32,7 @@ function websocket(line) {
   const add = async (channel) => {
     try {
       if (history && !line.cursor(channel)) await line.drain([channel]);
-      await call('subscribe', { channel, cursor: line.cursor(channel), token, who });
+      await call('subscribe', { channel, cursor: line.cursor(channel), token: each(token, channel), who });
     } catch (error) {
       if (error.status < 429) line.refused(channel, error);
       else line.fail(error);
@@ -53,7 +55,7 @@ function websocket(line) {
     }
   };
   const over = ({ code }) => {
-    const error = new Error(`the WebSocket was closed (${code})`);
+    const error = new Error(`closed (${code})`);
     calls.forEach(({ reject }) => reject(error));
     line.fail(error);
   };
@@ -96,7 +98,7 @@ function sse(line) {
       source.addEventListener(type, ({ data }) => line.take(JSON.parse(data)));
     }
     // It would come back by itself, but at its own pace, and with the address of now.
-    source.onerror = () => line.fail(new Error('the event stream ended'));
+    source.onerror = () => line.fail(new Error('ended'));
     line.signal.addEventListener('abort', () => source.close());
   }).catch(line.fail);
   return { silent: true };
@@ -115,7 +117,7 @@ function stream(line) {
     let rest = '';
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) throw new Error('the event stream ended');
+      if (done) throw new Error('ended');
       line.heard();
       const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
       rest = lines.pop();

@@ -144,12 +144,13 @@ describe('who may', () => {
       assert.ok([401, 403].includes(refused.errors[0].status), refused.errors[0]);
       assert.ok(['closed', 'live'].includes(refused.state));
       refused.close();
-      const response = await fetch(`http://${daemon.admin}/sign?cname=secret`);
-      const { token } = JSON.parse(await response.text());
-      const feed = connect({ url: daemon.url, channels: ['secret'], token, transport });
+      const sign = async (channel) => (await (await fetch(`http://${daemon.admin}/sign?cname=${channel}`)).json()).token;
+      const token = { secret: await sign('secret'), private: await sign('private') };
+      const feed = connect({ url: daemon.url, channels: Object.keys(token), token, transport });
       await live(feed);
       await daemon.publish('secret', '1');
-      await until(['1'], () => feed.data());
+      await daemon.publish('private', '2');
+      await until(['1', '2'], () => feed.data().sort());
       assert.deepEqual(feed.errors, []);
       feed.close();
     });

@@ -50,15 +50,17 @@ export class Daemon {
     writeFileSync(file, `${this.more}\n[server]\nfront = ["${this.front}"]\nadmin = ["${this.admin}"]\ndemo = true\n`);
     this.process = spawn(binary, ['run', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.ended = once(this.process, 'exit');
-    let said = '';
-    for await (const data of this.process.stderr) {
-      said += data;
-      const at = (role) => said.match(new RegExp(`listening ${role} (\\S+)\n`))?.[1];
-      if (!at('front') || !at('admin')) continue;
-      [this.front, this.admin] = [at('front'), at('admin')];
-      return;
-    }
-    throw new Error(said);
+    await new Promise((done, fail) => {
+      let said = '';
+      this.process.stderr.on('data', (data) => {
+        said += data;
+        const at = (role) => said.match(new RegExp(`listening ${role} (\\S+)\n`))?.[1];
+        if (!at('front') || !at('admin')) return;
+        [this.front, this.admin] = [at('front'), at('admin')];
+        done();
+      });
+      this.process.on('exit', () => fail(new Error(said)));
+    });
   }
 
   get url() {
