@@ -60,7 +60,7 @@ export function connect(options) {
     const news = places.take(event);
     if (!news) return;
     const mine = wants.has(channel);
-    if (type === 'closed') gone(channel);
+    if (type === 'closed' || type === 'error') gone(channel);
     if (mine && news.type) emit(news.type, news);
     if (mine) emit(type, event);
   }
@@ -196,11 +196,7 @@ export function connect(options) {
       drain: (names) => drain(names, take, signal),
       level: () => level(take, signal),
       live: becomeLive,
-      refused(channel, error) {
-        if (signal.aborted) return;
-        emit('error', Object.assign(error, { channel }));
-        gone(channel);
-      },
+      refused: (channel, { status, message }) => take({ type: 'error', channel, status, message }),
     });
     if (line.silent) clearInterval(clock);
   }

@@ -82,8 +82,9 @@ export interface State {
 }
 
 /** A refusal. With a `channel` it is about that one, and the others go on; without, the feed is closed. */
-export interface Refusal extends Error {
+export interface Refusal {
   status: number;
+  message: string;
   channel?: string;
 }
 
