@@ -35,7 +35,7 @@ fn at_rest(server: &mut Server) {
 fn a_subscriber_is_let_in_by_the_application() {
     let mut server = hooked(&[], &[AUTH]);
     post(&mut server, "a", "one");
-    let fields = "Cookie: id=7\r\nX-Channel-Id: forged\r\nx-forwarded-for: 10.0.0.1\r\nAccept-Encoding: gzip\r\n\
+    let fields = "Cookie: id=7\r\nX-Channel-Id: forged\r\nX_Channel_Id: forged\r\nx-forwarded-for: 10.0.0.1\r\nAccept-Encoding: gzip\r\n\
                   Connection: keep-alive\r\nTE: trailers\r\n";
     let client = get(&mut server, "/sub/a?b=c", &format!("{}{fields}", behind(0, "7")));
     assert_eq!(server.received(client), "", "it waits for the application");

@@ -11,7 +11,8 @@ const front = process.argv[2] ?? process.env.RCOMET_FRONT ?? 'http://127.0.0.1:8
 const admin = process.argv[3] ?? process.env.RCOMET_ADMIN ?? 'http://127.0.0.1:8000';
 const SOON_MS = 15_000;
 const NASTY = `<b> & " ' \\ </script> */ 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
-const COLUMNS = ['icomet', 'ccomet', 'simple_comet'];
+const COLUMNS = ['icomet', 'ccomet', 'simple_comet', 'push'];
+const SAYS = { icomet: '"ok"', simple_comet: 'message_id', push: 'queued messages: ' };
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -67,12 +68,12 @@ async function send(page, dialect, text) {
   await page.check(`input[value=${dialect}]`);
   await page.fill('#text', text);
   await page.press('#text', 'Enter');
-  await until(true, async () => (await page.textContent('#answer')).includes(dialect === 'icomet' ? '"ok"' : 'message_id'));
+  await until(true, async () => (await page.textContent('#answer')).includes(SAYS[dialect]));
 }
 
 try {
   const page = await arrives();
-  await check('all three are live', async () => {
+  await check('all four are live', async () => {
     for (const column of COLUMNS) await until('live', () => page.textContent(`#${column}-line`));
   });
   await check('what is published in one dialect is read in all, in one order', async () => {
@@ -81,14 +82,18 @@ try {
     await post(`${admin}/push`, { cname: 'chat.crossing', content: 'three' });
     const pushed = JSON.parse(await post(`${admin}/channels/chat.crossing.json`, { content: NASTY }));
     assert.equal(pushed.return_code, 1);
-    await agree(page, ['one', 'two', 'three', NASTY]);
-    const badges = await page.$$eval('#simple_comet li b', (all) => all.slice(-4).map((e) => e.textContent));
-    assert.deepEqual(badges, ['icomet', 'Simple Comet', 'elsewhere', 'elsewhere']);
+    await send(page, 'push', 'four');
+    await agree(page, ['one', 'two', 'three', NASTY, 'four']);
+    const badges = await page.$$eval('#simple_comet li b', (all) => all.slice(-5).map((e) => e.textContent));
+    assert.deepEqual(badges, ['icomet', 'Simple Comet', 'elsewhere', 'elsewhere', 'Push module']);
+    const ids = await page.$$eval('#push li small', (all) => all.slice(-5).map((e) => e.textContent));
+    assert.ok(ids.every((id) => /^\d{10}:\d+$/.test(id)), ids.join());
   });
   await check('a burst is neither lost nor doubled nor reordered', async () => {
     const texts = Array.from({ length: 60 }, (_, i) => `burst ${i}`);
     for (const [i, text] of texts.entries()) {
-      if (i % 2) await post(`${admin}/push`, { cname: 'chat.crossing', content: text });
+      if (i % 3 === 2) await fetch(`${front}/rooms/crossing`, { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body: text });
+      else if (i % 3) await post(`${admin}/push`, { cname: 'chat.crossing', content: text });
       else await post(`${admin}/channels/chat.crossing.json`, { content: text });
     }
     await agree(page, texts);
@@ -107,6 +112,17 @@ try {
     assert.ok(heard.last_id >= heard.messages['chat.crossing'].at(-1).id);
     const refused = JSON.parse(await post(`${front}/channels.json`, { channel_id: 'mine' }));
     assert.deepEqual(refused, { return_code: -1, error_message: 'Not allowed here' });
+  });
+  await check('an event source of the push module goes on where it was, and its channels are those of the chat', async () => {
+    const id = (await page.$$eval('#push li small', (all) => all.at(-3).textContent));
+    const answer = await fetch(`${front}/rooms/crossing`, { headers: { Accept: 'text/event-stream', 'Last-Event-ID': id } });
+    const reader = answer.body.getReader();
+    let text = '';
+    while (!text.includes('burst 59')) text += new TextDecoder().decode((await reader.read()).value);
+    await reader.cancel();
+    assert.deepEqual(text.match(/data: .*/g), ['data: burst 58', 'data: burst 59']);
+    const elsewhere = await fetch(`${front}/publish?channel=secret`, { method: 'POST', body: 'x' });
+    assert.ok(elsewhere.status >= 400, `${elsewhere.status}`);
   });
   await check('it can be used without a mouse, and at the width of a telephone', async () => {
     await page.setViewportSize({ width: 360, height: 740 });

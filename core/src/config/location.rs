@@ -252,6 +252,13 @@ impl Location {
         if self.role == Duty::Group && (self.path.names().count() != 1 || !self.channels.is_empty()) {
             return Err(format!("`{}` names no group: write /group/{{id}} or /group?id=", self.path));
         }
+        let is_asked = self.upstreams().next().is_some();
+        if matches!(self.role, Duty::Group | Duty::StubStatus) && is_asked {
+            return Err(format!(
+                "`{}`: applications are asked about publishers and subscribers only",
+                self.path
+            ));
+        }
         let string = self.channel_event_string.as_ref();
         let unknown = |name: &&str| !matches!(*name, "event" | "channel");
         if let Some(unknown) = string.and_then(|string| string.names().find(unknown)) {
@@ -310,6 +317,12 @@ mod tests {
             (r#"{"path": "/p?id=", "role": "publisher", "first_message": "last"}"#, "no first message"),
             (r#"{"path": "/p?id=", "role": "sub"}"#, "unknown variant"),
             (r#"{"role": "publisher"}"#, "missing field `path`"),
+            (r#"{"path": "/g/{a}/{b}", "role": "group"}"#, "names no group"),
+            (r#"{"path": "/g/{a}", "role": "group", "authorize_request": "http://a/"}"#, "subscribers only"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "group": "a/b"}"#, "a slash in its group"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "group": "{b}"}"#, "names no `b`"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "channel_event_string": "{id}"}"#, "and no `id`"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "authorize_request": "https://a/"}"#, "TLS"),
         ] {
             let refused = location(json).expect_err(json);
             assert!(refused.contains(words), "{refused}");

@@ -166,6 +166,10 @@ impl Hub {
             return 1;
         }
         let mut looked_at = self.collect_due(many, is_walk, &mut due);
+        if many.awaits {
+            self.await_reborn(sub, &due);
+        }
+        let Some((many, _)) = self.many(sub) else { return 1 };
         if !due.is_empty() && !many.absent.is_empty() {
             self.adopt_absent(sub, now);
             due.clear();
@@ -289,12 +293,18 @@ impl Hub {
     /// One of several channels has ended: the reader goes on with the others.
     fn give_up_seat(&mut self, sub: Id<Subscription>, channel: Id<Channel>, now: Moment) {
         let name = self.channels.get(channel).map(|c| c.name.clone());
+        let again = name.as_deref().and_then(|name| self.find(name));
+        let already = self.many(sub).is_some_and(|(many, _)| {
+            again.is_some_and(|at| many.find(at).is_some())
+                || name.as_ref().is_some_and(|n| many.absent.contains(n))
+        });
         let Some(many) = self.many_mut(sub) else { return };
         let Some(i) = many.find(channel) else { return };
         let before = many.bytes();
         let seat = many.seats.remove(i);
         let awaits = many.awaits;
-        // Another channel may come to be under its name.
+        // Another channel may come to be under its name, or has, and is read already.
+        let name = name.filter(|_| !already);
         if let Some(name) = &name {
             many.absent.push(name.clone());
         }

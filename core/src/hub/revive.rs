@@ -1,10 +1,11 @@
 //! Names that are waited for: of channels that have ended while somebody who reads several is still there.
 //! Knows nothing of what is in them.
-use std::collections::BTreeSet;
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, VecDeque};
 
 use hashbrown::HashMap;
 
+use super::many::Due;
 use super::{Channel, Hub, Seed, Subscription};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -59,6 +60,27 @@ impl Hub {
             self.awaited.bytes += WAITS_BYTES;
         } else {
             self.awaited.insert(name, sub);
+        }
+    }
+
+    /// Of the channels that a reader is to be told something of, some may have ended and be there again already: it
+    /// waits for those names, so that it takes its seats in them before it is handed what was published later.
+    pub(super) fn await_reborn(&mut self, sub: Id<Subscription>, due: &Due) {
+        let Some((many, _)) = self.many(sub) else { return };
+        let mut reborn = Vec::new();
+        for Reverse((_, i)) in due {
+            let seat = many.seats.get(*i as usize).and_then(|seat| self.channels.get(seat.channel));
+            let Some(ended) = seat.filter(|channel| channel.closed) else { continue };
+            let again = self.find(&ended.name).filter(|at| many.find(*at).is_none());
+            if again.is_some() && !many.absent.contains(&ended.name) {
+                reborn.push(ended.name.clone());
+            }
+        }
+        if let Some(many) = self.many_mut(sub).filter(|_| !reborn.is_empty()) {
+            let before = many.bytes();
+            many.absent.extend(reborn);
+            let after = many.bytes();
+            self.many_bytes = self.many_bytes + after - before;
         }
     }
 

@@ -182,9 +182,10 @@ impl Delivery<'_> {
         let writer = writer.field("X-Accel-Buffering", "no");
         writer.end(if manner.is_11 { End::Chunked } else { End::Close }, manner.keep_alive);
         let speaker = voice.dialect.speaker();
-        let mark = [b"--", self.heads.boundary.bytes()].concat();
+        let mut mark = [b'-'; 34];
         let prologue = if speaker.begins_with_boundary(voice.style) {
-            &mark
+            mark[2..].copy_from_slice(self.heads.boundary.bytes());
+            &mark[..]
         } else {
             speaker.prologue(voice.style).as_bytes()
         };

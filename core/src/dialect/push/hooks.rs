@@ -104,7 +104,9 @@ pub(super) fn fields(head: &Head<'_, '_>, about: &About<'_>) -> Fields {
             forwarded.extend_from_slice(field.value.trim_ascii());
             forwarded.extend_from_slice(b", ");
         }
-        if !OWN.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        // Many applications read `_` in a name as `-`: it would pass for one of ours.
+        let is_ours = name.contains('_') || OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
+        if !is_ours {
             line(name, field.value.trim_ascii(), &mut out);
         }
     }
