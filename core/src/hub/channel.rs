@@ -32,6 +32,8 @@ pub struct Channel {
     pub(super) broadcasts: u64,
     /// So many channels were made before it.
     pub(super) number: u64,
+    /// Tells it apart in a cursor.
+    pub(super) mark: u16,
     /// What was asked for when it was registered, if it was.
     pub(super) registered: Option<Box<Registered>>,
     /// It is no channel but the index of a pattern: nothing is published to it, and it has no name to be found by.
@@ -95,6 +97,7 @@ impl Channel {
             announce_at: Moment::NEVER,
             broadcasts,
             number: 0,
+            mark: 0,
             registered: None,
             is_index: false,
             posted: None,
@@ -107,6 +110,11 @@ impl Channel {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Tells it apart in a cursor.
+    pub fn mark(&self) -> u16 {
+        self.mark
     }
 
     /// Its messages.

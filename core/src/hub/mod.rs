@@ -37,7 +37,7 @@ pub use subscription::{Access, Subscription};
 
 use crate::arena::{Arena, Id};
 use crate::counters::Counters;
-use crate::log::{Log, Position};
+use crate::log::{Log, Position, Sealer};
 use crate::time::Moment;
 use crate::wheel::Wheel;
 use fanout::Hot;
@@ -77,6 +77,7 @@ pub struct Hub {
     matched: Vec<Id<Channel>>,
     settings: Settings,
     seed: Seed,
+    sealer: Sealer,
     /// The wall clock, in seconds; never goes back, so that what is stamped with it does not.
     unix_s: u32,
     /// The tag of the next message of this second.
@@ -118,6 +119,7 @@ impl Hub {
             matched: Vec::new(),
             settings,
             seed,
+            sealer: seed.sealer(),
             unix_s: 0,
             next_tag: 0,
             media: MediaTable::default(),
@@ -155,6 +157,11 @@ impl Hub {
     /// A subscription, if it still lives.
     pub fn subscription(&self, id: Id<Subscription>) -> Option<&Subscription> {
         self.subscriptions.get(id)
+    }
+
+    /// What signs cursors.
+    pub fn sealer(&self) -> Sealer {
+        self.sealer
     }
 
     /// Where the log ends.

@@ -1,6 +1,7 @@
 //! rcomet, the floor and every peer that is installed, side by side: the same load, the same cores, by turns.
 //! Knows nothing of how a load is played: for that it starts this program again, with the commands that it then shows.
 mod machine;
+mod measure;
 mod pin;
 mod results;
 mod rows;

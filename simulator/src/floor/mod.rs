@@ -25,7 +25,7 @@ use slab::Slab;
 
 use self::channel::Channel;
 pub use self::fault::Fault;
-use self::request::{Next, Request};
+use self::request::Request;
 use self::voice::Voice;
 
 const LISTENER_TOKENS: usize = 1 << 40;
@@ -246,10 +246,6 @@ impl Floor {
             }
             Request::Listen { channel, voice, next } => {
                 let channel = self.channel(channel);
-                let next = match next {
-                    Next::Number(next) => next,
-                    Next::Newest => self.channels[channel].head() + 1,
-                };
                 answers.extend_from_slice(voice.welcome());
                 self.connections[index].ear = Some(Ear { channel, voice, next, place: None, pretends: 0 });
             }

@@ -14,7 +14,8 @@ pub(super) enum Request<'a> {
     Listen {
         channel: &'a [u8],
         voice: Voice,
-        next: Next,
+        /// The number of the message that it wants first.
+        next: u64,
     },
     /// Simple Comet wants channels to be made; here they make themselves.
     Register,
@@ -32,15 +33,6 @@ pub(super) enum Request<'a> {
         client: usize,
         after: Option<u64>,
     },
-}
-
-/// With which message somebody wants to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// The one with this number.
-    Number(u64),
-    /// The one that comes next.
-    Newest,
 }
 
 /// The request at the beginning of these bytes, which were written whole, and what follows it.
@@ -71,7 +63,7 @@ pub(super) fn first_frame(bytes: &mut [u8]) -> Option<(Request<'_>, &mut [u8])> 
     let rest_of_it = text.strip_prefix(b"{\"type\":\"subscribe\",\"channel\":\"")?;
     let (channel, seq) = rest_of_it.split_at(memchr(b'"', rest_of_it)?);
     let (next, _) = number(seq.strip_prefix(b"\",\"seq\":")?)?;
-    Some((Request::Listen { channel, voice: Voice::Socket, next: Next::Number(next) }, rest))
+    Some((Request::Listen { channel, voice: Voice::Socket, next }, rest))
 }
 
 fn get<'a>(target: &'a [u8], head: &[u8]) -> Option<Request<'a>> {
@@ -83,7 +75,7 @@ fn get<'a>(target: &'a [u8], head: &[u8]) -> Option<Request<'a>> {
     if let Some(channel) = path.strip_prefix(b"channels/") {
         let channel = channel.strip_suffix(b".json")?;
         let (last, _) = number(query.strip_prefix(b"since=")?)?;
-        return Some(Request::Listen { channel, voice: Voice::Simple, next: behind(last) });
+        return Some(Request::Listen { channel, voice: Voice::Simple, next: last + 1 });
     }
     if path == b"activity" {
         let (channel, _) = value(query, b"channel=")?;
@@ -92,7 +84,7 @@ fn get<'a>(target: &'a [u8], head: &[u8]) -> Option<Request<'a>> {
             None => (Voice::Push, after(head, b"\r\nIf-None-Match: ")),
         };
         let last = place.map_or(Some(0), |place| Some(number(place)?.0))?;
-        return Some(Request::Listen { channel, voice, next: behind(last) });
+        return Some(Request::Listen { channel, voice, next: last + 1 });
     }
     let (channel, rest) = value(query, b"cname=")?;
     let voice = match path {
@@ -110,7 +102,7 @@ fn get<'a>(target: &'a [u8], head: &[u8]) -> Option<Request<'a>> {
         Some((callback, _)) => Voice::Jsonp(<[u8; CALLBACK_BYTES]>::try_from(callback).ok()?),
         None => voice,
     };
-    Some(Request::Listen { channel, voice, next: Next::Number(next) })
+    Some(Request::Listen { channel, voice, next })
 }
 
 fn post<'a>(target: &'a [u8], body: &'a [u8]) -> Option<Request<'a>> {
@@ -150,11 +142,6 @@ fn bayeux(body: &[u8]) -> Option<Request<'_>> {
             Request::Publish { channel, content }
         }
     })
-}
-
-/// Simple Comet's clients say "from now on" by a number that no message will have.
-fn behind(last: u64) -> Next {
-    if last > u64::from(u32::MAX) { Next::Newest } else { Next::Number(last + 1) }
 }
 
 /// The value of the first parameter, which has to be this one, and what follows it.
@@ -217,7 +204,7 @@ mod tests {
         found
     }
 
-    fn listen(voice: Voice, next: Next) -> Request<'static> {
+    fn listen(voice: Voice, next: u64) -> Request<'static> {
         Request::Listen { channel: CHANNEL, voice, next }
     }
 
@@ -226,11 +213,7 @@ mod tests {
         let mut all = [who(Kind::Jsonp), who(Kind::Sse), who(Kind::Poll)];
         assert_eq!(
             understand(&*speak(Dialect::Icomet), &mut all),
-            [
-                listen(Voice::Jsonp(*b"cb_0000001a"), Next::Number(42)),
-                listen(Voice::Sse, Next::Number(42)),
-                listen(Voice::Poll, Next::Number(42)),
-            ]
+            [listen(Voice::Jsonp(*b"cb_0000001a"), 42), listen(Voice::Sse, 42), listen(Voice::Poll, 42),]
         );
         assert_eq!(first(b"GET /nonsense HTTP/1.1\r\n\r\n"), None);
     }
@@ -243,17 +226,17 @@ mod tests {
         assert_eq!(
             understand(&*speak(Dialect::Push), &mut all),
             [
-                listen(Voice::Push, Next::Number(1)),
-                listen(Voice::Push, Next::Number(6)),
-                listen(Voice::Events, Next::Number(1)),
-                listen(Voice::Events, Next::Number(7)),
+                listen(Voice::Push, 1),
+                listen(Voice::Push, 6),
+                listen(Voice::Events, 1),
+                listen(Voice::Events, 7),
             ]
         );
         let mut all = [who(Kind::Poll), who(Kind::Poll)];
         all[1].cursor = "5".to_owned();
         assert_eq!(
             understand(&*speak(Dialect::SimpleComet), &mut all),
-            [listen(Voice::Simple, Next::Newest), listen(Voice::Simple, Next::Number(6))]
+            [listen(Voice::Simple, 1), listen(Voice::Simple, 6)]
         );
         let mut all = [who(Kind::Poll), who(Kind::Poll), who(Kind::Poll), who(Kind::Poll)];
         for (who, step) in all.iter_mut().zip([0, 1, 2, 2]) {
@@ -284,7 +267,7 @@ mod tests {
         let stamp = Stamp { run: 1, channel: 7, number: 3, intended: 4 };
         target.publish(&Post { stamp, size: 60 }, &mut text);
         let (request, rest) = first_frame(&mut text).expect("a subscription");
-        assert_eq!(request, listen(Voice::Socket, Next::Number(42)));
+        assert_eq!(request, listen(Voice::Socket, 42));
         let mut content = Vec::new();
         stamp.write(60, &mut content);
         let (request, rest) = first_frame(rest).expect("a publish");

@@ -208,10 +208,6 @@ fn waits_for_head(world: &World, kind: Kind) -> bool {
 /// # Errors
 /// The server is gone.
 fn probe(world: &mut World, channels: u32, expected: u64) -> Result<bool, String> {
-    // Who begins with whatever comes next has to be there before it comes: that its question has been sent is not enough.
-    if !world.place.language.speak(0).resumes_by_number() {
-        world.settle_down()?;
-    }
     let before = world.standing().fresh;
     for channel in 0..channels {
         world.press.post(channel, clock::now());

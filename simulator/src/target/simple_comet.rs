@@ -16,11 +16,11 @@ impl Target for SimpleComet {
         if self.floor { &[Kind::Poll] } else { &[Kind::Poll, Kind::Jsonp] }
     }
 
-    /// Without a cursor it asks for what comes after a far future, which the server takes for "from now on".
+    /// Without a cursor it asks for everything: who asks for what comes from now on may be a moment too late for it.
     fn listen(&self, who: &Who, out: &mut Vec<u8>) {
         out.extend_from_slice(b"GET /channels/");
         write_channel(self.run, who.channel, out);
-        let since = if who.cursor.is_empty() { "9007199254740991" } else { &who.cursor };
+        let since = if who.cursor.is_empty() { "0" } else { &who.cursor };
         let _ = match who.kind {
             Kind::Jsonp => write!(out, ".jsonp?since={since}&cb=_JSONP_{:08x}", who.id),
             _ => write!(out, ".json?since={since}"),
