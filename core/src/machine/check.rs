@@ -25,7 +25,7 @@ impl Machine {
     pub fn check(&self) {
         self.hub.check();
         let mut waiting = self.sessions.check(&self.hub);
-        let (mut parked, mut websockets) = (0, 0);
+        let (mut parked, mut websockets, mut wires, mut hooked_count) = (0, 0, 0, 0);
         for (id, conn) in self.conns.iter() {
             if let Phase::Parked(p) = &conn.phase {
                 let sub = self.hub.subscription(p.sub).expect("who is parked has a subscription");
@@ -43,6 +43,15 @@ impl Machine {
                 }
                 parked += socket.seats.len();
                 websockets += 1;
+                wires += usize::from(socket.wire.is_some());
+                if let Some(wire) = &socket.wire {
+                    assert!(wire.session.is_some() || wire.connect.is_none(), "a connect is somebody's");
+                    assert_eq!(wire.connect.is_some(), wire.until < Moment::NEVER, "and waits for a time");
+                }
+                if let Some(session) = socket.wire.as_ref().and_then(|wire| wire.session) {
+                    let place = waiting.iter().position(|waits| *waits == (session, id));
+                    waiting.swap_remove(place.expect("who is on a WebSocket knows on which"));
+                }
                 assert!(socket.held.is_none() || conn.deferred, "what waits has a turn to wait for");
                 assert_eq!(conn.deadline, socket.deadline(), "what is due is known");
                 let is_amid = socket.reader.is_amid();
@@ -51,6 +60,11 @@ impl Machine {
             if let Phase::Attached(attached) = &conn.phase {
                 let place = waiting.iter().position(|waits| *waits == (attached.session, id));
                 waiting.swap_remove(place.expect("whose connect waits knows where"));
+            }
+            if let Phase::Hooked(hooked) = &conn.phase {
+                let hook = self.hooks.get(hooked.hook).expect("who waits for an application has asked it");
+                assert_eq!(hook.of(), Some(id), "and the answer is its own");
+                hooked_count += 1;
             }
             let is_over = matches!(conn.phase, Phase::Lingering);
             assert!(conn.writing || conn.outbox.is_empty() || is_over, "no bytes lie unannounced");
@@ -61,7 +75,8 @@ impl Machine {
             assert_eq!(deferred, usize::from(conn.deferred), "put off means in the queue, once");
             assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
         }
-        assert_eq!(websockets, self.scratch.open);
+        assert_eq!(hooked_count, self.hooks.asking(), "every question has somebody waiting");
+        assert_eq!((websockets, wires), (self.scratch.open, self.scratch.wires));
         assert!(waiting.is_empty(), "a session waits where a connect does");
         let seats = self.sessions.seats();
         assert_eq!(
@@ -78,6 +93,8 @@ impl Machine {
             && self.post.pieces.is_empty()
             && self.post.pool.lent_bytes() == 0
             && self.frames.bytes() == 0
+            && self.hooks.is_empty()
+            && self.held_bytes == 0
             && self.addresses.is_empty()
             && self.sessions.is_pristine()
     }
