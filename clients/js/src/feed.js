@@ -84,8 +84,8 @@ export function connect(options) {
     return `${base}events?${query}`;
   }
 
-  async function ask(names, cursor, wait, signal) {
-    const response = await fetch(address(names, cursor, wait === undefined ? {} : { wait }), {
+  async function ask(names, cursor, wait = Math.ceil(quietMs / 1000), signal) {
+    const response = await fetch(address(names, cursor, { wait }), {
       headers: { accept: 'application/json' }, signal, cache: 'no-store',
     });
     if (!response.ok) throw refusal(response.status, (await response.json().catch(() => ({}))).detail);
@@ -188,16 +188,20 @@ export function connect(options) {
     heard();
     state('connecting');
     if (signal.aborted) return; // closed by a listener
-    line = transports[order[at]]({
-      base, options, WebSocket, signal, address, take, heard, fail,
-      channels: all,
-      cursor: (channel) => places.of(channel),
-      ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
-      drain: (names) => drain(names, take, signal),
-      level: () => level(take, signal),
-      live: becomeLive,
-      refused: (channel, { status, message }) => take({ type: 'error', channel, status, message }),
-    });
+    try {
+      line = transports[order[at]]({
+        base, options, WebSocket, signal, address, take, heard, fail,
+        channels: all,
+        cursor: (channel) => places.of(channel),
+        ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
+        drain: (names) => drain(names, take, signal),
+        level: () => level(take, signal),
+        live: becomeLive,
+        refused: (channel, { status, message }) => take({ type: 'error', channel, status, message }),
+      });
+    } catch (error) {
+      fail(error); // no WebSocket, or none that may be used
+    }
     if (line.silent) clearInterval(clock);
   }
 
@@ -236,7 +240,7 @@ export function connect(options) {
   }
 
   function online() {
-    if (now.state === 'waiting') {
+    if (attempt && now.state === 'waiting') {
       tries = at = 0; // another network, other paths
       begin();
     }
@@ -248,6 +252,7 @@ export function connect(options) {
   }
 
   function close() {
+    if (now.state === 'closed') return;
     clearTimeout(later);
     state('closed');
     attempt?.abort();

@@ -143,6 +143,29 @@ describe('Chromium', () => {
     });
   }
 
+  test('a leader that crashes is followed, and a tab that has gone is no longer listened for', async () => {
+    const tabs = [];
+    for (const channels of [['crash', 'crash.0'], ['crash'], ['crash', 'crash.2']]) {
+      tabs.push(await tab({ share: true, channels }));
+      await tabs.at(-1).live('websocket');
+    }
+    const subscribers = async (channel) => (await (await fetch(`http://${daemon.admin}/info?cname=${channel}`)).json()).subscribers;
+    await until([1, 1, 1], () => Promise.all(['crash', 'crash.0', 'crash.2'].map(subscribers)));
+    await daemon.publishes('crash', 0, 10);
+    for (const each of tabs) await until(numbers(0, 10), () => each.data('crash'));
+    const [leader, ...rest] = tabs;
+    const crashed = leader.page.waitForEvent('crash');
+    leader.page.goto('chrome://crash').catch(() => {});
+    await crashed;
+    await daemon.publishes('crash', 10, 20);
+    for (const each of rest) await until(numbers(0, 20), () => each.data('crash'));
+    await until([1, 1], () => Promise.all(['crash', 'crash.2'].map(subscribers)));
+    await rest[1].page.close();
+    await until(0, () => subscribers('crash.2'));
+    await daemon.publishes('crash', 20, 30);
+    await until(numbers(0, 30), () => rest[0].data('crash'));
+  });
+
   test('a tab that joins others goes on where it was before a reload', async () => {
     const first = await tab({ share: true, channels: ['join'] });
     await first.live('websocket');

@@ -155,4 +155,14 @@ describe('who may', () => {
       feed.close();
     });
   }
+
+  test('over a WebSocket, one channel that is refused is left, and the others stay', async () => {
+    const { token } = await (await fetch(`http://${daemon.admin}/sign?cname=mine`)).json();
+    const feed = connect({ url: daemon.url, channels: ['mine', 'theirs'], token: { mine: token }, transport: 'websocket' });
+    await until(['theirs'], () => feed.errors.map(({ channel }) => channel));
+    await daemon.publish('mine', '1');
+    await until(['1'], () => feed.data());
+    assert.equal(feed.state, 'live');
+    feed.close();
+  });
 });

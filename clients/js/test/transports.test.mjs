@@ -138,6 +138,22 @@ for (const transport of (process.env.TRANSPORTS ?? 'websocket,sse,poll').split('
       }
     });
 
+    test('begins with history, and goes on behind it', async () => {
+      await daemon.publishes('past.a', 0, 10);
+      await daemon.publishes('past.b', 0, 2);
+      const feed = open({ channels: ['past.a', 'past.b'], history: 3 });
+      await live(feed);
+      await daemon.publishes('past.a', 10, 12);
+      await until(numbers(7, 12), () => feed.data('past.a'));
+      await until(numbers(0, 2), () => feed.data('past.b'));
+      feed.subscribe('past.c');
+      await daemon.publish('past.a', '12');
+      await until(numbers(7, 13), () => feed.data('past.a'));
+      const all = open({ channels: ['past.a'], history: 'all' });
+      await until(numbers(0, 13), () => all.data());
+      assert.deepEqual([...feed.gaps(), ...all.gaps()], []);
+    });
+
     test('what is no longer kept is counted', async () => {
       const feed = open({ channels: ['old'] });
       await live(feed);
