@@ -305,8 +305,8 @@ export function connect(options) {
       if (said) return said;
       const body = new URLSearchParams({ cname: channel, content: data });
       const response = await fetch(`${base}push`, { method: 'POST', body });
-      const { type, content } = await response.json();
-      if (type !== 'ok') throw refusal(+type || response.status, content);
+      const text = await response.text();
+      if (!/"ok"/.test(text)) throw refusal(response.status, text.trim());
     },
     async* [Symbol.asyncIterator]() {
       const queue = [];

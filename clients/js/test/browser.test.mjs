@@ -143,6 +143,18 @@ describe('Chromium', () => {
     });
   }
 
+  test('a tab that has been told nothing yet still goes on where the leader was', async () => {
+    const [leader, other] = [await tab({ share: true, channels: ['chat.quiet'] }), await tab({ share: true, channels: ['chat.quiet'] })];
+    for (const each of [leader, other]) await each.live('websocket');
+    await leader.page.close();
+    await daemon.publish('chat.quiet', 'while nobody listened');
+    await until(['while nobody listened'], () => other.data());
+    const late = await tab({ share: true, channels: ['chat.quiet'] });
+    await late.live('websocket');
+    await late.page.evaluate(() => feed.publish('chat.quiet', 'from one that does not lead'));
+    for (const each of [other, late]) await until('from one that does not lead', async () => (await each.data()).at(-1));
+  });
+
   test('a leader that crashes is followed, and a tab that has gone is no longer listened for', async () => {
     const tabs = [];
     for (const channels of [['crash', 'crash.0'], ['crash'], ['crash', 'crash.2']]) {
