@@ -101,7 +101,7 @@ impl Machine {
                 self.hub.leave(sub, self.post.now);
             }
             Phase::Held(held) => {
-                self.held_bytes -= held.post.body.len();
+                self.held_bytes -= held.post.bytes();
                 self.post.cut(conn, id);
             }
             Phase::HeldTalk(held) => {
@@ -329,7 +329,7 @@ impl Machine {
             let Some((id, channel)) = self.deferred.pop_front() else { break };
             let Some(conn) = self.conns.get_mut(id) else { continue };
             let size = match &conn.phase {
-                Phase::Held(held) => held.post.body.len(),
+                Phase::Held(held) => held.post.bytes(),
                 Phase::WebSocket(socket) => socket.held.as_ref().map_or(0, |held| held.bytes.len()),
                 Phase::HeldTalk(held) => held.bytes,
                 _ => 0,

@@ -41,7 +41,7 @@ impl Machine {
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
         if watch.at_once {
-            let news = [News::Quiet { channel: "", echo: watch.echo }];
+            let news = [News::Quiet { channel: "", echo: watch.echo, cursor: None }];
             let (mut delivery, conns, _) = self.delivery();
             let Some(conn) = conns.get_mut(id) else { return };
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
