@@ -8,12 +8,12 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
-	cargo run --release --quiet -- run --demo
+	cargo run --release -- run --demo
 
 build: ## the release binary: target/release/rcomet
 	cargo build --release
 
-test: lint unit browser bayeux ## everything: format, lints, tests, and the chat in a real browser
+test: lint unit browser bayeux instructions ## everything: format, lints, tests, real browsers and clients, instruction counts
 	@echo "make test: all green"
 
 lint: ## rustfmt and clippy, warnings are errors; planted bugs have their places
@@ -51,7 +51,7 @@ bench-quick: ## the same, a second each, into target/bench-quick.md
 bench-core: ## what the core costs without sockets: delivery, publish, fairness, timers, memory
 	cargo bench --bench core
 
-instructions: ## instructions of the core's hot paths against their baseline (installs valgrind and a runner if missing)
+instructions: ## instructions of the core's hot paths against their baseline (installs what is missing)
 	scripts/instructions.sh
 
 install: build ## copy the binary to $(PREFIX)/bin

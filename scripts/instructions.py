@@ -1,9 +1,11 @@
 """Compares counted instructions with the baseline: instructions.py COUNTED.jsonl BASELINE.toml [--update]
 
-Counts depend on the compiler, so a baseline names its own; with another one they are shown and not judged.
+Counts depend on the compiler, and a little on the C library and on what the processor can do: searches and copies choose
+their way by that. So a baseline names its own; with others they are shown and not judged.
 """
 import json
 import pathlib
+import platform
 import re
 import subprocess
 import sys
@@ -24,23 +26,38 @@ def counted(path):
     return figures
 
 
+def surroundings():
+    """What counts depend on besides the code."""
+
+    def first_line(*command):
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0].strip()
+
+    cpu = pathlib.Path("/proc/cpuinfo")
+    flags = set(re.findall(r"\w+", cpu.read_text())) if cpu.exists() else set()
+    can = [flag for flag in ("sse4_2", "avx2", "erms") if flag in flags] or ["plain"]
+    return "; ".join([
+        first_line("rustc", "--version"), " ".join(platform.libc_ver()), first_line("valgrind", "--version"),
+        f"{platform.machine()} with {' '.join(can)}",
+    ])
+
+
 def baseline(path):
-    """(compiler, {name: instructions}) of the committed file: `name = number` lines, and one for the compiler."""
-    compiler, figures = "", {}
+    """(surroundings, {name: instructions}) of the committed file: `name = number` lines, and one for the surroundings."""
+    counted_with, figures = "", {}
     if path.exists():
         for line in path.read_text().splitlines():
-            if match := re.fullmatch(r'compiler = "(.*)"', line):
-                compiler = match.group(1)
+            if match := re.fullmatch(r'counted_with = "(.*)"', line):
+                counted_with = match.group(1)
             elif match := re.fullmatch(r'"([\w.]+)" = (\d+)', line):
                 figures[match.group(1)] = int(match.group(2))
-    return compiler, figures
+    return counted_with, figures
 
 
-def write(path, compiler, figures):
+def write(path, counted_with, figures):
     lines = [
         "# Instructions for a thousand deliveries, subscriptions or publishes. Written by `scripts/instructions.sh --update`;",
         "# a change for the worse is explained in the commit that makes it.",
-        f'compiler = "{compiler}"',
+        f'counted_with = "{counted_with}"',
         "",
         "[instructions]",
         *(f'"{name}" = {number}' for name, number in sorted(figures.items())),
@@ -51,15 +68,15 @@ def write(path, compiler, figures):
 def main():
     figures = counted(sys.argv[1])
     path = pathlib.Path(sys.argv[2])
-    compiler = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    here = surroundings()
     if not figures:
         raise SystemExit("instructions.py: nothing was counted")
     if "--update" in sys.argv[3:]:
-        write(path, compiler, figures)
-    known_compiler, known = baseline(path)
-    judged = known_compiler == compiler
+        write(path, here, figures)
+    known_here, known = baseline(path)
+    judged = known_here == here
     if not judged:
-        print(f"the baseline is {known_compiler or 'missing'}, this is {compiler}: shown, not judged")
+        print(f"shown, not judged: the baseline is of {known_here or 'nothing'}; this is {here}")
     worse = []
     for name, number in sorted(figures.items()):
         before = known.get(name)

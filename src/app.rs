@@ -45,15 +45,24 @@ fn serve(flags: &RunFlags) -> Result<(), Box<dyn Error>> {
     for Bound { role, address, .. } in &bound {
         log::info!("listening {} {address}", name_of(*role));
     }
-    let fronts = bound.iter().filter(|bound| settings.server.demo && bound.role == Role::Front);
-    if let Some(url) = fronts.filter_map(|front| demo::url(&front.address)).next() {
-        say(&format!("web chat: {url}"));
-        say(&format!("dialects: {}", url.replace("/chat/", "/dialects/")));
+    if settings.server.demo {
+        invite(&bound);
     }
 
     let reactor = Reactor::new(config, Box::new(entropy), bound, settings.server.drain_ms_max)?;
     reactor.run(&mut || reload(&source, &settings.server, descriptors, logging))?;
     Ok(())
+}
+
+/// Says where the pages of the demo are, and how to join in from a shell.
+fn invite(bound: &[Bound]) {
+    let of = |role| bound.iter().filter(move |bound| bound.role == role).map(|bound| &bound.address);
+    for (name, url) in of(Role::Front).find_map(demo::visits).into_iter().flatten() {
+        say(&format!("{name}: {url}"));
+    }
+    if let Some(command) = of(Role::Admin).find_map(demo::greeting) {
+        say(&format!("say hello in the chat: {command}"));
+    }
 }
 
 fn listen(server: &Server) -> Result<Vec<Bound>, Box<dyn Error>> {

@@ -108,9 +108,10 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "HOW", value_parser = ["none", "token"])]
     auth: Option<String>,
 
-    /// Serve a web chat too, at /chat/, and a page on dialects, at /dialects/
+    /// Serve a web chat too, at /chat/, and pages on the dialects, at /dialects/ and /comet/
     ///
-    /// Everybody may then publish to the channels chat.* from the public side, and it speaks CComet and Simple Comet, too.
+    /// Everybody may then publish to the channels chat.* from the public side, and to /chat/** in Bayeux; and the public side
+    /// speaks CComet and Simple Comet, too.
     #[arg(long)]
     demo: bool,
 

@@ -78,9 +78,20 @@ fn rooms() -> Option<Location> {
     Some(rooms)
 }
 
-/// Where a browser on this machine finds the chat of a listener.
-pub(crate) fn url(listener: &Address) -> Option<String> {
-    // A browser cannot open a socket file.
+/// Where a browser on this machine finds the pages of a listener: what each is, and its address. None for a socket file,
+/// which no browser can open.
+pub(crate) fn visits(listener: &Address) -> Option<[(&'static str, String); 3]> {
+    let base = base(listener)?;
+    let page = |name| format!("{base}/{name}/");
+    Some([("web chat", page("chat")), ("dialects", page("dialects")), ("jquery.comet", page("comet"))])
+}
+
+/// How somebody on this machine says something in the chat's first room by the admin side.
+pub(crate) fn greeting(admin: &Address) -> Option<String> {
+    Some(format!("curl '{}/push?cname=chat.lobby&content=hello'", base(admin)?))
+}
+
+fn base(listener: &Address) -> Option<String> {
     let Address::Ip(listener) = listener else { return None };
     let host = match listener {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".into(),
@@ -88,7 +99,7 @@ pub(crate) fn url(listener: &Address) -> Option<String> {
         SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".into(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
-    Some(format!("http://{host}:{}/chat/", listener.port()))
+    Some(format!("http://{host}:{}", listener.port()))
 }
 
 #[cfg(test)]
@@ -108,11 +119,16 @@ mod tests {
 
     #[test]
     fn the_url_is_one_that_a_browser_can_open() {
-        let url_of = |text: &str| url(&text.parse().unwrap()).unwrap_or_default();
+        let url_of =
+            |text: &str| visits(&text.parse().unwrap()).map(|[(_, chat), ..]| chat).unwrap_or_default();
         assert_eq!(url_of("127.0.0.1:8100"), "http://127.0.0.1:8100/chat/");
         assert_eq!(url_of("0.0.0.0:80"), "http://127.0.0.1:80/chat/");
         assert_eq!(url_of("[::]:80"), "http://[::1]:80/chat/");
         assert_eq!(url_of("[fd00::1]:80"), "http://[fd00::1]:80/chat/");
         assert_eq!(url_of("unix:/run/a.sock"), "");
+        for (_, url) in visits(&"127.0.0.1:80".parse().unwrap()).unwrap() {
+            let path = url.strip_prefix("http://127.0.0.1:80").unwrap();
+            assert!(PAGES.iter().any(|(known, ..)| *known == path), "{path}");
+        }
     }
 }

@@ -1,8 +1,11 @@
-//! The frames of HTTP answers: where a head ends, what is body, when an answer is complete.
+//! The frames of HTTP answers: where a head ends, what is body, when an answer is complete. Behind an answer with 101,
+//! those of WebSocket.
 //! Knows nothing of what the bytes mean, and keeps none of them.
 use std::ops::Range;
 
 use memchr::{memchr, memmem};
+
+use crate::frames::{self, CLOSE, NotAFrame, PING, PONG};
 
 /// How far one connection's answers have been followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,17 @@ pub enum Answer {
     Trailer,
     /// The body ends with the connection.
     ToTheEnd,
+    /// The protocol was changed, and that has not been said yet.
+    Switched,
+    /// The next byte begins a WebSocket's frame.
+    Frame,
+    /// So many bytes of a frame are missing.
+    Payload {
+        /// How many.
+        left: u64,
+        /// The message ends with this frame.
+        last: bool,
+    },
 }
 
 /// What comes next in the bytes.
@@ -31,6 +45,12 @@ pub enum Piece {
     Body(Range<usize>),
     /// The answer is complete.
     End,
+    /// A WebSocket's message is complete.
+    Message,
+    /// The other end of a WebSocket wants a sign of life, with this in it.
+    Ping(Range<usize>),
+    /// The other end of a WebSocket says farewell.
+    Close,
 }
 
 /// What is looked at in a head.
@@ -44,9 +64,15 @@ pub struct Head {
     pub closes: bool,
 }
 
-/// Whoever sends this does not speak HTTP.
+/// Whoever sends this does not speak HTTP, or WebSocket where that was agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotHttp;
+
+impl From<NotAFrame> for NotHttp {
+    fn from(_: NotAFrame) -> Self {
+        Self
+    }
+}
 
 impl Answer {
     /// The next piece from `*at` on. `None`: more bytes are needed, and those from `*at` on have to be shown again.
@@ -61,6 +87,16 @@ impl Answer {
                     *self = Self::Head;
                     return Ok(Some(Piece::End));
                 }
+                Self::Switched => {
+                    *self = Self::Frame;
+                    return Ok(Some(Piece::End));
+                }
+                Self::Payload { left: 0, last } => {
+                    *self = Self::Frame;
+                    if last {
+                        return Ok(Some(Piece::Message));
+                    }
+                }
                 _ if rest.is_empty() => return Ok(None),
                 Self::Head => return self.head(bytes, at),
                 Self::Length(left) => {
@@ -68,6 +104,15 @@ impl Answer {
                     *self = Self::Length(left - n as u64);
                     return Ok(Some(Piece::Body(take(at, n))));
                 }
+                Self::Payload { left, last } => {
+                    let n = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    *self = Self::Payload { left: left - n as u64, last };
+                    return Ok(Some(Piece::Body(take(at, n))));
+                }
+                Self::Frame => match self.frame(bytes, at)? {
+                    Some(Piece::Body(_)) => {}
+                    other => return Ok(other),
+                },
                 Self::ToTheEnd => return Ok(Some(Piece::Body(take(at, rest.len())))),
                 Self::ChunkSize => {
                     let Some(end) = memchr(b'\n', rest) else { return Ok(None) };
@@ -94,16 +139,45 @@ impl Answer {
 
     /// Whether nothing of the body is missing.
     pub fn is_complete(self) -> bool {
-        self == Self::Length(0)
+        matches!(self, Self::Length(0) | Self::Payload { left: 0, .. })
     }
 
     /// Takes back the last `n` bytes of the body piece that was just given: they will be shown again.
     pub fn give_back(&mut self, n: usize) {
         match self {
-            Self::Length(left) | Self::Chunk(left) => *left += n as u64,
+            Self::Length(left) | Self::Chunk(left) | Self::Payload { left, .. } => *left += n as u64,
             Self::ChunkSize if n > 0 => *self = Self::Chunk(n as u64),
             _ => {}
         }
+    }
+
+    /// Reads a frame's head. A piece of body without bytes stands for "go on".
+    fn frame(&mut self, bytes: &[u8], at: &mut usize) -> Result<Option<Piece>, NotHttp> {
+        let rest = &bytes[*at..];
+        let Some(head) = frames::Head::read(rest)? else { return Ok(None) };
+        if head.mask.is_some() {
+            // Servers do not mask.
+            return Err(NotHttp);
+        }
+        if !matches!(head.opcode, CLOSE | PING | PONG) {
+            take(at, head.bytes);
+            *self = Self::Payload { left: head.length, last: head.last };
+            return Ok(Some(Piece::Body(*at..*at)));
+        }
+        let whole = head.bytes as u64 + head.length;
+        if head.length > 125 {
+            return Err(NotHttp);
+        }
+        if (rest.len() as u64) < whole {
+            return Ok(None);
+        }
+        take(at, head.bytes);
+        let payload = take(at, head.length as usize);
+        Ok(Some(match head.opcode {
+            CLOSE => Piece::Close,
+            PING => Piece::Ping(payload),
+            _ => Piece::Body(payload.end..payload.end),
+        }))
     }
 
     fn head(&mut self, bytes: &[u8], at: &mut usize) -> Result<Option<Piece>, NotHttp> {
@@ -124,6 +198,7 @@ impl Answer {
             }
         }
         *self = match (chunked, length, status) {
+            (_, _, 101) => Self::Switched,
             (_, _, 100..=199 | 204 | 304) => Self::Length(0),
             (true, _, _) => Self::ChunkSize,
             (false, Some(length), _) => Self::Length(length),
@@ -163,7 +238,9 @@ mod tests {
                 match piece {
                     Piece::Head(head) => statuses.push(head.status),
                     Piece::Body(range) => body.extend_from_slice(&bytes[range]),
-                    Piece::End => ends += 1,
+                    Piece::End | Piece::Message => ends += 1,
+                    Piece::Ping(range) => body.extend_from_slice(&bytes[range]),
+                    Piece::Close => body.push(b'.'),
                 }
             }
             from += at;
@@ -182,6 +259,29 @@ mod tests {
             assert_eq!(statuses, [200, 404, 304, 200], "split at {split}");
             assert_eq!(body, b"hello\r\nno\n", "split at {split}");
             assert_eq!((ends, answer), (4, Answer::Head), "split at {split}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_is_followed_through_every_split() {
+        let mut text = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n".to_vec();
+        frames::write(frames::TEXT, None, b"hello", &mut text);
+        frames::write(PING, None, b"!", &mut text);
+        text.extend_from_slice(b"\x01\x03one\x80\x03two");
+        frames::write(PONG, None, b"unasked", &mut text);
+        frames::write(frames::TEXT, None, b"", &mut text);
+        frames::write(frames::TEXT, None, &[b'x'; 300], &mut text);
+        frames::write(CLOSE, None, b"\x03\xe8", &mut text);
+        let whole = [&b"hello!onetwo"[..], &[b'x'; 300], b"."].concat();
+        for split in 0..text.len() {
+            let (statuses, body, ends, answer) = follow(&text, split);
+            assert_eq!((statuses.as_slice(), ends), (&[101][..], 5), "split at {split}");
+            assert_eq!(body, whole, "split at {split}");
+            assert_eq!(answer, Answer::Frame, "split at {split}");
+        }
+        for wrong in [&b"\x81\x81abcdx"[..], b"\x89\x7e\x00\x80", b"\xc1\x01x"] {
+            let mut answer = Answer::Frame;
+            assert_eq!(answer.next(wrong, &mut 0), Err(NotHttp), "{wrong:?}");
         }
     }
 

@@ -15,7 +15,7 @@ use crate::payload::STAMP_BYTES;
 use crate::report;
 use crate::scenario::Scenario;
 use crate::server::Server;
-use crate::target::Name;
+use crate::target::{Dialect, Language, Name};
 use crate::world::Place;
 
 /// Messages were lost, doubled or reordered, or somebody was refused.
@@ -49,13 +49,17 @@ enum Command {
 /// What all scenarios have in common.
 #[derive(Clone, Debug, Args)]
 pub struct Common {
-    /// Which server it is: decides the URLs, and how messages are recognised
+    /// Which server it is: decides the URLs, and how messages are recognised. Servers that speak one dialect only need nothing
+    /// else
     #[arg(long, short, global = true, value_enum, default_value_t = Name::Rcomet, help_heading = "Server")]
     pub target: Name,
+    /// What is spoken with rcomet or the floor, by subscribers and publishers [default: icomet]
+    #[arg(long, short, global = true, value_enum, help_heading = "Server")]
+    pub dialect: Option<Dialect>,
     /// Where subscribers connect [default: the server's usual place]
     #[arg(long, global = true, value_parser = address, help_heading = "Server")]
     pub front: Option<SocketAddr>,
-    /// Where publishers connect [default: the server's usual place]
+    /// Where publishers connect [default: the server's usual place]. WebSockets come in where subscribers do
     #[arg(long, global = true, value_parser = address, help_heading = "Server")]
     pub admin: Option<SocketAddr>,
     /// A process of the server, to say what it uses, with all its children; can be repeated
@@ -181,11 +185,17 @@ fn lay_over(options: &Report) -> Result<(), String> {
 
 impl Common {
     fn place(&self) -> Result<Place, String> {
-        let (front, admin) = self.target.speak(0).addresses();
+        let language = Language::choose(self.target, self.dialect)?;
+        let (front, admin) = language.addresses();
+        let front = self.front.map_or_else(|| address(front), Ok)?;
+        let admin = match language.dialect() {
+            Dialect::Websocket => front,
+            _ => self.admin.map_or_else(|| address(admin), Ok)?,
+        };
         Ok(Place {
-            target: self.target,
-            front: self.front.map_or_else(|| address(front), Ok)?,
-            admin: self.admin.map_or_else(|| address(admin), Ok)?,
+            language,
+            front,
+            admin,
             run: run_id(),
             server: Server::new(self.server_pid.clone()),
             patience_ns: self.patience_ms * MILLISECOND,

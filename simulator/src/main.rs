@@ -8,6 +8,7 @@ mod crew;
 mod crowd;
 mod dice;
 mod floor;
+mod frames;
 mod limits;
 mod outcome;
 mod payload;

@@ -10,6 +10,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use crate::answer::{Answer, Piece};
+use crate::frames::{self, PONG};
 use crate::payload::Stamp;
 use crate::tally::histogram;
 use crate::target::{Post, Target};
@@ -62,6 +63,8 @@ struct Connection {
     asked: VecDeque<Note>,
     waiting: VecDeque<Note>,
     status: u16,
+    /// The answer that is being read says no in its body.
+    refused: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -100,7 +103,7 @@ impl Press {
         prepare(&*target, admin, manner.channels)?;
         let mut presses = Vec::with_capacity(manner.connections);
         for index in 0..manner.connections {
-            presses.push(Connection::open(admin, registry, Token(first_token + index))?);
+            presses.push(Connection::open(&*target, admin, registry, Token(first_token + index))?);
         }
         Ok(Self {
             target,
@@ -216,14 +219,26 @@ impl Press {
                             self.account.complaint.get_or_insert_with(text);
                         }
                     }
-                    Piece::Body(_) => {}
-                    Piece::End => {
+                    Piece::Body(range) => {
+                        if self.target.refuses(&bytes[range.clone()]) {
+                            press.refused = true;
+                            let text = String::from_utf8_lossy(&bytes[range]);
+                            let text = || format!("a publish was refused: {}", text.trim());
+                            self.account.complaint.get_or_insert_with(text);
+                        }
+                    }
+                    Piece::Ping(range) => {
+                        frames::write(PONG, Some(frames::mask(now)), &bytes[range], &mut press.out);
+                    }
+                    Piece::Close => return Err(ErrorKind::UnexpectedEof.into()),
+                    Piece::End | Piece::Message => {
+                        let refused = std::mem::take(&mut press.refused);
                         let Some(note) = press.asked.pop_front() else { continue };
                         answered.push(index);
                         if let Some(next) = press.waiting.pop_front() {
                             press.write(next, &*self.target, self.run, self.size);
                         }
-                        if !self.target.takes(press.status) {
+                        if refused || !self.target.takes(press.status) {
                             self.account.refused += 1;
                             continue;
                         }
@@ -247,7 +262,7 @@ impl Press {
 
     /// A publisher's connection has ended. What was on the way may have been taken or not: it is not sent again.
     fn reconnect(&mut self, index: usize, registry: &Registry) -> io::Result<()> {
-        let fresh = Connection::open(self.admin, registry, Token(self.first_token + index))?;
+        let fresh = Connection::open(&*self.target, self.admin, registry, Token(self.first_token + index))?;
         let old = std::mem::replace(&mut self.presses[index], fresh);
         self.account.unanswered += old.asked.len() as u64;
         let press = &mut self.presses[index];
@@ -305,44 +320,60 @@ fn prepare(target: &dyn Target, admin: SocketAddr, channels: u32) -> io::Result<
             none => none.insert(std::net::TcpStream::connect(admin)?),
         };
         stream.write_all(&request)?;
-        let (mut answer, mut block, mut filled) = (Answer::default(), [0; 4096], 0);
-        'answer: loop {
-            let n = stream.read(&mut block[filled..])?;
-            if n == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            filled += n;
-            let mut at = 0;
-            while let Some(piece) =
-                answer.next(&block[..filled], &mut at).map_err(|_| ErrorKind::InvalidData)?
-            {
-                if piece == Piece::End {
-                    break 'answer;
-                }
-            }
-            block.copy_within(at..filled, 0);
-            filled -= at;
-        }
+        read_answer(stream)?;
     }
     Ok(())
 }
 
+/// Waits for one answer; gives its status, and what comes next over this connection.
+fn read_answer(stream: &mut std::net::TcpStream) -> io::Result<(u16, Answer)> {
+    let (mut answer, mut block, mut filled, mut status) = (Answer::default(), [0; 4096], 0, 0);
+    loop {
+        let n = stream.read(&mut block[filled..])?;
+        if n == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        filled += n;
+        let mut at = 0;
+        while let Some(piece) = answer.next(&block[..filled], &mut at).map_err(|_| ErrorKind::InvalidData)? {
+            match piece {
+                Piece::Head(head) => status = head.status,
+                Piece::End => return Ok((status, answer)),
+                _ => {}
+            }
+        }
+        block.copy_within(at..filled, 0);
+        filled -= at;
+    }
+}
+
 impl Connection {
-    fn open(admin: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
-        let stream = std::net::TcpStream::connect(admin)?;
+    fn open(target: &dyn Target, admin: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
+        let mut stream = std::net::TcpStream::connect(admin)?;
+        let mut greeting = Vec::new();
+        target.greet(&mut greeting);
+        let (mut status, mut answer) = (0, Answer::default());
+        if !greeting.is_empty() {
+            stream.write_all(&greeting)?;
+            (status, answer) = read_answer(&mut stream)?;
+            if !target.takes(status) {
+                return Err(io::Error::other(format!("publishers are greeted with {status}")));
+            }
+        }
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let mut stream = TcpStream::from_std(stream);
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
         Ok(Self {
             stream,
-            answer: Answer::default(),
+            answer,
             carry: Vec::new(),
             out: Vec::new(),
             sent: 0,
             asked: VecDeque::new(),
             waiting: VecDeque::new(),
-            status: 0,
+            status,
+            refused: false,
         })
     }
 

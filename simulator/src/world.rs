@@ -15,7 +15,7 @@ use crate::press::{Manner, Press};
 use crate::progress::Progress;
 use crate::server::{Memory, Server};
 use crate::tally::Tally;
-use crate::target::Name;
+use crate::target::Language;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 1024;
@@ -33,8 +33,8 @@ const SAMPLES_WHILE_GATHERING: u64 = 16;
 /// Where a run takes place.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The server's language.
-    pub target: Name,
+    /// What is spoken with the server.
+    pub language: Language,
     /// Where subscribers connect.
     pub front: SocketAddr,
     /// Where publishers connect.
@@ -98,15 +98,21 @@ impl World {
             .map_err(|obstacle| obstacle.to_string())?;
         let sources = Sources::new(place.front, own, 0).map_err(|obstacle| obstacle.to_string())?;
         let poll = Poll::new().map_err(|error| error.to_string())?;
-        let speak = || place.target.speak(place.run);
+        let speak = || place.language.speak(place.run);
         let press = Press::connect(speak(), place.admin, place.run, manner, poll.registry(), PRESS_TOKENS)
             .map_err(|error| format!("nobody takes messages at {}: {error}", place.admin))?;
         let crowd = Crowd::new(speak(), place.front, sources, place.run);
         let mut crews = Vec::new();
         for part in (0..place.processes).take_while(|_| processes > 1) {
             let subscribers = subscribers.div_ceil(processes);
-            let options =
-                crew::Options { target: place.target, front: place.front, run: place.run, part, subscribers };
+            let options = crew::Options {
+                target: place.language.name(),
+                dialect: place.language.dialect(),
+                front: place.front,
+                run: place.run,
+                part,
+                subscribers,
+            };
             let crew = Crew::start(&options, poll.registry(), Token(CREW_TOKENS + usize::from(part)))
                 .map_err(|error| format!("cannot start more processes: {error}"))?;
             crews.push(crew);

@@ -5,7 +5,7 @@ mod support;
 use support::Server;
 
 /// Small runs, with everything that delivers, and each of the ways to listen that the double knows.
-const SCENARIOS: [&str; 13] = [
+const SCENARIOS: [&str; 24] = [
     "fanout -n 40 -k sse --rate 40 --seconds 0.5",
     "fanout -n 40 -k poll --rate 40 --seconds 0.5",
     "fanout -n 40 -k jsonp --rate 0 --seconds 0.3",
@@ -19,6 +19,17 @@ const SCENARIOS: [&str; 13] = [
     "slow -n 30 -k sse --rate 40 --seconds 0.5",
     "chat -n 40 --rooms 4 -k sse --pause 0.3 --stay 2 --seconds 1",
     "chat -n 40 --rooms 4 -k poll --pause 0.3 --stay 2 --seconds 1",
+    "fanout -n 40 --dialect websocket --rate 40 --seconds 0.5",
+    "fanout -n 40 --dialect push -k poll --rate 40 --seconds 0.5",
+    "fanout -n 40 --dialect push -k sse --rate 40 --seconds 0.5",
+    "fanout -n 40 --dialect simple-comet --rate 40 --seconds 0.5",
+    "fanout -n 40 --dialect bayeux --rate 0 --seconds 0.3 --processes 2",
+    "channels -c 10 -s 3 --dialect websocket --rate 300 --seconds 0.5",
+    "channels -c 10 -s 3 --dialect bayeux --rate 300 --seconds 0.5",
+    "slow -n 30 --dialect websocket --rate 40 --seconds 0.5",
+    "storm -n 30 --dialect websocket --rate 40 --seconds 0.3",
+    "storm -n 30 --dialect bayeux --rate 40 --seconds 0.3",
+    "churn -n 30 --dialect simple-comet --churn 50 --rate 30 --seconds 0.6",
 ];
 
 fn patient(scenario: &str) -> String {
@@ -66,7 +77,16 @@ fn a_message_that_comes_after_the_next_is_reordered() {
 
 #[test]
 fn those_who_only_wait_get_their_message() {
-    for scenario in ["idle -n 30 -k poll --seconds 0.1", "connect -n 30 -k sse"] {
+    for scenario in [
+        "idle -n 30 -k poll --seconds 0.1",
+        "idle -n 30 --dialect push -k poll --seconds 0.1",
+        "idle -n 30 --dialect simple-comet --seconds 0.1",
+        "idle -n 30 --dialect bayeux --seconds 0.1",
+        "idle -n 30 --dialect websocket --seconds 0.1",
+        "connect -n 30 -k sse",
+        "connect -n 30 --dialect bayeux",
+        "connect -n 30 --dialect websocket",
+    ] {
         let (scenario, first) = (patient(scenario), if scenario.starts_with("idle") { 1 } else { 2 });
         Server::floor(None).play(&scenario).assert_perfect();
         let run = Server::floor(Some(&format!("drop={first}"))).play(&scenario);

@@ -4,10 +4,14 @@ mod support;
 use support::Server;
 
 fn play_everything(kind: &str) {
-    let server = Server::rcomet(&[]);
+    play_everything_on(&Server::rcomet(&[]), kind);
+}
+
+fn play_everything_on(server: &Server, kind: &str) {
     for scenario in [
         "fanout -n 30 --rate 40 --seconds 0.3",
         "fanout -n 30 --rate 0 --seconds 0.2",
+        "fanout -n 30 --rate 40 --seconds 0.2 --processes 2",
         "channels -c 10 -s 3 --rate 200 --seconds 0.3",
         "idle -n 30 --seconds 0.1",
         "connect -n 30",
@@ -44,6 +48,47 @@ fn by_events() {
 #[test]
 fn by_iframes() {
     play_everything("iframe");
+}
+
+#[test]
+fn by_every_other_dialect() {
+    for (dialect, kinds) in [
+        ("simple-comet", &["poll", "jsonp"][..]),
+        ("push", &["poll", "sse"]),
+        ("bayeux", &["poll"]),
+        ("websocket", &["websocket"]),
+    ] {
+        let server = Server::rcomet_in(dialect);
+        for kind in kinds {
+            play_everything_on(&server, kind);
+        }
+        let run = server.play("publish -c 5 -D 4 --channels 3 --seconds 0.3");
+        run.assert_perfect();
+        assert!(run.figure("requests") > 100.0, "{dialect}: {}", run.outcome);
+    }
+}
+
+#[test]
+fn streams_of_other_dialects_are_not_harmed_by_who_never_reads() {
+    for dialect in ["push", "websocket"] {
+        let server = Server::rcomet_in(dialect);
+        let run = server.play("slow -n 30 --slow-percent 20 --rate 100 --seconds 0.6 --size 20000");
+        run.assert_perfect();
+        assert!(run.figure("memory_growth_per_slow_subscriber_bytes") > 20_000.0, "{}", run.outcome);
+    }
+}
+
+#[test]
+fn a_publish_that_is_refused_in_its_answers_body_is_not_taken() {
+    let server = Server::rcomet(&[]);
+    let output = std::process::Command::new(support::SIM)
+        .args(["publish", "-c", "2", "--rate", "50", "--seconds", "0.2", "--dialect", "websocket"])
+        .args(server.arguments())
+        .output()
+        .expect("it runs");
+    assert_ne!(output.status.code(), Some(0));
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+    assert!(said.contains("a publish was refused") && said.contains("403"), "{said}");
 }
 
 #[test]

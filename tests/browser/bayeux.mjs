@@ -4,19 +4,9 @@
 //
 // The daemon must run with its demo on.
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { admin, check, front, launch, NASTY, run, SOON_MS } from './support.mjs';
 
-const front = process.argv[2] ?? process.env.RCOMET_FRONT ?? 'http://127.0.0.1:8100';
-const admin = process.argv[3] ?? process.env.RCOMET_ADMIN ?? 'http://127.0.0.1:8000';
-const SOON_MS = 15_000; // generous, as machines that test are busy
-const NASTY = `<b> & " ' \\ </script> 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
-
+const browser = await launch();
 const complaints = [];
 
 async function open(query = '') {
@@ -44,7 +34,7 @@ async function reads(page, texts) {
     .catch(async () => assert.deepEqual(await page.locator('#said li').allTextContents(), texts));
 }
 
-try {
+await run(() => check("jquery.comet's calls, on one origin and across two", async () => {
   const other = front.replace('127.0.0.1', 'localhost');
   const [own, foreign] = [await open(), await open(`?url=${encodeURIComponent(`${other}/cometd`)}`)];
   await say(own, 'a', 'from its own origin');
@@ -60,7 +50,4 @@ try {
   assert.ok(own.asked.some((line) => line.startsWith('POST') && line.endsWith('/cometd')), 'forms');
   assert.ok(foreign.asked.some((line) => line.includes('jsonp=')), 'scripts');
   assert.deepEqual(complaints, []);
-  console.log("ok    jquery.comet's calls, on one origin and across two");
-} finally {
-  await browser.close();
-}
+}), () => browser.close());

@@ -4,53 +4,15 @@
 //
 // The daemon must run with its demo on. Each run uses rooms of its own, so one daemon can be tested again and again.
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { admin, check, front, launch, NASTY, pause, run, until } from './support.mjs';
 
-const front = process.argv[2] ?? process.env.RCOMET_FRONT ?? 'http://127.0.0.1:8100';
-const admin = process.argv[3] ?? process.env.RCOMET_ADMIN ?? 'http://127.0.0.1:8000';
-const SOON_MS = 15_000; // for everything that should happen at once: generous, as machines that test are busy
 const LEASE_MS = 40_000; // somebody who left is still listed for a while
-const NASTY = `<b> & " ' \\ </script> 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
 const WHO = { sse: 'EventSource', stream: 'fetch stream', jsonp: 'JSONP' };
 const ASKS = { sse: '/sse?', stream: '/stream?', jsonp: '/sub?' };
 
-// Playwright gives each launch an empty profile of its own and adds --headless.
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 
-let passed = 0;
-let failed = 0;
-async function check(what, test) {
-  const began = Date.now();
-  try {
-    await test();
-    passed++;
-    console.log(`ok    ${what} (${Date.now() - began} ms)`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${what}\n      ${String(error.message).split('\n').slice(0, 12).join('\n      ')}`);
-  }
-}
-
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const numbers = (count) => Array.from({ length: count }, (_, n) => n + 1);
-
-/** Waits until the function gives what is wanted; complains with what it gave last. */
-async function until(wanted, give, ms = SOON_MS) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const got = await give();
-    try {
-      return assert.deepEqual(got, wanted);
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
-    await pause(50);
-  }
-}
 
 async function publish(room, content) {
   const body = new URLSearchParams({ cname: `chat.${room}`, content });
@@ -311,14 +273,7 @@ async function looks() {
   });
 }
 
-try {
+await run(async () => {
   for (const transport of Object.keys(WHO)) await chat(transport);
   await looks();
-} catch (error) {
-  failed++;
-  console.log(`FAIL  the test itself broke: ${error.stack}`);
-} finally {
-  await browser.close();
-}
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed ? 1 : 0;
+}, () => browser.close());

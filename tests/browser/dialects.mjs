@@ -5,45 +5,13 @@
 // The daemon must run with its demo on.
 import assert from 'node:assert/strict';
 import vm from 'node:vm';
-import { chromium } from 'playwright-core';
+import { admin, check, front, launch, run, until } from './support.mjs';
 
-const front = process.argv[2] ?? process.env.RCOMET_FRONT ?? 'http://127.0.0.1:8100';
-const admin = process.argv[3] ?? process.env.RCOMET_ADMIN ?? 'http://127.0.0.1:8000';
-const SOON_MS = 15_000;
 const NASTY = `<b> & " ' \\ </script> */ 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
 const COLUMNS = ['icomet', 'ccomet', 'simple_comet', 'push'];
 const SAYS = { icomet: '"ok"', simple_comet: 'message_id', push: 'queued messages: ' };
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
-
-let failed = 0;
-async function check(what, test) {
-  const began = Date.now();
-  try {
-    await test();
-    console.log(`ok    ${what} (${Date.now() - began} ms)`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${what}\n      ${String(error.message).split('\n').slice(0, 12).join('\n      ')}`);
-  }
-}
-
-async function until(wanted, give) {
-  const end = Date.now() + SOON_MS;
-  for (;;) {
-    const got = await give();
-    try {
-      return assert.deepEqual(got, wanted);
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
-    await new Promise((done) => setTimeout(done, 50));
-  }
-}
+const browser = await launch();
 
 const post = (address, fields) => fetch(address, { method: 'POST', body: new URLSearchParams(fields) }).then((r) => r.text());
 
@@ -71,7 +39,7 @@ async function send(page, dialect, text) {
   await until(true, async () => (await page.textContent('#answer')).includes(SAYS[dialect]));
 }
 
-try {
+await run(async () => {
   const page = await arrives();
   await check('all four are live', async () => {
     for (const column of COLUMNS) await until('live', () => page.textContent(`#${column}-line`));
@@ -135,10 +103,4 @@ try {
     assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
   });
   await check('nothing was complained about', () => assert.deepEqual(page.complaints, []));
-} catch (error) {
-  failed++;
-  console.log(`FAIL  the test itself broke: ${error.stack}`);
-} finally {
-  await browser.close();
-}
-process.exitCode = failed ? 1 : 0;
+}, () => browser.close());

@@ -7,27 +7,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import WebSocket from 'ws';
+import { check, launch, run, SOON_MS } from './support.mjs';
 
 const binary = process.env.RCOMET ?? new URL('../../target/debug/rcomet', import.meta.url).pathname;
-const SOON_MS = 15_000; // for everything that should happen at once: generous, as machines that test are busy
 const LONG = 'lång, but it repeats itself; '.repeat(300);
 const folder = mkdtempSync(join(tmpdir(), 'rcomet-'));
-
-let passed = 0;
-let failed = 0;
-async function check(what, test) {
-  const began = Date.now();
-  try {
-    await test();
-    passed++;
-    console.log(`ok    ${what} (${Date.now() - began} ms)`);
-  } catch (error) {
-    failed++;
-    console.log(`FAIL  ${what}\n      ${String(error.stack).split('\n').slice(0, 12).join('\n      ')}`);
-  }
-}
 
 function soon(promise, what) {
   const late = new Promise((_, fail) => setTimeout(() => fail(new Error(`waited for ${what}`)), SOON_MS).unref());
@@ -195,12 +180,8 @@ async function life(by, daemon, opens) {
   });
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
-});
-try {
+const browser = await launch();
+await run(async () => {
   for (const compression of [true, false]) {
     const daemon = new Daemon(compression);
     await daemon.start();
@@ -228,9 +209,4 @@ try {
     });
     await daemon.stop();
   }
-} finally {
-  await browser.close();
-  rmSync(folder, { recursive: true });
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+}, () => browser.close(), () => rmSync(folder, { recursive: true }));

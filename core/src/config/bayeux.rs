@@ -90,10 +90,11 @@ impl Bayeux {
 pub struct MountPath(String);
 
 impl MountPath {
-    /// Whether `path` is meant; of the root only the path itself, and only for requests that are Bayeux's.
-    pub fn has(&self, path: &[u8], is_talk: bool) -> bool {
+    /// Whether `path` is meant; of the root only the path itself, and only for requests that are Bayeux's, which is asked
+    /// only then.
+    pub fn has(&self, path: &[u8], is_talk: impl FnOnce() -> bool) -> bool {
         if self.0 == "/" {
-            return path == b"/" && is_talk;
+            return path == b"/" && is_talk();
         }
         path.strip_prefix(self.0.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     }
@@ -163,7 +164,7 @@ mod tests {
     #[test]
     fn paths_have_what_is_below_them() {
         let has = |mount: &str, path: &str, is_talk| {
-            MountPath::try_from(mount.to_owned()).expect("a path").has(path.as_bytes(), is_talk)
+            MountPath::try_from(mount.to_owned()).expect("a path").has(path.as_bytes(), || is_talk)
         };
         assert!(has("/cometd", "/cometd", false) && has("/cometd", "/cometd/handshake", false));
         assert!(!has("/cometd", "/cometdx", true) && !has("/cometd", "/", true));

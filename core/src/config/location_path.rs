@@ -30,7 +30,11 @@ impl LocationPath {
     pub fn fits(&self, raw_path: &[u8]) -> bool {
         let mut given = raw_path.strip_prefix(b"/").unwrap_or(raw_path).split(|&c| c == b'/');
         let each = self.pieces.iter().all(|piece| match (piece, given.next()) {
-            (Piece::Fixed(text), Some(given)) => *percent_decoded(given) == *text.as_bytes(),
+            // Nearly always it is as plain as it can be.
+            (Piece::Fixed(text), Some(given)) => {
+                given == text.as_bytes()
+                    || (given.contains(&b'%') && *percent_decoded(given) == *text.as_bytes())
+            }
             (Piece::Named(_), Some(_)) => true,
             (_, None) => false,
         });

@@ -1,7 +1,7 @@
 //! What subscribers are told.
 use super::Refusal;
-use crate::hub::{Channel, Hub, Lost, Notice, Roster};
-use crate::log::{Cursor, Epoch, Position};
+use crate::hub::{Channel, Hub, Lost, Message, Notice, Roster};
+use crate::log::{Cursor, Epoch, Position, Sealed, Sealer};
 
 /// Something that a subscriber is told.
 #[derive(Clone, Copy)]
@@ -26,7 +26,7 @@ pub enum News<'a> {
         /// The number.
         next: u64,
         /// The place in the log.
-        cursor: Cursor,
+        cursor: Sealed,
     },
     /// The channel is in another life than the subscriber believed.
     Life {
@@ -87,6 +87,8 @@ pub struct Batch<'a> {
     pub to: u64,
     /// The log they stand in.
     pub epoch: Epoch,
+    /// What signs cursors.
+    pub sealer: Sealer,
     /// What is added to an offset for the number by which a message is known in all channels.
     pub ids_from: u64,
 }
@@ -94,6 +96,12 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Messages `from..to` of a channel of this hub.
     pub fn new(channel: &'a Channel, from: u64, to: u64, hub: &Hub) -> Self {
-        Self { channel, from, to, epoch: hub.head().epoch, ids_from: hub.id_of(0) }
+        Self { channel, from, to, epoch: hub.head().epoch, sealer: hub.sealer(), ids_from: hub.id_of(0) }
+    }
+
+    /// The cursor of who has everything up to this one of them.
+    pub fn cursor(&self, seq: u64, message: &Message) -> Sealed {
+        let position = Position { epoch: self.epoch, offset: message.offset };
+        self.sealer.seal(Cursor { position, seq: Some(seq) }, self.channel.mark())
     }
 }

@@ -1,7 +1,7 @@
 //! How a request ended that is over at once.
 use super::Refusal;
 use crate::hub::Census;
-use crate::log::Cursor;
+use crate::log::Sealed;
 
 /// How a verb ended that is over at once.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub enum Outcome<'a> {
         /// The number of the last message before those that follow.
         seq: u64,
         /// The place in the log that they follow.
-        cursor: Cursor,
+        cursor: Sealed,
     },
     /// Not subscribed any more.
     Unsubscribed {

@@ -32,6 +32,8 @@ pub struct Channel {
     pub(super) broadcasts: u64,
     /// So many channels were made before it.
     pub(super) number: u64,
+    /// Tells it apart in a cursor.
+    pub(super) mark: u16,
     /// What was asked for when it was registered, if it was.
     pub(super) registered: Option<Box<Registered>>,
     /// The group that it is counted in.
@@ -103,6 +105,7 @@ impl Channel {
             announce_at: Moment::NEVER,
             broadcasts,
             number: 0,
+            mark: 0,
             registered: None,
             group: None,
             watchers: 0,
@@ -119,6 +122,11 @@ impl Channel {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Tells it apart in a cursor.
+    pub fn mark(&self) -> u16 {
+        self.mark
     }
 
     /// Its messages.

@@ -109,11 +109,13 @@ pub struct History {
     bytes: usize,
     /// Bytes of all messages ever appended.
     appended: u64,
+    /// Where in the log the last message stood that is not kept any more; 0 if all are.
+    forgotten: u64,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { messages: VecDeque::new(), next: 1, bytes: 0, appended: 0 }
+        Self { messages: VecDeque::new(), next: 1, bytes: 0, appended: 0, forgotten: 0 }
     }
 }
 
@@ -187,12 +189,19 @@ impl History {
     fn pop(&mut self) {
         if let Some(message) = self.messages.pop_front() {
             self.bytes -= message.weight();
+            self.forgotten = message.offset;
         }
+    }
+
+    /// Where in the log the last message before number `seq` stood; 0 when there was none.
+    pub fn offset_before(&self, seq: u64) -> u64 {
+        self.get(seq.saturating_sub(1)).map_or(self.forgotten, |message| message.offset)
     }
 
     /// Forgets everything but the numbers; returns how many messages went.
     pub fn clear(&mut self) -> usize {
         self.bytes = 0;
+        self.forgotten = self.messages.back().map_or(self.forgotten, |message| message.offset);
         std::mem::take(&mut self.messages).len()
     }
 

@@ -23,7 +23,7 @@ impl Hub {
         }
         let idle_until = now.after_ms(life_ms);
         let mut channel = Channel::new(name, self.log.head(), idle_until, self.broadcasts.last());
-        channel.number = self.made;
+        (channel.number, channel.mark) = (self.made, self.seed.mark(name));
         self.made += 1;
         let id = self.channels.insert(channel).ok_or(Full)?;
         self.names.insert(name, id);

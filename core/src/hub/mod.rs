@@ -40,7 +40,7 @@ pub use subscription::{Access, Subscription};
 
 use crate::arena::{Arena, Id};
 use crate::counters::Counters;
-use crate::log::{Log, Position};
+use crate::log::{Log, Position, Sealer};
 use crate::time::Moment;
 use crate::wheel::Wheel;
 use fanout::Hot;
@@ -87,6 +87,7 @@ pub struct Hub {
     matched: Vec<Id<Channel>>,
     settings: Settings,
     seed: Seed,
+    sealer: Sealer,
     /// The wall clock, in seconds; never goes back, so that what is stamped with it does not.
     unix_s: u32,
     /// The tag of the next message of this second.
@@ -134,6 +135,7 @@ impl Hub {
             matched: Vec::new(),
             settings,
             seed,
+            sealer: seed.sealer(),
             unix_s: 0,
             next_tag: 0,
             media: MediaTable::default(),
@@ -174,6 +176,11 @@ impl Hub {
     /// A subscription, if it still lives.
     pub fn subscription(&self, id: Id<Subscription>) -> Option<&Subscription> {
         self.subscriptions.get(id)
+    }
+
+    /// What signs cursors.
+    pub fn sealer(&self) -> Sealer {
+        self.sealer
     }
 
     /// Where the log ends.

@@ -6,6 +6,7 @@ use hashbrown::HashTable;
 use siphasher::sip::SipHasher13;
 
 use crate::arena::Id;
+use crate::log::Sealer;
 
 /// The key of the hash, drawn outside, so that nobody can choose names that collide, and a seed replays a world.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,17 @@ impl Seed {
     /// The key made of two words.
     pub fn new(low: u64, high: u64) -> Self {
         Self { low, high }
+    }
+
+    /// What signs cursors: with words of its own, which tell nothing of these.
+    pub fn sealer(&self) -> Sealer {
+        let word = |number: u8| self.hash_one([b's', b'e', b'a', b'l', number]);
+        Sealer::new(word(0), word(1))
+    }
+
+    /// What tells channels apart in a cursor, for nearly all of them.
+    pub fn mark(&self, name: &str) -> u16 {
+        self.hash_one(name) as u16
     }
 }
 

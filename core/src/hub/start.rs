@@ -1,7 +1,7 @@
 //! Where a subscription begins, and what it has missed before that.
 use super::{Channel, Hub};
 use crate::arena::Id;
-use crate::log::{Cursor, Position};
+use crate::log::{Cursor, Position, Sealed, Token};
 use crate::time::Moment;
 
 /// Where a subscription begins.
@@ -15,6 +15,10 @@ pub enum From {
     Oldest,
     /// After the last message seen, wherever that was.
     After(Cursor),
+    /// After what a client shows; what nobody here has signed is a place that nobody knows.
+    Shown(Token),
+    /// With so many of the newest.
+    Newest(u64),
 }
 
 /// Where a subscription begins, in the words of those who know messages by second and tag.
@@ -67,6 +71,11 @@ impl Hub {
         let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
         self.trim(id, listens, now);
         let channel = self.channels.get(id)?;
+        let shown = match from {
+            From::Shown(token) => self.sealer.open(token, channel.mark),
+            From::After(cursor) => Some(cursor),
+            _ => None,
+        };
         let keeps = channel.keep(&self.settings.keep).messages > 0;
         let head = channel.history.head();
         // Without history, what is still kept for those who listen is not for those who come.
@@ -78,7 +87,9 @@ impl Hub {
             From::Next(seq) if seq > head => Start { next: head, lost: Lost::Nothing, ahead: true },
             From::Next(seq) if seq < base => at(base, Lost::Some(base - seq.max(1))),
             From::Next(seq) => at(seq, Lost::Nothing),
-            From::After(cursor) => {
+            From::Newest(n) => at(head.saturating_sub(n).max(base), Lost::Nothing),
+            From::After(_) | From::Shown(_) => {
+                let Some(cursor) = shown else { return Some(at(base, Lost::Unknown)) };
                 // Where this life began, the last message of the one before may stand: whoever is there has seen nothing of it.
                 let (place, born) = (cursor.position.offset, channel.born.offset);
                 let same_life = cursor.position.epoch == epoch
@@ -93,12 +104,7 @@ impl Hub {
                     Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
                     Some(seq) => at(seq + 1, Lost::Nothing),
                     None if !same_life => at(base, Lost::Unknown),
-                    None => {
-                        let next = channel.history.first_after(cursor.position.offset).max(base);
-                        // What was trimmed may have stood after the cursor, or not.
-                        let whole = base == 1 || next > base;
-                        at(next, if whole { Lost::Nothing } else { Lost::Unknown })
-                    }
+                    None => after(channel, place, base),
                 }
             }
         })
@@ -107,11 +113,7 @@ impl Hub {
     /// Where a subscription would begin that has everything of all channels up to this place in the log.
     pub fn start_after(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
         let (channel, base) = self.as_found(id, now)?;
-        let next = channel.history.first_after(offset).max(base);
-        // What was trimmed may have stood after the cursor, or not.
-        let whole = base == 1 || next > base || offset <= channel.born.offset;
-        let lost = if whole { Lost::Nothing } else { Lost::Unknown };
-        Some(Start { next, lost, ahead: false })
+        Some(after(channel, offset.max(channel.born.offset), base))
     }
 
     /// Where a subscription would begin that has everything up to a second and a tag, or that counts from an end.
@@ -152,4 +154,16 @@ impl Hub {
         };
         Cursor { position: Position { epoch: self.log.epoch(), offset }, seq: Some(next.saturating_sub(1)) }
     }
+
+    /// A cursor as it is given to the readers of this channel.
+    pub fn seal(&self, channel: &Channel, cursor: Cursor) -> Sealed {
+        self.sealer.seal(cursor, channel.mark)
+    }
+}
+
+/// Behind a place in the log, and not before `base`.
+fn after(channel: &Channel, offset: u64, base: u64) -> Start {
+    let next = channel.history.first_after(offset).max(base);
+    let whole = next > base || channel.history.offset_before(base) <= offset;
+    Start { next, lost: if whole { Lost::Nothing } else { Lost::Unknown }, ahead: false }
 }

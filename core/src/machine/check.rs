@@ -97,6 +97,12 @@ impl Machine {
         Some(Standing { life: channel.life(), base: history.base(), head: history.head() })
     }
 
+    /// The place in the log that a cursor names, if it was signed here.
+    pub fn place(&self, token: &str) -> Option<Position> {
+        // Only the number in it needs to know which channel it is for.
+        self.hub.sealer().open(token.parse().ok()?, 0).map(|cursor| cursor.position)
+    }
+
     /// Which channel a connection waits for, in which life, and the number of the message it gets next.
     pub fn reads(&self, id: Id<Conn>) -> Option<(&str, Position, u64)> {
         let Phase::Parked(parked) = &self.conns.get(id)?.phase else { return None };

@@ -297,7 +297,7 @@ fn beginning<'a>(
     }
     let nothing_left = start.lost != Lost::Nothing && start.next == channel.history().head();
     if listen.ahead == Ahead::Tell && (start.ahead || nothing_left) {
-        let cursor = hub.cursor(channel, start.next);
+        let cursor = hub.seal(channel, hub.cursor(channel, start.next));
         news.push(News::NextSeq { channel: name, next: start.next, cursor });
     }
     if listen.ahead == Ahead::Wait {

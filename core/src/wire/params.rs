@@ -11,6 +11,13 @@ use serde_json::value::RawValue;
 pub struct Params<'b> {
     query: &'b [u8],
     body: Body<'b>,
+    /// Where the first pairs stand, those of the body before those of the query: a request asks for a handful of names,
+    /// and should not be read anew for each.
+    noted: [Pair; NOTED],
+    /// How many are noted of the body, and of both.
+    counts: (u8, u8),
+    /// What stands behind the pairs noted in each.
+    rest: (u32, u32),
 }
 
 #[derive(Debug, Default)]
@@ -21,6 +28,17 @@ enum Body<'b> {
     Form(&'b [u8]),
     /// One JSON object.
     Json(Vec<(Cow<'b, str>, &'b RawValue)>),
+}
+
+/// As many pairs as most requests have.
+const NOTED: usize = 8;
+
+/// Places in a form: of a name, of the sign behind it, of the end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pair {
+    start: u16,
+    sign: u16,
+    end: u16,
 }
 
 /// Why a body has no parameters to read.
@@ -35,7 +53,7 @@ pub enum Unreadable {
 impl<'b> Params<'b> {
     /// Parameters of a query alone.
     pub fn of_query(query: &'b [u8]) -> Self {
-        Self { query, body: Body::Nothing }
+        Self { query, ..Self::default() }.noted()
     }
 
     /// Parameters of a query and a body.
@@ -56,21 +74,59 @@ impl<'b> Params<'b> {
         } else {
             Body::Form(body)
         };
-        Ok(Self { query, body })
+        Ok(Self { query, body, ..Self::default() }.noted())
+    }
+
+    /// Notes where pairs stand.
+    fn noted(mut self) -> Self {
+        let mut count = 0;
+        let mut note = |form: &[u8]| {
+            let mut start = 0;
+            while count < NOTED && start < form.len() {
+                let Some(pair) = Pair::at(form, start) else { break };
+                self.noted[count] = pair;
+                count += 1;
+                start = usize::from(pair.end) + 1;
+            }
+            (count as u8, start.min(form.len()) as u32)
+        };
+        let (of_body, body_rest) = match &self.body {
+            Body::Form(form) => note(form),
+            Body::Nothing | Body::Json(_) => (0, 0),
+        };
+        let (of_both, query_rest) = note(self.query);
+        self.counts = (of_body, of_both);
+        self.rest = (body_rest, query_rest);
+        self
     }
 
     /// The value of `name`, decoded; bytes that are not UTF-8 become U+FFFD. A JSON value that is not a string is
     /// given as its JSON text.
     pub fn get(&self, name: &str) -> Option<Cow<'b, str>> {
+        let (of_body, of_both) = (usize::from(self.counts.0), usize::from(self.counts.1));
         let in_body = match &self.body {
             Body::Nothing => None,
-            Body::Form(form) => first(form, name),
+            Body::Form(form) => Self::find(form, &self.noted[..of_body], self.rest.0, name),
             Body::Json(members) => {
                 let member = members.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
                 member.map(|(_, value)| json_text(value))
             }
         };
-        in_body.or_else(|| first(self.query, name))
+        in_body.or_else(|| Self::find(self.query, &self.noted[of_body..of_both], self.rest.1, name))
+    }
+
+    fn find(form: &'b [u8], noted: &[Pair], rest: u32, name: &str) -> Option<Cow<'b, str>> {
+        for pair in noted {
+            if usize::from(pair.sign - pair.start) == name.len() {
+                let found = &form[usize::from(pair.start)..usize::from(pair.sign)];
+                if found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes()) {
+                    // Without a sign, the value is empty.
+                    let value = form.get(usize::from(pair.sign) + 1..usize::from(pair.end));
+                    return Some(decoded(value.unwrap_or_default()));
+                }
+            }
+        }
+        first(&form[rest as usize..], name)
     }
 
     /// The value of `name` as an integer: leading digits with an optional sign, anything else is 0; what is too large
@@ -90,26 +146,31 @@ impl<'b> Params<'b> {
     }
 }
 
-fn first<'b>(form: &'b [u8], name: &str) -> Option<Cow<'b, str>> {
-    // Names are compared before anything is decoded: a long value is only looked at when it is wanted.
-    let mut rest = form;
-    loop {
-        let (pair, next) = match memchr::memchr(b'&', rest) {
-            Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-            None => (rest, None),
+impl Pair {
+    /// The pair that begins at `start`, unless it ends where a place is too large to be noted.
+    fn at(form: &[u8], start: usize) -> Option<Self> {
+        let pair = &form[start..];
+        // Names are short: a plain loop is over before a search has begun.
+        let sign = pair.iter().position(|&c| c == b'=' || c == b'&').unwrap_or(pair.len());
+        let end = match pair.get(sign) {
+            Some(b'=') => memchr::memchr(b'&', &pair[sign..]).map_or(pair.len(), |at| sign + at),
+            _ => sign,
         };
-        let value = match pair.get(name.len()) {
-            Some(b'=') => Some(&pair[name.len() + 1..]),
-            None if pair.len() == name.len() => Some(&b""[..]),
-            _ => None,
-        };
-        if let Some(value) = value
-            && pair[..name.len()].eq_ignore_ascii_case(name.as_bytes())
-        {
-            return Some(decoded(value));
-        }
-        rest = next?;
+        let place = |at: usize| u16::try_from(start + at).ok();
+        Some(Self { start: place(0)?, sign: place(sign)?, end: place(end)? })
     }
+}
+
+/// The first value of `name` in what is not noted.
+fn first<'b>(form: &'b [u8], name: &str) -> Option<Cow<'b, str>> {
+    if form.is_empty() {
+        return None;
+    }
+    form.split(|&c| c == b'&').find_map(|pair| {
+        let sign = pair.iter().position(|&c| c == b'=').unwrap_or(pair.len());
+        let is_it = pair[..sign].eq_ignore_ascii_case(name.as_bytes());
+        is_it.then(|| decoded(pair.get(sign + 1..).unwrap_or_default()))
+    })
 }
 
 /// One form value: `+` is a blank, `%XX` a byte.
@@ -220,6 +281,31 @@ mod tests {
         assert_eq!(query("CNAME=1&cname=2", "cname").as_deref(), Some("1"));
         assert_eq!(query("a;b=1", "b"), None);
         assert_eq!(query("", "a"), None);
+    }
+
+    #[test]
+    fn what_is_noted_is_what_stands_there() {
+        let mut chance = crate::chance::Chance::from_seed(1);
+        let mut beyond = 0;
+        for _ in 0..20_000 {
+            let mut text = |most: u64| -> Vec<u8> {
+                (0..chance.below(most)).map(|_| b"abAB&&&==;%"[chance.below(11) as usize]).collect()
+            };
+            let (query, body) = (text(60), text(40));
+            let params = Params::of(&query, None, &body).unwrap();
+            beyond += usize::from((params.rest.1 as usize) < query.len());
+            for name in ["a", "b", "ab", "aa", ";"] {
+                // What a search through all of it finds, which knows no places.
+                let found = first(&body, name).or_else(|| first(&query, name));
+                assert_eq!(params.get(name), found, "{name} in {}", String::from_utf8_lossy(&query));
+            }
+        }
+        assert!(beyond > 1_000, "{beyond}");
+        // Places beyond those that can be noted.
+        let long = format!("a={}&b=2&c=3", "x".repeat(70_000));
+        assert_eq!(["a", "b", "c"].map(|n| query(&long, n).unwrap().len()), [70_000, 1, 1]);
+        let long = format!("b=2&a={}&c=3", "x".repeat(70_000));
+        assert_eq!(["a", "b", "c"].map(|n| query(&long, n).unwrap().len()), [70_000, 1, 1]);
     }
 
     #[test]

@@ -171,7 +171,7 @@ impl World {
             && let Some((id, life, seq)) = place.id.filter(|_| self.chance.percent(75))
         {
             reading.start = Start::After { life, seq };
-            reading.place = id.split('.').next().map(Into::into);
+            reading.place = self.machine.place(&id).map(|place| place.to_string());
             field = Some(format!("Last-Event-ID: {id}"));
             self.tally.note("resumed by event id");
         } else if form == Form::Sse && self.chance.percent(15) {

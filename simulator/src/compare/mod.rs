@@ -1,6 +1,7 @@
 //! rcomet, the floor and every peer that is installed, side by side: the same load, the same cores, by turns.
 //! Knows nothing of how a load is played: for that it starts this program again, with the commands that it then shows.
 mod machine;
+mod measure;
 mod pin;
 mod results;
 mod rows;
@@ -48,6 +49,9 @@ pub struct Options {
     /// Where configurations of peers are, and where npm has put Faye
     #[arg(long, value_name = "DIRECTORY", default_value = "simulator/peers")]
     pub peers: PathBuf,
+    /// The program of Simple-Comet-Server, for python3 with Twisted, if it is to take part
+    #[arg(long, value_name = "FILE.py")]
+    pub simple_comet: Option<PathBuf>,
     /// The core that servers get
     #[arg(long, default_value_t = 0)]
     pub server_core: usize,

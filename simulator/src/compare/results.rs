@@ -235,13 +235,14 @@ fn setting(out: &mut String, shop: &Shop) {
     }
     let _ = writeln!(
         out,
-        "\n`rcomet` is started with this, and defaults for everything else:\n\n```toml\n{}```\n\n`rcomet (head at once)` with nothing \
+        "\n`rcomet` is started with this, and defaults for everything else:\n\n```toml\n{}```\n\nin the rows of its other dialects with \
+         [rcomet.toml](../simulator/peers/rcomet.toml) instead. `rcomet (head at once)` with nothing \
          but defaults: it sends the head of a poll's answer as soon as the poll waits, as icomet does, which is one more `write` \
          a poll. nginx and Nchan: one worker, [nginx.conf](../simulator/peers/nginx.conf). Faye: memory engine, \
          [faye.js](../simulator/peers/faye.js).\n\nEach command is shown without what says where the server is: `--target`, \
-         `--front`, `--admin` and `--server-pid`; `make bench` fills these in. Not measured, because no distribution packages \
-         them: icomet and Simple-Comet-Server. Who has one running uses `rcomet-sim SCENARIO --target icomet` or \
-         `--target simple-comet`.",
+         `--front`, `--admin` and `--server-pid`; `make bench` fills these in. Simple-Comet-Server is in no registry: it takes part where \
+         `--simple-comet` says where its program is. Not measured, because no distribution packages it: icomet. Who has one \
+         running uses `rcomet-sim SCENARIO --target icomet`.",
         rcomet_config(Kind::Rcomet)
     );
 }

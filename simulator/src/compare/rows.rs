@@ -1,7 +1,7 @@
 //! What is compared: the rows of the table, who takes part in each, and what rcomet must show.
 //! Knows nothing of how it is run or written down.
+pub use super::measure::Measure;
 use super::servers::Kind;
-use crate::outcome::Outcome;
 
 /// The name under which rcomet takes part; what its bars are about.
 pub const RCOMET: &str = "rcomet";
@@ -41,19 +41,6 @@ pub struct Entry {
     pub more: &'static str,
 }
 
-/// Something that can be read from an outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Measure {
-    /// One of the figures.
-    Figure(&'static str),
-    /// Latency of deliveries in microseconds.
-    P50,
-    /// The same.
-    P99,
-    /// Deliveries that were lost, doubled or reordered.
-    Faults,
-}
-
 /// What rcomet must show.
 pub struct Bar {
     /// What is looked at.
@@ -88,63 +75,6 @@ impl Limit {
         match self {
             Self::AtMost(limit) => value <= limit,
             Self::AtLeast(limit) => value >= limit,
-        }
-    }
-}
-
-impl Measure {
-    /// What it is stored under.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Figure(name) => name,
-            Self::P50 => "p50_us",
-            Self::P99 => "p99_us",
-            Self::Faults => "faults",
-        }
-    }
-
-    /// What it is called.
-    pub fn title(self) -> &'static str {
-        match self.key() {
-            "cpu_per_100k_deliveries_ms" => "CPU ms per 100,000 deliveries",
-            "cpu_per_100k_requests_ms" => "CPU ms per 100,000 requests",
-            "cpu_per_100k_connections_ms" => "CPU ms per 100,000 connections",
-            "cpu_per_100k_returns_ms" => "CPU ms per 100,000 returns",
-            "deliveries_per_second" => "deliveries/s",
-            "requests_per_second" => "requests/s",
-            "connections_per_second" => "connections/s",
-            "user_memory_per_connection_bytes" => "user memory a connection, bytes",
-            "kernel_slab_memory_per_connection_bytes" => "kernel's tables a connection, both ends, bytes",
-            "cpu_while_idle_percent" => "CPU while idle, %",
-            "memory_growth_bytes" => "memory growth, bytes",
-            "back_after_ms" => "all back after, ms",
-            "p50_us" => "p50, µs",
-            "p99_us" => "p99, µs",
-            "faults" => "lost, doubled or reordered",
-            other => other,
-        }
-    }
-
-    /// Whether more of it is better.
-    pub fn more_is_better(self) -> bool {
-        self.key().ends_with("_per_second")
-    }
-
-    /// Whether it is this server's own: the kernel's tables are the whole machine's.
-    pub fn is_its_own(self) -> bool {
-        !self.key().starts_with("kernel_")
-    }
-
-    /// Its value in an outcome; what is not there, or only by name, has none.
-    pub fn of(self, outcome: &Outcome) -> Option<f64> {
-        match self {
-            Self::Figure(name) => outcome.figures.get(name).copied(),
-            Self::P50 => Some(outcome.latency.as_ref()?.p50_us),
-            Self::P99 => Some(outcome.latency.as_ref()?.p99_us),
-            Self::Faults => {
-                let counts = &outcome.counts;
-                Some((counts.lost + counts.doubled + counts.reordered) as f64)
-            }
         }
     }
 }
@@ -202,6 +132,8 @@ pub fn all() -> Vec<Row> {
     let floor = entry(FLOOR, Kind::Floor);
     let rcomet = entry(RCOMET, Kind::Rcomet);
     let default = entry(AS_IT_COMES, Kind::RcometDefault);
+    let dialects = entry(RCOMET, Kind::RcometDialects);
+    let original = entry("Simple-Comet-Server", Kind::SimpleComet);
     let nchan = entry("Nchan", Kind::Nchan);
     let faye = entry("Faye", Kind::Faye);
     let fixed = entry(FIXED, Kind::NginxFixed);
@@ -301,6 +233,46 @@ pub fn all() -> Vec<Row> {
             1.3,
             0.8,
         ),
+        fanout(
+            "fanout-simple-comet",
+            "fan-out, 5,000 long polls in Simple Comet's dialect, re-polling included",
+            "fanout -n 5000 --dialect simple-comet -k poll --rate 0 --seconds 3",
+            vec![floor, dialects, original],
+            1.3,
+            0.8,
+        ),
+        fanout(
+            "fanout-push",
+            "fan-out, 5,000 long polls in the push module's dialect, re-polling included",
+            "fanout -n 5000 --dialect push -k poll --rate 0 --seconds 3",
+            vec![floor, dialects, nchan],
+            1.3,
+            0.8,
+        ),
+        fanout(
+            "fanout-bayeux",
+            "fan-out, 5,000 connects of Bayeux, the next ones included",
+            "fanout -n 5000 --dialect bayeux -k poll --rate 0 --seconds 3",
+            vec![floor, dialects, faye],
+            1.3,
+            0.8,
+        ),
+        fanout(
+            "fanout-websocket",
+            "fan-out, 5,000 WebSockets",
+            "fanout -n 5000 --dialect websocket --rate 0 --seconds 3",
+            vec![floor, dialects],
+            1.15,
+            0.9,
+        ),
+        fanout(
+            "fanout-websocket-15k",
+            "fan-out, 15,000 WebSockets",
+            "fanout -n 15000 --dialect websocket --rate 0 --seconds 4",
+            vec![floor, dialects],
+            1.15,
+            0.9,
+        ),
         publish(
             "publish",
             "publish, 50 keep-alive connections",
@@ -332,6 +304,12 @@ pub fn all() -> Vec<Row> {
             vec![floor, rcomet, default, nchan],
         ),
         idle("idle-sse", "15,000 idle SSE", "idle -n 15000 -k sse --seconds 3", vec![floor, rcomet, nchan]),
+        idle(
+            "idle-websocket",
+            "15,000 idle WebSockets",
+            "idle -n 15000 --dialect websocket --seconds 3",
+            vec![floor, dialects],
+        ),
         connect(
             "connect-poll",
             "connect to parked, 10,000 long polls",

@@ -29,12 +29,16 @@ pub enum Kind {
     Rcomet,
     /// rcomet with nothing set: it sends the head at once, as icomet does.
     RcometDefault,
+    /// rcomet as it is set for its other dialects.
+    RcometDialects,
     /// nginx with Nchan, one worker.
     Nchan,
     /// nginx with a fixed answer from memory, one worker.
     NginxFixed,
     /// Faye on Node.
     Faye,
+    /// Simple-Comet-Server on Python with Twisted.
+    SimpleComet,
 }
 
 /// What there is to compare with.
@@ -45,6 +49,8 @@ pub struct Shop {
     nchan: Option<PathBuf>,
     node: Option<PathBuf>,
     faye: Option<PathBuf>,
+    python: Option<PathBuf>,
+    simple_comet: Option<PathBuf>,
     peers: PathBuf,
 }
 
@@ -80,6 +86,8 @@ impl Shop {
             nchan: NCHAN_MODULES.iter().map(PathBuf::from).find(|path| path.is_file()),
             node: in_path("node"),
             faye: installed.then_some(faye),
+            python: in_path("python3"),
+            simple_comet: options.simple_comet.clone(),
             peers: options.peers.clone(),
         })
     }
@@ -102,10 +110,11 @@ impl Shop {
     /// Whether this one can be started.
     pub fn has(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Floor | Kind::Rcomet | Kind::RcometDefault => true,
+            Kind::Floor | Kind::Rcomet | Kind::RcometDefault | Kind::RcometDialects => true,
             Kind::NginxFixed => self.nginx.is_some(),
             Kind::Nchan => self.nginx.is_some() && self.nchan.is_some(),
             Kind::Faye => self.node.is_some() && self.faye.is_some(),
+            Kind::SimpleComet => self.python.is_some() && self.simple_comet.is_some(),
         }
     }
 
@@ -116,11 +125,16 @@ impl Shop {
             (Kind::NginxFixed, "nginx", "apt install nginx"),
             (Kind::Nchan, "Nchan", "apt install libnginx-mod-nchan"),
             (Kind::Faye, "Faye", "apt install nodejs npm; npm ci --prefix simulator/peers"),
+            (
+                Kind::SimpleComet,
+                "Simple-Comet-Server",
+                "no registry has it; pip install twisted, and say with --simple-comet where its program is",
+            ),
         ] {
             let there = if self.has(kind) { "is here".to_owned() } else { format!("is missing: {how}") };
             let _ = write!(out, "\n  {name} {there}");
         }
-        out.push_str("\n  icomet, Simple-Comet-Server: no distribution packages them; start one yourself, and use --target");
+        out.push_str("\n  icomet: no distribution packages it; start one yourself, and use --target icomet");
         out
     }
 
@@ -138,7 +152,7 @@ impl Shop {
                 command.args(["floor", "--front", &front.to_string(), "--admin", &admin.to_string()]);
                 (command, Name::Floor, admin)
             }
-            Kind::Rcomet | Kind::RcometDefault => {
+            Kind::Rcomet | Kind::RcometDefault | Kind::RcometDialects => {
                 let file = directory.join("rcomet.toml");
                 fs::write(&file, rcomet_config(kind)).map_err(|error| error.to_string())?;
                 let mut command = Command::new(&self.rcomet);
@@ -158,6 +172,12 @@ impl Shop {
                 let mut command = Command::new(self.node.as_ref().ok_or("Node is missing")?);
                 command.arg(self.faye.as_ref().ok_or("Faye is missing")?).arg(front.port().to_string());
                 (command, Name::Faye, front)
+            }
+            Kind::SimpleComet => {
+                let program = self.simple_comet.as_ref().ok_or("Simple-Comet-Server is missing")?;
+                let mut command = Command::new(self.python.as_ref().ok_or("Python is missing")?);
+                command.arg(program).arg(format!("--http-port={}", front.port()));
+                (command, Name::SimpleComet, front)
             }
         };
         let log = fs::File::create(directory.join("stderr")).map_err(|error| error.to_string())?;
@@ -196,6 +216,7 @@ impl Shop {
 pub fn rcomet_config(kind: Kind) -> &'static str {
     match kind {
         Kind::Rcomet => "[icomet]\npoll_head = \"with_message\"\n",
+        Kind::RcometDialects => include_str!("../../peers/rcomet.toml"),
         _ => "",
     }
 }

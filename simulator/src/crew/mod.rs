@@ -14,14 +14,17 @@ use serde::{Deserialize, Serialize};
 pub use self::work::work;
 use crate::crowd::{Order, Standing};
 use crate::tally::{Packed, Tally};
-use crate::target::Name;
+use crate::target::{Dialect, Name};
 
 /// What a process of subscribers is told at its start.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// The server's language
+    /// The server
     #[arg(long, value_enum)]
     pub target: Name,
+    /// What is spoken with it
+    #[arg(long, value_enum)]
+    pub dialect: Dialect,
     /// Where it listens
     #[arg(long)]
     pub front: SocketAddr,
@@ -71,6 +74,7 @@ impl Crew {
         let mut process = Command::new(std::env::current_exe()?)
             .arg("crew")
             .args(["--target", &options.target.to_string()])
+            .args(["--dialect", &options.dialect.to_string()])
             .args(["--front", &options.front.to_string()])
             .args(["--run", &options.run.to_string()])
             .args(["--part", &options.part.to_string()])

@@ -10,6 +10,7 @@ use super::{Options, Report, Word};
 use crate::clock;
 use crate::crowd::{Crowd, Standing};
 use crate::limits::{Sources, raise_descriptors};
+use crate::target::Language;
 
 const ORDERS: Token = Token(1 << 40);
 const EVENTS: usize = 1024;
@@ -29,7 +30,11 @@ pub fn work(options: &Options) -> io::Result<()> {
     let mut orders = Receiver::from(io::stdin().as_fd().try_clone_to_owned()?);
     orders.set_nonblocking(true)?;
     poll.registry().register(&mut orders, ORDERS, Interest::READABLE)?;
-    let mut crowd = Crowd::new(options.target.speak(options.run), options.front, sources, options.run);
+    let language = match Language::choose(options.target, Some(options.dialect)) {
+        Ok(language) => language,
+        Err(words) => return report(&Report::Failed(words)),
+    };
+    let mut crowd = Crowd::new(language.speak(options.run), options.front, sources, options.run);
     let mut events = Events::with_capacity(EVENTS);
     let mut unread = Vec::new();
     let mut said = Standing::default();

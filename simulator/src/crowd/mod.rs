@@ -14,9 +14,10 @@ use mio::{Interest, Registry, Token};
 pub use self::order::{Order, Standing};
 use self::seat::{Phase, Seat};
 use crate::answer::{NotHttp, Piece};
+use crate::frames::{self, PONG};
 use crate::limits::Sources;
 use crate::payload::Scanner;
-use crate::tally::{Heard, Tally};
+use crate::tally::{Heard, Ledger, Tally};
 use crate::target::Target;
 
 /// What is read at once, and beyond what no head may grow.
@@ -45,7 +46,7 @@ pub struct Crowd {
 enum Broken {
     /// The server has ended it, or the network has.
     Ended,
-    /// What came over it is no HTTP.
+    /// What came over it is neither HTTP nor WebSocket.
     Garbled,
 }
 
@@ -99,8 +100,10 @@ impl Crowd {
                     self.seats.push(Seat::new(kind, id, id % channels, last, deaf));
                 }
             }
-            Order::Seat { id, kind, channel, last } => {
-                self.seats.push(Seat::new(kind, id, channel, last, false));
+            Order::Seat { id, kind, channel, last, late } => {
+                let mut seat = Seat::new(kind, id, channel, last, false);
+                seat.late = late && !self.target.resumes_by_number();
+                self.seats.push(seat);
             }
             Order::Open { first, window } => {
                 self.window = window as usize;
@@ -158,7 +161,7 @@ impl Crowd {
             }
             self.ask(index)?;
         }
-        if self.seats[index].deaf || !(event.is_readable() || event.is_read_closed()) {
+        if self.seats[index].is_deaf() || !(event.is_readable() || event.is_read_closed()) {
             return Ok(());
         }
         self.read(index, event.is_read_closed(), now)
@@ -219,6 +222,9 @@ impl Crowd {
                         if !by_number && stamp.number <= seat.begins_after {
                             return;
                         }
+                        if std::mem::take(&mut seat.late) {
+                            seat.ledger = Ledger::after(stamp.number - 1);
+                        }
                         self.tally.counts.delivered += 1;
                         match seat.ledger.hear(stamp.number) {
                             Heard::InOrder => {}
@@ -238,6 +244,11 @@ impl Crowd {
                     seat.who.last = seat.ledger.last();
                     seat.heard |= any;
                     self.target.body(&mut seat.who, body);
+                    // Where an answer has no head of its own, the first of its body says that somebody waits.
+                    if seat.phase == Phase::Asked {
+                        seat.phase = Phase::Parked;
+                        self.standing.parked += 1;
+                    }
                     if !any && kept == 0 {
                         seat.look_for_complaint(&*self.target, body, &mut self.tally);
                     }
@@ -247,6 +258,15 @@ impl Crowd {
                         break;
                     }
                 }
+                Piece::Message => seat.heard = false,
+                Piece::Ping(range) => {
+                    self.request.clear();
+                    frames::write(PONG, Some(frames::mask(now)), &bytes[range], &mut self.request);
+                    if let Some(stream) = &mut seat.stream {
+                        stream.write_all(&self.request)?;
+                    }
+                }
+                Piece::Close => return Err(Broken::Ended),
                 Piece::End => {
                     if !std::mem::take(&mut seat.heard) && self.target.listens(&seat.who) {
                         self.tally.counts.empty += 1;
@@ -330,7 +350,7 @@ impl Crowd {
             self.tally.counts.broken += 1;
         }
         if matches!(broken, Broken::Garbled) {
-            self.tally.complain(|| "an answer that is no HTTP".to_owned());
+            self.tally.complain(|| "an answer that is neither HTTP nor WebSocket".to_owned());
         }
         let comes_back = !seat.refused && !seat.deaf;
         self.close(index);
@@ -343,6 +363,7 @@ impl Crowd {
         self.leave_phase(index);
         // Dropping a stream takes it out of the poll as well.
         self.seats[index].disconnect();
+        self.target.hung_up(&mut self.seats[index].who);
     }
 
     fn leave_phase(&mut self, index: usize) {

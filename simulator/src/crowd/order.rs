@@ -33,6 +33,9 @@ pub enum Order {
         channel: u32,
         /// The number of the last message that is not owed to it.
         last: u64,
+        /// It comes while messages are on their way. Where it cannot say after which number it wants to hear, it is owed
+        /// what follows the first that it gets.
+        late: bool,
     },
     /// Everybody from place `first` on connects and asks, at most `window` at the same time.
     Open {

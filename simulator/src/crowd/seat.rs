@@ -34,8 +34,10 @@ pub(super) struct Seat {
     pub(super) ledger: Ledger,
     /// The number of the last message that was there before it.
     pub(super) begins_after: u64,
-    /// Asks and never reads.
+    /// Asks and never reads, but for what it has to hear before it can ask.
     pub(super) deaf: bool,
+    /// What it is owed begins with the first message that it gets, which has not come yet.
+    pub(super) late: bool,
     /// The answer that is being read has brought a message.
     pub(super) heard: bool,
     /// The server will end the connection after this answer, and has said so.
@@ -57,6 +59,7 @@ impl Seat {
             ledger: Ledger::after(last),
             begins_after: last,
             deaf,
+            late: false,
             heard: false,
             closes: false,
             refused: false,
@@ -81,22 +84,28 @@ impl Seat {
         }
     }
 
+    /// Whether it does not read what comes now.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf && self.phase != Phase::Introducing
+    }
+
     /// Whether it should be made to connect: it may stand in the line twice, or have left in the meantime.
     pub(super) fn wants_to_connect(&self) -> bool {
         self.phase == Phase::Away && !self.retired && !self.refused
     }
 
-    /// Closes the account: how many messages up to `owed` never came. One who does not read is owed nothing.
+    /// Closes the account: how many messages up to `owed` never came. One who does not read is owed nothing, nor is
+    /// one whose account has not begun.
     pub(super) fn retire(&mut self, owed: u64) -> u64 {
-        if std::mem::replace(&mut self.retired, true) || self.deaf {
+        if std::mem::replace(&mut self.retired, true) || self.deaf || self.late {
             return 0;
         }
         self.ledger.lost(owed)
     }
 
-    /// Looks at a status other than 200. 304 and 408 are how some servers end a poll that has brought nothing.
+    /// Looks at a status other than 200. 101 is a WebSocket's handshake, 304 and 408 are how some servers end a poll that has brought nothing.
     pub(super) fn status(&mut self, status: u16, tally: &mut Tally, text: &str) {
-        if !matches!(status, 201..=299 | 304 | 408) {
+        if !matches!(status, 101 | 201..=299 | 304 | 408) {
             self.refuse(tally, text);
         }
     }

@@ -7,9 +7,12 @@
 //!
 //! What it is not allowed to leave out is the promise: a subscriber gets what follows the number that it asks for,
 //! also when it asks a moment too late. So it keeps the last messages of a channel.
+//!
+//! It answers in the dialects that rcomet has for subscribers who listen long, each message in each of them prepared once.
 mod channel;
 mod fault;
 mod request;
+mod voice;
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -20,15 +23,20 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-use self::channel::{Channel, Voice};
+use self::channel::Channel;
 pub use self::fault::Fault;
 use self::request::Request;
+use self::voice::Voice;
 
 const LISTENER_TOKENS: usize = 1 << 40;
 const EVENTS: usize = 1024;
 const SCRATCH_BYTES: usize = 64 << 10;
 const TAKEN: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"type\":\"ok\"}\n";
+const TAKEN_FRAME: &[u8] = b"\x81\x14{\"type\":\"published\"}";
+/// The answer to the one key that this program sends.
+const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// Where it listens.
 #[derive(Clone, Debug, Args)]
@@ -50,14 +58,30 @@ struct Floor {
     channels: Vec<Channel>,
     names: HashMap<Box<[u8]>, usize>,
     fault: Option<Fault>,
+    /// Bayeux's clients, by their numbers.
+    sessions: Vec<Session>,
+    /// The channel that was published to last, if nobody has been served since.
+    hot: Option<usize>,
     /// Waiting subscribers of a channel that is being served; kept for its memory.
     served: Vec<usize>,
+    /// What is answered to one read; kept for its memory.
+    answers: Vec<u8>,
 }
 
 struct Connection {
     stream: TcpStream,
     /// What it listens to; a publisher listens to nothing.
     ear: Option<Ear>,
+    /// It has become a WebSocket.
+    socket: bool,
+}
+
+/// A Bayeux client, which may come by another connection every time.
+#[derive(Clone, Copy)]
+struct Session {
+    channel: usize,
+    /// The number of the message that it gets if it has not acknowledged any.
+    next: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -95,7 +119,10 @@ pub fn serve(options: &Options) -> io::Result<()> {
         channels: Vec::new(),
         names: HashMap::new(),
         fault: options.fault,
+        sessions: Vec::new(),
+        hot: None,
         served: Vec::new(),
+        answers: Vec::new(),
     };
     let mut events = Events::with_capacity(EVENTS);
     let mut scratch = vec![0; SCRATCH_BYTES];
@@ -134,7 +161,7 @@ impl Floor {
         loop {
             match listener.accept() {
                 Ok((stream, _)) => {
-                    let index = self.connections.insert(Connection { stream, ear: None });
+                    let index = self.connections.insert(Connection { stream, ear: None, socket: false });
                     let stream = &mut self.connections[index].stream;
                     poll.registry().register(stream, Token(index), Interest::READABLE)?;
                 }
@@ -154,7 +181,7 @@ impl Floor {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => return self.close(index),
             };
-            if !self.take(index, &scratch[..n]) {
+            if !self.take(index, &mut scratch[..n]) {
                 return self.close(index);
             }
             if n < scratch.len() && !to_the_end {
@@ -163,52 +190,94 @@ impl Floor {
         }
     }
 
-    /// Takes what one read has brought: whole requests, because the other end writes them whole.
-    fn take(&mut self, index: usize, bytes: &[u8]) -> bool {
-        if !bytes.ends_with(b"\r\n\r\n") {
-            return false;
-        }
+    /// Takes what one read has brought: whole requests, because the other end writes them whole. Whether it can go on.
+    fn take(&mut self, index: usize, bytes: &mut [u8]) -> bool {
         if self.connections[index].ear.is_some() {
             // A subscriber repeats its question, and where it stands is known.
             return self.wait(index);
         }
-        let mut hot = None;
-        let mut published = 0;
-        let mut answers: &[u8] = &[];
-        let mut many = Vec::new();
-        for request in request::all(bytes) {
-            match request {
-                Some(Request::Publish { channel, content }) => {
-                    let channel = self.channel(channel);
-                    self.channels[channel].append(content);
-                    published += 1;
-                    if hot.is_some_and(|hot| hot != channel) {
-                        self.serve_channel(hot.unwrap_or(channel));
-                    }
-                    hot = Some(channel);
-                }
-                Some(Request::Listen { channel, voice, next }) => {
-                    let channel = self.channel(channel);
-                    self.connections[index].ear =
-                        Some(Ear { channel, voice, next, place: None, pretends: 0 });
-                    return self.begin(index) && self.wait(index);
-                }
-                None => return false,
-            }
-        }
-        if published == 1 {
-            answers = TAKEN;
-        } else if published > 1 {
-            many = TAKEN.repeat(published);
-        }
-        if !many.is_empty() {
-            answers = &many;
-        }
-        let answered = send(&mut self.connections[index].stream, answers) != Sent::Dead;
-        if let Some(channel) = hot {
+        let mut answers = std::mem::take(&mut self.answers);
+        answers.clear();
+        let understood = match self.connections[index].socket {
+            true => self.take_frames(index, bytes, &mut answers),
+            false => self.take_requests(index, bytes, &mut answers),
+        };
+        let stream = &mut self.connections[index].stream;
+        let answered = answers.is_empty() || send(stream, &answers) != Sent::Dead;
+        self.answers = answers;
+        if let Some(channel) = self.hot.take() {
             self.serve_channel(channel);
         }
-        answered
+        let Some(connection) = self.connections.get(index) else { return true };
+        understood && answered && (connection.ear.is_none() || self.wait(index))
+    }
+
+    fn take_requests(&mut self, index: usize, mut bytes: &[u8], answers: &mut Vec<u8>) -> bool {
+        while !bytes.is_empty() {
+            let Some((request, rest)) = request::first(bytes) else { return false };
+            self.obey(index, request, TAKEN, answers);
+            bytes = rest;
+        }
+        true
+    }
+
+    fn take_frames(&mut self, index: usize, mut bytes: &mut [u8], answers: &mut Vec<u8>) -> bool {
+        while !bytes.is_empty() {
+            let Some((request, rest)) = request::first_frame(bytes) else { return false };
+            self.obey(index, request, TAKEN_FRAME, answers);
+            bytes = rest;
+        }
+        true
+    }
+
+    /// Does what one request asks for, and appends what is answered at once.
+    fn obey(&mut self, index: usize, request: Request<'_>, taken: &[u8], answers: &mut Vec<u8>) {
+        match request {
+            Request::Publish { channel, content } => {
+                let channel = self.channel(channel);
+                self.channels[channel].append(content);
+                answers.extend_from_slice(taken);
+                // Who waits is served when the publisher has its answers, but channel by channel.
+                if let Some(hot) = self.hot.replace(channel)
+                    && hot != channel
+                {
+                    self.serve_channel(hot);
+                }
+            }
+            Request::Listen { channel, voice, next } => {
+                let channel = self.channel(channel);
+                answers.extend_from_slice(voice.welcome());
+                self.connections[index].ear = Some(Ear { channel, voice, next, place: None, pretends: 0 });
+            }
+            Request::Register => answers.extend_from_slice(taken),
+            Request::Upgrade => {
+                self.connections[index].socket = true;
+                answers.extend_from_slice(UPGRADED);
+            }
+            Request::Handshake => {
+                let client = self.sessions.len();
+                self.sessions.push(Session { channel: 0, next: 1 });
+                let body = format!(
+                    "[{{\"channel\":\"/meta/handshake\",\"clientId\":\"{client}\",\"successful\":true,\
+                     \"ext\":{{\"ack\":true}}}}]"
+                );
+                voice::answer(body.as_bytes(), answers);
+            }
+            Request::Subscribe { client, channel } => {
+                let channel = self.channel(channel);
+                let next = self.channels[channel].head() + 1;
+                if let Some(session) = self.sessions.get_mut(client) {
+                    *session = Session { channel, next };
+                    answers.extend_from_slice(taken);
+                }
+            }
+            Request::Connect { client, after } => {
+                let Some(&Session { channel, next }) = self.sessions.get(client) else { return };
+                let next = after.map_or(next, |last| last + 1);
+                self.connections[index].ear =
+                    Some(Ear { channel, voice: Voice::Bayeux, next, place: None, pretends: 0 });
+            }
+        }
     }
 
     fn channel(&mut self, name: &[u8]) -> usize {
@@ -220,17 +289,10 @@ impl Floor {
         self.channels.len() - 1
     }
 
-    /// A stream's head goes out at once: that is how its reader knows that it is there.
-    fn begin(&mut self, index: usize) -> bool {
-        let Connection { stream, ear } = &mut self.connections[index];
-        let Some(Ear { voice: Voice::Sse, .. }) = ear else { return true };
-        send(stream, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n") != Sent::Dead
-    }
-
     /// Gives a subscriber what is there for it, and lets it wait if that was not an answer.
     fn wait(&mut self, index: usize) -> bool {
         let Self { connections, channels, fault, .. } = self;
-        let Connection { stream, ear: Some(ear) } = &mut connections[index] else { return false };
+        let Connection { stream, ear: Some(ear), .. } = &mut connections[index] else { return false };
         let channel = &mut channels[ear.channel];
         match bring_up_to_date(stream, ear, channel, fault) {
             Sent::Dead => return false,
@@ -251,7 +313,9 @@ impl Floor {
         std::mem::swap(&mut served, &mut self.channels[channel].waiting);
         for &index in &served {
             let Self { connections, channels, fault, .. } = self;
-            let Some(Connection { stream, ear: Some(ear) }) = connections.get_mut(index) else { continue };
+            let Some(Connection { stream, ear: Some(ear), .. }) = connections.get_mut(index) else {
+                continue;
+            };
             let channel = &mut channels[channel];
             ear.place = None;
             match bring_up_to_date(stream, ear, channel, fault) {

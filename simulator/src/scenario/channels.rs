@@ -16,9 +16,9 @@ pub struct Options {
     /// Subscribers of each channel
     #[arg(long, short = 's', default_value_t = 1)]
     pub subscribers: u32,
-    /// How they listen
-    #[arg(long, short = 'k', value_enum, default_value_t = Kind::Sse)]
-    pub kind: Kind,
+    /// How they listen [default: sse, or what the dialect has]
+    #[arg(long, short = 'k', value_enum)]
+    pub kind: Option<Kind>,
     /// Messages a second, each to a channel chosen by chance; latency counts from the intended time
     #[arg(long, short, default_value_t = 2000.0)]
     pub rate: f64,
@@ -31,8 +31,9 @@ pub struct Options {
 }
 
 pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
-    let Options { channels, subscribers: each, kind, .. } = *options;
-    let listeners = Listeners { subscribers: channels * each, kind };
+    let Options { channels, subscribers: each, .. } = *options;
+    let kind = options.kind.unwrap_or_else(|| place.language.usual_kind());
+    let listeners = Listeners { subscribers: channels * each, kind: Some(kind) };
     let all = u64::from(listeners.subscribers);
     let mut world = World::new(place, all as usize, manner(channels, size))?;
     gather(&mut world, &listeners, channels, WINDOW)?;

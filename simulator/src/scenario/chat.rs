@@ -28,9 +28,9 @@ pub struct Options {
     /// Rooms that they are in
     #[arg(long, default_value_t = 50)]
     pub rooms: u32,
-    /// How they listen
-    #[arg(long, short = 'k', value_enum, default_value_t = Kind::Sse)]
-    pub kind: Kind,
+    /// How they listen [default: sse, or what the dialect has]
+    #[arg(long, short = 'k', value_enum)]
+    pub kind: Option<Kind>,
     /// Seconds between two things that somebody says, on average
     #[arg(long, default_value_t = 5.0)]
     pub pause: f64,
@@ -53,7 +53,8 @@ enum Plan {
 }
 
 pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
-    let Options { people, rooms, kind, pause, stay, seconds, seed } = *options;
+    let Options { people, rooms, pause, stay, seconds, seed, .. } = *options;
+    let kind = options.kind.unwrap_or_else(|| place.language.usual_kind());
     // Everybody who will ever come: twice as many as are expected to.
     let guests = f64::from(people) * (1.0 + 2.0 * seconds / stay.max(0.01));
     let mut world = World::new(place, people as usize, manner(rooms, size))?;
@@ -65,7 +66,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     for id in 0..people {
         let room = dice.below(rooms);
         rooms_of.push(room);
-        world.order(Order::Seat { id, kind, channel: room, last: 0 })?;
+        world.order(Order::Seat { id, kind, channel: room, last: 0, late: false })?;
     }
     world.order(Order::Open { first: 0, window: WINDOW })?;
     let here = world.turn_until(|world| world.standing().asked == u64::from(people))?;
@@ -110,7 +111,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
                 rooms_of.push(room);
                 gone.push(false);
                 let last = run.world.press.answered_head(room);
-                run.world.order(Order::Seat { id: newcomer, kind, channel: room, last })?;
+                run.world.order(Order::Seat { id: newcomer, kind, channel: room, last, late: true })?;
                 run.world.order(Order::Reopen { index: newcomer })?;
                 agenda.push(Reverse((later(&mut dice, due, pause), newcomer, Plan::Talk)));
                 agenda.push(Reverse((later(&mut dice, due, stay), newcomer, Plan::Leave)));

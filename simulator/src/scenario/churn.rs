@@ -35,6 +35,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     if all % channels != 0 {
         return Err(format!("{all} subscribers cannot be spread evenly over {channels} channels"));
     }
+    let kind = listeners.kind(&place);
     let mut world = World::new(place, all as usize, manner(channels, size))?;
     gather(&mut world, listeners, channels, WINDOW)?;
     let warm = probe(&mut world, channels, u64::from(all))?;
@@ -66,7 +67,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     figures.insert("returns".to_owned(), returns as f64);
     let settings = vec![
         ("subscribers".to_owned(), all.to_string()),
-        ("kind".to_owned(), listeners.kind.to_string()),
+        ("kind".to_owned(), kind.to_string()),
         ("channels".to_owned(), channels.to_string()),
         ("pace".to_owned(), format!("{rate} messages a second, open loop")),
         ("returns a second".to_owned(), churn.to_string()),

@@ -18,6 +18,7 @@ pub struct Options {
 
 pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
     let all = u64::from(options.listeners.subscribers);
+    let kind = options.listeners.kind(&place);
     let mut world = World::new(place, all as usize, manner(1, size))?;
     // The first message makes the channel; nobody who comes later is owed it.
     probe(&mut world, 1, 0)?;
@@ -38,7 +39,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     }
     let settings = vec![
         ("subscribers".to_owned(), all.to_string()),
-        ("kind".to_owned(), options.listeners.kind.to_string()),
+        ("kind".to_owned(), kind.to_string()),
         ("at once".to_owned(), options.window.to_string()),
     ];
     let failure = (!complete).then(|| "not everybody who seemed to wait has got the message".to_owned());

@@ -28,6 +28,7 @@ pub struct Options {
 
 pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
     let all = u64::from(options.listeners.subscribers);
+    let kind = options.listeners.kind(&place);
     let mut world = World::new(place, all as usize, manner(1, size))?;
     gather(&mut world, &options.listeners, 1, WINDOW)?;
     let mut warm = true;
@@ -56,7 +57,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     };
     let settings = vec![
         ("subscribers".to_owned(), all.to_string()),
-        ("kind".to_owned(), options.listeners.kind.to_string()),
+        ("kind".to_owned(), kind.to_string()),
         ("pace".to_owned(), pace),
     ];
     Ok(over.found(settings, figures))

@@ -21,6 +21,7 @@ pub struct Options {
 
 pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
     let all = u64::from(options.listeners.subscribers);
+    let kind = options.listeners.kind(&place);
     let mut world = World::new(place, all as usize, manner(options.channels, size))?;
     world.settle_down()?;
     let before = world.place.server.memory();
@@ -61,7 +62,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     );
     let settings = vec![
         ("subscribers".to_owned(), all.to_string()),
-        ("kind".to_owned(), options.listeners.kind.to_string()),
+        ("kind".to_owned(), kind.to_string()),
         ("channels".to_owned(), options.channels.to_string()),
     ];
     let failure = (!complete).then(|| "not everybody who seemed to wait has got the message".to_owned());

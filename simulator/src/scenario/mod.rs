@@ -20,7 +20,7 @@ use crate::clock::{self, SECOND};
 use crate::crowd::Order;
 use crate::outcome::{Latency, Outcome, per_second};
 use crate::press::Manner;
-use crate::target::{Kind, Name};
+use crate::target::{Kind, Language};
 use crate::world::{Place, World};
 
 /// Connections that are being made at the same time, when there is no reason for another number.
@@ -55,9 +55,16 @@ pub struct Listeners {
     /// Subscribers
     #[arg(long, short = 'n', default_value_t = 1000)]
     pub subscribers: u32,
-    /// How they listen
-    #[arg(long, short = 'k', value_enum, default_value_t = Kind::Sse)]
-    pub kind: Kind,
+    /// How they listen [default: sse, or what the dialect has]
+    #[arg(long, short = 'k', value_enum)]
+    pub kind: Option<Kind>,
+}
+
+impl Listeners {
+    /// How they listen to the server of this place.
+    fn kind(&self, place: &Place) -> Kind {
+        self.kind.unwrap_or_else(|| place.language.usual_kind())
+    }
 }
 
 /// What a scenario has found; the rest of an [`Outcome`] is the same for all.
@@ -74,8 +81,8 @@ impl Scenario {
     /// # Errors
     /// A limit, or a server that is not there.
     pub fn play(&self, place: Place, size: usize) -> Result<Outcome, String> {
-        let target = place.target;
-        self.check(target)?;
+        let language = place.language;
+        self.check(language)?;
         let found = match self {
             Self::Fanout(options) => fanout::play(options, place, size),
             Self::Channels(options) => channels::play(options, place, size),
@@ -95,7 +102,7 @@ impl Scenario {
         }
         Ok(Outcome {
             scenario: self.name().to_owned(),
-            target: target.to_string(),
+            target: language.to_string(),
             name: None,
             command: std::iter::once("rcomet-sim".to_owned())
                 .chain(std::env::args().skip(1))
@@ -129,27 +136,30 @@ impl Scenario {
     }
 
     fn kind(&self) -> Option<Kind> {
-        Some(match self {
+        match self {
             Self::Fanout(options) => options.listeners.kind,
             Self::Channels(options) => options.kind,
-            Self::Publish(_) => return None,
+            Self::Publish(_) => None,
             Self::Idle(options) => options.listeners.kind,
             Self::Connect(options) => options.listeners.kind,
             Self::Churn(options) => options.listeners.kind,
             Self::Chat(options) => options.kind,
             Self::Slow(options) => options.listeners.kind,
             Self::Storm(options) => options.listeners.kind,
-        })
+        }
     }
 
-    fn check(&self, target: Name) -> Result<(), String> {
-        let Some(kind) = self.kind() else { return Ok(()) };
-        let kinds = target.speak(0).kinds();
+    fn check(&self, language: Language) -> Result<(), String> {
+        if matches!(self, Self::Publish(_)) {
+            return Ok(());
+        }
+        let kinds = language.speak(0).kinds();
+        let kind = self.kind().unwrap_or_else(|| language.usual_kind());
         if kinds.contains(&kind) {
             return Ok(());
         }
         let known: Vec<String> = kinds.iter().map(Kind::to_string).collect();
-        Err(format!("{target} cannot be listened to by {kind}, but by: {}", known.join(", ")))
+        Err(format!("{language} cannot be listened to by {kind}, but by: {}", known.join(", ")))
     }
 }
 
@@ -163,7 +173,7 @@ fn manner(channels: u32, size: usize) -> Manner {
 /// # Errors
 /// The server is gone, or does not let everybody in.
 fn gather(world: &mut World, listeners: &Listeners, channels: u32, window: u32) -> Result<(), String> {
-    let Listeners { subscribers: count, kind } = *listeners;
+    let (count, kind) = (listeners.subscribers, listeners.kind(&world.place));
     world.progress.gathering(count.into());
     let last = world.press.answered_head(0);
     world.order(Order::Seats { first: 0, count, kind, channels, last, deaf: false, step: 1 })?;
@@ -190,7 +200,7 @@ fn gather(world: &mut World, listeners: &Listeners, channels: u32, window: u32) 
 
 /// Whether the server says that a subscriber waits, by beginning its answer.
 fn waits_for_head(world: &World, kind: Kind) -> bool {
-    !kind.polls() || world.place.target.speak(0).confirms_polls()
+    !kind.polls() || world.place.language.speak(0).confirms_polls()
 }
 
 /// Publishes one message to each channel, and waits until everybody who is owed it has it; whether they all have.

@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
-    let Listeners { subscribers: healthy, kind } = options.listeners;
+    let (healthy, kind) = (options.listeners.subscribers, options.listeners.kind(&place));
     if kind.polls() {
         return Err(
             "who polls and does not read gets one answer and nothing more: choose a stream".to_owned()

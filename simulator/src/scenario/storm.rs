@@ -32,6 +32,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     if listeners.subscribers % channels != 0 {
         return Err(format!("{all} subscribers cannot be spread evenly over {channels} channels"));
     }
+    let kind = listeners.kind(&place);
     let mut world = World::new(place, all as usize, manner(channels, size))?;
     gather(&mut world, listeners, channels, WINDOW)?;
     let warm = probe(&mut world, channels, all)?;
@@ -50,7 +51,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let cpu = run.world.place.server.cpu_ns();
     let cut = clock::now();
     run.world.order(Order::Cut { window: *window })?;
-    let parked = waits_for_head(&run.world, listeners.kind);
+    let parked = waits_for_head(&run.world, kind);
     let is_back = |world: &World| {
         let standing = world.standing();
         standing.asked == all && standing.away == 0 && (!parked || standing.parked == all)
@@ -85,7 +86,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     }
     let settings = vec![
         ("subscribers".to_owned(), all.to_string()),
-        ("kind".to_owned(), listeners.kind.to_string()),
+        ("kind".to_owned(), kind.to_string()),
         ("channels".to_owned(), channels.to_string()),
         ("pace".to_owned(), format!("{rate} messages a second, open loop")),
         ("at once".to_owned(), window.to_string()),

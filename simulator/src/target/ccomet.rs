@@ -8,10 +8,6 @@ pub(super) struct Ccomet {
 }
 
 impl Target for Ccomet {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:8200", "127.0.0.1:8200")
-    }
-
     fn kinds(&self) -> &'static [Kind] {
         &[Kind::Jsonp]
     }

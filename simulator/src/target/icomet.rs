@@ -12,10 +12,6 @@ pub(super) struct Icomet {
 }
 
 impl Target for Icomet {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:8100", "127.0.0.1:8000")
-    }
-
     fn kinds(&self) -> &'static [Kind] {
         if self.floor {
             return &[Kind::Poll, Kind::Jsonp, Kind::Sse];
@@ -28,7 +24,7 @@ impl Target for Icomet {
             Kind::Poll | Kind::Jsonp => b"GET /sub?cname=",
             Kind::Stream => b"GET /stream?cname=",
             Kind::Sse => b"GET /sse?cname=",
-            Kind::Iframe => b"GET /iframe?cname=",
+            Kind::Iframe | Kind::Websocket => b"GET /iframe?cname=",
         };
         out.extend_from_slice(path);
         write_channel(self.run, who.channel, out);

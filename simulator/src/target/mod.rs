@@ -1,41 +1,22 @@
 //! The servers that can be put under load: what is asked of them, and what their answers mean for the next question.
 //! Knows nothing of sockets, and nothing of counting.
+mod bayeux;
 mod ccomet;
-mod faye;
 mod icomet;
-mod nchan;
+mod language;
+mod push;
 mod simple_comet;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 use std::io::Write as _;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+pub use self::language::{Dialect, Language, Name};
 use crate::payload::{STAMP_BYTES, Stamp};
-
-/// A server, or rather what it understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Name {
-    /// rcomet, by its native dialect.
-    Rcomet,
-    /// icomet, the original.
-    Icomet,
-    /// CComet, or rcomet's listener for its clients.
-    Ccomet,
-    /// nginx with Nchan, at /sub and /pub with the channel as `cname`.
-    Nchan,
-    /// Faye, at /bayeux.
-    Faye,
-    /// Simple-Comet-Server.
-    SimpleComet,
-    /// The floor of this program: the least a server can do.
-    Floor,
-    /// Any server that answers `GET /` at once; for the publish scenario only.
-    Fixed,
-}
 
 /// How a subscriber listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -51,6 +32,8 @@ pub enum Kind {
     Sse,
     /// A page that never ends, of scripts.
     Iframe,
+    /// A WebSocket, with a message in each frame.
+    Websocket,
 }
 
 impl Kind {
@@ -95,9 +78,6 @@ impl Post {
 
 /// The language of one server. Requests are appended to `out`, so that asking again needs no memory.
 pub trait Target {
-    /// Where subscribers connect, and where publishers do, if nothing else is said.
-    fn addresses(&self) -> (&'static str, &'static str);
-
     /// The ways to listen that it has.
     fn kinds(&self) -> &'static [Kind];
 
@@ -120,7 +100,10 @@ pub trait Target {
         who.kind.polls()
     }
 
-    /// Whether a body without a message says that `who` is not welcome.
+    /// The connection of `who` has ended: whatever has to be said again on the next one.
+    fn hung_up(&self, _who: &mut Who) {}
+
+    /// Whether a body without a message says that `who`, or a publish, is not welcome.
     fn refuses(&self, _body: &[u8]) -> bool {
         false
     }
@@ -133,6 +116,9 @@ pub trait Target {
 
     /// The request without which a channel is not there.
     fn prepare(&self, _channel: u32, _out: &mut Vec<u8>) {}
+
+    /// What a publisher's connection begins with, if not with publishing. It is answered.
+    fn greet(&self, _out: &mut Vec<u8>) {}
 
     /// The request that publishes this.
     fn publish(&self, post: &Post, out: &mut Vec<u8>);
@@ -148,30 +134,9 @@ pub trait Target {
     }
 }
 
-impl std::fmt::Display for Name {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        to.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
-    }
-}
-
 impl std::fmt::Display for Kind {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         to.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
-    }
-}
-
-impl Name {
-    /// The language that this server speaks, with the channels of run `run`.
-    pub fn speak(self, run: u32) -> Box<dyn Target> {
-        match self {
-            Self::Rcomet | Self::Icomet => Box::new(icomet::Icomet { run, floor: false }),
-            Self::Floor => Box::new(icomet::Icomet { run, floor: true }),
-            Self::Ccomet => Box::new(ccomet::Ccomet { run }),
-            Self::Nchan => Box::new(nchan::Nchan { run }),
-            Self::Faye => Box::new(faye::Faye { run }),
-            Self::SimpleComet => Box::new(simple_comet::SimpleComet { run }),
-            Self::Fixed => Box::new(Fixed),
-        }
     }
 }
 
@@ -207,10 +172,6 @@ fn last_between<'a>(text: &'a [u8], before: &[u8], ends: &[u8]) -> Option<&'a st
 struct Fixed;
 
 impl Target for Fixed {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:8080", "127.0.0.1:8080")
-    }
-
     fn kinds(&self) -> &'static [Kind] {
         &[]
     }

@@ -7,22 +7,20 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(super) struct SimpleComet {
     pub(super) run: u32,
+    /// The floor has no scripts.
+    pub(super) floor: bool,
 }
 
 impl Target for SimpleComet {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:4080", "127.0.0.1:4080")
-    }
-
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Poll, Kind::Jsonp]
+        if self.floor { &[Kind::Poll] } else { &[Kind::Poll, Kind::Jsonp] }
     }
 
-    /// Without a cursor it asks for what comes after a far future, which the server takes for "from now on".
+    /// Without a cursor it asks for everything: who asks for what comes from now on may be a moment too late for it.
     fn listen(&self, who: &Who, out: &mut Vec<u8>) {
         out.extend_from_slice(b"GET /channels/");
         write_channel(self.run, who.channel, out);
-        let since = if who.cursor.is_empty() { "9007199254740991" } else { &who.cursor };
+        let since = if who.cursor.is_empty() { "0" } else { &who.cursor };
         let _ = match who.kind {
             Kind::Jsonp => write!(out, ".jsonp?since={since}&cb=_JSONP_{:08x}", who.id),
             _ => write!(out, ".json?since={since}"),

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
@@ -36,10 +37,15 @@ pub(crate) fn rcomet() -> &'static PathBuf {
     })
 }
 
+/// The daemon's configuration for every dialect: as `make bench` has it.
+const POLYGLOT: &str = include_str!("../../peers/rcomet.toml");
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// A server on ports of its own choice. Dropping it ends it.
 pub(crate) struct Server {
     process: Child,
     target: &'static str,
+    dialect: Option<&'static str>,
     front: String,
     admin: String,
 }
@@ -60,6 +66,17 @@ impl Server {
         Self::start("rcomet", &mut command)
     }
 
+    /// The daemon, where everything that this program can speak is understood, and everybody may publish.
+    pub(crate) fn rcomet_in(dialect: &'static str) -> Self {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let config = std::env::temp_dir().join(format!("rcomet-sim-{}-{number}.toml", std::process::id()));
+        std::fs::write(&config, POLYGLOT).expect("a file");
+        let mut server = Self::rcomet(&["--config", &config.display().to_string()]);
+        server.dialect = Some(dialect);
+        let _ = std::fs::remove_file(config);
+        server
+    }
+
     /// The daemon, spoken to as CComet's clients do.
     pub(crate) fn rcomet_for_ccomet() -> Self {
         let config = std::env::temp_dir().join(format!("rcomet-sim-{}.toml", std::process::id()));
@@ -72,8 +89,10 @@ impl Server {
     }
 
     /// How to reach it.
-    pub(crate) fn arguments(&self) -> [&str; 6] {
-        ["--target", self.target, "--front", &self.front, "--admin", &self.admin]
+    pub(crate) fn arguments(&self) -> Vec<&str> {
+        let mut words = vec!["--target", self.target, "--front", &self.front, "--admin", &self.admin];
+        words.extend(self.dialect.into_iter().flat_map(|dialect| ["--dialect", dialect]));
+        words
     }
 
     fn start(target: &'static str, command: &mut Command) -> Self {
@@ -90,7 +109,7 @@ impl Server {
         let (front, admin) = (listens("front"), listens("admin"));
         // Whatever it says later is read, so that it never waits for somebody to do so.
         std::thread::spawn(move || said.lines().map_while(Result::ok).count());
-        Self { process, target, front, admin }
+        Self { process, target, dialect: None, front, admin }
     }
 
     /// Plays a scenario, given as words with blanks between them.

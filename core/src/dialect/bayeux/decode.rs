@@ -22,7 +22,7 @@ const NO_JSONP: Refusal = Refusal::Parameter("callback-polling is switched off h
 /// (section 10), so everything below a path is that path.
 pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
     let is_spoken = matches!(role, Role::Front | Role::Admin);
-    is_spoken && config.bayeux.paths.iter().any(|path| path.has(&head.path, is_talk(head)))
+    is_spoken && config.bayeux.paths.iter().any(|path| path.has(&head.path, || is_talk(head)))
 }
 
 /// Whether a request to the root path is a client's: there, other things are asked for too.

@@ -7,7 +7,6 @@ use crate::config::Config;
 use crate::conn::Role;
 use crate::dialect::{Ahead, Decoded, DialectId, Hold, Listen, Refusal, Request, Verb, Voice};
 use crate::hub::From;
-use crate::log::Cursor;
 use crate::wire::http1::Method;
 use crate::wire::params::Params;
 
@@ -177,8 +176,8 @@ fn last_event_id(request: &Request<'_, '_>) -> Option<From> {
         return None;
     }
     let id = std::str::from_utf8(request.head.field("last-event-id")?).ok()?;
-    if let Ok(cursor) = id.parse::<Cursor>() {
-        return Some(From::After(cursor));
+    if let Ok(token) = id.parse() {
+        return Some(From::Shown(token));
     }
     let seq: u64 = id.parse().ok()?;
     Some(From::Next(seq.saturating_add(1)))

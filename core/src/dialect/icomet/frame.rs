@@ -3,7 +3,7 @@ use super::form;
 use crate::bytes::escape;
 use crate::dialect::{Batch, News, Refusal, Text};
 use crate::hub::{Change, Kind, Lost, Message};
-use crate::log::{Cursor, Position};
+use crate::log::Sealed;
 use crate::wire::http1::response::{number, signed};
 
 /// What `/iframe` begins with. The domain is that of the site, so that a page on another host of it can be reached.
@@ -107,7 +107,7 @@ fn poll(style: u8, news: &[News<'_>], live: bool, out: &mut Text) {
 fn each(
     style: u8,
     news: &[News<'_>],
-    mut take: impl FnMut(Option<Cursor>, &[u8], &mut Text),
+    mut take: impl FnMut(Option<Sealed>, &[u8], &mut Text),
     out: &mut Text,
 ) {
     let mut object = Vec::with_capacity(256);
@@ -180,7 +180,7 @@ fn each(
 fn messages(
     style: u8,
     batch: Batch<'_>,
-    take: &mut impl FnMut(Option<Cursor>, &[u8], &mut Text),
+    take: &mut impl FnMut(Option<Sealed>, &[u8], &mut Text),
     out: &mut Text,
 ) {
     let name = batch.channel.name();
@@ -192,7 +192,7 @@ fn messages(
             take(None, &object, out);
             continue;
         }
-        let id = Cursor { position: Position { epoch: batch.epoch, offset: message.offset }, seq: Some(seq) };
+        let id = batch.cursor(seq, message);
         data(name, seq, message, &mut object);
         take(Some(id), &object, out);
         // For clients of before 2015, which did not count broadcasts.

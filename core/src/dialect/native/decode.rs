@@ -85,8 +85,8 @@ fn verb<'m>(said: Said<'m>, config: &Config) -> Result<Verb<'m>, Refusal> {
 /// Where a subscription begins: behind a cursor, or with a number; else with what is new.
 fn begins(cursor: Option<&str>, seq: Option<i64>) -> Result<From, Refusal> {
     if let Some(cursor) = cursor {
-        let cursor = cursor.parse().map_err(|_| Refusal::Parameter("the cursor is none of this server's"))?;
-        return Ok(From::After(cursor));
+        let token = cursor.parse().map_err(|_| Refusal::Parameter("the cursor is none of this server's"))?;
+        return Ok(From::Shown(token));
     }
     Ok(match seq.map(u64::try_from) {
         None | Some(Ok(0)) => From::New,
@@ -133,7 +133,10 @@ mod tests {
             (",\"seq\":0", From::New),
             (",\"seq\":7", From::Next(7)),
             (",\"seq\":-1", From::Oldest),
-            (",\"cursor\":\"a-b.c\",\"seq\":7", From::After("a-b.c".parse().expect("a cursor"))),
+            (
+                ",\"cursor\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"seq\":7",
+                From::Shown("A".repeat(32).parse().expect("a token")),
+            ),
         ] {
             match call(&format!("{{\"type\":\"subscribe\",\"channel\":\"a\"{more}}}"), &config) {
                 Call::Do { verb: Verb::Listen(listen), .. } => assert_eq!(listen.from, from, "{more}"),

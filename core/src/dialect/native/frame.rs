@@ -2,7 +2,6 @@
 use crate::bytes::escape;
 use crate::dialect::{Batch, News, Text};
 use crate::hub::{Change, Lost};
-use crate::log::{Cursor, Position};
 use crate::wire::http1::response::number;
 
 /// Writes what subscribers get; each object is a piece.
@@ -53,8 +52,7 @@ pub(super) fn frame(news: &[News<'_>], out: &mut Text) {
 
 fn messages(batch: Batch<'_>, out: &mut Text) {
     for (seq, message) in batch.channel.history().range(batch.from, batch.to) {
-        let position = Position { epoch: batch.epoch, offset: message.offset };
-        let cursor = Cursor { position, seq: Some(seq) };
+        let cursor = batch.cursor(seq, message);
         begin("message", batch.channel.name(), &mut out.bytes);
         field("seq", seq, &mut out.bytes);
         out.bytes.extend_from_slice(format!(",\"cursor\":\"{cursor}\"").as_bytes());

@@ -119,7 +119,7 @@ impl Machine {
             Lost::Unknown => self.counters.gaps_unknown += 1,
         }
         let Some(channel) = self.hub.peek(at) else { return Ok(()) };
-        let cursor = self.hub.cursor(channel, start.next);
+        let cursor = self.hub.seal(channel, self.hub.cursor(channel, start.next));
         let subscribed = Outcome::Subscribed { channel: &listen.channel, seq: start.next - 1, cursor };
         self.answer_tagged(id, tag, &subscribed);
         let (mut delivery, conns, hub) = self.delivery();

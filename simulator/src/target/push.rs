@@ -1,24 +1,35 @@
-//! nginx with Nchan, and the push module before it: a place in time and a tag instead of a number.
+//! The nginx push module's protocol, which Nchan speaks as well: a place in time and a tag instead of a number.
 use std::io::Write as _;
 
 use super::{Kind, Post, TAIL, Target, Who, last_between, write_channel};
 
-pub(super) struct Nchan {
+pub(super) struct Push {
     pub(super) run: u32,
+    /// Where subscribers ask and where publishers post, up to the channel's name.
+    pub(super) paths: Paths,
 }
 
-impl Target for Nchan {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:8080", "127.0.0.1:8080")
-    }
+/// Two locations of a server.
+#[derive(Clone, Copy)]
+pub(super) struct Paths {
+    pub(super) subscribe: &'static str,
+    pub(super) publish: &'static str,
+}
 
+/// The push module's README, and what rcomet has if nothing is configured.
+pub(super) const USUAL: Paths = Paths { subscribe: "/activity?channel=", publish: "/publish?channel=" };
+/// The comparison's nginx.conf.
+pub(super) const NCHAN: Paths = Paths { subscribe: "/sub?cname=", publish: "/pub?cname=" };
+
+impl Target for Push {
     fn kinds(&self) -> &'static [Kind] {
         &[Kind::Poll, Kind::Sse]
     }
 
     /// The cursor is `date|tag` for polls, from the two headers of the last answer; for event streams it is the last `id:`.
     fn listen(&self, who: &Who, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"GET /sub?cname=");
+        out.extend_from_slice(b"GET ");
+        out.extend_from_slice(self.paths.subscribe.as_bytes());
         write_channel(self.run, who.channel, out);
         out.extend_from_slice(&TAIL[..TAIL.len() - 2]);
         let cursor = &who.cursor;
@@ -61,7 +72,8 @@ impl Target for Nchan {
     }
 
     fn publish(&self, post: &Post, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"POST /pub?cname=");
+        out.extend_from_slice(b"POST ");
+        out.extend_from_slice(self.paths.publish.as_bytes());
         write_channel(self.run, post.stamp.channel, out);
         out.extend_from_slice(&TAIL[..TAIL.len() - 2]);
         let _ = write!(out, "Content-Length: {}\r\n\r\n", post.bytes());

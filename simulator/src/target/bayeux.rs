@@ -1,6 +1,8 @@
-//! Faye, and other servers of Bayeux 1.0 that take JSON bodies: a handshake, a subscription, and then polls or an event
-//! stream.
+//! Bayeux 1.0 with JSON bodies: a handshake, a subscription, and then polls, or Faye's event stream. With servers that have
+//! the ack extension an answer is acknowledged by the next question, so that none is lost with its connection.
 use std::io::Write as _;
+
+use memchr::memmem;
 
 use super::{Kind, Post, Target, Who, last_between, write_channel, write_post};
 
@@ -9,27 +11,29 @@ const JSON: &str = "application/json";
 const HANDSHAKE: u8 = 0;
 const SUBSCRIBE: u8 = 1;
 
-pub(super) struct Faye {
+pub(super) struct Bayeux {
     pub(super) run: u32,
+    /// It has event streams too, at a URL that ends in the client's id.
+    pub(super) streams: bool,
 }
 
-impl Target for Faye {
-    fn addresses(&self) -> (&'static str, &'static str) {
-        ("127.0.0.1:8300", "127.0.0.1:8300")
-    }
-
+impl Target for Bayeux {
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Poll, Kind::Sse]
+        if self.streams { &[Kind::Poll, Kind::Sse] } else { &[Kind::Poll] }
     }
 
-    /// The cursor is the client's id, which outlives its connections.
+    /// The cursor is the client's id, which outlives its connections, and behind a blank the number of the last answer, if
+    /// answers have numbers.
     fn listen(&self, who: &Who, out: &mut Vec<u8>) {
         let mut body = Vec::with_capacity(256);
-        let client = &who.cursor;
+        let (client, ack) = match who.cursor.split_once(' ') {
+            Some((client, ack)) => (client, Some(ack)),
+            None => (who.cursor.as_str(), None),
+        };
         match (who.step, who.kind) {
             (HANDSHAKE, _) => body.extend_from_slice(
                 b"[{\"channel\":\"/meta/handshake\",\"id\":\"1\",\"version\":\"1.0\",\
-                  \"supportedConnectionTypes\":[\"long-polling\",\"eventsource\"]}]",
+                  \"supportedConnectionTypes\":[\"long-polling\",\"eventsource\"],\"ext\":{\"ack\":true}}]",
             ),
             (SUBSCRIBE, _) => {
                 let _ =
@@ -49,8 +53,12 @@ impl Target for Faye {
                 let _ = write!(
                     body,
                     "[{{\"channel\":\"/meta/connect\",\"id\":\"3\",\"clientId\":\"{client}\",\
-                     \"connectionType\":\"long-polling\"}}]"
+                     \"connectionType\":\"long-polling\""
                 );
+                if let Some(ack) = ack {
+                    let _ = write!(body, ",\"ext\":{{\"ack\":{ack}}}");
+                }
+                body.extend_from_slice(b"}]");
             }
         }
         write_post(&[PATH], JSON, &body, out);
@@ -66,6 +74,14 @@ impl Target for Faye {
         {
             who.cursor.clear();
             who.cursor.push_str(client);
+            if memmem::find(body, b"\"ack\":true").is_some() {
+                who.cursor.push_str(" 0");
+            }
+        } else if let Some(end) = who.cursor.find(' ')
+            && let Some(ack) = last_between(body, b"\"ack\":", b"}")
+        {
+            who.cursor.truncate(end + 1);
+            who.cursor.push_str(ack);
         }
     }
 
@@ -76,7 +92,7 @@ impl Target for Faye {
     }
 
     fn refuses(&self, body: &[u8]) -> bool {
-        memchr::memmem::find(body, b"\"successful\":false").is_some()
+        memmem::find(body, b"\"successful\":false").is_some()
     }
 
     fn resumes_by_number(&self) -> bool {
