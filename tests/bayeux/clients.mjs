@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import vm from 'node:vm';
@@ -120,17 +120,20 @@ async function check(what, test) {
 
 /** A cometd client that has shaken hands; `done` tells what a call came to. */
 class Cometd {
-  static async begin(url, { ack = false, ...more } = {}) {
+  static async begin(url, { ack = false, transport = 'long-polling', ...more } = {}) {
     const self = new Cometd();
     self.client = new CometD();
-    self.client.unregisterTransport('websocket');
+    if (transport !== 'websocket') self.client.unregisterTransport('websocket');
     if (ack) self.client.registerExtension('ack', new AckExtension());
     self.client.configure({ url, logLevel: 'warn', maxBackoff: 500, backoffIncrement: 100, ...more });
     self.handshakes = 0;
     self.replies = [];
+    self.failures = [];
     self.client.addListener('/meta/handshake', () => self.handshakes++);
     self.client.addListener('/meta/connect', (m) => self.replies.push(m));
     assert.ok((await self.done((cb) => self.client.handshake(cb))).successful);
+    self.client.addListener('/meta/unsuccessful', (m) => self.failures.push(m));
+    assert.equal(self.client.getTransport().type, transport);
     return self;
   }
 
@@ -155,91 +158,197 @@ class Cometd {
   }
 }
 
+/** A Faye client; it shakes hands by long-polling, and only then may it take to WebSocket. */
+function fayeClient(transport, url, options) {
+  const client = new faye.Client(url, options);
+  if (transport !== 'websocket') client.disable('websocket');
+  return client;
+}
+
+/** Hands bytes to and fro, until it is told to cut them. */
+class Relay {
+  static async start() {
+    const relay = new Relay();
+    relay.pairs = new Set();
+    relay.server = createServer((near) => {
+      const far = connect(relay.to, '127.0.0.1');
+      const pair = [near, far];
+      relay.pairs.add(pair);
+      for (const [from, to] of [pair, [far, near]]) {
+        from.pipe(to);
+        from.on('error', () => to.destroy());
+        from.on('close', () => { to.destroy(); relay.pairs.delete(pair); });
+      }
+    }).listen(0, '127.0.0.1');
+    await once(relay.server, 'listening');
+    return relay;
+  }
+
+  url(daemon) {
+    this.to = daemon.front;
+    return `http://127.0.0.1:${this.server.address().port}/cometd`;
+  }
+
+  cut() {
+    for (const pair of this.pairs) pair.forEach((socket) => socket.destroy());
+  }
+}
+
+const relay = await Relay.start();
 const daemon = await Daemon.start('timeout_ms = 2000\nmax_interval_ms = 1000');
 
-await check('cometd: handshake, subscribe, publish with its acknowledgement, unsubscribe, disconnect', async () => {
-  const one = await Cometd.begin(daemon.url());
-  const [list, other] = [[], []];
-  const subscription = await one.subscribe('/chat/demo', list);
-  await one.subscribe('/chat/other', other);
-  assert.equal((await one.publish('/chat/demo', { text: 'hé\u2028' })).successful, true);
-  await heard(list, [{ text: 'hé\u2028' }]);
-  assert.ok((await one.done((cb) => one.client.unsubscribe(subscription, cb))).successful);
-  await one.publish('/chat/demo', 1);
-  await one.publish('/chat/other', 2);
-  await heard(other, [2]);
-  assert.equal(list.length, 1);
-  assert.ok((await one.end()).successful);
-  assert.ok(one.client.isDisconnected());
-});
-
-await check('cometd: wildcards, and one copy each', async () => {
-  const one = await Cometd.begin(daemon.url('/bayeux'));
-  const [star, stars, exact] = [[], [], []];
-  await one.subscribe('/w/*', star);
-  await one.subscribe('/w/**', stars);
-  await one.subscribe('/w/a', exact);
-  await one.publish('/w/a', 1);
-  await one.publish('/w/a/b', 2);
-  await one.publish('/w/c', 3);
-  await heard(stars, [1, 2, 3]);
-  await heard(star, [1, 3]);
-  await heard(exact, [1]);
-  await one.end();
-});
-
-await check('cometd: 1,000 messages in order, in batches', async () => {
-  const [one, two] = [await Cometd.begin(daemon.url()), await Cometd.begin(daemon.url('/faye'))];
-  const list = [];
-  await two.subscribe('/flood', list);
-  for (let n = 0; n < 1000; n += 50) {
-    one.client.batch(() => numbers(50).forEach((i) => one.client.publish('/flood', n + i)));
-  }
-  await heard(list, numbers(1000));
-  await one.end();
-  await two.end();
-});
-
-await check('cometd with ack: everything, although the connection breaks again and again', async () => {
-  const one = await Cometd.begin(daemon.url(), { ack: true });
-  const list = [];
-  await one.subscribe('/acked', list);
-  for (const n of numbers(200)) await daemon.push('/acked', `${n}`);
-  await heard(list, numbers(200).map(String));
-  assert.ok(one.replies.some((m) => m.ext?.ack > 0));
-  await one.end();
-});
-
-await check('cometd: an idle time-out, and the session goes on', async () => {
-  const one = await Cometd.begin(daemon.url());
-  const list = [];
-  await one.subscribe('/idle', list);
-  const before = one.replies.length;
-  await until(() => one.replies.length, (n) => n >= before + 2);
-  assert.ok(one.replies.every((m) => m.successful));
-  await daemon.push('/idle', 'after');
-  await heard(list, ['after']);
-  assert.equal(one.handshakes, 1);
-  await one.end();
-});
-
-await check('cometd: the daemon restarts, and the client returns by itself', async () => {
-  const one = await Cometd.begin(daemon.url());
-  const list = [];
-  one.client.addListener('/meta/handshake', (m) => {
-    if (m.successful) one.client.subscribe('/again', (e) => list.push(e.data));
+for (const transport of ['long-polling', 'websocket']) {
+  await check(`cometd, ${transport}: handshake, subscribe, publish with its acknowledgement, unsubscribe, disconnect`, async () => {
+    const one = await Cometd.begin(daemon.url(), { transport });
+    const [list, other] = [[], []];
+    const subscription = await one.subscribe('/chat/demo', list);
+    await one.subscribe('/chat/other', other);
+    assert.equal((await one.publish('/chat/demo', { text: 'hé\u2028' })).successful, true);
+    await heard(list, [{ text: 'hé\u2028' }]);
+    assert.ok((await one.done((cb) => one.client.unsubscribe(subscription, cb))).successful);
+    await one.publish('/chat/demo', 1);
+    await one.publish('/chat/other', 2);
+    await heard(other, [2]);
+    assert.equal(list.length, 1);
+    assert.ok((await one.end()).successful);
+    assert.ok(one.client.isDisconnected());
   });
-  await one.subscribe('/again', []);
-  await daemon.stop();
-  await pause(300);
-  await daemon.run();
-  await until(() => one.handshakes, (n) => n >= 2);
-  await until(async () => {
-    await daemon.push('/again', 'x');
-    return list.length;
-  }, (n) => n > 0);
-  await one.end();
-});
+
+  await check(`cometd, ${transport}: wildcards, and one copy each`, async () => {
+    const one = await Cometd.begin(daemon.url('/bayeux'), { transport });
+    const [star, stars, exact] = [[], [], []];
+    await one.subscribe('/w/*', star);
+    await one.subscribe('/w/**', stars);
+    await one.subscribe('/w/a', exact);
+    await one.publish('/w/a', 1);
+    await one.publish('/w/a/b', 2);
+    await one.publish('/w/c', 3);
+    await heard(stars, [1, 2, 3]);
+    await heard(star, [1, 3]);
+    await heard(exact, [1]);
+    await one.end();
+  });
+
+  await check(`cometd, ${transport}: 1,000 messages in order, in batches`, async () => {
+    const [one, two] = [await Cometd.begin(daemon.url(), { transport }), await Cometd.begin(daemon.url('/faye'), { transport })];
+    const list = [];
+    await two.subscribe('/flood', list);
+    for (let n = 0; n < 1000; n += 50) {
+      one.client.batch(() => numbers(50).forEach((i) => one.client.publish('/flood', n + i)));
+    }
+    await heard(list, numbers(1000));
+    await one.end();
+    await two.end();
+  });
+
+  await check(`cometd with ack, ${transport}: everything, although the connection breaks again and again`, async () => {
+    const one = await Cometd.begin(daemon.url(), { ack: true, transport });
+    const list = [];
+    await one.subscribe('/acked', list);
+    for (const n of numbers(200)) await daemon.push('/acked', `${n}`);
+    await heard(list, numbers(200).map(String));
+    assert.ok(one.replies.some((m) => m.ext?.ack > 0));
+    await one.end();
+  });
+
+  await check(`cometd, ${transport}: an idle time-out, and the session goes on`, async () => {
+    const one = await Cometd.begin(daemon.url(), { transport });
+    const list = [];
+    await one.subscribe('/idle', list);
+    const before = one.replies.length;
+    await until(() => one.replies.length, (n) => n >= before + 2);
+    assert.ok(one.replies.every((m) => m.successful));
+    await daemon.push('/idle', 'after');
+    await heard(list, ['after']);
+    assert.equal(one.handshakes, 1);
+    await one.end();
+  });
+
+  await check(`cometd, ${transport}: the daemon restarts, and the client returns by itself`, async () => {
+    const one = await Cometd.begin(daemon.url(), { transport });
+    const list = [];
+    one.client.addListener('/meta/handshake', (m) => {
+      if (m.successful) one.client.subscribe('/again', (e) => list.push(e.data));
+    });
+    await one.subscribe('/again', []);
+    await daemon.stop();
+    await pause(300);
+    await daemon.run();
+    await until(() => one.handshakes, (n) => n >= 2);
+    await until(async () => {
+      await daemon.push('/again', 'x');
+      return list.length;
+    }, (n) => n > 0);
+    await one.end();
+  });
+
+  await check(`cometd, ${transport}: the connection is cut with a session on it, which goes on`, async () => {
+    const one = await Cometd.begin(relay.url(daemon), { transport });
+    const list = [];
+    await one.subscribe('/cut', list);
+    for (const n of numbers(5)) {
+      relay.cut();
+      await daemon.push('/cut', `${n}`);
+      await heard(list, numbers(n + 1).map(String));
+    }
+    assert.equal(one.handshakes, 1);
+    await one.end();
+  });
+
+  await check(`cometd with ack, ${transport}: nothing is lost when connections are cut in the middle of a flood`, async () => {
+    const one = await Cometd.begin(relay.url(daemon), { ack: true, transport });
+    const list = [];
+    await one.subscribe('/flood/acked', list);
+    for (const n of numbers(300)) {
+      if (n % 60 === 59) relay.cut();
+      await daemon.push('/flood/acked', `${n}`);
+    }
+    await heard(list, numbers(300).map(String));
+    assert.equal(one.handshakes, 1);
+    await one.end();
+  });
+
+  await check(`faye, ${transport}: subscribe, publish, wildcards, disconnect`, async () => {
+    const one = fayeClient(transport, daemon.url('/faye'));
+    const [list, stars] = [[], []];
+    await one.subscribe('/f/a', (data) => list.push(data));
+    assert.equal(one._dispatcher.connectionType, transport);
+    await one.subscribe('/f/**').withChannel((channel, data) => stars.push([channel, data]));
+    await one.publish('/f/a', { n: 1 });
+    await one.publish('/f/b/c', { n: 2 });
+    await heard(list, [{ n: 1 }]);
+    await heard(stars, [['/f/a', { n: 1 }], ['/f/b/c', { n: 2 }]]);
+    await assert.rejects(async () => one.publish('/meta/x', {}));
+    await one.disconnect();
+  });
+
+  await check(`faye, ${transport}: 1,000 messages in order, and to cometd`, async () => {
+    const one = fayeClient(transport, daemon.url('/faye'));
+    const two = await Cometd.begin(daemon.url(), { transport });
+    const [list, other] = [[], []];
+    await one.subscribe('/ff', (data) => list.push(data));
+    await two.subscribe('/ff', other);
+    for (let n = 0; n < 1000; n += 20) await Promise.all(numbers(20).map((i) => one.publish('/ff', n + i)));
+    await heard(list, numbers(1000));
+    await heard(other, numbers(1000));
+    await one.disconnect();
+    await two.end();
+  });
+
+  await check(`faye, ${transport}: the daemon restarts, and the client returns by itself`, async () => {
+    const one = fayeClient(transport, daemon.url('/faye'), { retry: 0.5 });
+    const list = [];
+    await one.subscribe('/fr', (data) => list.push(data));
+    await daemon.stop();
+    await pause(300);
+    await daemon.run();
+    await until(async () => {
+      await daemon.push('/fr', 'x');
+      return list.length;
+    }, (n) => n > 0, 40_000);
+    await one.disconnect();
+  });
+}
 
 await check('what is published while a client is away is there when it comes back', async () => {
   // The same requests as a client makes whose computer slept: cometd's own cannot be put to sleep.
@@ -254,49 +363,6 @@ await check('what is published while a client is away is there when it comes bac
   await daemon.push('/away', 'while away');
   const [event, reply] = await talk({ channel: '/meta/connect', clientId, connectionType: 'long-polling' });
   assert.deepEqual([event.data, reply.successful], ['while away', true]);
-});
-
-await check('faye: subscribe, publish, wildcards, disconnect', async () => {
-  const one = new faye.Client(daemon.url('/faye'));
-  one.disable('websocket');
-  const [list, stars] = [[], []];
-  await one.subscribe('/f/a', (data) => list.push(data));
-  await one.subscribe('/f/**').withChannel((channel, data) => stars.push([channel, data]));
-  await one.publish('/f/a', { n: 1 });
-  await one.publish('/f/b/c', { n: 2 });
-  await heard(list, [{ n: 1 }]);
-  await heard(stars, [['/f/a', { n: 1 }], ['/f/b/c', { n: 2 }]]);
-  await assert.rejects(async () => one.publish('/meta/x', {}));
-  await one.disconnect();
-});
-
-await check('faye: 1,000 messages in order, and to cometd', async () => {
-  const one = new faye.Client(daemon.url('/faye'));
-  one.disable('websocket');
-  const two = await Cometd.begin(daemon.url());
-  const [list, other] = [[], []];
-  await one.subscribe('/ff', (data) => list.push(data));
-  await two.subscribe('/ff', other);
-  for (let n = 0; n < 1000; n += 20) await Promise.all(numbers(20).map((i) => one.publish('/ff', n + i)));
-  await heard(list, numbers(1000));
-  await heard(other, numbers(1000));
-  await one.disconnect();
-  await two.end();
-});
-
-await check('faye: the daemon restarts, and the client returns by itself', async () => {
-  const one = new faye.Client(daemon.url('/faye'), { retry: 0.5 });
-  one.disable('websocket');
-  const list = [];
-  await one.subscribe('/fr', (data) => list.push(data));
-  await daemon.stop();
-  await pause(300);
-  await daemon.run();
-  await until(async () => {
-    await daemon.push('/fr', 'x');
-    return list.length;
-  }, (n) => n > 0, 40_000);
-  await one.disconnect();
 });
 
 /** What a page of another origin does: a script, whose text calls a function of the page. */
@@ -358,6 +424,20 @@ await check('cometd: a session that is over is begun anew by the client itself',
   await one.end();
 });
 await strict.stop();
+
+const without = await Daemon.start('timeout_ms = 1000\nwebsocket = false');
+await check('clients that would rather have WebSocket do with long-polling', async () => {
+  const one = new CometD();
+  one.configure({ url: without.url(), logLevel: 'warn' });
+  assert.ok((await new Promise((done) => one.handshake(done))).successful);
+  assert.equal(one.getTransport().type, 'long-polling');
+  await new Promise((done) => one.disconnect(done));
+  const two = new faye.Client(without.url());
+  await two.publish('/x', 1);
+  assert.equal(two._dispatcher.connectionType, 'long-polling');
+  await two.disconnect();
+});
+await without.stop();
 
 rmSync(directory, { recursive: true, force: true });
 console.log(`${passed} passed${failed.length ? `, failed: ${failed.join('; ')}` : ''}`);

@@ -25,6 +25,8 @@ pub struct Bayeux {
     pub publish: Vec<NamePattern>,
     /// Channels and sets of them that may be subscribed from the public side. All by default.
     pub subscribe: Vec<NamePattern>,
+    /// Serve WebSockets at the paths, on the public side; `websocket.enabled` must be too.
+    pub websocket: bool,
     /// Answer scripts (JSONP, callback-polling). Pages of any site can use it; without it only those of `http.origins` can.
     pub jsonp: bool,
     /// Give browsers a cookie and serve a session only to the browser that began it. Scripts (JSONP) are not asked for it:
@@ -59,6 +61,7 @@ impl Default for Bayeux {
             remember_ms: 600_000,
             publish: Vec::new(),
             subscribe: vec![NamePattern("/**".into())],
+            websocket: true,
             jsonp: true,
             bind_sessions: false,
             parse_text: false,

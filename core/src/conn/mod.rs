@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use inbox::Inbox;
-pub(crate) use websocket::{HeldMessage, Seat, WebSocket};
+pub(crate) use websocket::{HeldMessage, Seat, WebSocket, Wire};
 
 use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
@@ -179,10 +179,16 @@ pub(crate) struct Parked {
 #[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) session: Id<Session>,
-    /// The message's own id, as JSON.
-    pub(crate) id: Option<Box<str>>,
+    pub(crate) connect: Connect,
     pub(crate) manner: Manner,
     pub(crate) voice: Voice,
+}
+
+/// What the reply to a connect has to know of it.
+#[derive(Debug)]
+pub(crate) struct Connect {
+    /// The message's own id, as JSON.
+    pub(crate) id: Option<Box<str>>,
     /// Its client gave advice, and is given some.
     pub(crate) advise: bool,
     /// How long its client may be silent before its next.

@@ -2,9 +2,11 @@
 //! Knows nothing of what a message means.
 use std::num::NonZeroU8;
 
+use super::Connect;
 use crate::arena::Id;
 use crate::dialect::Tongue;
 use crate::hub::{Channel, Subscription};
+use crate::machine::Session;
 use crate::time::Moment;
 use crate::wire::ws::reader::Reader;
 
@@ -20,6 +22,8 @@ pub(crate) struct WebSocket {
     pub(crate) held: Option<Box<HeldMessage>>,
     /// What every message is about, if the path said so.
     pub(crate) topic: Option<Box<str>>,
+    /// Where Bayeux is spoken, the session on it.
+    pub(crate) wire: Option<Box<Wire>>,
     /// When the message on its way has taken too long.
     pub(crate) message_by: Moment,
     /// When it has been silent for long enough to be asked.
@@ -39,6 +43,27 @@ pub(crate) struct WebSocket {
     pub(crate) window: Option<NonZeroU8>,
     /// Its outbox was full; its subscriptions want to be visited when there is room.
     pub(crate) thirsty: bool,
+}
+
+/// A WebSocket as Bayeux's sessions see it: one of them at a time is on it. The session outlives it.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    /// Who is on it.
+    pub(crate) session: Option<Id<Session>>,
+    /// Its connect that waits.
+    pub(crate) connect: Option<Connect>,
+    /// Until when that waits.
+    pub(crate) until: Moment,
+    /// How long its client may be silent when this is gone.
+    pub(crate) pause_ms: u64,
+    /// The browser, by its cookie.
+    pub(crate) browser: Option<Box<str>>,
+}
+
+impl Wire {
+    pub(crate) fn new(browser: Option<Box<str>>) -> Self {
+        Self { session: None, connect: None, until: Moment::NEVER, pause_ms: 0, browser }
+    }
 }
 
 /// One subscription of a WebSocket.
@@ -66,6 +91,7 @@ impl WebSocket {
             seats: Vec::new(),
             held: None,
             topic: None,
+            wire: None,
             message_by: Moment::NEVER,
             ping_at: Moment::NEVER,
             pong_by: Moment::NEVER,
@@ -89,7 +115,8 @@ impl WebSocket {
         if self.is_closing() {
             return self.close_by;
         }
-        self.message_by.min(self.pong_by.min(self.ping_at))
+        let connect = self.wire.as_ref().map_or(Moment::NEVER, |wire| wire.until);
+        self.message_by.min(self.pong_by.min(self.ping_at)).min(connect)
     }
 }
 

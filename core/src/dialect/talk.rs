@@ -1,9 +1,11 @@
 //! Dialects over WebSocket: what a message asks for, and what is answered. They share with the others what subscribers get:
 //! each piece of a [`super::Text`] is one message.
 //! Knows nothing of frames, sockets or time; what must be remembered of a connection is its [`Opening`].
-use super::{DialectId, Outcome, Refusal, Request, Verb, echo, native};
+use super::{DialectId, Outcome, Refusal, Request, Verb, bayeux, echo, native};
 use crate::config::Config;
-use crate::wire::ws::Fault;
+use crate::conn::Role;
+use crate::wire::http1::head::Head;
+use crate::wire::ws::{Fault, handshake};
 
 /// What is spoken on a WebSocket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,14 +14,26 @@ pub enum Tongue {
     Native,
     /// Everything comes back, at `/echo`.
     Echo,
+    /// Bayeux, at its paths.
+    Bayeux,
 }
 
 impl Tongue {
-    /// What is spoken at a path of the public side, if there are WebSockets there.
-    pub fn at(path: &[u8], config: &Config) -> Option<Self> {
-        match path {
-            b"/ws" if config.websocket.enabled => Some(Self::Native),
-            b"/echo" if config.websocket.enabled && config.websocket.echo => Some(Self::Echo),
+    /// What is spoken where a request to the public side goes, if there are WebSockets there. Where there is something
+    /// else besides, only who asks for a WebSocket gets one.
+    pub fn at(head: &Head<'_, '_>, config: &Config) -> Option<Self> {
+        if !config.websocket.enabled {
+            return None;
+        }
+        match &*head.path {
+            b"/ws" => Some(Self::Native),
+            b"/echo" if config.websocket.echo => Some(Self::Echo),
+            _ if config.bayeux.websocket
+                && handshake::is_asked(head)
+                && bayeux::is_at(Role::Front, head, config) =>
+            {
+                Some(Self::Bayeux)
+            }
             _ => None,
         }
     }
@@ -29,6 +43,7 @@ impl Tongue {
         match self {
             Self::Native => &native::Native,
             Self::Echo => &echo::Echo,
+            Self::Bayeux => &bayeux::Bayeux,
         }
     }
 }
@@ -77,6 +92,8 @@ pub struct Opening<'b> {
     pub topic: Option<Box<str>>,
     /// What is asked for without a message.
     pub calls: Vec<Call<'b>>,
+    /// The browser that asks, by its cookie.
+    pub cookie: Option<&'b str>,
 }
 
 /// One thing that a message asks for.

@@ -25,7 +25,7 @@ impl Machine {
     pub fn check(&self) {
         self.hub.check();
         let mut waiting = self.sessions.check(&self.hub);
-        let (mut parked, mut websockets, mut hooked_count) = (0, 0, 0);
+        let (mut parked, mut websockets, mut wires, mut hooked_count) = (0, 0, 0, 0);
         for (id, conn) in self.conns.iter() {
             if let Phase::Parked(p) = &conn.phase {
                 let sub = self.hub.subscription(p.sub).expect("who is parked has a subscription");
@@ -43,6 +43,15 @@ impl Machine {
                 }
                 parked += socket.seats.len();
                 websockets += 1;
+                wires += usize::from(socket.wire.is_some());
+                if let Some(wire) = &socket.wire {
+                    assert!(wire.session.is_some() || wire.connect.is_none(), "a connect is somebody's");
+                    assert_eq!(wire.connect.is_some(), wire.until < Moment::NEVER, "and waits for a time");
+                }
+                if let Some(session) = socket.wire.as_ref().and_then(|wire| wire.session) {
+                    let place = waiting.iter().position(|waits| *waits == (session, id));
+                    waiting.swap_remove(place.expect("who is on a WebSocket knows on which"));
+                }
                 assert!(socket.held.is_none() || conn.deferred, "what waits has a turn to wait for");
                 assert_eq!(conn.deadline, socket.deadline(), "what is due is known");
                 let is_amid = socket.reader.is_amid();
@@ -67,7 +76,7 @@ impl Machine {
             assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
         }
         assert_eq!(hooked_count, self.hooks.asking(), "every question has somebody waiting");
-        assert_eq!(websockets, self.scratch.open);
+        assert_eq!((websockets, wires), (self.scratch.open, self.scratch.wires));
         assert!(waiting.is_empty(), "a session waits where a connect does");
         let seats = self.sessions.seats();
         assert_eq!(

@@ -248,7 +248,11 @@ impl Machine {
                     for seat in &socket.seats {
                         self.hub.resume(seat.sub);
                     }
+                    if socket.wire.is_some() {
+                        self.rouse(id);
+                    }
                 }
+                let Some(conn) = self.conns.get(id) else { return false };
                 if !conn.deferred && (!conn.inbox.is_empty() || conn.paused) {
                     self.take_in(id, b"");
                 }
@@ -318,7 +322,8 @@ impl Machine {
     fn own_tables(&self) -> usize {
         // A subscription of a WebSocket takes less than this.
         let parked = (self.hub.subscribers() - self.sessions.seats()) * size_of::<crate::conn::Parked>();
-        let websockets = self.scratch.open * size_of::<crate::conn::WebSocket>();
+        let websockets = self.scratch.open * size_of::<crate::conn::WebSocket>()
+            + self.scratch.wires * size_of::<crate::conn::Wire>();
         self.conns.len() * Arena::<Conn>::slot_bytes()
             + self.post.wheel.bytes()
             + self.watching_until.len() * size_of::<(u64, (Id<Conn>, Id<Subscription>))>()

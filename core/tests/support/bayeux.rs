@@ -138,7 +138,7 @@ impl Fellow {
     }
 }
 
-fn joined(one: &Value, other: &Value) -> Value {
+pub fn joined(one: &Value, other: &Value) -> Value {
     let mut all = one.clone();
     for (name, value) in other.as_object().expect("fields") {
         all[name] = value.clone();

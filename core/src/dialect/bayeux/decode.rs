@@ -33,7 +33,7 @@ fn is_talk(head: &Head<'_, '_>) -> bool {
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let mut voice = Voice { dialect: DialectId::Bayeux, style: 0, before: None };
-    let cookie = request.head.field("cookie").and_then(|cookies| browser(cookies));
+    let cookie = cookie(request);
     let is_call = request.head.method == Method::Get;
     let texts = match request.head.method {
         Method::Get if !config.bayeux.jsonp => Err(NO_JSONP),
@@ -85,6 +85,11 @@ fn form(form: &[u8]) -> Result<Vec<Cow<'_, str>>, Refusal> {
 fn values<'b>(form: &'b [u8], name: &'static str) -> impl Iterator<Item = &'b [u8]> {
     let name = name.as_bytes();
     form.split(|&c| c == b'&').filter_map(move |pair| pair.strip_prefix(name)?.strip_prefix(b"="))
+}
+
+/// The browser that asks, by its cookie.
+pub(super) fn cookie<'b>(request: &Request<'_, 'b>) -> Option<&'b str> {
+    request.head.field("cookie").and_then(|cookies| browser(cookies))
 }
 
 /// The cookie that names the browser.

@@ -1,4 +1,4 @@
-//! Bayeux 1.0: batches of messages in, replies and events out, over long-polling and callback-polling. Wire:
+//! Bayeux 1.0: batches of messages in, replies and events out, over long-polling, callback-polling and WebSocket. Wire:
 //! `docs/bayeux.md`; what clients and other servers do: `protocols/bayeux.md`. Sessions live in the machine
 //! (`machine/bayeux/`).
 mod decode;
@@ -8,10 +8,14 @@ pub mod write;
 
 pub(super) use decode::is_at;
 
-use super::{Answer, Decoded, Dialect, News, Outcome, PLAIN, Request, Text, Voice};
+use super::{
+    Answer, Call, Decoded, Dialect, DialectId, News, Opening, Outcome, PLAIN, Refusal, Request, Talk, Talker,
+    Text, Verb, Voice,
+};
 use crate::config::Config;
 use crate::hub::Change;
 use crate::wire::http1::Status;
+use crate::wire::ws::Fault;
 
 /// Speaks Bayeux.
 pub struct Bayeux;
@@ -49,6 +53,10 @@ impl Dialect for Bayeux {
 
     fn frame(&self, style: u8, news: &[News<'_>], _live: bool, out: &mut Text) {
         let mut is_first = true;
+        let is_whole = style & style::WHOLE != 0;
+        if is_whole {
+            out.bytes.push(b'[');
+        }
         for item in news {
             let News::Messages(batch) = item else { continue };
             for (_, message) in batch.channel.history().range(batch.from, batch.to) {
@@ -58,6 +66,9 @@ impl Dialect for Bayeux {
                 let channel = message.channel().unwrap_or(batch.channel.name());
                 write::event(channel, message, style & style::PARSES_TEXT != 0, &mut out.bytes);
             }
+        }
+        if is_whole {
+            out.bytes.push(b']');
         }
         out.end_piece();
     }
@@ -83,8 +94,29 @@ impl Dialect for Bayeux {
     }
 }
 
+/// Over WebSocket: each message is a batch, and so is what comes back.
+impl Talker for Bayeux {
+    fn dialect(&self) -> DialectId {
+        DialectId::Bayeux
+    }
+
+    fn open<'b>(&self, request: &Request<'_, 'b>, _config: &Config) -> Result<Opening<'b>, Refusal> {
+        Ok(Opening { cookie: decode::cookie(request), ..Opening::default() })
+    }
+
+    fn text<'m>(&self, _topic: &str, text: &'m str, _config: &Config) -> Result<Vec<Call<'m>>, Fault> {
+        let talk = Talk { texts: vec![text.into()], is_call: false, cookie: None };
+        Ok(vec![Call::Do { tag: None, verb: Verb::Talk(talk) }])
+    }
+
+    /// Batches are answered by the messages in them.
+    fn answer(&self, _tag: Option<&str>, _outcome: &Outcome<'_>, _out: &mut Vec<u8>) {}
+}
+
 /// How events are written: bits of a style.
 pub mod style {
     /// Text of other dialects that is JSON goes as JSON.
     pub const PARSES_TEXT: u8 = 1;
+    /// They are a message of their own, and not part of an answer.
+    pub const WHOLE: u8 = 2;
 }

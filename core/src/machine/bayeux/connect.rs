@@ -1,24 +1,22 @@
 //! Connects: what there is is answered at once, else they wait (`protocols/bayeux.md`, sections 6 and 16).
 //! Knows nothing of how sessions begin.
 use super::batch::Outgoing;
-use super::gather::{Gathered, gather, reads};
+use super::gather::{Fill, Gathered, gather};
 use super::handshake::TRANSPORTS;
 use super::session::{Session, Sessions};
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
 use crate::config::Gap;
-use crate::conn::{Attached, Conn, Phase};
+use crate::conn::{Attached, Conn, Connect, Phase};
 use crate::dialect::bayeux::message::Message;
-use crate::dialect::bayeux::style;
 use crate::dialect::bayeux::write::{self, Advice, Reply};
-use crate::dialect::{Batch, DialectId, News};
-use crate::hub::{Hub, Lost, Took, Visit};
+use crate::hub::{Hub, Took, Visit};
 use crate::machine::Machine;
 use crate::machine::deliver::Delivery;
-use crate::machine::frames::{Way, Wrap};
+use crate::machine::frames::Wrap;
 use crate::machine::tell::Asker;
 
-const CHANNEL: &str = "/meta/connect";
+pub(super) const CHANNEL: &str = "/meta/connect";
 
 /// Longer than anybody holds a connect; sums with it do not overflow.
 const FOR_EVER_MS: u64 = 1 << 40;
@@ -48,30 +46,27 @@ impl Machine {
         let pause_ms = message.advised("interval").unwrap_or(0).min(FOR_EVER_MS);
         let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
         let hold_ms = message.advised("timeout").unwrap_or(u64::MAX).min(self.config.bayeux.timeout_ms);
-        let attached = Attached {
-            session: sid,
-            id: message.echo().map(Into::into),
-            manner: speaker.manner,
-            voice: speaker.voice.clone(),
-            advise: message.advice.is_some(),
-            pause_ms,
-        };
+        let connect =
+            Connect { id: message.echo().map(Into::into), advise: message.advice.is_some(), pause_ms };
+        if self.is_wire(speaker.conn) {
+            return self.connect_wire(sid, speaker.conn, connect, is_alone.then_some(hold_ms), out);
+        }
         if !is_alone {
             // Its reply stands among the others; messages wait for a connect that comes alone.
-            let (delivery, _, _) = self.delivery();
-            connect_reply(delivery.sessions, delivery.config, &attached, out);
+            connect_reply(&mut self.sessions, &self.config, sid, &connect, out);
             self.detach(sid, pause_ms);
             return Done::Answered;
         }
+        let (manner, voice) = (speaker.manner, speaker.voice.clone());
+        let attached = Attached { session: sid, connect, manner, voice };
         let is_draining = self.is_draining();
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(speaker.conn) else { return Done::Waits };
-        let bytes_max = delivery.config.limits.batch_bytes_max;
-        let parses_text = delivery.config.bayeux.parse_text;
+        let fill = delivery.fill();
         let mut events = std::mem::take(&mut delivery.sessions.events);
         events.clear();
         let Some(session) = delivery.sessions.get(sid) else { return Done::Waits };
-        let gathered = gather(hub, session, bytes_max, parses_text, &mut events);
+        let gathered = gather(hub, session, fill, &mut events);
         let waits = !gathered.is_news() && hold_ms > 0 && !is_draining && !conn.ended;
         if waits {
             conn.deadline = delivery.post.now.after_ms(hold_ms);
@@ -112,9 +107,17 @@ impl Machine {
         }
     }
 
-    /// Ends the connect of a session that waits, without messages: a newer one has come, or the session is over.
+    /// Ends the connect of a session that waits, without messages: a newer one has come by the connection `by`, or the
+    /// session is over.
     pub(super) fn release(&mut self, sid: Id<Session>, by: Option<Id<Conn>>) {
         let Some(waits) = self.sessions.get(sid).and_then(|session| session.conn) else { return };
+        if self.is_wire(waits) {
+            self.end_wire_connect(waits);
+            if by != Some(waits) {
+                self.unwire(waits);
+            }
+            return;
+        }
         debug_assert!(by != Some(waits), "who waits does not ask");
         self.end_attached(waits, true);
     }
@@ -146,10 +149,10 @@ impl Machine {
 
     /// The connection on which a connect waits is gone: its session waits no more.
     pub(in crate::machine) fn abandon(&mut self, attached: &Attached) {
-        self.detach(attached.session, attached.pause_ms);
+        self.detach(attached.session, attached.connect.pause_ms);
     }
 
-    fn detach(&mut self, sid: Id<Session>, pause_ms: u64) {
+    pub(super) fn detach(&mut self, sid: Id<Session>, pause_ms: u64) {
         let until = self.post.now.after_ms(pause_ms.saturating_add(self.config.bayeux.max_interval_ms));
         self.sessions.detach(sid, until);
     }
@@ -157,17 +160,27 @@ impl Machine {
     /// Does what had to wait until the hub had been round: cursors are moved, sessions find the channels that have taken
     /// the place of others, or are over.
     pub(in crate::machine) fn settle_sessions(&mut self) {
-        while let Some((sid, i, next)) = self.sessions.moves.pop() {
-            if let Some(sub) = self.sessions.get(sid).and_then(|session| session.seats.get(i)).map(|s| s.sub)
-            {
-                self.hub.seek(sub, next);
+        loop {
+            let Self { sessions, hub, .. } = self;
+            // In their order: the last place of a cursor that was moved more than once is where it is.
+            for (sid, i, next) in std::mem::take(&mut sessions.moves) {
+                if let Some(seat) = sessions.get(sid).and_then(|session| session.seats.get(i)) {
+                    hub.seek(seat.sub, next);
+                }
             }
-        }
-        while let Some((sid, old)) = self.sessions.homeless.pop() {
-            self.rehouse(sid, old);
-        }
-        while let Some(sid) = self.sessions.doomed.pop() {
-            self.end_session(sid);
+            if let Some((sid, old)) = self.sessions.homeless.pop() {
+                self.rehouse(sid, old);
+                // Nobody will visit it for what it has lost.
+                if self.sessions.get(sid).is_some_and(|session| session.lost > 0) {
+                    self.hand_over_now(sid);
+                }
+            } else if let Some(id) = self.sessions.unfinished.pop() {
+                self.rouse(id);
+            } else if let Some(sid) = self.sessions.doomed.pop() {
+                self.end_session(sid);
+            } else {
+                return;
+            }
         }
     }
 }
@@ -191,18 +204,13 @@ impl Delivery<'_> {
         let Some(session) = self.sessions.get(sid) else { return Took::AndLeaves };
         let mut events = Vec::new();
         let mut took = Took::Nothing;
-        if let Some(id) = session.conn
-            && let Some(conn) = conns.get_mut(id)
-        {
-            let bytes_max = self.config.limits.batch_bytes_max;
-            let gathered = gather(hub, session, bytes_max, self.config.bayeux.parse_text, &mut events);
-            let own = gathered.moves.iter().find(|(i, _)| {
-                let read = session.seats.get(*i).and_then(|seat| reads(hub, seat));
-                read.is_some_and(|(at, ..)| at == visit.at)
-            });
-            if let Some((_, next)) = own.filter(|(_, next)| *next >= visit.from) {
-                took = Took::Upto { next: *next, notices: 0 };
+        let waits = session.conn.and_then(|id| Some((id, conns.get_mut(id)?)));
+        if let Some((id, conn)) = waits {
+            if matches!(conn.phase, Phase::WebSocket(_)) {
+                return self.visit_wire(conn, id, sid, (hub, visit));
             }
+            let gathered = gather(hub, session, self.fill(), &mut events);
+            took = upto(hub, session, visit, &gathered.moves);
             if !gathered.is_news() {
                 self.sessions.remember(sid, gathered.moves.into_iter());
             } else if let Phase::Attached(attached) = std::mem::replace(&mut conn.phase, Phase::Ready) {
@@ -226,66 +234,124 @@ impl Delivery<'_> {
         gathered: Gathered,
         events: &[u8],
     ) {
-        let Gathered { moves, count, lost, at, range } = gathered;
+        let lost = gathered.lost;
         let sid = attached.session;
         let to = Asker { id, manner: attached.manner, voice: &attached.voice };
-        let pause_ms = attached.pause_ms.saturating_add(self.config.bayeux.max_interval_ms);
+        let pause_ms = attached.connect.pause_ms.saturating_add(self.config.bayeux.max_interval_ms);
         self.sessions.detach(sid, self.post.now.after_ms(pause_ms));
-        self.counters.lost += lost;
         let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
         replies.clear();
         if lost > 0 && self.config.bayeux.gap == Gap::Rehandshake {
-            let reply = Reply::begin(&mut replies, attached.id.as_deref(), CHANNEL, false);
+            self.counters.lost += lost;
+            let reply = Reply::begin(&mut replies, attached.connect.id.as_deref(), CHANNEL, false);
             reply.error(super::UNKNOWN).advice(Advice::Handshake).end();
             self.say_batch(conn, to, Outgoing::replies(&replies));
             self.sessions.doomed.push(sid);
             self.sessions.replies_of_connects = replies;
             return;
         }
-        self.counters.delivered += count;
-        let batch = connect_reply(self.sessions, self.config, attached, &mut replies);
-        if let Some(session) = self.sessions.get_mut(sid) {
-            session.at = session.at.max(at);
-            if lost > 0 {
-                session.lost = 0;
-            }
-            for &(i, next) in &moves {
-                if let (Some(batch), Some(seat)) = (batch, session.seats.get_mut(i)) {
-                    seat.marks.push_back((batch, next));
-                }
-            }
-        }
-        self.sessions.remember(sid, moves.into_iter());
+        let batch = connect_reply(self.sessions, self.config, sid, &attached.connect, &mut replies);
+        self.note(sid, &gathered, batch);
         let mut gap = Vec::new();
         if lost > 0 {
             write::gap(lost, &mut gap);
         }
-        let style = if self.config.bayeux.parse_text { style::PARSES_TEXT } else { 0 };
-        let shared = range.and_then(|(channel, from, to)| {
-            let way = Way { dialect: DialectId::Bayeux, style, live: true, wrap: Wrap::Bare };
-            let news = [News::Messages(Batch::new(hub.peek(channel)?, from, to, hub))];
-            Some(self.frames.shared((channel, from, to, Lost::Nothing), way, &news))
-        });
+        let shared = self.shared_events(hub, &gathered, 0, Wrap::Bare);
         let batch = Outgoing { events: [&gap, events], shared, replies: &replies, cookie: None };
         self.say_batch(conn, to, batch);
         self.sessions.replies_of_connects = replies;
     }
+
+    /// Takes note of what a session is handed, in the batch of this number if its client acknowledges them.
+    pub(super) fn note(&mut self, sid: Id<Session>, gathered: &Gathered, batch: Option<u64>) {
+        self.counters.delivered += gathered.count;
+        self.counters.lost += gathered.lost;
+        let Some(session) = self.sessions.get_mut(sid) else { return };
+        session.at = session.at.max(gathered.at);
+        if gathered.lost > 0 {
+            session.lost = 0;
+        }
+        let acks = session.batch.is_some();
+        for &(i, next) in &gathered.moves {
+            match (session.seats.get_mut(i), batch) {
+                (Some(seat), Some(batch)) => seat.marks.push_back((batch, next)),
+                (Some(seat), None) if !acks => seat.floor = seat.floor.max(next),
+                _ => {}
+            }
+        }
+        self.sessions.remember(sid, gathered.moves.iter().copied());
+    }
+
+    /// What goes into one answer.
+    fn fill(&self) -> Fill {
+        Fill {
+            bytes_max: self.config.limits.batch_bytes_max,
+            singly_behind: 0,
+            parses_text: self.config.bayeux.parse_text,
+        }
+    }
+
+    /// Visits a session that is on a WebSocket.
+    fn visit_wire(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        sid: Id<Session>,
+        (hub, visit): (&Hub, &Visit<'_>),
+    ) -> Took {
+        let is_closed = visit.channel.is_closed();
+        let asks = self.takes(conn, sid);
+        let handed = self.hand_over(conn, id, sid, hub);
+        let Some(session) = self.sessions.get(sid) else { return Took::AndLeaves };
+        let Some(moves) = handed else {
+            if is_closed && !asks {
+                // It does not wait now: what it has not got of this life it will not get.
+                self.sessions.homeless.push((sid, visit.at));
+            }
+            return Took::Nothing;
+        };
+        let took = upto(hub, session, visit, &moves);
+        if !is_closed {
+            return took;
+        }
+        let next =
+            session.seats.iter().filter_map(|seat| session.reads(hub, seat)).find(|(at, ..)| *at == visit.at);
+        if next.is_some_and(|(_, channel, next)| next < channel.history().head()) {
+            // There is more of it, which comes first.
+            return took;
+        }
+        self.sessions.homeless.push((sid, visit.at));
+        Took::Nothing
+    }
+}
+
+/// How far a visited session got in the channel where it was.
+fn upto(hub: &Hub, session: &Session, visit: &Visit<'_>, moves: &[(usize, u64)]) -> Took {
+    let own = moves.iter().find(|(i, _)| {
+        let read = session.seats.get(*i).and_then(|seat| session.reads(hub, seat));
+        read.is_some_and(|(at, ..)| at == visit.at)
+    });
+    match own {
+        Some((_, next)) if *next >= visit.from => Took::Upto { next: *next, notices: 0 },
+        _ => Took::Nothing,
+    }
 }
 
 /// Writes the reply to a connect; gives the number of the batch that it ends, if the client acknowledges them.
-fn connect_reply(
+pub(super) fn connect_reply(
     sessions: &mut Sessions,
     config: &crate::config::Config,
-    attached: &Attached,
+    sid: Id<Session>,
+    connect: &Connect,
     out: &mut Vec<u8>,
 ) -> Option<u64> {
-    let batch = sessions.get_mut(attached.session).and_then(|session| {
+    let batch = sessions.get_mut(sid).and_then(|session| {
         let batch = session.batch.as_mut()?;
         *batch += 1;
         Some(*batch)
     });
-    let mut reply = Reply::begin(out, attached.id.as_deref(), CHANNEL, true);
-    if attached.advise {
+    let mut reply = Reply::begin(out, connect.id.as_deref(), CHANNEL, true);
+    if connect.advise {
         let (interval_ms, timeout_ms) = (config.bayeux.interval_ms, config.bayeux.timeout_ms);
         reply = reply.advice(Advice::Retry { interval_ms, timeout_ms });
     }

@@ -21,6 +21,18 @@ pub(super) struct Gathered {
     pub(super) at: u64,
     /// The messages are these of one channel, and are not written: others get the same.
     pub(super) range: Option<(Id<Channel>, u64, u64)>,
+    /// It lacks more than this.
+    pub(super) more: bool,
+}
+
+/// How much is gathered, and how it is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fill {
+    /// Bytes, but one message in any case.
+    pub(super) bytes_max: usize,
+    /// Of one channel, messages that are at most so far behind the newest are gathered one by one.
+    pub(super) singly_behind: u64,
+    pub(super) parses_text: bool,
 }
 
 impl Gathered {
@@ -30,19 +42,13 @@ impl Gathered {
     }
 }
 
-/// Gathers what a session lacks, up to `bytes_max`. Events that nobody else gets so are appended to `out`.
-pub(super) fn gather(
-    hub: &Hub,
-    session: &Session,
-    bytes_max: usize,
-    parses_text: bool,
-    out: &mut Vec<u8>,
-) -> Gathered {
+/// Gathers what a session lacks. Events that nobody else gets so are appended to `out`.
+pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>) -> Gathered {
     let mut gathered = Gathered { lost: session.lost, ..Gathered::default() };
     let mut first = None;
     let mut due = BinaryHeap::new();
     for (i, seat) in session.seats.iter().enumerate() {
-        let Some((_, channel, next)) = reads(hub, seat) else { continue };
+        let Some((_, channel, next)) = session.reads(hub, seat) else { continue };
         let history = channel.history();
         let from = next.max(history.base());
         if from > next {
@@ -62,12 +68,12 @@ pub(super) fn gather(
     if let Some(Reverse((offset, i, from))) = first {
         // All but one are level. What that one lacks, no other has had either, unless it came late to its place.
         if offset > session.at {
-            return gather_one(hub, session, i, from, bytes_max, gathered);
+            return gather_one(hub, session, i, from, fill, gathered);
         }
         due.push(Reverse((offset, i, from)));
     }
     if !due.is_empty() {
-        gather_all(hub, session, due, bytes_max, parses_text, &mut gathered, out);
+        gather_all(hub, session, due, fill, &mut gathered, out);
     }
     gathered
 }
@@ -77,11 +83,14 @@ fn gather_one(
     session: &Session,
     i: usize,
     from: u64,
-    bytes_max: usize,
+    fill: Fill,
     mut gathered: Gathered,
 ) -> Gathered {
-    let Some((id, channel, _)) = reads(hub, &session.seats[i]) else { return gathered };
-    let to = channel.history().batch_end(from, bytes_max);
+    let Some((id, channel, _)) = session.reads(hub, &session.seats[i]) else { return gathered };
+    let head = channel.history().head();
+    let singly = head - from <= fill.singly_behind;
+    let to = if singly { from + 1 } else { channel.history().batch_end(from, fill.bytes_max) };
+    gathered.more = to < head;
     gathered.at = channel.history().get(to - 1).map_or(0, |message| message.offset);
     gathered.count = to - from;
     gathered.range = Some((id, from, to));
@@ -94,18 +103,18 @@ fn gather_all(
     hub: &Hub,
     session: &Session,
     mut due: BinaryHeap<Reverse<(u64, usize, u64)>>,
-    bytes_max: usize,
-    parses_text: bool,
+    fill: Fill,
     gathered: &mut Gathered,
     out: &mut Vec<u8>,
 ) {
     let mut bytes = 0;
     let mut last = None;
     while let Some(Reverse((offset, i, seq))) = due.pop() {
-        let Some((_, channel, _)) = reads(hub, &session.seats[i]) else { continue };
+        let Some((_, channel, _)) = session.reads(hub, &session.seats[i]) else { continue };
         let Some(message) = channel.history().get(seq) else { continue };
         let is_same = last == Some(offset);
-        if !is_same && bytes > 0 && bytes + message.weight() > bytes_max {
+        if !is_same && bytes > 0 && bytes + message.weight() > fill.bytes_max {
+            gathered.more = true;
             break;
         }
         match gathered.moves.iter_mut().find(|(moved, _)| *moved == i) {
@@ -124,7 +133,7 @@ fn gather_all(
         if !out.is_empty() {
             out.push(b',');
         }
-        write::event(message.channel().unwrap_or(channel.name()), message, parses_text, out);
+        write::event(message.channel().unwrap_or(channel.name()), message, fill.parses_text, out);
         bytes += message.weight();
         gathered.count += 1;
         gathered.at = gathered.at.max(offset);
@@ -140,15 +149,20 @@ fn had(hub: &Hub, session: &Session, i: usize, channel: &Channel, message: &Mess
             && (*seat.name == *name || Pattern::of_segments(&seat.name).is_some_and(|p| p.matches(name)));
         // It is past the message if the next that it lacks stands behind it.
         matches
-            && reads(hub, seat).is_some_and(|(_, channel, next)| {
+            && session.reads(hub, seat).is_some_and(|(_, channel, next)| {
                 channel.history().get(next).is_none_or(|lacks| lacks.offset > message.offset)
             })
     })
 }
 
-/// The channel or index that a seat is in, and the number of its next message.
-pub(super) fn reads<'h>(hub: &'h Hub, seat: &Seat) -> Option<(Id<Channel>, &'h Channel, u64)> {
-    let subscription = hub.subscription(seat.sub)?;
-    let id = subscription.channel()?;
-    Some((id, hub.peek(id)?, subscription.next()?))
+impl Session {
+    /// The channel or index that a seat is in, and the number of its next message.
+    pub(super) fn reads<'h>(&self, hub: &'h Hub, seat: &Seat) -> Option<(Id<Channel>, &'h Channel, u64)> {
+        let subscription = hub.subscription(seat.sub)?;
+        let id = subscription.channel()?;
+        let next = subscription.next()?;
+        // What was handed over a moment ago is not lacking any more, although the cursor is still to be moved.
+        let next = if self.batch.is_none() { next.max(seat.floor) } else { next };
+        Some((id, hub.peek(id)?, next))
+    }
 }

@@ -4,6 +4,8 @@ use super::client_id::ClientId;
 use super::session::Session;
 use super::{Speaker, quoted};
 use crate::arena::Id;
+use crate::config::Config;
+use crate::conn::Role;
 use crate::dialect::bayeux::message::{Message, string};
 use crate::dialect::bayeux::write::{Advice, Reply};
 use crate::machine::Machine;
@@ -11,14 +13,17 @@ use crate::machine::Machine;
 const CHANNEL: &str = "/meta/handshake";
 
 /// Every transport that messages may come by; what is done is the same for all.
-pub(super) const TRANSPORTS: [&str; 3] = ["long-polling", "callback-polling", "cross-origin-long-polling"];
+pub(super) const TRANSPORTS: [&str; 4] =
+    ["websocket", "long-polling", "callback-polling", "cross-origin-long-polling"];
 
 /// After a handshake that was refused for want of room.
 const LATER_MS: u64 = 5_000;
 
 impl Machine {
     pub(super) fn handshake(&mut self, speaker: &mut Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
-        let transports = self.transports();
+        let offered = self.transports(speaker.role);
+        let quoted: Vec<String> = offered.iter().map(|name| quoted(name)).collect();
+        let transports = format!("[{}]", quoted.join(","));
         let refused = |out: &mut Vec<u8>, error: &str, advice: Advice| {
             let reply = Reply::begin(out, message.echo(), CHANNEL, false).error(error).text("version", "1.0");
             reply.json("supportedConnectionTypes", &transports).advice(advice).end();
@@ -29,7 +34,7 @@ impl Machine {
         if major.is_some_and(|major| major > 1) {
             return refused(out, "300::Version mismatch", Advice::None);
         }
-        if !message.has_transport(&TRANSPORTS) {
+        if !message.has_transport(&offered) {
             return refused(out, "301::Connection types not supported", Advice::None);
         }
         let resumed = self.resume(speaker, message);
@@ -46,10 +51,16 @@ impl Machine {
         if session.batch.is_some() { reply.json("ext", "{\"ack\":true}").end() } else { reply.end() }
     }
 
-    fn transports(&self) -> String {
-        let ours = TRANSPORTS.iter().filter(|name| self.config.bayeux.jsonp || **name != "callback-polling");
-        let quoted: Vec<String> = ours.map(|name| quoted(name)).collect();
-        format!("[{}]", quoted.join(","))
+    /// What is offered on a side of the server.
+    fn transports(&self, role: Role) -> Vec<&'static str> {
+        let Config { bayeux, websocket, .. } = &self.config;
+        let has_websocket = role == Role::Front && bayeux.websocket && websocket.enabled;
+        let is_offered = |name: &&str| match *name {
+            "websocket" => has_websocket,
+            "callback-polling" => bayeux.jsonp,
+            _ => true,
+        };
+        TRANSPORTS.into_iter().filter(is_offered).collect()
     }
 
     /// The session that a handshake goes on with: the one it names, if that is still known, or the one that has taken
@@ -121,7 +132,7 @@ impl Machine {
         self.config.bayeux.interval_ms.saturating_add(self.config.bayeux.max_interval_ms)
     }
 
-    fn draw_id(&mut self) -> ClientId {
+    pub(super) fn draw_id(&mut self) -> ClientId {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes);
         ClientId::from_random(bytes)

@@ -7,6 +7,7 @@ mod gather;
 mod handshake;
 mod session;
 mod subscribe;
+mod wire;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 
 pub(crate) use session::Session;
 pub(in crate::machine) use session::{Sessions, TABLE_MAX};
+pub(in crate::machine) use wire::Spoken;
 
 use super::Machine;
 use crate::arena::Id;
@@ -59,7 +61,7 @@ impl Machine {
         {
             Ok(batch) => batch,
             Err(why) => {
-                let refusal = self.no_batch(why);
+                let refusal = Refusal::Parameter(self.no_batch(why));
                 return self.refuse(id, manner, &voice, &refusal);
             }
         };
@@ -69,17 +71,7 @@ impl Machine {
         let mut speaker = Speaker { conn: id, role, manner, voice: &voice, talk, cookie: None };
         let mut replies = std::mem::take(&mut self.sessions.replies);
         replies.clear();
-        let is_alone = batch.len() == 1;
-        let mut waits = false;
-        for message in &batch {
-            match message {
-                None => Reply::begin(&mut replies, None, "", false).error("400::Bad message").end(),
-                Some(message) => {
-                    let done = self.do_message(&mut speaker, message, is_alone, &mut replies);
-                    waits |= matches!(done, Done::Waits);
-                }
-            }
-        }
+        let waits = self.do_batch(&mut speaker, &batch, &mut replies);
         if !waits {
             let cookie = speaker.cookie;
             self.say_replies(id, manner, &voice, &replies, cookie);
@@ -87,16 +79,38 @@ impl Machine {
         self.sessions.replies = replies;
     }
 
-    fn no_batch(&mut self, why: NoBatch) -> Refusal {
+    /// Does what messages ask for, in order, and writes their replies; true if one of them is answered later, and not
+    /// among these.
+    fn do_batch(
+        &mut self,
+        speaker: &mut Speaker<'_>,
+        batch: &[Option<Message<'_>>],
+        replies: &mut Vec<u8>,
+    ) -> bool {
+        let is_alone = batch.len() == 1;
+        let mut waits = false;
+        for message in batch {
+            match message {
+                None => Reply::begin(replies, None, "", false).error("400::Bad message").end(),
+                Some(message) => {
+                    let done = self.do_message(speaker, message, is_alone, replies);
+                    waits |= matches!(done, Done::Waits);
+                }
+            }
+        }
+        waits
+    }
+
+    fn no_batch(&mut self, why: NoBatch) -> &'static str {
         if matches!(why, NoBatch::Depth | NoBatch::Length) {
             self.counters.bayeux_batches_refused += 1;
         }
-        Refusal::Parameter(match why {
+        match why {
             NoBatch::Json => "expected messages: a JSON array of objects, or one object",
             NoBatch::Empty => "expected at least one message",
             NoBatch::Length => "more messages than bayeux_batch_messages_max",
             NoBatch::Depth => "more is nested than bayeux_json_depth_max",
-        })
+        }
     }
 
     fn do_message(

@@ -28,7 +28,8 @@ pub(crate) struct Seat {
     pub(super) sub: Id<Subscription>,
     /// Where the log ended when it was subscribed: the place before its first message.
     pub(super) since: u64,
-    /// With acknowledgements: the first message that the client is not known to have.
+    /// With acknowledgements: the first message that the client is not known to have. Else one that has not been handed
+    /// over and that nothing lacking stands before; it may be ahead of the cursor for as long as the hub is walked.
     pub(super) floor: u64,
     /// With acknowledgements: batches on their way, and the message that stood next behind each.
     pub(super) marks: VecDeque<(u64, u64)>,
@@ -40,7 +41,7 @@ pub(crate) struct Session {
     pub(super) client: ClientId,
     /// Sorted by name.
     pub(super) seats: Vec<Seat>,
-    /// Where its connect waits.
+    /// Where its connect waits, or the WebSocket that it is on.
     pub(super) conn: Option<Id<Conn>>,
     /// With the ack extension, the number of the last batch.
     pub(super) batch: Option<u64>,
@@ -77,6 +78,8 @@ pub(crate) struct Sessions {
     pub(super) moves: Vec<(Id<Session>, usize, u64)>,
     /// Sessions with a seat in a channel that has ended.
     pub(super) homeless: Vec<(Id<Session>, Id<crate::hub::Channel>)>,
+    /// WebSockets whose sessions lack more than they were handed.
+    pub(super) unfinished: Vec<Id<Conn>>,
     /// Sessions that are over because of what they have missed.
     pub(super) doomed: Vec<Id<Session>>,
     /// Scratch.
@@ -120,6 +123,7 @@ impl Sessions {
             names_bytes: 0,
             moves: Vec::new(),
             homeless: Vec::new(),
+            unfinished: Vec::new(),
             doomed: Vec::new(),
             events: Vec::new(),
             replies: Vec::new(),
@@ -358,7 +362,7 @@ impl Sessions {
                 assert_eq!(Self::owner(sub.owner()), Some(id), "and it is its own");
                 let next_mark = seat.marks.front().map_or(u64::MAX, |(_, next)| *next);
                 let next = sub.next().expect("it reads one channel");
-                assert!(session.batch.is_none() || seat.floor <= next && seat.floor <= next_mark);
+                assert!(seat.floor <= next && (session.batch.is_none() || seat.floor <= next_mark));
             }
             seats += session.seats.len();
             waiting.extend(session.conn.map(|conn| (id, conn)));
@@ -368,6 +372,7 @@ impl Sessions {
         }
         assert_eq!((seats, self.by_client.len()), (self.seats, self.table.len()));
         assert!(self.moves.is_empty() && self.homeless.is_empty() && self.doomed.is_empty());
+        assert!(self.unfinished.is_empty());
         waiting
     }
 }

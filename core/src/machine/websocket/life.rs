@@ -11,6 +11,10 @@ impl Machine {
     /// A moment has come at which something is due.
     pub(in crate::machine) fn tend_websocket(&mut self, id: Id<Conn>) {
         let now = self.post.now;
+        if self.websocket(id).and_then(|socket| socket.wire.as_ref()).is_some_and(|wire| now >= wire.until) {
+            self.counters.noops += 1;
+            self.end_wire_connect(id);
+        }
         let config = &self.config.websocket;
         let (ping_ms, pong_ms_max) = (config.ping_ms, config.pong_ms_max);
         let Self { conns, post, head, .. } = self;
@@ -53,7 +57,9 @@ impl Machine {
             Fault::TooSlow => &mut self.counters.websocket_messages_too_slow,
             Fault::TooManyControls => &mut self.counters.websocket_controls_flooded,
             Fault::Memory => &mut self.counters.memory_refused,
-            Fault::Protocol(_) | Fault::NotUtf8 | Fault::NotDeflate | Fault::Binary => {
+            // The dialect has counted it.
+            Fault::TooMuch(_) => &mut 0,
+            Fault::Protocol(_) | Fault::NotUtf8 | Fault::NotDeflate | Fault::Binary | Fault::Nonsense(_) => {
                 &mut self.counters.websocket_faults
             }
         };
@@ -93,6 +99,7 @@ impl Machine {
         for seat in seats {
             self.hub.leave(seat.sub, self.post.now);
         }
+        self.unwire(id);
         let Self { conns, post, head, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return };
         head.clear();
@@ -120,6 +127,10 @@ impl Machine {
         }
         if socket.message.capacity() > 0 {
             self.post.pool.give_back(std::mem::take(&mut socket.message));
+        }
+        if let Some(wire) = socket.wire {
+            self.bury_wire(&wire);
+            self.scratch.wires -= 1;
         }
         if let Some(held) = socket.held {
             self.held_bytes -= held.bytes.len();

@@ -5,6 +5,8 @@ mod talk;
 mod tell;
 mod upgrade;
 
+pub(super) use tell::DEFLATED_BEHIND_MAX;
+
 use super::Machine;
 use super::serve::{REQUESTS_A_TURN, at_once};
 use crate::arena::Id;
@@ -28,6 +30,8 @@ pub(super) struct Scratch {
     inflater: Inflater,
     /// How many WebSockets there are.
     pub(super) open: usize,
+    /// On how many of them Bayeux is spoken.
+    pub(super) wires: usize,
 }
 
 impl Machine {

@@ -7,6 +7,7 @@ use crate::conn::{Conn, HeldMessage, Phase, Post, Role, Seat};
 use crate::dialect::{Batch, Call, Listen, News, Outcome, Refusal, Verb, Voice};
 use crate::hub::{Channel, Join, Lost};
 use crate::machine::Machine;
+use crate::machine::bayeux::Spoken;
 use crate::wire::ws::Fault;
 
 impl Machine {
@@ -30,6 +31,16 @@ impl Machine {
                 && self.hub.is_crowded(at, body.len())
             {
                 return self.hold(id, at, HeldMessage { bytes: message.into(), is_text, done: number });
+            }
+            if let Call::Do { verb: Verb::Talk(talk), .. } = &call {
+                match self.talk_over(id, talk) {
+                    Ok(Spoken::Done) => continue,
+                    Ok(Spoken::Waits(at)) => {
+                        let held = HeldMessage { bytes: message.into(), is_text, done: number };
+                        return self.hold(id, at, held);
+                    }
+                    Err(fault) => return self.fail(id, fault),
+                }
             }
             self.answer_call(id, call, message, is_text);
         }
@@ -208,7 +219,7 @@ impl Machine {
     }
 
     /// Says one message to one client.
-    fn say_message(&mut self, id: Id<Conn>, message: &[u8], is_text: bool) {
+    pub(in crate::machine) fn say_message(&mut self, id: Id<Conn>, message: &[u8], is_text: bool) {
         let Self { conns, post, frames, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return };
         let Phase::WebSocket(socket) = &conn.phase else { return };

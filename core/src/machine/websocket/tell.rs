@@ -10,7 +10,7 @@ use crate::machine::frames::{Way, Wrap};
 /// Messages before the newest that are compressed. Each is handed over by itself, so that it is compressed once for all who
 /// are about as far. What is older is for a latecomer alone, who would have the whole history compressed for a short request:
 /// it is sent as it is.
-const DEFLATED_BEHIND_MAX: u64 = 16;
+pub(in crate::machine) const DEFLATED_BEHIND_MAX: u64 = 16;
 
 impl Delivery<'_> {
     /// Hands a subscription of a WebSocket what it lacks.

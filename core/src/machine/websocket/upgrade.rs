@@ -4,7 +4,8 @@ use std::num::NonZeroU8;
 
 use super::next_ping;
 use crate::arena::Id;
-use crate::conn::{Conn, Manner, OriginRef, Phase, Role, WebSocket};
+use crate::conn::{Conn, Manner, OriginRef, Phase, Role, WebSocket, Wire};
+use crate::dialect::bayeux::COOKIE;
 use crate::dialect::{Answer, PLAIN, Request, Tongue};
 use crate::machine::Machine;
 use crate::wire::http1::Status;
@@ -16,7 +17,7 @@ use crate::wire::ws::handshake::{self, Denied};
 impl Machine {
     /// Answers a request at a place where there is a WebSocket; false if there is none.
     pub(in crate::machine) fn upgrade(&mut self, id: Id<Conn>, manner: Manner, head: &Head<'_, '_>) -> bool {
-        let Some(tongue) = Tongue::at(&head.path, &self.config) else { return false };
+        let Some(tongue) = Tongue::at(head, &self.config) else { return false };
         let asked = match handshake::read(head) {
             Ok(asked) => asked,
             Err(denied) => {
@@ -47,6 +48,7 @@ impl Machine {
                 return true;
             }
         };
+        let drawn = if tongue == Tongue::Bayeux { self.browser_cookie(opening.cookie) } else { None };
         let deflate = asked.deflate.filter(|_| self.config.websocket.compression);
         let subprotocol = asked.subprotocol(talker.subprotocols());
         let Self { conns, post, head: out, config, date, .. } = self;
@@ -62,11 +64,20 @@ impl Machine {
         if let Some(deflate) = deflate {
             writer = writer.field("Sec-WebSocket-Extensions", &deflate.answer());
         }
+        if let Some(browser) = &drawn {
+            let value = format!("{COOKIE}={browser}; Path=/; HttpOnly; SameSite=Lax");
+            writer = writer.field("Set-Cookie", &value);
+        }
         writer.end(End::Close, true);
         post.say(conn, id, out);
         let mut socket = WebSocket::new(tongue, deflate.and_then(|deflate| NonZeroU8::new(deflate.window)));
         (socket.style, socket.topic) = (opening.style, opening.topic);
         socket.ping_at = next_ping(post.now, config.websocket.ping_ms);
+        if tongue == Tongue::Bayeux {
+            let browser = drawn.as_deref().or(opening.cookie).map(Into::into);
+            socket.wire = Some(Box::new(Wire::new(browser)));
+            self.scratch.wires += 1;
+        }
         conn.deadline = socket.deadline();
         conn.phase = Phase::WebSocket(Box::new(socket));
         post.rearm(conn, id);

@@ -61,6 +61,11 @@ impl Denied {
     }
 }
 
+/// Whether a request means to begin a WebSocket, well or badly.
+pub fn is_asked(head: &Head<'_, '_>) -> bool {
+    head.method == Method::Get && lists(head, "upgrade").any(|token| token.eq_ignore_ascii_case(b"websocket"))
+}
+
 /// Reads a request at a place where there is a WebSocket.
 ///
 /// # Errors

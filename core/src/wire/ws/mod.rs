@@ -108,6 +108,10 @@ pub enum Fault {
     TooManyControls,
     /// 1003: the dialect has no meaning for messages of bytes.
     Binary,
+    /// 1007: text that is nothing in the dialect.
+    Nonsense(&'static str),
+    /// 1008: a message asks for more than one may.
+    TooMuch(&'static str),
     /// 1013: `memory_bytes_max` is reached.
     Memory,
 }
@@ -117,9 +121,9 @@ impl Fault {
     pub fn code(self) -> CloseCode {
         match self {
             Self::Protocol(_) => CloseCode::PROTOCOL,
-            Self::NotUtf8 | Self::NotDeflate => CloseCode::INVALID,
+            Self::NotUtf8 | Self::NotDeflate | Self::Nonsense(_) => CloseCode::INVALID,
             Self::FrameTooLarge | Self::MessageTooLarge => CloseCode::TOO_BIG,
-            Self::TooSlow | Self::TooManyControls => CloseCode::POLICY,
+            Self::TooSlow | Self::TooManyControls | Self::TooMuch(_) => CloseCode::POLICY,
             Self::Binary => CloseCode::UNSUPPORTED,
             Self::Memory => CloseCode::TRY_AGAIN,
         }
@@ -129,7 +133,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Protocol(why) => why,
+            Self::Protocol(why) | Self::Nonsense(why) | Self::TooMuch(why) => why,
             Self::NotUtf8 => "text is UTF-8",
             Self::NotDeflate => "a compressed message cannot be decompressed",
             Self::FrameTooLarge => "the frame is larger than frame_bytes_max",
