@@ -303,6 +303,8 @@ pub struct Watch {
     pub echo: i64,
     /// The group of the channels, if it has limits.
     pub group: Option<Box<InGroup>>,
+    /// The application has been asked, and lets it be: that takes the place of a token.
+    pub authorized: bool,
     /// Who is told of it.
     pub follow: Option<Box<Follow>>,
 }

@@ -49,6 +49,12 @@ impl Machine {
             if matches!(conn.phase, Phase::Hooked(_)) {
                 return self.cut_hooked(id);
             }
+            // What waited to be published goes with it.
+            match self.conns.get(id).map(|conn| &conn.phase) {
+                Some(Phase::Held(held)) => self.held_bytes -= held.post.body.len(),
+                Some(Phase::HeldTalk(held)) => self.held_bytes -= held.bytes,
+                _ => {}
+            }
             self.release_websocket(id);
             if let Some(conn) = self.conns.get_mut(id) {
                 self.post.cut(conn, id);

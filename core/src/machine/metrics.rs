@@ -45,7 +45,7 @@ impl Machine {
         true
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 10] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 11] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
@@ -54,6 +54,7 @@ impl Machine {
             ("websockets", "WebSockets that are open.", all(self.scratch.open)),
             ("channels", "Channels that are known.", all(channels)),
             ("subscribers", "Subscriptions that wait for messages.", all(subscribers)),
+            ("hooks", "Requests to applications that are under way.", all(self.hooks.len())),
             ("history_bytes", "Bytes of messages kept, overhead included.", all(self.hub.history_bytes())),
             (
                 "buffers_bytes",

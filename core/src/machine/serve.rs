@@ -151,6 +151,10 @@ impl Machine {
                 self.post.rearm(conn, id);
             }
             self.post.unpause(conn, id);
+        } else if !has_room && !conn.paused {
+            // Answers wait that nobody takes: when they are taken, it must be said that there is room again.
+            conn.paused = true;
+            self.counters.pipelines_paused += 1;
         }
     }
 
