@@ -15,10 +15,9 @@ export function connect(options) {
     WebSocket = globalThis.WebSocket,
   } = options;
   const base = new URL(options.url ?? '/', globalThis.location?.href).href.replace(/\/?$/, '/');
-  const order = (transport === 'auto' ? ['websocket', 'sse', 'poll'] : [transport].flat())
-    .filter((name) => WebSocket || name !== 'websocket');
+  const order = transport === 'auto' ? ['websocket', 'sse', 'poll'] : [transport].flat();
   const wants = new Set(channels);
-  const places = new Places(wants, cursor);
+  const places = new Places(wants, cursor, options.share);
   const listeners = {};
   let others; // other tabs' channels, where this one leads
   let group; // of the tabs that share a connection
@@ -118,7 +117,7 @@ export function connect(options) {
       const place = alone ? cursor : await drain(names, take, signal);
       joint ??= place;
     }
-    if (groups.size > 1) take({ type: 'mark', channels: [...all()], cursor: joint });
+    if (groups.size > 1) take({ type: 'mark', channels: [...all()], cursor: joint, again: true });
     return joint;
   }
 
@@ -220,13 +219,12 @@ export function connect(options) {
   async function catchUp() {
     held = [];
     for (const [cursor, names] of places.groups(wants)) {
-      for (let wait = retryMs; (cursor || history) && held; wait = Math.min(retryMsMax, wait * 2)) {
+      while ((cursor || history) && held) {
         try {
           await drain(names, (event) => held && hear(event));
           break;
-        } catch (error) {
-          if (FINAL.includes(error.status)) break; // whoever leads hears it as well
-          await new Promise((done) => { setTimeout(done, Math.random() * wait); });
+        } catch {
+          await new Promise((done) => { setTimeout(done, Math.random() * 9 * retryMs); });
         }
       }
     }

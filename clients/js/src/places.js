@@ -10,8 +10,11 @@ export const each = (value, channel) => (typeof value === 'string' ? value : val
 export class Places {
   #channels = new Map(); // name -> { seq, at: { cursor } }; `at` is one object for all that share a place
 
-  /** Begins where `cursor` says. */
-  constructor(channels, cursor) {
+  #shared;
+
+  /** Begins where `cursor` says. What is shared with other tabs may come from two leaders. */
+  constructor(channels, cursor, shared) {
+    this.#shared = shared;
     for (const channel of channels) {
       const own = each(cursor, channel);
       if (own) this.#channel(channel).at.cursor = own;
@@ -44,11 +47,15 @@ export class Places {
   }
 
   /** Takes in what came, and says whether it is news; or gives the gap before it, if there is one that nobody told. */
-  take({ type, channel: name, seq, cursor, next, missing, channels }) {
+  take({ type, channel: name, seq, cursor, next, missing, channels, again }) {
     if (type === 'mark') {
-      // Of ours: these have been read up to the cursor, and share a place from now on.
+      // Of ours: these have been read up to the cursor, and share a place from now on; or further, and are told it `again`.
       const at = { cursor };
-      for (const one of channels) this.#channel(one).at = at;
+      for (const one of channels) {
+        const channel = this.#channel(one);
+        channel.at = at;
+        channel.again ||= again;
+      }
       return false;
     }
     if (type === 'ready') {
@@ -70,9 +77,11 @@ export class Places {
       else channel.told = cursor;
       return false;
     }
+    // Nothing comes twice from the server; where something may, numbers tell. Else lower numbers are another life of the channel.
+    again = this.#shared || channel.again;
     if (type === 'gap') {
       // A gap of known size that ends before what we have was told to somebody who was further behind.
-      if (missing !== null && next <= channel.seq + 1) return false;
+      if (again && missing !== null && next <= channel.seq + 1) return false;
       channel.seq = next - 1; // of unknown size: numbers may have begun anew
       if (channel.told) channel.at.cursor = channel.told;
       channel.told = 0;
@@ -80,10 +89,11 @@ export class Places {
     if (type === 'message') {
       channel.at.cursor = cursor;
       channel.told = 0;
-      if (seq <= channel.seq) return false;
+      if (again && seq <= channel.seq) return false;
       missing = seq - channel.seq - 1;
       channel.seq = seq;
-      if (missing) return { type: 'gap', channel: name, next: seq, missing };
+      channel.again = false;
+      if (missing > 0) return { type: 'gap', channel: name, next: seq, missing };
     }
     return true;
   }

@@ -14,7 +14,7 @@ const TAKEOVER_MS = 100; // what the one before has told last may still be on it
 export function share(name, tab) {
   const { locks } = navigator;
   const bus = new BroadcastChannel(name);
-  const id = crypto.randomUUID();
+  const id = Math.random();
   const others = new Map();
   const over = new AbortController();
   let leads = false;

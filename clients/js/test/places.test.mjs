@@ -7,13 +7,26 @@ const message = (channel, seq, cursor = `${channel}${seq}`) => ({ type: 'message
 const gap = (channel, next, missing) => ({ type: 'gap', channel, next, missing });
 
 describe('places', () => {
-  test('a message is taken once', () => {
-    const places = new Places([]);
+  test('between tabs, a message is taken once', () => {
+    const places = new Places([], null, true);
     assert.equal(places.take(message('a', 7)), true);
     assert.equal(places.take(message('a', 7)), false);
     assert.equal(places.take(message('a', 6)), false);
     assert.equal(places.take(message('a', 8)), true);
     assert.equal(places.take(message('b', 1)), true);
+  });
+
+  test('what is told again is dropped, until there is news', () => {
+    const places = new Places([]);
+    places.take(message('a', 7));
+    places.take({ type: 'mark', channels: ['a'], cursor: 'before', again: true });
+    assert.equal(places.take(message('a', 6)), false);
+    places.take({ type: 'mark', channels: ['a'], cursor: 'a poll later' });
+    assert.equal(places.take(gap('a', 7, 2)), false);
+    assert.equal(places.take(message('a', 7)), false);
+    assert.equal(places.take(message('a', 8)), true);
+    assert.equal(places.take(message('a', 1)), true, 'another life of the channel');
+    assert.equal(places.take(message('a', 2)), true);
   });
 
   test('who shares a place is moved by the messages of all', () => {
@@ -37,7 +50,7 @@ describe('places', () => {
   });
 
   test('a gap is told once, and one of unknown size begins anew', () => {
-    const places = new Places([]);
+    const places = new Places([], null, true);
     places.take(message('a', 7));
     assert.equal(places.take(gap('a', 6, 2)), false, 'that was before what we have');
     assert.equal(places.take(gap('a', 10, 2)), true);
@@ -60,7 +73,7 @@ describe('places', () => {
     assert.equal(places.of('a'), 'old', 'cut here, it asks for the gap once more');
     places.take(gap('a', 1, null));
     assert.equal(places.of('a'), 'new');
-    const fresh = new Places([]);
+    const fresh = new Places([], null, true);
     fresh.take({ type: 'subscribed', channel: 'a', seq: 4, cursor: 'new' });
     assert.equal(fresh.of('a'), 'new');
     assert.equal(fresh.take(message('a', 4)), false);
@@ -80,7 +93,7 @@ describe('places', () => {
   test('another tab knows what is new here, and only that', () => {
     const leader = new Places(['a', 'b'], 'x');
     leader.take(message('a', 3));
-    const places = new Places(['b'], 'mine');
+    const places = new Places(['b'], 'mine', true);
     places.adopt(leader.all(['a', 'b', 'none']), new Set(['a', 'b', 'none']));
     assert.deepEqual([places.of('a'), places.of('b'), places.of('none')], ['a3', 'mine', undefined]);
     assert.equal(places.take(message('a', 3)), false);
