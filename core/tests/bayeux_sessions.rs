@@ -6,7 +6,7 @@ mod support;
 use bayeux::{Fellow, config, server};
 use rcomet_core::Role;
 use rcomet_core::config::Gap;
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{Server, body, split};
 
 #[test]
@@ -319,4 +319,53 @@ fn a_thousand_sessions_hear_the_same() {
         assert_eq!(a.data(&mut server), [json!("x".repeat(5_000))]);
     }
     assert!(split("HTTP/1.1 200 OK\r\n\r\n").1.is_empty());
+}
+
+#[test]
+fn a_subscription_may_ask_for_what_was_before() {
+    let mut server = server();
+    for n in 1..=5 {
+        server.push("/a", &n.to_string());
+    }
+    let history = |n: Value| json!({"subscription": ["/a", "/b"], "ext": {"rcomet": {"history": n}}});
+    for (asked, want) in [
+        (json!(2), &["4", "5"][..]),
+        (json!(100), &["1", "2", "3", "4", "5"]),
+        (json!(0), &[]),
+        (json!(-1), &[]),
+        (json!("2"), &[]),
+    ] {
+        let mut a = Fellow::new(&mut server);
+        assert_eq!(a.send(&mut server, "/meta/subscribe", history(asked))[0]["successful"], true);
+        // What is subscribed already does not begin anew.
+        a.send(&mut server, "/meta/subscribe", history(json!(5)));
+        server.push("/c", "of no interest");
+        a.connect(&mut server);
+        if want.is_empty() {
+            assert_eq!(a.heard(&mut server), None);
+        } else {
+            assert_eq!(a.data(&mut server), want.iter().map(|n| json!(n)).collect::<Vec<_>>());
+        }
+    }
+    // What another subscription has handed over does not come again, and a pattern has no past.
+    let mut a = Fellow::new(&mut server);
+    a.subscribe(&mut server, "/**");
+    server.push("/a", "6");
+    a.connect(&mut server);
+    assert_eq!(a.data(&mut server), [json!("6")]);
+    a.send(&mut server, "/meta/subscribe", history(json!(3)));
+    a.send(
+        &mut server,
+        "/meta/subscribe",
+        json!({"subscription": "/a/*", "ext": {"rcomet": {"history": 9}}}),
+    );
+    a.connect(&mut server);
+    assert_eq!(a.data(&mut server), [json!("4"), json!("5")]);
+    // A connect that waits is answered.
+    let mut b = Fellow::new(&mut server);
+    b.connect(&mut server);
+    let waits = b.move_to_new_connection(&mut server);
+    b.send(&mut server, "/meta/subscribe", history(json!(1)));
+    assert!(server.received(waits).contains("\"data\":\"6\""));
+    server.machine.check();
 }

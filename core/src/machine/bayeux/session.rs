@@ -26,7 +26,7 @@ pub(crate) struct Seat {
     /// The channel or pattern.
     pub(super) name: Box<str>,
     pub(super) sub: Id<Subscription>,
-    /// Where the log ended when it was subscribed: the place before its first message.
+    /// The place in the log before its first message: where it ended when this was subscribed, if it began with what was new.
     pub(super) since: u64,
     /// With acknowledgements: the first message that the client is not known to have. Else one that has not been handed
     /// over and that nothing lacking stands before; it may be ahead of the cursor for as long as the hub is walked.
