@@ -26,7 +26,7 @@ impl Machine {
         self.body = body;
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 10] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 14] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
@@ -35,6 +35,14 @@ impl Machine {
             ("websockets", "WebSockets that are open.", all(self.scratch.open)),
             ("channels", "Channels that are known.", all(channels)),
             ("subscribers", "Subscriptions that wait for messages.", all(subscribers)),
+            ("bayeux_sessions", "Bayeux sessions, sleepers included.", all(self.sessions.len())),
+            (
+                "bayeux_sessions_awake",
+                "Bayeux sessions whose clients have been heard of.",
+                all(self.sessions.awake()),
+            ),
+            ("bayeux_subscriptions", "Subscriptions of Bayeux sessions.", all(self.sessions.seats())),
+            ("patterns", "Patterns of channel names that somebody reads.", all(self.hub.indexes())),
             ("history_bytes", "Bytes of messages kept, overhead included.", all(self.hub.history_bytes())),
             (
                 "buffers_bytes",

@@ -32,7 +32,8 @@ pub(super) struct Fill {
     pub(super) bytes_max: usize,
     /// Of one channel, messages that are at most so far behind the newest are gathered one by one.
     pub(super) singly_behind: u64,
-    pub(super) parses_text: bool,
+    /// As in [`crate::dialect::bayeux::style`].
+    pub(super) style: u8,
 }
 
 impl Gathered {
@@ -133,7 +134,7 @@ fn gather_all(
         if !out.is_empty() {
             out.push(b',');
         }
-        write::event(message.channel().unwrap_or(channel.name()), message, fill.parses_text, out);
+        write::event(message.channel().unwrap_or(channel.name()), message, fill.style, out);
         bytes += message.weight();
         gathered.count += 1;
         gathered.at = gathered.at.max(offset);

@@ -21,7 +21,7 @@ use super::Machine;
 use crate::arena::Id;
 use crate::bytes::escape;
 use crate::conn::{Conn, HeldTalk, Manner, Phase, Role};
-use crate::dialect::bayeux::message::{self, Message, NoBatch};
+use crate::dialect::bayeux::message::{self, Message, NoBatch, Timesync};
 use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::{Advice, Reply};
 use crate::dialect::{Refusal, Talk, Voice};
@@ -178,7 +178,15 @@ impl Machine {
         self.release(id, None);
         self.end_session(id);
         self.counters.bayeux_sessions_closed += 1;
-        Reply::begin(out, message.echo(), "/meta/disconnect", true).end();
+        let sync = self.timesync(message);
+        let reply = Reply::begin(out, message.echo(), "/meta/disconnect", true);
+        reply.ext(None, sync.as_ref(), self.post.now).end();
+    }
+
+    /// The time, for a client that asks for it.
+    fn timesync(&mut self, message: &Message<'_>) -> Option<Timesync> {
+        message.ext?;
+        message.timesync(self.unix_ms(), self.post.now)
     }
 
     /// Forgets a session and leaves its channels. If a connect waits, it must have been answered.

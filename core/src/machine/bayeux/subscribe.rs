@@ -62,7 +62,9 @@ impl Machine {
             return Self::say_unknown(message, channel, out);
         };
         let result = message.subscriptions().map_err(|_| MISSING).and_then(|names| change(self, id, &names));
+        let sync = self.timesync(message);
         let reply = Reply::begin(out, message.echo(), channel, result.is_ok());
+        let reply = reply.ext(None, sync.as_ref(), self.post.now);
         // Repeated as it came.
         let subscription = message.subscription.filter(|raw| raw.get().len() <= SUBSCRIPTION_BYTES_MAX);
         let reply = match subscription {
