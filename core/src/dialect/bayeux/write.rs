@@ -152,6 +152,10 @@ pub fn event(channel: &str, message: &Message, style: u8, out: &mut Vec<u8>) {
         escape::json(&message.body, out);
         out.push(b'"');
     }
+    if let Some(id) = message.id() {
+        out.extend_from_slice(b",\"id\":");
+        json(id, out);
+    }
     if let Some(ext) = message.ext() {
         out.extend_from_slice(b",\"ext\":");
         json(ext, out);

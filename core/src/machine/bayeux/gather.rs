@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::service::MAILBOX;
 use super::session::{Seat, Session};
 use crate::arena::Id;
 use crate::dialect::bayeux::write;
@@ -143,6 +144,10 @@ fn gather_all(
 
 /// Whether a message that the seat `i` lacks was handed over by another seat.
 fn had(hub: &Hub, session: &Session, i: usize, channel: &Channel, message: &Message) -> bool {
+    if *session.seats[i].name == *MAILBOX {
+        // It is in no channel.
+        return false;
+    }
     let name = message.channel().unwrap_or(channel.name());
     session.seats.iter().enumerate().any(|(other, seat)| {
         let matches = other != i

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use super::service::MAILBOX;
 use super::session::{Seat, Session};
 use super::{SUBSCRIPTION_BYTES_MAX, Speaker, error};
 use crate::arena::Id;
@@ -24,7 +25,7 @@ impl Machine {
             let begin = replay(message);
             let mut added: Vec<&str> = Vec::new();
             for name in names {
-                match machine.add_subscription(id, name, begin) {
+                match machine.add_subscription(id, name, begin, speaker.role) {
                     Ok(true) => added.push(name),
                     Ok(false) => {}
                     Err(refusal) => {
@@ -43,7 +44,7 @@ impl Machine {
 
     pub(super) fn unsubscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
         self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, names| {
-            for name in names {
+            for name in names.iter().filter(|name| **name != MAILBOX) {
                 machine.drop_subscription(id, name);
             }
             Ok(())
@@ -136,9 +137,17 @@ impl Machine {
     }
 
     /// Subscribes; false if it was subscribed already, or is private and needs no seat.
-    fn add_subscription(&mut self, id: Id<Session>, name: &str, begin: Place) -> Result<bool, Refusal> {
+    fn add_subscription(
+        &mut self,
+        id: Id<Session>,
+        name: &str,
+        begin: Place,
+        role: Role,
+    ) -> Result<bool, Refusal> {
         let Some(session) = self.sessions.get(id) else { return Ok(false) };
-        if name::kind(name) == Kind::Service || session.find(name).is_ok() {
+        // What clients say to a service is for the application server, which reads it by its name.
+        let is_private = name::kind(name) == Kind::Service && (role != Role::Admin || name::is_pattern(name));
+        if is_private || session.find(name).is_ok() {
             return Ok(false);
         }
         if self.is_short_of(size_of::<Seat>() + 64 + name.len()) {
@@ -165,7 +174,7 @@ impl Machine {
     }
 
     /// Takes a seat in a channel or index.
-    fn take_seat(
+    pub(super) fn take_seat(
         &mut self,
         id: Id<Session>,
         name: &str,
