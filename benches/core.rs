@@ -13,7 +13,7 @@ use rcomet_core::{Conn, Machine, Role, Todo};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("delivery", delivery),
         ("websocket", websocket),
         ("publish", publish),
@@ -21,6 +21,7 @@ fn main() {
         ("timers", timers),
         ("memory", memory),
         ("sessions", sessions),
+        ("wires", wires),
         ("patterns", patterns),
     ];
     for (name, part) in parts {
@@ -220,6 +221,53 @@ fn sessions() {
         whole.sort_by(f64::total_cmp);
         assert!(machine.counters().delivered >= 9 * n as u64);
         println!("x {n:>6}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+    }
+}
+
+fn wires() {
+    println!("nanoseconds a Bayeux session on a WebSocket, for one message of 100 bytes");
+    for (what, extensions) in [("plain", ""), ("deflate", DEFLATE)] {
+        for n in [1_000, 10_000] {
+            let mut machine = machine();
+            let handshake = format!(
+                "GET /cometd HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n"
+            );
+            for i in 0..n {
+                let (_, client) = session(&mut machine, &["/room"]);
+                let id = connect(&mut machine, Role::Front);
+                machine.recv(id, handshake.as_bytes(), NOW);
+                let connect =
+                    format!("{{\"channel\":\"/meta/connect\",\"id\":\"7\",\"clientId\":\"{client}\"}}");
+                // A mask of zeros changes nothing.
+                let head = [0x81, 0x80 | connect.len() as u8, 0, 0, 0, 0];
+                machine.recv(id, &[&head, connect.as_bytes()].concat(), NOW);
+                if i % TURN == 0 {
+                    settle(&mut machine);
+                }
+            }
+            settle(&mut machine);
+            let publisher = connect(&mut machine, Role::Admin);
+            let mut whole = Vec::new();
+            let pumped = rounds(9, || {
+                push(&mut machine, publisher, "/room");
+                let (start, mut pumping) = (Instant::now(), Duration::ZERO);
+                loop {
+                    let turn = Instant::now();
+                    let more = machine.pump(4096, NOW);
+                    pumping += turn.elapsed();
+                    drain(&mut machine);
+                    if !more {
+                        break;
+                    }
+                }
+                whole.push(start.elapsed().as_nanos() as f64 / n as f64);
+                pumping.as_nanos() as f64 / n as f64
+            });
+            whole.sort_by(f64::total_cmp);
+            assert_eq!(machine.counters().delivered, 9 * n as u64);
+            println!("{what:>8} x {n:>6}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+        }
     }
 }
 

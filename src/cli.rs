@@ -110,8 +110,8 @@ pub(crate) struct RunFlags {
 
     /// Serve a web chat too, at /chat/, and pages on the dialects, at /dialects/ and /comet/
     ///
-    /// Everybody may then publish to the channels chat.* from the public side, and to /chat/** in Bayeux; and the public side
-    /// speaks CComet and Simple Comet, too.
+    /// Everybody may then publish to the channels /chat/* and chat.* from the public side, in every dialect; and the public
+    /// side speaks CComet and Simple Comet, too.
     #[arg(long)]
     demo: bool,
 

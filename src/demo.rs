@@ -9,10 +9,11 @@ use rcomet_core::{Config, Limits};
 
 use crate::settings::Address;
 
-/// The channels of the chat. Everybody may publish to them while the demo is on.
-const CHANNELS: &str = "chat.*";
+/// The channels of the chat, of the page on dialects, and of programs that are tried out. Everybody may publish to them while
+/// the demo is on.
+const CHANNELS: [&str; 2] = ["/chat/*", "chat.*"];
 
-/// The same for the page with jquery.comet's calls.
+/// The chat's in Bayeux.
 const COMET_CHANNELS: &str = "/chat/**";
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -62,7 +63,10 @@ pub(crate) fn add_to(config: &mut Config) {
         body: Bytes::from_static(body),
     }));
     // The patterns are ours and a test holds them to be some.
-    config.front.publish.extend(ChannelPattern::try_from(CHANNELS.to_owned()));
+    config
+        .front
+        .publish
+        .extend(CHANNELS.iter().filter_map(|name| ChannelPattern::try_from(name.to_string()).ok()));
     config.bayeux.publish.extend(NamePattern::try_from(COMET_CHANNELS.to_owned()));
     config.ccomet.on_front = true;
     config.simple_comet.on_front = true;
@@ -88,7 +92,7 @@ pub(crate) fn visits(listener: &Address) -> Option<[(&'static str, String); 3]> 
 
 /// How somebody on this machine says something in the chat's first room by the admin side.
 pub(crate) fn greeting(admin: &Address) -> Option<String> {
-    Some(format!("curl '{}/push?cname=chat.lobby&content=hello'", base(admin)?))
+    Some(format!("curl '{}/push?cname=/chat/lobby&content=hello'", base(admin)?))
 }
 
 fn base(listener: &Address) -> Option<String> {
@@ -112,9 +116,9 @@ mod tests {
         add_to(&mut config);
         assert_eq!(config.pages.len(), PAGES.len());
         assert!(config.pages.iter().all(|p| p.path.starts_with('/') && !p.body.is_empty()));
-        assert_eq!((config.front.publish.len(), config.bayeux.publish.len()), (1, 1));
+        assert_eq!((config.front.publish.len(), config.bayeux.publish.len()), (2, 1));
         assert_eq!((config.push.location.len(), config.check()), (3, Ok(())));
-        assert!(config.front.publish[0].matches("chat.lobby") && !config.front.publish[0].matches("chat"));
+        assert!(config.front.publish[0].matches("/chat/lobby") && !config.front.publish[0].matches("/chat"));
     }
 
     #[test]

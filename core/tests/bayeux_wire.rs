@@ -432,3 +432,94 @@ fn a_drain_says_goodbye_and_the_sessions_wait() {
     assert_eq!(a.socket.closed_with(&mut server), 1001);
     server.machine.check();
 }
+
+/// An application server: a client on the admin side that reads a service.
+fn application(server: &mut Server, service: &str) -> Fellow {
+    let mut application = Fellow::begin(server, Role::Admin, "127.0.0.1", json!({})).0;
+    assert_eq!(application.subscribe(server, service)[0]["successful"], true);
+    application
+}
+
+#[test]
+fn a_service_answers_one_client_alone() {
+    let mut server = server();
+    let mut application = application(&mut server, "/service/echo");
+    let (mut a, mut b) = (Wired::new(&mut server), Wired::with_ack(&mut server));
+    for one in [&mut a, &mut b] {
+        one.subscribe(&mut server, "/**");
+        one.subscribe(&mut server, "/service/echo");
+        one.connect(&mut server);
+    }
+    a.say(&mut server, "/service/echo", json!({"data": {"q": 1}, "ext": {"binary": {}}}));
+    assert_eq!(a.reply(&mut server)["successful"], true);
+    application.connect(&mut server);
+    let asked = application.heard(&mut server).unwrap()[0].clone();
+    let from = asked["ext"]["rcomet"]["from"].as_str().unwrap().to_owned();
+    assert_eq!(asked["ext"], json!({"rcomet": {"from": from, "id": "5"}, "binary": {}}));
+    assert_eq!((&asked["channel"], &asked["data"]), (&json!("/service/echo"), &json!({"q": 1})));
+    assert!(!asked.to_string().contains(&a.client), "the secret is not told");
+    let answer = |to: &str, data: Value| json!({"data": data, "ext": {"rcomet": {"to": to, "id": "5"}}});
+    let reply = application.send(&mut server, "/service/echo", answer(&from, json!({"a": 2})));
+    assert_eq!(reply[0]["successful"], true);
+    assert_eq!(a.heard(&mut server), [json!({"channel": "/service/echo", "data": {"a": 2}, "id": "5"})]);
+    assert!(b.batches(&mut server).is_empty());
+    server.machine.check();
+    // It waits for a client that is away, and comes in its place among others, once.
+    server.vanish(a.socket.0);
+    server.push("/x", "before");
+    application.send(&mut server, "/service/echo", answer(&from, json!("while away")));
+    server.push("/x", "behind");
+    a.move_to_new_socket(&mut server);
+    a.connect(&mut server);
+    assert_eq!(a.data(&mut server), ["before", "while away", "behind"]);
+    // Nobody else can say that: it is published as anything else is, and what is the server's is not passed on.
+    let mut fellow = Fellow::new(&mut server);
+    fellow.send(&mut server, "/service/echo", answer(&from, json!("forged")));
+    assert!(a.batches(&mut server).is_empty());
+    application.connect(&mut server);
+    let heard = application.heard(&mut server).unwrap()[0].clone();
+    assert_eq!(heard["data"], "forged");
+    assert_ne!(heard["ext"]["rcomet"]["from"], from);
+    assert!(heard["ext"]["rcomet"].get("to").is_none());
+    // Whoever is gone is not answered, and neither is who never was.
+    a.say(&mut server, "/meta/disconnect", json!({}));
+    let zeros = format!("{}-00000000", from.split_once('-').unwrap().0);
+    for to in [&*from, &zeros, "", "1-", "-", "zz-00000000", "18446744073709551616-1"] {
+        let reply = application.send(&mut server, "/service/echo", answer(to, json!(1)))[0].clone();
+        assert_eq!(
+            (&reply["successful"], &reply["error"]),
+            (&json!(false), &json!("404::Unknown client or channel")),
+            "{to}"
+        );
+    }
+    server.machine.check();
+}
+
+#[test]
+fn a_service_answers_a_poll_too_and_with_acknowledgements_again() {
+    let mut server = server();
+    let mut application = application(&mut server, "/service/s");
+    let mut a = Fellow::with_ack(&mut server);
+    a.publish(&mut server, "/service/s", json!(1));
+    application.connect(&mut server);
+    let from = application.heard(&mut server).unwrap()[0]["ext"]["rcomet"]["from"].clone();
+    a.connect(&mut server);
+    let reply = application.send(
+        &mut server,
+        "/service/other",
+        json!({"data": "x", "ext": {"rcomet": {"to": from}}}),
+    );
+    assert_eq!(reply[0]["successful"], true);
+    a.lose(&mut server);
+    a.connect(&mut server);
+    assert_eq!(a.heard(&mut server).unwrap()[0], json!({"channel": "/service/other", "data": "x"}));
+    // Its mailbox is not among what it can give up.
+    a.send(&mut server, "/meta/unsubscribe", json!({"subscription": ""}));
+    server.machine.check();
+    a.send(&mut server, "/meta/disconnect", json!({}));
+    server.machine.check();
+    // Without a session, the admin side publishes to a service as it does to any channel.
+    let mut other =
+        Fellow { connection: server.connect(Role::Admin), client: String::new(), ids: 0, acked: None };
+    assert_eq!(other.send(&mut server, "/service/s", json!({"data": 2}))[0]["successful"], true);
+}

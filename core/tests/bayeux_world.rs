@@ -1,4 +1,5 @@
-//! A world of Bayeux sessions that lose answers on the way, hang up, sleep, and are released by themselves. With the ack
+//! A world of Bayeux sessions that lose answers on the way, hang up, sleep, are released by themselves, and change between
+//! polls and WebSockets, which may be slow. With the ack
 //! extension nothing is lost; without it exactly what was on its way may be. One seed, one clock.
 #![allow(
     clippy::disallowed_macros,
@@ -8,6 +9,10 @@
 #[path = "support/bayeux.rs"]
 mod bayeux;
 mod support;
+#[path = "support/websocket.rs"]
+mod websocket;
+#[path = "support/wire.rs"]
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +21,8 @@ use rcomet_core::Role;
 use rcomet_core::chance::Chance;
 use serde_json::{Value, json};
 use support::{Client, Server, split};
+use websocket::DEFLATE;
+use wire::Wired;
 
 const NAMES: [&str; 6] = ["/a", "/b", "/a/x", "/a/y", "/a/x/z", "/c/d"];
 const PATTERNS: [&str; 5] = ["/*", "/**", "/a/*", "/a/**", "/c/**"];
@@ -33,6 +40,10 @@ fn matches(subscription: &str, name: &str) -> bool {
 
 struct Person {
     fellow: Fellow,
+    /// The WebSocket that it uses, if it does.
+    wired: Option<Wired>,
+    /// It takes nothing.
+    clogged: bool,
     subscriptions: BTreeSet<&'static str>,
     /// Numbers of messages it must have in the end; those it has; those that were on their way when it lost them.
     owed: BTreeSet<u64>,
@@ -62,6 +73,10 @@ fn live(seed: u64, steps: usize) -> World {
     let mut config = config();
     config.limits.batch_bytes_max = [200, 2_000, 64 << 10][chance.below(3) as usize];
     config.limits.history_messages_max = 100_000;
+    config.limits.outbox_bytes_max = [300, 4_000, 256 << 10][chance.below(3) as usize];
+    config.websocket.compression_bytes_min = 1;
+    // Nobody is away for so long that it is forgotten.
+    config.bayeux.remember_ms = 36_000_000;
     let mut server = Server::with_seed(config, seed);
     server.budget = 1 + chance.below(40) as usize;
     let mut world = World::default();
@@ -74,6 +89,8 @@ fn live(seed: u64, steps: usize) -> World {
                 let fellow = if ack { Fellow::with_ack(&mut server) } else { Fellow::new(&mut server) };
                 people.push(Person {
                     fellow,
+                    wired: None,
+                    clogged: false,
                     subscriptions: BTreeSet::new(),
                     owed: BTreeSet::new(),
                     had: BTreeSet::new(),
@@ -84,7 +101,7 @@ fn live(seed: u64, steps: usize) -> World {
                     gone: false,
                 });
             }
-            4..40 => {
+            4..36 => {
                 let name = NAMES[chance.below(6) as usize];
                 world.published += 1;
                 let n = world.published;
@@ -112,7 +129,7 @@ fn live(seed: u64, steps: usize) -> World {
             88..92 if !people.is_empty() => {
                 // A second connect while the first waits: with an answer on its way, it would be sent again.
                 hear(&mut server, &mut people[who], &mut world, seed);
-                if people[who].waits && !people[who].gone {
+                if people[who].waits && !people[who].gone && people[who].wired.is_none() {
                     let person = &mut people[who];
                     let old = person.fellow.move_to_new_connection(&mut server);
                     person.fellow.connect(&mut server);
@@ -120,7 +137,10 @@ fn live(seed: u64, steps: usize) -> World {
                     *world.counts.entry("released").or_default() += 1;
                 }
             }
-            92..96 => server.pass_ms(chance.below(20_000)),
+            92..94 => server.pass_ms(chance.below(20_000)),
+            36..40 | 94..96 if !people.is_empty() => {
+                turn(&mut server, &mut people[who], &mut world, &mut chance, seed);
+            }
             96..98 => {
                 server.pass_ms(70_000);
                 *world.counts.entry("slept").or_default() += 1;
@@ -129,6 +149,7 @@ fn live(seed: u64, steps: usize) -> World {
                 let person = &mut people[who];
                 hear(&mut server, person, &mut world, seed);
                 if !person.gone {
+                    leave_socket(&mut server, person, seed);
                     person.fellow.move_to_new_connection(&mut server);
                     person.fellow.send(&mut server, "/meta/disconnect", json!({}));
                     person.gone = true;
@@ -138,6 +159,14 @@ fn live(seed: u64, steps: usize) -> World {
         }
         // Those whose connections have been idle for long have none.
         for person in &mut people {
+            if person.wired.as_ref().is_some_and(|wired| server.is_shut(wired.socket.0)) {
+                leave_socket(&mut server, person, seed);
+                if person.clogged {
+                    // What waited for it in the server was on its way as well.
+                    person.on_their_way.extend(person.owed.difference(&person.had));
+                }
+                *world.counts.entry("sockets that ended").or_default() += 1;
+            }
             if server.is_shut(person.fellow.connection) {
                 hear(&mut server, person, &mut world, seed);
                 let old = person.fellow.move_to_new_connection(&mut server);
@@ -149,8 +178,12 @@ fn live(seed: u64, steps: usize) -> World {
     // Everybody comes to rest.
     for person in people.iter_mut().filter(|p| !p.gone) {
         hear(&mut server, person, &mut world, seed);
+        leave_socket(&mut server, person, seed);
         person.fellow.move_to_new_connection(&mut server);
         person.waits = false;
+        if chance.percent(50) {
+            open_socket(&mut server, person, &mut chance);
+        }
         for _ in 0..10_000 {
             ask(&mut server, person);
             if hear(&mut server, person, &mut world, seed) == 0 {
@@ -167,6 +200,7 @@ fn live(seed: u64, steps: usize) -> World {
         let strange: Vec<_> = person.had.difference(&person.owed).collect();
         assert!(strange.is_empty(), "seed {seed}: {strange:?} was not for it");
     }
+    server.machine.check();
     let counters = server.machine.counters();
     for (name, _, n) in counters.list() {
         if name.starts_with("bayeux_") {
@@ -179,13 +213,75 @@ fn live(seed: u64, steps: usize) -> World {
 /// Asks for more, unless it is asking already.
 fn ask(server: &mut Server, person: &mut Person) {
     if !person.waits && !person.gone {
-        person.fellow.connect(server);
+        match &mut person.wired {
+            Some(wired) => wired.connect(server),
+            None => person.fellow.connect(server),
+        }
         person.waits = true;
     }
 }
 
+/// Goes from polls to a WebSocket or back, or to another; or shuts or opens the window of the one that it has.
+fn turn(server: &mut Server, person: &mut Person, world: &mut World, chance: &mut Chance, seed: u64) {
+    if person.gone {
+        return;
+    }
+    if let Some(wired) = person.wired.as_ref().filter(|_| chance.percent(70)) {
+        person.clogged = chance.percent(50);
+        server.clog(wired.socket.0, person.clogged);
+        *world.counts.entry("windows").or_default() += 1;
+        return;
+    }
+    hear(server, person, world, seed);
+    let was = leave_socket(server, person, seed);
+    if !was || chance.percent(50) {
+        open_socket(server, person, chance);
+    }
+    *world.counts.entry("transports changed").or_default() += 1;
+}
+
+/// Takes what is there of the socket, and leaves it; whether there was one.
+fn leave_socket(server: &mut Server, person: &mut Person, seed: u64) -> bool {
+    let Some(wired) = &person.wired else { return false };
+    server.clog(wired.socket.0, false);
+    hear_socket(server, person, seed);
+    let Some(wired) = person.wired.take() else { return false };
+    server.vanish(wired.socket.0);
+    person.fellow.acked = wired.acked;
+    person.waits = false;
+    true
+}
+
+/// Goes on by a WebSocket. The poll that it may have left waiting is answered, with nothing in it.
+fn open_socket(server: &mut Server, person: &mut Person, chance: &mut Chance) {
+    let head = if chance.percent(50) { DEFLATE } else { "" };
+    let old = person.fellow.move_to_new_connection(server);
+    server.vanish(old);
+    person.clogged = false;
+    person.wired = Some(Wired::with_session(server, head, &person.fellow.client, person.fellow.acked));
+    person.waits = false;
+}
+
+/// Takes what came by the socket; gives how many messages that were.
+fn hear_socket(server: &mut Server, person: &mut Person, seed: u64) -> usize {
+    let Some(wired) = &mut person.wired else { return 0 };
+    let heard = wired.heard(server);
+    for message in &heard {
+        if message.get("data").is_none() {
+            assert_eq!(message["successful"], true, "seed {seed}: {message}");
+            person.waits &= message["channel"] != "/meta/connect";
+        }
+    }
+    note_numbers(person, numbers(&json!(heard)), seed)
+}
+
 /// Takes what has come; gives how many messages that were.
 fn hear(server: &mut Server, person: &mut Person, world: &mut World, seed: u64) -> usize {
+    if person.wired.is_some() {
+        let count = hear_socket(server, person, seed);
+        *world.counts.entry("pushed").or_default() += count as u64;
+        return count;
+    }
     let Some(heard) = person.fellow.heard(server) else { return 0 };
     person.waits = false;
     note(person, &heard, seed);
@@ -196,11 +292,17 @@ fn hear(server: &mut Server, person: &mut Person, world: &mut World, seed: u64) 
 fn note(person: &mut Person, heard: &Value, seed: u64) {
     let reply = heard.as_array().unwrap().last().unwrap();
     assert_eq!(reply["successful"], true, "seed {seed}: {heard}");
-    for n in numbers(heard) {
+    note_numbers(person, numbers(heard), seed);
+}
+
+fn note_numbers(person: &mut Person, numbers: Vec<u64>, seed: u64) -> usize {
+    let count = numbers.len();
+    for n in numbers {
         assert!(n > person.last, "seed {seed}: {n} after {}", person.last);
         assert!(person.had.insert(n), "seed {seed}: {n} twice");
         person.last = n;
     }
+    count
 }
 
 /// Takes what came by a connection that was left for another: nothing but the reply.
@@ -219,6 +321,19 @@ fn take(server: &mut Server, old: Client, person: &mut Person, seed: u64) {
 
 /// The connection breaks, with what is on its way.
 fn lose(server: &mut Server, person: &mut Person, world: &mut World, chance: &mut Chance) {
+    if let Some(mut wired) = person.wired.take() {
+        server.clog(wired.socket.0, false);
+        let acked = wired.acked.take();
+        person.on_their_way.extend(numbers(&json!(wired.heard(server))));
+        server.vanish(wired.socket.0);
+        person.fellow.acked = acked;
+        person.waits = false;
+        world.lost_answers += 1;
+        if chance.percent(70) {
+            open_socket(server, person, chance);
+        }
+        return;
+    }
     let answer = server.received(person.fellow.connection);
     if !answer.is_empty() {
         let heard: Value = serde_json::from_str(&split(&answer).1).expect("JSON");
@@ -272,9 +387,18 @@ fn sessions_that_lose_answers() {
     }
     println!("{counts:#?}");
     if seeds >= 150 {
-        for name in
-            ["lost answers", "released", "slept", "answers", "bayeux_resent", "bayeux_sessions_expired"]
-        {
+        for name in [
+            "lost answers",
+            "released",
+            "slept",
+            "answers",
+            "pushed",
+            "transports changed",
+            "windows",
+            "sockets that ended",
+            "bayeux_resent",
+            "bayeux_sessions_expired",
+        ] {
             assert!(counts.get(name).is_some_and(|n| *n > 100), "{name}: {counts:?}");
         }
     }

@@ -2,12 +2,16 @@
 // endBatch, disconnect, clientId, errorCount. Written for rcomet from what the plugin's README promises and what it sends
 // (docs/bayeux.md); a page that calls the plugin can have this in its place.
 //
+// Besides, subscribe takes options: { history } asks for so many messages of before, and { renewed } is called when a session
+// begins anew, before they come again; and listen(channel, call) hears a channel that needs no subscription.
+//
 // Unlike the plugin it honours the advice that it is given, sends what was queued while a request was on its way, and
 // tells subscribers of data that is false.
 'use strict';
 globalThis.$ ??= {};
 $.comet = (() => {
   const listeners = new Map(); // channel → functions
+  const asked = new Map(); // channel → options, of those that are subscribed
   let url = '';
   let id = null;
   let queue = [];
@@ -57,8 +61,17 @@ $.comet = (() => {
         const [reply] = await ask(id ? { ...message, clientId: id } : message);
         if (reply.successful) {
           errors = 0;
+          const isNew = id !== reply.clientId;
+          const isFirst = id === null;
           id = reply.clientId;
-          for (const channel of listeners.keys()) queue.push({ channel: '/meta/subscribe', subscription: channel });
+          // A session that goes on has its subscriptions. What is queued already would come twice.
+          if (isNew) {
+            queue = queue.filter((message) => message.channel !== '/meta/subscribe');
+            for (const [channel, more] of asked) {
+              if (!isFirst) more.renewed?.();
+              queue.push(subscription(channel, more));
+            }
+          }
           flush();
           return poll(mine);
         }
@@ -112,6 +125,14 @@ $.comet = (() => {
     flush();
   }
 
+  const subscription = (channel, { history }) => ({
+    channel: '/meta/subscribe', subscription: channel, ...(history ? { ext: { rcomet: { history } } } : {}),
+  });
+
+  function listen(channel, tell) {
+    listeners.set(channel, [...(listeners.get(channel) ?? []), tell]);
+  }
+
   function send(message) {
     queue.push(message);
     queueMicrotask(flush);
@@ -129,15 +150,18 @@ $.comet = (() => {
       id = null;
       queue = [];
     },
-    subscribe(channel, tell) {
-      const isNew = !listeners.has(channel);
-      listeners.set(channel, [...(listeners.get(channel) ?? []), tell]);
-      if (isNew) send({ channel: '/meta/subscribe', subscription: channel });
+    listen,
+    subscribe(channel, tell, more = {}) {
+      listen(channel, tell);
+      if (asked.has(channel)) return;
+      asked.set(channel, more);
+      send(subscription(channel, more));
     },
     unsubscribe(channel, tell) {
       const left = (listeners.get(channel) ?? []).filter((other) => tell && other !== tell);
       if (left.length > 0) return listeners.set(channel, left);
-      if (listeners.delete(channel)) send({ channel: '/meta/unsubscribe', subscription: channel });
+      listeners.delete(channel);
+      if (asked.delete(channel)) send({ channel: '/meta/unsubscribe', subscription: channel });
     },
     publish: (channel, data) => send({ channel, data }),
     startBatch: () => batches++,

@@ -3,7 +3,7 @@ import { $, button, clock, date, disc, el, hue, keep, kept, shortId, tidyName, t
 import { Cursor, publish, transports } from './transports.js';
 import { wire } from './wire.js';
 
-const PREFIX = 'chat.'; // the channel of a room: this and its name
+const PREFIX = '/chat/'; // the channel of a room: this and its name, so that Bayeux's clients can be there too
 const TEXT_MOST = 2000;
 const PLAIN_MOST = 8000; // what others put into the channel may be long
 const SAME_BREATH_MS = 5 * 60_000; // messages of one person closer than this stand together
@@ -78,6 +78,7 @@ function enter() {
     return el('li', '', link);
   }));
   $('room-name').textContent = room.name;
+  $('to-comet').href = `../comet/#${encodeURIComponent(room.name)}`;
   $('scroll').ariaLive = 'off'; // a screen reader should hear what is said from now on, not a thousand old messages
   $('scroll').replaceChildren($('empty'), room.log, room.outbox);
   $('text').value = room.draft;

@@ -1,53 +1,115 @@
-// The page with jquery.comet's calls in a real browser: on its own origin, and on another, by scripts.
+// The page with jquery.comet's calls in a real browser: on its own origin, on another by scripts, and with the web chat in
+// the same room.
 //
 //   node bayeux.mjs [FRONT [ADMIN]]      or by environment: RCOMET_FRONT, RCOMET_ADMIN, CHROMIUM
 //
 // The daemon must run with its demo on.
 import assert from 'node:assert/strict';
-import { admin, check, front, launch, NASTY, run, SOON_MS } from './support.mjs';
+import { admin, check, front, launch, NASTY, pause, run, SOON_MS } from './support.mjs';
 
 const browser = await launch();
 const complaints = [];
 
-async function open(query = '') {
+async function open(room, query = '') {
   // A script of another origin is what the page's own policy forbids, and what is tested here.
   const context = await browser.newContext({ bypassCSP: query !== '' });
   const page = await context.newPage();
   page.on('pageerror', (error) => complaints.push(error.message));
   page.asked = [];
   page.on('request', (request) => page.asked.push(`${request.method()} ${request.url()}`));
-  await page.goto(`${front}/comet/${query}`);
+  await page.goto(`${front}/comet/${query}#${room}`);
   await page.getByText('connected', { exact: true }).waitFor({ timeout: SOON_MS });
+  return page;
+}
+
+/** The web chat, by a transport, as somebody. */
+async function chat(room, name) {
+  const page = await (await browser.newContext()).newPage();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(`${front}/chat/#${room}`);
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByRole('button', { name: 'Come in' }).click();
+  await page.getByText('Live', { exact: true }).waitFor({ timeout: SOON_MS });
   return page;
 }
 
 async function say(page, user, text) {
   await page.getByLabel('Name').fill(user);
-  await page.getByLabel('Message').fill(text);
-  await page.getByRole('button').click();
+  await page.getByLabel('Message', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
 }
 
-async function reads(page, texts) {
-  const wanted = JSON.stringify(texts);
-  await page.waitForFunction((wanted) => JSON.stringify(
-    [...document.querySelectorAll('#said li')].map((row) => row.textContent)) === wanted, wanted, { timeout: SOON_MS })
-    .catch(async () => assert.deepEqual(await page.locator('#said li').allTextContents(), texts));
+async function push(cname, content) {
+  await fetch(`${admin}/push`, { method: 'POST', body: new URLSearchParams({ cname, content }) });
 }
 
-await run(() => check("jquery.comet's calls, on one origin and across two", async () => {
-  const other = front.replace('127.0.0.1', 'localhost');
-  const [own, foreign] = [await open(), await open(`?url=${encodeURIComponent(`${other}/cometd`)}`)];
-  await say(own, 'a', 'from its own origin');
-  await reads(foreign, ['a: from its own origin']);
-  await say(foreign, 'b', NASTY);
-  await reads(own, ['a: from its own origin', `b: ${NASTY}`]);
-  const body = new URLSearchParams({ cname: '/chat/demo', content: NASTY });
-  await fetch(`${admin}/push`, { method: 'POST', body });
-  for (const page of [own, foreign]) await reads(page, ['a: from its own origin', `b: ${NASTY}`, NASTY]);
-  await say(own, 'a', '1');
-  await say(own, 'a', '2');
-  await reads(foreign, ['a: from its own origin', `b: ${NASTY}`, NASTY, 'a: 1', 'a: 2']);
-  assert.ok(own.asked.some((line) => line.startsWith('POST') && line.endsWith('/cometd')), 'forms');
-  assert.ok(foreign.asked.some((line) => line.includes('jsonp=')), 'scripts');
-  assert.deepEqual(complaints, []);
-}), () => browser.close());
+/** Who said what, as the page shows it; `words` is where the text stands. */
+async function reads(page, texts, words = '.words') {
+  const read = (words) => [...document.querySelectorAll('.msg')].map((row) =>
+    `${row.querySelector('.head, .unseen').textContent}: ${row.querySelector(words).textContent}`);
+  const end = Date.now() + SOON_MS;
+  for (;;) {
+    const got = await page.evaluate(read, words);
+    if (JSON.stringify(got) === JSON.stringify(texts) || Date.now() > end) return assert.deepEqual(got, texts);
+    await pause(50);
+  }
+}
+
+await run(async () => {
+  await check("jquery.comet's calls, on one origin and across two", async () => {
+    const other = front.replace('127.0.0.1', 'localhost');
+    const [own, foreign] = [await open('calls'), await open('calls', `?url=${encodeURIComponent(`${other}/cometd`)}`)];
+    await say(own, 'a', 'from its own origin');
+    await reads(foreign, ['a: from its own origin']);
+    await say(foreign, 'b', NASTY);
+    await reads(own, ['You: from its own origin', `b: ${NASTY}`]);
+    await push('/chat/calls', NASTY);
+    await reads(own, ['You: from its own origin', `b: ${NASTY}`, `someone: ${NASTY}`]);
+    await reads(foreign, ['a: from its own origin', `You: ${NASTY}`, `someone: ${NASTY}`]);
+    await say(own, 'a', '1');
+    await say(own, 'a', '2');
+    await reads(foreign, ['a: from its own origin', `You: ${NASTY}`, `someone: ${NASTY}`, 'a: 1', 'a: 2']);
+    assert.ok(own.asked.some((line) => line.startsWith('POST') && line.endsWith('/cometd')), 'forms');
+    assert.ok(foreign.asked.some((line) => line.includes('jsonp=')), 'scripts');
+    assert.deepEqual(complaints, []);
+  });
+
+  await check('the web chat and this page are in one room, and each has what was said before it came', async () => {
+    const ann = await chat('one-room', 'Ann');
+    const write = async (text) => {
+      await ann.getByLabel('Your message').fill(text);
+      await ann.getByRole('button', { name: 'Send' }).click();
+    };
+    await write('before anybody came');
+    await reads(ann, ['You: before anybody came'], '.text');
+    const bob = await open('one-room');
+    await reads(bob, ['Ann: before anybody came']);
+    await say(bob, 'Bob', `hello Ann ${NASTY}`);
+    await reads(ann, ['You: before anybody came', `Bob: hello Ann ${NASTY}`], '.text');
+    await write('hello Bob');
+    await push('/chat/one-room', 'the kettle boils');
+    const all = ['Ann: before anybody came', `You: hello Ann ${NASTY}`, 'Ann: hello Bob', 'someone: the kettle boils'];
+    await reads(bob, all);
+    const eve = await chat('one-room', 'Eve');
+    await reads(eve, all.map((line) => line.replace('You:', 'Bob:')), '.text');
+    // A reload brings back what was there.
+    await bob.reload();
+    await reads(bob, all);
+    await bob.evaluate(() => { location.hash = 'another'; });
+    await push('/chat/one-room', 'not here');
+    await push('/chat/another', 'here');
+    await reads(bob, ['someone: here']);
+    assert.equal(await bob.getByRole('link', { name: 'The web chat' }).getAttribute('href'), '../chat/#another');
+    assert.deepEqual(complaints, []);
+  });
+
+  await check('it fits a phone', async () => {
+    for (const width of [320, 390, 1200]) {
+      const page = await open('calls');
+      await page.setViewportSize({ width, height: 700 });
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${wide} pixels too wide at ${width}`);
+      await page.context().close();
+    }
+  });
+}, () => browser.close());

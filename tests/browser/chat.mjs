@@ -15,7 +15,7 @@ const browser = await launch();
 const numbers = (count) => Array.from({ length: count }, (_, n) => n + 1);
 
 async function publish(room, content) {
-  const body = new URLSearchParams({ cname: `chat.${room}`, content });
+  const body = new URLSearchParams({ cname: `/chat/${room}`, content });
   const response = await fetch(`${admin}/push`, { method: 'POST', body });
   assert.equal(JSON.parse(await response.text()).type, 'ok');
 }

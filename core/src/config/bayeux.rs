@@ -2,6 +2,7 @@
 //! Knows nothing of sessions.
 use serde::Deserialize;
 
+use crate::dialect::bayeux::style;
 use crate::hub::Pattern;
 
 /// `[bayeux]`: Bayeux 1.0, on the public side and on the admin side.
@@ -34,6 +35,8 @@ pub struct Bayeux {
     pub bind_sessions: bool,
     /// Hand text that was published by other dialects, and is JSON, to Bayeux clients as JSON. Otherwise it is a string.
     pub parse_text: bool,
+    /// Say of each message when it was published (`timestamp`).
+    pub timestamp: bool,
     /// What becomes of a session that has missed messages: `message`, one on `/service/rcomet/gap` says how many; or
     /// `rehandshake`, it is over and its client begins again.
     pub gap: Gap,
@@ -65,12 +68,19 @@ impl Default for Bayeux {
             jsonp: true,
             bind_sessions: false,
             parse_text: false,
+            timestamp: false,
             gap: Gap::Message,
         }
     }
 }
 
 impl Bayeux {
+    /// How its events are written: bits of a style.
+    pub(crate) fn style(&self) -> u8 {
+        let bit = |is_on, bit| if is_on { bit } else { 0 };
+        bit(self.parse_text, style::PARSES_TEXT) | bit(self.timestamp, style::TIMESTAMP)
+    }
+
     /// What is wrong, in words for the administrator.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub(crate) use websocket::{HeldMessage, Seat, WebSocket, Wire};
 
 use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
+use crate::dialect::bayeux::message::Timesync;
 use crate::dialect::hooks::Hooks;
 use crate::dialect::{Hold, Item, Posting, Voice};
 use crate::hub::Subscription;
@@ -203,6 +204,8 @@ pub(crate) struct Connect {
     pub(crate) advise: bool,
     /// How long its client may be silent before its next.
     pub(crate) pause_ms: u64,
+    /// Its client wants to know the time.
+    pub(crate) sync: Option<Box<Timesync>>,
 }
 
 /// A batch of messages that waits.

@@ -45,7 +45,9 @@ impl Hub {
             if let Some(roster) = &channel.roster {
                 assert!(roster.seats() <= people, "nobody sits twice");
             }
-            if channel.is_index && !channel.closed {
+            if channel.is_index && !channel.closed && channel.name.is_empty() {
+                assert!(!channel.members.is_empty(), "a mailbox has its reader");
+            } else if channel.is_index && !channel.closed {
                 assert_eq!(self.find_index(&channel.name), Some(id), "an index is found by its pattern");
                 indexes += 1;
             } else if !channel.closed && id != self.announcing.feed {

@@ -47,6 +47,8 @@ pub struct Beside {
     pub channel: Option<Box<str>>,
     /// What the publisher's extensions have to say, as JSON (Bayeux's `ext`).
     pub ext: Option<Box<str>>,
+    /// What its reader knows it by, as JSON: the answer to something that was asked.
+    pub id: Option<Box<str>>,
 }
 
 impl Message {
@@ -58,7 +60,7 @@ impl Message {
         // A broadcast's body is one for all channels, and on an account of its own.
         let body = if self.kind == Kind::Broadcast { 0 } else { self.body.len() + ARC };
         let beside = self.beside.as_ref().map_or(0, |b| {
-            let texts = [&b.channel, &b.ext].into_iter().flatten().map(|text| text.len());
+            let texts = [&b.channel, &b.ext, &b.id].into_iter().flatten().map(|text| text.len());
             size_of::<Beside>() + ARC + texts.sum::<usize>()
         });
         // Most share theirs with others, but nobody can know for how long.
@@ -69,6 +71,11 @@ impl Message {
     /// The channel that it was published to, when it stands in the index of a pattern.
     pub fn channel(&self) -> Option<&str> {
         self.beside.as_ref()?.channel.as_deref()
+    }
+
+    /// What its reader knows it by, as JSON.
+    pub fn id(&self) -> Option<&str> {
+        self.beside.as_ref()?.id.as_deref()
     }
 
     /// What its publisher's extensions have to say, as JSON.

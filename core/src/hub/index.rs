@@ -67,7 +67,7 @@ impl Hub {
             self.each_index(&channel.name, |index| matched.push(index));
             if !matched.is_empty() {
                 let ext = message.ext().map(Into::into);
-                let beside = Some(Arc::new(Beside { channel: Some(channel.name.clone()), ext }));
+                let beside = Some(Arc::new(Beside { channel: Some(channel.name.clone()), ext, id: None }));
                 for &index in &matched {
                     self.append_to(index, Message { beside: beside.clone(), ..message.clone() });
                 }
@@ -113,7 +113,7 @@ impl Hub {
         self.settle(id, now);
         let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
         channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
-        let beside = ext.map(|ext| Arc::new(Beside { channel: None, ext: Some(ext.into()) }));
+        let beside = ext.map(|ext| Arc::new(Beside { channel: None, ext: Some(ext.into()), id: None }));
         let message = self.stamped(id, kind, body, now);
         Some(self.append_message(id, Message { beside, ..message }))
     }

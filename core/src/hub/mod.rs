@@ -8,6 +8,7 @@ mod history;
 mod index;
 mod join;
 mod life;
+mod mailbox;
 mod many;
 mod media;
 mod names;

@@ -45,7 +45,7 @@ impl Machine {
         true
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 11] {
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 15] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
@@ -55,6 +55,14 @@ impl Machine {
             ("channels", "Channels that are known.", all(channels)),
             ("subscribers", "Subscriptions that wait for messages.", all(subscribers)),
             ("hooks", "Requests to applications that are under way.", all(self.hooks.len())),
+            ("bayeux_sessions", "Bayeux sessions, sleepers included.", all(self.sessions.len())),
+            (
+                "bayeux_sessions_awake",
+                "Bayeux sessions whose clients have been heard of.",
+                all(self.sessions.awake()),
+            ),
+            ("bayeux_subscriptions", "Subscriptions of Bayeux sessions.", all(self.sessions.seats())),
+            ("patterns", "Patterns of channel names that somebody reads.", all(self.hub.indexes())),
             ("history_bytes", "Bytes of messages kept, overhead included.", all(self.hub.history_bytes())),
             (
                 "buffers_bytes",

@@ -75,6 +75,8 @@ pub struct Machine {
     /// Requests served since the last delivery.
     served: usize,
     date: Date,
+    /// The wall clock at [`Moment`] 0, in milliseconds since 1970.
+    zero_unix_ms: u64,
     entropy: Box<dyn Entropy>,
     counters: Counters,
     drain: control::Drain,
@@ -138,6 +140,7 @@ impl Machine {
             deferred: VecDeque::new(),
             leaving: VecDeque::new(),
             served: 0,
+            zero_unix_ms: date.unix_ms().saturating_sub(now.0),
             date,
             entropy,
             counters: Counters::default(),
@@ -323,6 +326,16 @@ impl Machine {
         self.heads.forget();
         // Whole answers have the date in them.
         self.frames.forget();
+    }
+
+    /// The wall clock, in milliseconds since 1970: that of the start, unless it has been set since. The date is to the second.
+    fn unix_ms(&mut self) -> u64 {
+        let by_start = self.zero_unix_ms.saturating_add(self.post.now.0);
+        if (by_start / 1_000).abs_diff(self.date.unix_seconds()) <= 1 {
+            return by_start;
+        }
+        self.zero_unix_ms = self.date.unix_ms().saturating_sub(self.post.now.0);
+        self.date.unix_ms()
     }
 
     fn own_tables(&self) -> usize {

@@ -37,6 +37,12 @@ impl Wired {
         wired
     }
 
+    /// One with the session of another client.
+    pub fn with_session(server: &mut Server, head: &str, client: &str, acked: Option<u64>) -> Self {
+        let (socket, _) = Socket::open_with(server, "/cometd", head);
+        Self { socket, client: client.to_owned(), ids: 1 << 20, acked }
+    }
+
     /// Goes on by another socket; gives the old one.
     pub fn move_to_new_socket(&mut self, server: &mut Server) -> Socket {
         std::mem::replace(&mut self.socket, Socket::open_with(server, "/cometd", "").0)
@@ -63,7 +69,7 @@ impl Wired {
         if heard.iter().any(|frame| frame.first == 9) {
             self.socket.send(server, websocket::frame(0x8a, b""));
         }
-        let texts = heard.iter().filter(|frame| frame.first != 9).map(Frame::text);
+        let texts = heard.iter().filter(|frame| frame.first & 0x0f == 1).map(Frame::text);
         let batches: Vec<Value> = texts.map(|text| serde_json::from_str(&text).expect("JSON")).collect();
         for message in batches.iter().flat_map(|batch| batch.as_array().expect("an array")) {
             if let (Some(_), Some(batch)) = (self.acked, message["ext"]["ack"].as_u64()) {

@@ -7,6 +7,11 @@ use std::fmt;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::time::Moment;
+
+/// Bytes of a number that is repeated in a reply.
+const NUMBER_BYTES_MAX: usize = 32;
+
 /// Bytes of an `id` or `subscription` that are repeated in a reply.
 const ECHO_BYTES_MAX: usize = 256;
 
@@ -33,6 +38,19 @@ pub struct Message<'r> {
     pub advice: Option<&'r RawValue>,
     /// What extensions have to say.
     pub ext: Option<&'r RawValue>,
+}
+
+/// A client's clock beside ours (`protocols/bayeux.md`, section 16).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Timesync {
+    /// Its time when it sent the message, as JSON.
+    pub sent: Box<str>,
+    /// Ours when it came, in milliseconds since 1970.
+    pub unix_ms: u64,
+    /// How far its idea of our time was off, if it has one.
+    pub off_ms: Option<i64>,
+    /// When it came.
+    pub at: Moment,
 }
 
 /// Why a request is no batch of messages.
@@ -142,6 +160,16 @@ impl<'r> Message<'r> {
         let number: f64 = serde_json::from_str(value).ok()?;
         // A duration; what is negative or no number asks for nothing.
         (number >= 0.0).then_some(number as u64)
+    }
+
+    /// What the timesync extension has to say, heard at `unix_ms`.
+    pub fn timesync(&self, unix_ms: u64, at: Moment) -> Option<Timesync> {
+        let said = self.extension("timesync")?;
+        let number = |name| member(said, name).and_then(|n| serde_json::from_str::<f64>(n.get()).ok());
+        let sent = member(said, "tc").map(RawValue::get).filter(|sent| sent.len() <= NUMBER_BYTES_MAX)?;
+        let (tc, lag) = (number("tc")?, number("l"));
+        let off_ms = lag.map(|lag| (tc + number("o").unwrap_or(0.0) + lag - unix_ms as f64).round() as i64);
+        Some(Timesync { sent: sent.into(), unix_ms, off_ms, at })
     }
 
     /// What one extension has to say.

@@ -64,7 +64,7 @@ impl Dialect for Bayeux {
                     out.bytes.push(b',');
                 }
                 let channel = message.channel().unwrap_or(batch.channel.name());
-                write::event(channel, message, style & style::PARSES_TEXT != 0, &mut out.bytes);
+                write::event(channel, message, style, &mut out.bytes);
             }
         }
         if is_whole {
@@ -119,4 +119,6 @@ pub mod style {
     pub const PARSES_TEXT: u8 = 1;
     /// They are a message of their own, and not part of an answer.
     pub const WHOLE: u8 = 2;
+    /// They say when they were published.
+    pub const TIMESTAMP: u8 = 4;
 }

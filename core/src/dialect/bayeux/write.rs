@@ -1,8 +1,11 @@
 //! Replies and events, written (`protocols/bayeux.md`, sections 2 and 5 to 9). A reply has `successful` and no `data`, an
 //! event has `data` and no `successful`: clients tell them apart by that.
 //! Knows nothing of who gets them.
+use super::message::Timesync;
+use super::style;
 use crate::bytes::escape;
 use crate::hub::{Kind, Message};
+use crate::time::{Date, Moment};
 use crate::wire::http1::response::number;
 
 /// One reply in the making.
@@ -42,6 +45,27 @@ impl<'o> Reply<'o> {
     pub fn json(self, name: &str, value: &str) -> Self {
         let Self { out } = self.name(name);
         json(value, out);
+        Self { out }
+    }
+
+    /// What extensions are answered: the number of a batch or word that batches are acknowledged, and the time.
+    pub fn ext(self, ack: Option<&str>, sync: Option<&Timesync>, now: Moment) -> Self {
+        if ack.is_none() && sync.is_none() {
+            return self;
+        }
+        let Self { out } = self.name("ext");
+        out.push(b'{');
+        if let Some(ack) = ack {
+            out.extend_from_slice(b"\"ack\":");
+            out.extend_from_slice(ack.as_bytes());
+        }
+        if let Some(Timesync { sent, unix_ms, off_ms, at }) = sync {
+            let (comma, p) = (if ack.is_some() { "," } else { "" }, now.since(*at));
+            let a = off_ms.map_or(String::new(), |off| format!(",\"a\":{off}"));
+            let text = format!("{comma}\"timesync\":{{\"tc\":{sent},\"ts\":{unix_ms},\"p\":{p}{a}}}");
+            out.extend_from_slice(text.as_bytes());
+        }
+        out.push(b'}');
         Self { out }
     }
 
@@ -114,12 +138,13 @@ impl Advice {
 
 /// Appends a message as an event of `channel`. It has nothing of its publisher but `data` and `ext`: an `advice` or
 /// `successful` among what a stranger sends would be taken for the server's.
-pub fn event(channel: &str, message: &Message, parses_text: bool, out: &mut Vec<u8>) {
+pub fn event(channel: &str, message: &Message, style: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"channel\":\"");
     escape::json(channel, out);
     out.extend_from_slice(b"\",\"data\":");
     let is_json = message.kind == Kind::Json
-        || (parses_text && serde_json::from_str::<serde::de::IgnoredAny>(&message.body).is_ok());
+        || (style & style::PARSES_TEXT != 0
+            && serde_json::from_str::<serde::de::IgnoredAny>(&message.body).is_ok());
     if is_json {
         json(&message.body, out);
     } else {
@@ -127,9 +152,18 @@ pub fn event(channel: &str, message: &Message, parses_text: bool, out: &mut Vec<
         escape::json(&message.body, out);
         out.push(b'"');
     }
+    if let Some(id) = message.id() {
+        out.extend_from_slice(b",\"id\":");
+        json(id, out);
+    }
     if let Some(ext) = message.ext() {
         out.extend_from_slice(b",\"ext\":");
         json(ext, out);
+    }
+    if style & style::TIMESTAMP != 0 {
+        out.extend_from_slice(b",\"timestamp\":\"");
+        out.extend_from_slice(Date::from_unix(message.unix_s.into()).as_bytes());
+        out.push(b'"');
     }
     out.push(b'}');
 }

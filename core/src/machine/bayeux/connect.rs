@@ -6,7 +6,7 @@ use super::handshake::TRANSPORTS;
 use super::session::{Session, Sessions};
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
-use crate::config::Gap;
+use crate::config::{Config, Gap};
 use crate::conn::{Attached, Conn, Connect, Phase};
 use crate::dialect::bayeux::message::Message;
 use crate::dialect::bayeux::write::{self, Advice, Reply};
@@ -15,6 +15,7 @@ use crate::machine::Machine;
 use crate::machine::deliver::Delivery;
 use crate::machine::frames::Wrap;
 use crate::machine::tell::Asker;
+use crate::time::Moment;
 
 pub(super) const CHANNEL: &str = "/meta/connect";
 
@@ -46,14 +47,19 @@ impl Machine {
         let pause_ms = message.advised("interval").unwrap_or(0).min(FOR_EVER_MS);
         let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
         let hold_ms = message.advised("timeout").unwrap_or(u64::MAX).min(self.config.bayeux.timeout_ms);
-        let connect =
-            Connect { id: message.echo().map(Into::into), advise: message.advice.is_some(), pause_ms };
+        let connect = Connect {
+            id: message.echo().map(Into::into),
+            advise: message.advice.is_some(),
+            pause_ms,
+            sync: self.timesync(message).map(Box::new),
+        };
         if self.is_wire(speaker.conn) {
             return self.connect_wire(sid, speaker.conn, connect, is_alone.then_some(hold_ms), out);
         }
         if !is_alone {
             // Its reply stands among the others; messages wait for a connect that comes alone.
-            connect_reply(&mut self.sessions, &self.config, sid, &connect, out);
+            let now = self.post.now;
+            connect_reply(&mut self.sessions, (&self.config, now), sid, &connect, out);
             self.detach(sid, pause_ms);
             return Done::Answered;
         }
@@ -250,7 +256,8 @@ impl Delivery<'_> {
             self.sessions.replies_of_connects = replies;
             return;
         }
-        let batch = connect_reply(self.sessions, self.config, sid, &attached.connect, &mut replies);
+        let batch =
+            connect_reply(self.sessions, (self.config, self.post.now), sid, &attached.connect, &mut replies);
         self.note(sid, &gathered, batch);
         let mut gap = Vec::new();
         if lost > 0 {
@@ -287,7 +294,7 @@ impl Delivery<'_> {
         Fill {
             bytes_max: self.config.limits.batch_bytes_max,
             singly_behind: 0,
-            parses_text: self.config.bayeux.parse_text,
+            style: self.config.bayeux.style(),
         }
     }
 
@@ -340,7 +347,7 @@ fn upto(hub: &Hub, session: &Session, visit: &Visit<'_>, moves: &[(usize, u64)])
 /// Writes the reply to a connect; gives the number of the batch that it ends, if the client acknowledges them.
 pub(super) fn connect_reply(
     sessions: &mut Sessions,
-    config: &crate::config::Config,
+    (config, now): (&Config, Moment),
     sid: Id<Session>,
     connect: &Connect,
     out: &mut Vec<u8>,
@@ -355,9 +362,7 @@ pub(super) fn connect_reply(
         let (interval_ms, timeout_ms) = (config.bayeux.interval_ms, config.bayeux.timeout_ms);
         reply = reply.advice(Advice::Retry { interval_ms, timeout_ms });
     }
-    if let Some(batch) = batch {
-        reply = reply.json("ext", &format!("{{\"ack\":{batch}}}"));
-    }
-    reply.end();
+    let ack = batch.map(|batch| batch.to_string());
+    reply.ext(ack.as_deref(), connect.sync.as_deref(), now).end();
     batch
 }

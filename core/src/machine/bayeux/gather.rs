@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::service::MAILBOX;
 use super::session::{Seat, Session};
 use crate::arena::Id;
 use crate::dialect::bayeux::write;
@@ -32,7 +33,8 @@ pub(super) struct Fill {
     pub(super) bytes_max: usize,
     /// Of one channel, messages that are at most so far behind the newest are gathered one by one.
     pub(super) singly_behind: u64,
-    pub(super) parses_text: bool,
+    /// As in [`crate::dialect::bayeux::style`].
+    pub(super) style: u8,
 }
 
 impl Gathered {
@@ -133,7 +135,7 @@ fn gather_all(
         if !out.is_empty() {
             out.push(b',');
         }
-        write::event(message.channel().unwrap_or(channel.name()), message, fill.parses_text, out);
+        write::event(message.channel().unwrap_or(channel.name()), message, fill.style, out);
         bytes += message.weight();
         gathered.count += 1;
         gathered.at = gathered.at.max(offset);
@@ -142,6 +144,10 @@ fn gather_all(
 
 /// Whether a message that the seat `i` lacks was handed over by another seat.
 fn had(hub: &Hub, session: &Session, i: usize, channel: &Channel, message: &Message) -> bool {
+    if *session.seats[i].name == *MAILBOX {
+        // It is in no channel.
+        return false;
+    }
     let name = message.channel().unwrap_or(channel.name());
     session.seats.iter().enumerate().any(|(other, seat)| {
         let matches = other != i

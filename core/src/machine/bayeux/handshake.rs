@@ -42,13 +42,15 @@ impl Machine {
             Ok(id) => id,
             Err(error) => return refused(out, error, Advice::Later { interval_ms: LATER_MS }),
         };
+        let sync = self.timesync(message);
         let Some(session) = self.sessions.get(id) else { return };
         let bayeux = &self.config.bayeux;
         let advice = Advice::Retry { interval_ms: bayeux.interval_ms, timeout_ms: bayeux.timeout_ms };
         let reply = Reply::begin(out, message.echo(), CHANNEL, true).text("version", "1.0");
         let reply = reply.json("supportedConnectionTypes", &transports);
         let reply = reply.text("clientId", session.client.as_str()).advice(advice);
-        if session.batch.is_some() { reply.json("ext", "{\"ack\":true}").end() } else { reply.end() }
+        let ack = session.batch.map(|_| "true");
+        reply.ext(ack, sync.as_ref(), self.post.now).end();
     }
 
     /// What is offered on a side of the server.

@@ -5,6 +5,7 @@ mod client_id;
 mod connect;
 mod gather;
 mod handshake;
+mod service;
 mod session;
 mod subscribe;
 mod wire;
@@ -21,7 +22,7 @@ use super::Machine;
 use crate::arena::Id;
 use crate::bytes::escape;
 use crate::conn::{Conn, HeldTalk, Manner, Phase, Role};
-use crate::dialect::bayeux::message::{self, Message, NoBatch};
+use crate::dialect::bayeux::message::{self, Message, NoBatch, Timesync};
 use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::{Advice, Reply};
 use crate::dialect::{Refusal, Talk, Voice};
@@ -178,7 +179,15 @@ impl Machine {
         self.release(id, None);
         self.end_session(id);
         self.counters.bayeux_sessions_closed += 1;
-        Reply::begin(out, message.echo(), "/meta/disconnect", true).end();
+        let sync = self.timesync(message);
+        let reply = Reply::begin(out, message.echo(), "/meta/disconnect", true);
+        reply.ext(None, sync.as_ref(), self.post.now).end();
+    }
+
+    /// The time, for a client that asks for it.
+    fn timesync(&mut self, message: &Message<'_>) -> Option<Timesync> {
+        message.ext?;
+        message.timesync(self.unix_ms(), self.post.now)
     }
 
     /// Forgets a session and leaves its channels. If a connect waits, it must have been answered.
@@ -208,11 +217,14 @@ impl Machine {
             return refused(out, "405::Invalid channel");
         }
         // Application servers need no session to publish.
-        if (speaker.role != Role::Admin || message.client_id.is_some())
-            && self.session_of(speaker, message).is_none()
-        {
-            return Self::say_unknown(message, channel, out);
-        }
+        let session = if speaker.role != Role::Admin || message.client_id.is_some() {
+            let Some(id) = self.session_of(speaker, message) else {
+                return Self::say_unknown(message, channel, out);
+            };
+            Some(id)
+        } else {
+            None
+        };
         let Some(data) = message.data else {
             return refused(out, "402:data:Missing required parameter");
         };
@@ -220,7 +232,20 @@ impl Machine {
             self.counters.publishes_refused += 1;
             return refused(out, "403::publish_denied");
         }
-        match self.append_data(channel, data, message.ext) {
+        let is_service = name::kind(channel) == Kind::Service;
+        let done = match (session, Self::addressee(speaker, message)) {
+            (_, Some(to)) if is_service => self.answer_one(channel, data, (to, message)),
+            (Some(id), _) if is_service => {
+                let ext = self.service_ext(id, message);
+                self.append_data(channel, data, ext.as_deref())
+            }
+            _ => {
+                // What is for us alone is not for others.
+                let ext = message.ext.filter(|ext| message::member(ext, "rcomet").is_none());
+                self.append_data(channel, data, ext.map(RawValue::get).filter(|ext| ext.starts_with('{')))
+            }
+        };
+        match done {
             Ok(()) => Reply::begin(out, message.echo(), channel, true).end(),
             Err(refusal) => {
                 self.count_refusal(&refusal);
@@ -235,16 +260,9 @@ impl Machine {
             || self.config.front.publish.iter().any(|pattern| pattern.matches(channel))
     }
 
-    /// Appends what was published. A string is text, which every dialect has; anything else stays JSON as it came.
-    fn append_data(&mut self, channel: &str, data: &RawValue, ext: Option<&RawValue>) -> Result<(), Refusal> {
-        let text = data.get();
-        let (kind, body): (_, Arc<str>) = match message::string(text).filter(|_| text.starts_with('"')) {
-            Some(text) => (hub::Kind::Data, text.into()),
-            None => (hub::Kind::Json, text.into()),
-        };
-        // What is for us alone is not for others.
-        let ext = ext.filter(|ext| message::member(ext, "rcomet").is_none() && ext.get().starts_with('{'));
-        let ext = ext.map(RawValue::get);
+    /// Appends what was published.
+    fn append_data(&mut self, channel: &str, data: &RawValue, ext: Option<&str>) -> Result<(), Refusal> {
+        let (kind, body) = body_of(data);
         let at = self.open_channel(channel, self.channel_ms())?;
         self.make_room(at, body.len() + ext.map_or(0, str::len) + 256)?;
         self.hub.publish_json(at, kind, body, ext, self.post.now).ok_or(Refusal::NotFound)?;
@@ -305,6 +323,15 @@ impl Machine {
     }
 }
 
+/// What is published: a string is text, which every dialect has; anything else stays JSON as it came.
+fn body_of(data: &RawValue) -> (hub::Kind, Arc<str>) {
+    let text = data.get();
+    match message::string(text).filter(|_| text.starts_with('"')) {
+        Some(text) => (hub::Kind::Data, text.into()),
+        None => (hub::Kind::Json, text.into()),
+    }
+}
+
 /// A refusal as Bayeux says it (section 9).
 fn error(refusal: &Refusal) -> &'static str {
     match refusal {
@@ -313,6 +340,7 @@ fn error(refusal: &Refusal) -> &'static str {
         Refusal::TooManySubscribers => "403::Too many subscribers",
         Refusal::Name => "405::Invalid channel",
         Refusal::Token => "403::Token error",
+        Refusal::NotFound => "404::Unknown client or channel",
         _ => "500::Internal error",
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Seat {
     /// The channel or pattern.
     pub(super) name: Box<str>,
     pub(super) sub: Id<Subscription>,
-    /// Where the log ended when it was subscribed: the place before its first message.
+    /// The place in the log before its first message: where it ended when this was subscribed, if it began with what was new.
     pub(super) since: u64,
     /// With acknowledgements: the first message that the client is not known to have. Else one that has not been handed
     /// over and that nothing lacking stands before; it may be ahead of the cursor for as long as the hub is walked.
@@ -73,6 +73,8 @@ pub(crate) struct Sessions {
     /// The dead, and who has taken their place, latest last.
     successors: VecDeque<(ClientId, Id<Session>)>,
     seats: usize,
+    /// How many are asleep.
+    asleep: usize,
     names_bytes: usize,
     /// Cursors to be moved.
     pub(super) moves: Vec<(Id<Session>, usize, u64)>,
@@ -120,6 +122,7 @@ impl Sessions {
             sleepers: VecDeque::new(),
             successors: VecDeque::new(),
             seats: 0,
+            asleep: 0,
             names_bytes: 0,
             moves: Vec::new(),
             homeless: Vec::new(),
@@ -222,7 +225,9 @@ impl Sessions {
     pub(super) fn remove(&mut self, id: Id<Session>) -> Option<Session> {
         let session = self.table.remove(id)?;
         self.by_client.remove(&session.client);
-        if !session.asleep {
+        if session.asleep {
+            self.asleep -= 1;
+        } else {
             self.count(session.peer, false);
         }
         self.seats -= session.seats.len();
@@ -261,6 +266,7 @@ impl Sessions {
             self.wheel.arm(session.until, id);
         }
         if wakes {
+            self.asleep -= 1;
             self.count(peer, true);
         }
     }
@@ -318,6 +324,7 @@ impl Sessions {
             let (until, peer) = (session.until, session.peer);
             self.wheel.arm(until, id);
             self.count(peer, false);
+            self.asleep += 1;
             self.sleepers.push_back(id);
             over.push((id, Expiry::Sleeps));
         }
@@ -328,6 +335,11 @@ impl Sessions {
     /// How many there are.
     pub(in crate::machine) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// How many of them have been heard of.
+    pub(in crate::machine) fn awake(&self) -> usize {
+        self.table.len() - self.asleep
     }
 
     /// Bytes of all tables.
@@ -353,7 +365,7 @@ impl Sessions {
 
     /// Every structural promise; shows each session that waits, and where.
     pub(in crate::machine) fn check(&self, hub: &crate::hub::Hub) -> Vec<(Id<Session>, Id<Conn>)> {
-        let (mut seats, mut waiting) = (0, Vec::new());
+        let (mut seats, mut asleep, mut waiting) = (0, 0, Vec::new());
         for (id, session) in self.table.iter() {
             assert_eq!(self.find(&session.client), Some(id), "a session is found by its id");
             assert!(session.seats.windows(2).all(|w| w[0].name < w[1].name), "each subscribed once");
@@ -365,12 +377,14 @@ impl Sessions {
                 assert!(seat.floor <= next && (session.batch.is_none() || seat.floor <= next_mark));
             }
             seats += session.seats.len();
+            asleep += usize::from(session.asleep);
             waiting.extend(session.conn.map(|conn| (id, conn)));
             let is_armed = session.armed <= session.until;
             assert!(is_armed || session.conn.is_some(), "nobody is forgotten by the clock");
             assert!(!session.asleep || session.conn.is_none(), "who waits is awake");
         }
-        assert_eq!((seats, self.by_client.len()), (self.seats, self.table.len()));
+        assert_eq!((seats, asleep), (self.seats, self.asleep));
+        assert_eq!(self.by_client.len(), self.table.len());
         assert!(self.moves.is_empty() && self.homeless.is_empty() && self.doomed.is_empty());
         assert!(self.unfinished.is_empty());
         waiting

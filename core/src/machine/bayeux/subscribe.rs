@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use super::service::MAILBOX;
 use super::session::{Seat, Session};
 use super::{SUBSCRIPTION_BYTES_MAX, Speaker, error};
 use crate::arena::Id;
@@ -11,7 +12,7 @@ use crate::dialect::Refusal;
 use crate::dialect::bayeux::message::{Message, member, string};
 use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::Reply;
-use crate::hub::{Channel, From, Join};
+use crate::hub::{Channel, From, Join, Place, Start};
 use crate::machine::Machine;
 
 const MISSING: &str = "402:subscription:Missing required parameter";
@@ -21,9 +22,10 @@ impl Machine {
     pub(super) fn subscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
         self.change_subscriptions("/meta/subscribe", speaker, message, out, |machine, id, names| {
             machine.check_subscriptions(speaker.role, message, id, names)?;
+            let begin = replay(message);
             let mut added: Vec<&str> = Vec::new();
             for name in names {
-                match machine.add_subscription(id, name) {
+                match machine.add_subscription(id, name, begin, speaker.role) {
                     Ok(true) => added.push(name),
                     Ok(false) => {}
                     Err(refusal) => {
@@ -42,7 +44,7 @@ impl Machine {
 
     pub(super) fn unsubscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
         self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, names| {
-            for name in names {
+            for name in names.iter().filter(|name| **name != MAILBOX) {
                 machine.drop_subscription(id, name);
             }
             Ok(())
@@ -61,7 +63,9 @@ impl Machine {
             return Self::say_unknown(message, channel, out);
         };
         let result = message.subscriptions().map_err(|_| MISSING).and_then(|names| change(self, id, &names));
+        let sync = self.timesync(message);
         let reply = Reply::begin(out, message.echo(), channel, result.is_ok());
+        let reply = reply.ext(None, sync.as_ref(), self.post.now);
         // Repeated as it came.
         let subscription = message.subscription.filter(|raw| raw.get().len() <= SUBSCRIPTION_BYTES_MAX);
         let reply = match subscription {
@@ -132,10 +136,18 @@ impl Machine {
         at.zip(shown).is_some_and(|(at, shown)| self.hub.has_token(at, &shown))
     }
 
-    /// Subscribes from now on; false if it was subscribed already, or is private and needs no seat.
-    fn add_subscription(&mut self, id: Id<Session>, name: &str) -> Result<bool, Refusal> {
+    /// Subscribes; false if it was subscribed already, or is private and needs no seat.
+    fn add_subscription(
+        &mut self,
+        id: Id<Session>,
+        name: &str,
+        begin: Place,
+        role: Role,
+    ) -> Result<bool, Refusal> {
         let Some(session) = self.sessions.get(id) else { return Ok(false) };
-        if name::kind(name) == Kind::Service || session.find(name).is_ok() {
+        // What clients say to a service is for the application server, which reads it by its name.
+        let is_private = name::kind(name) == Kind::Service && (role != Role::Admin || name::is_pattern(name));
+        if is_private || session.find(name).is_ok() {
             return Ok(false);
         }
         if self.is_short_of(size_of::<Seat>() + 64 + name.len()) {
@@ -148,22 +160,34 @@ impl Machine {
                 self.counters.patterns_refused += 1;
                 return Err(Refusal::TooManySubscribers);
             }
-            self.hub.open_index(name, now).map_err(|_| Refusal::Name)?
+            let at = self.hub.open_index(name, now).map_err(|_| Refusal::Name)?;
+            // A pattern has no past, or it would depend on who else reads it.
+            let begin = self.hub.start(at, From::New, now);
+            self.take_seat(id, name, at, begin)?;
+            return Ok(true);
         } else {
             self.open_channel(name, self.channel_ms())?
         };
-        self.take_seat(id, name, at, From::New)?;
+        let begin = self.hub.start_at(at, begin, now);
+        self.take_seat(id, name, at, begin)?;
         Ok(true)
     }
 
     /// Takes a seat in a channel or index.
-    fn take_seat(&mut self, id: Id<Session>, name: &str, at: Id<Channel>, from: From) -> Result<(), Refusal> {
+    pub(super) fn take_seat(
+        &mut self,
+        id: Id<Session>,
+        name: &str,
+        at: Id<Channel>,
+        begin: Option<Start>,
+    ) -> Result<(), Refusal> {
         let now = self.post.now;
-        let next = self.hub.start(at, from, now).ok_or(Refusal::NotFound)?.next;
+        let next = begin.ok_or(Refusal::NotFound)?.next;
         let join = Join { next, owner: Session::owner(id), who: None, notices: None };
         let joined = self.hub.join(at, join, now);
         let Ok(sub) = joined else { return Err(Refusal::TooManySubscribers) };
-        let since = self.hub.head().offset;
+        let first = self.hub.peek(at).and_then(|channel| channel.history().get(next));
+        let since = first.map_or(self.hub.head().offset, |message| message.offset.saturating_sub(1));
         let seat = Seat { name: name.into(), sub, since, floor: next, marks: VecDeque::new() };
         self.sessions.seat(id, seat);
         Ok(())
@@ -195,6 +219,17 @@ impl Machine {
             return;
         };
         // All that stands in it is new to the session: it came to be after the other had ended.
-        let _ = self.take_seat(id, &name, at, From::Oldest);
+        let begin = self.hub.start(at, From::Oldest, self.post.now);
+        let _ = self.take_seat(id, &name, at, begin);
+    }
+}
+
+/// Where a subscription begins: with what is new, or with so many of the newest messages that there are
+/// (`ext.rcomet.history`).
+fn replay(message: &Message<'_>) -> Place {
+    let asked = message.extension("rcomet").and_then(|own| member(own, "history"));
+    match asked.and_then(|n| n.get().parse().ok()) {
+        None | Some(0) => Place::New,
+        Some(n) => Place::FromNewest(n),
     }
 }

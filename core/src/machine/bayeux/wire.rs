@@ -130,7 +130,8 @@ impl Machine {
         let waits = until < Moment::NEVER;
         let Some(wire) = self.wire_mut(id) else { return Done::Answered };
         if !waits && let Some(connect) = wire.connect.take() {
-            connect_reply(&mut self.sessions, &self.config, sid, &connect, out);
+            let now = self.post.now;
+            connect_reply(&mut self.sessions, (&self.config, now), sid, &connect, out);
         }
         self.set_deadline(id);
         Done::Answered
@@ -241,7 +242,7 @@ impl Delivery<'_> {
         let fill = Fill {
             bytes_max: self.config.limits.batch_bytes_max,
             singly_behind: window.map_or(0, |_| DEFLATED_BEHIND_MAX),
-            parses_text: self.config.bayeux.parse_text,
+            style: self.config.bayeux.style(),
         };
         let mut events = std::mem::take(&mut self.sessions.events);
         events.clear();
@@ -337,7 +338,7 @@ impl Delivery<'_> {
     ) -> Option<u64> {
         let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
         replies.clear();
-        let batch = connect_reply(self.sessions, self.config, sid, connect, &mut replies);
+        let batch = connect_reply(self.sessions, (self.config, self.post.now), sid, connect, &mut replies);
         let Events { own, shared } = events;
         self.say_batch_over(conn, id, Outgoing { events: own, shared, replies: &replies, cookie: None });
         self.sessions.replies_of_connects = replies;
@@ -370,7 +371,7 @@ impl Delivery<'_> {
         wrap: Wrap,
     ) -> Option<bytes::Bytes> {
         let (channel, from, to) = gathered.range?;
-        let style = style | if self.config.bayeux.parse_text { style::PARSES_TEXT } else { 0 };
+        let style = style | self.config.bayeux.style();
         let way = Way { dialect: DialectId::Bayeux, style, live: true, wrap };
         let news = [News::Messages(Batch::new(hub.peek(channel)?, from, to, hub))];
         Some(self.frames.shared((channel, from, to, Lost::Nothing), way, &news))

@@ -1,0 +1,34 @@
+//! Mailboxes: what is for one reader alone and for no channel. One is an index without a pattern: its reader is an ordinary
+//! subscriber, so what is in it waits, is resumed and is told to be missing as everything else is.
+//! Knows nothing of whose it is.
+use std::sync::Arc;
+
+use super::{Beside, Channel, Hub, Kind};
+use crate::arena::Id;
+use crate::time::Moment;
+
+impl Hub {
+    /// A mailbox with nothing in it; whoever opens it joins it at once. It ends when its reader leaves.
+    pub fn open_mailbox(&mut self) -> Option<Id<Channel>> {
+        let mut mailbox = Channel::new("", self.log.head(), Moment::NEVER, u64::MAX);
+        mailbox.is_index = true;
+        self.channels.insert(mailbox)
+    }
+
+    /// Puts a message into a mailbox; returns its number.
+    pub fn post_to(
+        &mut self,
+        id: Id<Channel>,
+        kind: Kind,
+        body: Arc<str>,
+        beside: Beside,
+        now: Moment,
+    ) -> Option<u64> {
+        self.channels.get(id).filter(|mailbox| mailbox.is_index && !mailbox.closed)?;
+        let mut message = self.stamped(id, kind, body, now);
+        message.beside = Some(Arc::new(beside));
+        self.counters.published += 1;
+        self.counters.published_bytes += message.body.len() as u64;
+        Some(self.append_to(id, message))
+    }
+}

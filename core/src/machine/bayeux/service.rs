@@ -1,0 +1,90 @@
+//! `/service/`: what clients say to the application server, and what it answers to one of them alone
+//! (`protocols/bayeux.md`, section 3).
+//! Knows nothing of how it is delivered: a client's answers stand in a mailbox, where it has a seat.
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::session::Session;
+use super::{Speaker, body_of, quoted};
+use crate::arena::Id;
+use crate::conn::Role;
+use crate::dialect::Refusal;
+use crate::dialect::bayeux::message::{Message, member, string};
+use crate::hub::{Beside, From};
+use crate::machine::Machine;
+
+/// The name of a session's seat in its mailbox: no channel has it.
+pub(super) const MAILBOX: &str = "";
+
+/// Digits of a client's secret that are part of its address: an address of before a restart is nobody's.
+const DIGITS: usize = 8;
+
+impl Machine {
+    /// How the application server names a session to answer it. Only the admin side can do something with it.
+    fn address(&self, id: Id<Session>) -> Option<String> {
+        let session = self.sessions.get(id)?;
+        Some(format!("{:x}-{}", id.to_bits(), session.client.as_str().get(..DIGITS)?))
+    }
+
+    fn session_at(&self, address: &str) -> Option<Id<Session>> {
+        let (bits, _) = address.split_once('-')?;
+        let id = Id::from_bits(u64::from_str_radix(bits, 16).ok()?)?;
+        (self.address(id)? == address).then_some(id)
+    }
+
+    /// What is said to others of what a client publishes to a service: what its extensions have to say, and who it is.
+    pub(super) fn service_ext(&self, id: Id<Session>, message: &Message<'_>) -> Option<String> {
+        let from = quoted(&self.address(id)?);
+        let own = message.echo().map_or(String::new(), |own| format!(",\"id\":{own}"));
+        let rcomet = format!("\"rcomet\":{{\"from\":{from}{own}}}");
+        let theirs = message.ext.filter(|ext| member(ext, "rcomet").is_none()).map(RawValue::get);
+        let theirs = theirs.and_then(|ext| ext.strip_prefix('{')).map(str::trim_start);
+        Some(match theirs.filter(|theirs| !theirs.starts_with('}')) {
+            Some(theirs) => format!("{{{rcomet},{theirs}"),
+            None => format!("{{{rcomet}}}"),
+        })
+    }
+
+    /// Whom the application server answers, if it answers one client alone.
+    pub(super) fn addressee<'m>(speaker: &Speaker<'_>, message: &Message<'m>) -> Option<&'m RawValue> {
+        if speaker.role != Role::Admin {
+            return None;
+        }
+        member(message.extension("rcomet")?, "to")
+    }
+
+    /// Answers one client; it needs no subscription.
+    pub(super) fn answer_one(
+        &mut self,
+        channel: &str,
+        data: &RawValue,
+        (to, message): (&RawValue, &Message<'_>),
+    ) -> Result<(), Refusal> {
+        let id = string(to.get()).and_then(|address| self.session_at(&address)).ok_or(Refusal::NotFound)?;
+        let own = message.extension("rcomet").and_then(|own| member(own, "id"));
+        let own = own.map(|id| Message { id: Some(id), ..Message::default() });
+        let known_by = own.and_then(|own| own.echo().map(Into::into));
+        let (kind, body) = body_of(data);
+        let body: Arc<str> = body;
+        if self.is_short_of(body.len() + 512) {
+            return Err(Refusal::Memory);
+        }
+        let at =
+            match self.sessions.get(id).and_then(|session| Some(&session.seats[session.find(MAILBOX).ok()?]))
+            {
+                Some(seat) => self.hub.subscription(seat.sub).and_then(|sub| sub.channel()),
+                None => {
+                    let at = self.hub.open_mailbox().ok_or(Refusal::Memory)?;
+                    let begin = self.hub.start(at, From::New, self.post.now);
+                    self.take_seat(id, MAILBOX, at, begin)?;
+                    Some(at)
+                }
+            };
+        let beside = Beside { channel: Some(channel.into()), ext: None, id: known_by };
+        let at = at.ok_or(Refusal::NotFound)?;
+        self.make_room(at, body.len() + 256)?;
+        self.hub.post_to(at, kind, body, beside, self.post.now).ok_or(Refusal::NotFound)?;
+        Ok(())
+    }
+}
