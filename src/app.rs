@@ -83,7 +83,7 @@ fn config_of(settings: &Settings, descriptors: Descriptors) -> Config {
     }
     let mut config = settings.core();
     let wanted = config.limits.connections_max;
-    let possible = descriptors.connections(settings.server.listeners());
+    let possible = descriptors.connections(settings.descriptors());
     if possible < wanted {
         config.limits.connections_max = possible;
         // Nobody has asked for the default, so nobody is disappointed.
@@ -135,7 +135,7 @@ fn check_config(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
         None => "# In force without a configuration file:\n".into(),
     };
     text += &settings::effective(&said);
-    let possible = Descriptors::in_reach().connections(settings.server.listeners());
+    let possible = Descriptors::in_reach().connections(settings.descriptors());
     if possible < settings.limits.connections_max {
         text += &format!(
             "\n# Started from here, limits.connections_max would be lowered to {possible}: that is what the descriptors \

@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use rcomet_core::Config;
-use rcomet_core::config::{ChannelPattern, NamePattern, Page};
+use rcomet_core::config::{ChannelPattern, Duty, Location, LocationPath, NamePattern, Page, Side, Template};
+use rcomet_core::{Config, Limits};
 
 use crate::settings::Address;
 
@@ -70,6 +70,16 @@ pub(crate) fn add_to(config: &mut Config) {
     config.bayeux.publish.extend(NamePattern::try_from(COMET_CHANNELS.to_owned()));
     config.ccomet.on_front = true;
     config.simple_comet.on_front = true;
+    config.push.location.extend(rooms());
+}
+
+/// The push module's location for the channels of the chat. What is published here is kept as long as there.
+fn rooms() -> Option<Location> {
+    let mut rooms = Location::new(LocationPath::try_from("/rooms/{id}".to_owned()).ok()?, Duty::Pubsub);
+    rooms.on = vec![Side::Front];
+    rooms.channels = vec![Template::try_from("chat.{id}".to_owned()).ok()?];
+    rooms.messages_max = Limits::default().history_messages_max;
+    Some(rooms)
 }
 
 /// Where a browser on this machine finds the pages of a listener: what each is, and its address. None for a socket file,
@@ -107,6 +117,7 @@ mod tests {
         assert_eq!(config.pages.len(), PAGES.len());
         assert!(config.pages.iter().all(|p| p.path.starts_with('/') && !p.body.is_empty()));
         assert_eq!((config.front.publish.len(), config.bayeux.publish.len()), (2, 1));
+        assert_eq!((config.push.location.len(), config.check()), (3, Ok(())));
         assert!(config.front.publish[0].matches("/chat/lobby") && !config.front.publish[0].matches("/chat"));
     }
 

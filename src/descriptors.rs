@@ -34,9 +34,9 @@ impl Descriptors {
         self.0
     }
 
-    /// Connections that can be had beside `listeners` listening sockets; at least one.
-    pub(crate) fn connections(self, listeners: usize) -> usize {
-        let rest = self.0.saturating_sub(SPARE).saturating_sub(listeners as u64);
+    /// Connections that can be had beside so many descriptors for listeners and applications; at least one.
+    pub(crate) fn connections(self, others: usize) -> usize {
+        let rest = self.0.saturating_sub(SPARE).saturating_sub(others as u64);
         usize::try_from(rest).unwrap_or(usize::MAX).max(1)
     }
 }

@@ -10,6 +10,7 @@ mod import;
 mod logging;
 mod reactor;
 mod settings;
+mod upstream;
 
 use std::process::ExitCode;
 

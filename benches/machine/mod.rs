@@ -60,7 +60,7 @@ pub fn drain(machine: &mut Machine) -> usize {
         match todo {
             Todo::Write(id) => bytes += take(machine, id),
             Todo::Close(id) => machine.closed(id),
-            Todo::Read(_) | Todo::Shutdown(_) => {}
+            Todo::Read(_) | Todo::Shutdown(_) | Todo::Hook(_) | Todo::Unhook(_) => {}
         }
     }
     bytes

@@ -26,11 +26,20 @@ impl<T> Id<T> {
         Some(Self { index: bits as u32, generation, of: PhantomData })
     }
 
+    /// Whether it was given before this moment of its table; of what lies two billion entries back, nobody knows.
+    pub fn is_before(self, moment: Generation) -> bool {
+        (moment.0.get().wrapping_sub(self.generation.get()) as i32) > 0
+    }
+
     /// The slot; unique among the living, used again after the dead.
     pub fn index(self) -> usize {
         self.index as usize
     }
 }
+
+/// A moment in the life of a table: see [`Arena::generation`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Generation(NonZeroU32);
 
 /// A table with a limit.
 pub struct Arena<T> {
@@ -64,6 +73,11 @@ impl<T> Arena<T> {
         self.generation = generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         let index = self.slots.insert((generation, value)) as u32;
         Some(Id { index, generation, of: PhantomData })
+    }
+
+    /// Now: whatever is in the table is older, and whatever comes is not.
+    pub fn generation(&self) -> Generation {
+        Generation(self.generation)
     }
 
     /// The entry, if it still lives.
@@ -156,6 +170,20 @@ mod tests {
         assert_eq!(arena.get(first), None);
         assert_eq!(arena.remove(first), None);
         assert_eq!(arena.get(second), Some(&"second"));
+    }
+
+    #[test]
+    fn who_came_before_is_known() {
+        let mut arena = Arena::with_limit(9);
+        let first = arena.insert(1).unwrap();
+        let moment = arena.generation();
+        let second = arena.insert(2).unwrap();
+        assert!(first.is_before(moment) && !second.is_before(moment));
+        arena.remove(first);
+        let third = arena.insert(3).unwrap();
+        assert!(third.index() == first.index() && !third.is_before(moment));
+        let last = Id::<()>::from_bits(u64::MAX).unwrap();
+        assert!(last.is_before(moment), "the numbers have begun anew");
     }
 
     #[test]

@@ -77,6 +77,14 @@ counters! {
         noops,
         /// Subscribers answered 409 because somebody else waited on the same channel.
         conflicts,
+        /// Requests made to applications: the hooks of `[[push.location]]`.
+        hooks_asked,
+        /// Requests of clients that an application refused.
+        hooks_denied,
+        /// Messages that an application had dropped, or rewritten.
+        hooks_changed,
+        /// Applications that could not be reached, or gave an answer that cannot be used; the client was answered 502.
+        hooks_failed,
         /// Channels created.
         channels_opened,
         /// Channels freed, closed or expired.
@@ -143,6 +151,16 @@ counters! {
         websocket_closes_unanswered,
         /// Subscriptions refused because the WebSocket had `subscriptions_max`.
         websocket_subscriptions_refused,
+        /// Requests refused with 503, and notices dropped, because `hooks_max` was reached.
+        hooks_refused,
+        /// Applications that had not answered within `hook_ms_max`; the client was answered 504.
+        hooks_too_slow,
+        /// Answers of applications with more than `hook_body_bytes_max`, or 8 KiB of head; the client was answered 502.
+        hooks_too_large,
+        /// Requests refused because a limit of a group of channels was reached (`group_max_channels` and its like).
+        groups_refused,
+        /// Events of channels dropped because `channel_events_waiting_max` was reached, or there was no room for them.
+        channel_events_refused,
         /// Broadcasts refused because `broadcasts_waiting_max` were still on their way.
         broadcasts_refused,
         /// Subscriptions refused because `patterns_max` was reached.

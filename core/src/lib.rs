@@ -13,6 +13,9 @@
 //! 3. **Work.** [`Machine::pump`] with a budget; true means more remains, and the next wait must be zero.
 //! 4. **Wishes.** [`Machine::next_todo`] until it is `None`.
 //!
+//! A request to an application ([`Todo::Hook`]) is sent as [`Machine::hook`] shows it, and what came of it is said with
+//! [`Machine::hook_answered`], in the turn in which it is known.
+//!
 //! Granting a wish can make new work: what a socket has taken makes room. So if there were any, pump again before
 //! waiting. Then wait until an event, or [`Machine::deadline`]. `now` is read once a turn; [`Machine::set_date`] when the
 //! second has changed.
@@ -39,4 +42,4 @@ pub use config::Config;
 pub use conn::{Conn, Role};
 pub use counters::Counters;
 pub use limits::Limits;
-pub use machine::{Machine, Memory, REFUSALS_MAX, Standing, Todo};
+pub use machine::{Hook, HookAnswer, HookFailure, Machine, Memory, REFUSALS_MAX, Standing, Todo};

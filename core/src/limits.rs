@@ -93,6 +93,18 @@ limits! {
     bayeux_batch_messages_max: usize = 100,
     /// Arrays and objects nested in each other in a request of a Bayeux client; more are 400.
     bayeux_json_depth_max: usize = 64,
+    /// Requests to applications (the hooks of `[[push.location]]`) under way at once; what would need one more is answered 503, and a notice is dropped.
+    hooks_max: usize = 256,
+    /// Milliseconds for an application to answer, from the beginning of its being asked; longer is 504.
+    hook_ms_max: u64 = 5_000,
+    /// Bytes of the body of an application's answer; more is 502.
+    hook_body_bytes_max: usize = 64 << 10,
+    /// Connections to one application that are kept for the next request to it.
+    hook_connections_idle_max: usize = 16,
+    /// Milliseconds such a connection is kept.
+    hook_connection_idle_ms_max: u64 = 30_000,
+    /// Events of channels (`channel_events_channel_id`) that wait to be published; one more is dropped.
+    channel_events_waiting_max: usize = 10_000,
     /// Broadcasts on their way to all channels; one more is answered 503 and can be sent again.
     broadcasts_waiting_max: usize = 64,
     /// Bytes of a JSONP callback name; a longer one is 400.
@@ -135,6 +147,7 @@ impl Limits {
         at_least("channels_per_subscription_max", self.channels_per_subscription_max, 1)?;
         at_least("session_name_bytes_max", self.session_name_bytes_max, 1)?;
         at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
+        at_least("hooks_max", self.hooks_max, 1)?;
         at_least("bayeux_batch_messages_max", self.bayeux_batch_messages_max, 1)?;
         at_least("bayeux_json_depth_max", self.bayeux_json_depth_max, 2)?;
         if self.bayeux_batch_messages_max > BATCH_CEILING {
@@ -149,6 +162,7 @@ impl Limits {
             ("pipeline_bytes_max", self.pipeline_bytes_max),
             ("outbox_bytes_max", self.outbox_bytes_max),
             ("batch_bytes_max", self.batch_bytes_max),
+            ("hook_body_bytes_max", self.hook_body_bytes_max),
         ] {
             if bytes > BYTES_CEILING {
                 return Err(format!("{name} = {bytes}: must be at most {BYTES_CEILING}"));
@@ -168,6 +182,7 @@ impl Limits {
             ("body_ms_max", self.body_ms_max),
             ("idle_ms_max", self.idle_ms_max),
             ("write_stall_ms_max", self.write_stall_ms_max),
+            ("hook_ms_max", self.hook_ms_max),
         ] {
             if ms == 0 {
                 return Err(format!("{name} = 0: must be at least 1 (milliseconds)"));

@@ -142,7 +142,7 @@ fn some_methods_are_never_answered() {
         assert_eq!(field(&answer, "Allow"), Some("GET, OPTIONS"));
     }
     for method in ["PATCH", "PROPFIND"] {
-        assert!(admin(&mut server, method, "/pub/a", "", "").starts_with("HTTP/1.1 501 "), "{method}");
+        assert!(admin(&mut server, method, "/pub/a", "", "").starts_with("HTTP/1.1 405 "), "{method}");
     }
 }
 

@@ -1,4 +1,4 @@
-// Listeners of three dialects, each as short as its protocol allows. Every one calls `heard(number, text)` for each message,
+// Listeners of four dialects, each as short as its protocol allows. Every one calls `heard(number, text)` for each message,
 // in order and once, and `line(words)` when its connection is in another state. Plain functions, no dependency.
 
 const BASE = new URL('..', import.meta.url);
@@ -74,6 +74,23 @@ export async function simpleComet(channels, heard, line) {
   }
 }
 
+/** The push module: a poll names the message that it has by second and tag, and is answered with the next and its name. */
+export async function pushModule(room, heard, line) {
+  for (let seen = {}; ;) {
+    line('live');
+    const response = await fetch(url(`rooms/${encodeURIComponent(room)}`), { headers: seen, cache: 'no-store' }).catch(() => null);
+    const text = await response?.text().catch(() => null);
+    if (response?.status === 200 && text !== null) {
+      const [date, tag] = ['Last-Modified', 'Etag'].map((name) => response.headers.get(name));
+      seen = { 'If-Modified-Since': date, 'If-None-Match': tag };
+      heard(`${Date.parse(date) / 1000}:${tag}`, text);
+      continue;
+    }
+    line('reconnecting');
+    await pause(1000);
+  }
+}
+
 /** Publishes; gives what the server says. */
 export const publish = {
   async icomet(channel, content) {
@@ -83,6 +100,12 @@ export const publish = {
   async simple_comet(channel, content) {
     const address = url(`channels/${encodeURIComponent(channel)}.json`);
     const response = await fetch(address, { method: 'POST', body: new URLSearchParams({ content }) });
+    return response.text();
+  },
+  async push(channel, body) {
+    const room = channel.replace(/^chat\./, '');
+    const headers = { 'Content-Type': 'text/plain; charset=utf-8' };
+    const response = await fetch(url(`rooms/${encodeURIComponent(room)}`), { method: 'POST', headers, body });
     return response.text();
   },
 };

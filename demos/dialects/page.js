@@ -1,14 +1,14 @@
 // The page: what has been heard, and what is sent. The dialects are in clients.js.
-import { ccomet, icomet, publish, simpleComet } from './clients.js';
+import { ccomet, icomet, publish, pushModule, simpleComet } from './clients.js';
 
 const CHANNEL = 'chat.crossing';
 const KEPT = 200; // lines in a column
-const NAMES = { icomet: 'icomet', simple_comet: 'Simple Comet' };
+const NAMES = { icomet: 'icomet', simple_comet: 'Simple Comet', push: 'Push module' };
 const $ = (id) => document.getElementById(id);
 
 /** Everything anybody writes goes in as text. What was sent by this page says in which dialect, before a tab. */
 function show(column, number, content) {
-  const [, dialect, text] = /^(icomet|simple_comet)\t([^]*)$/.exec(content) ?? [null, null, content];
+  const [, dialect, text] = /^(icomet|simple_comet|push)\t([^]*)$/.exec(content) ?? [null, null, content];
   const item = document.createElement('li');
   const small = document.createElement('small');
   small.textContent = number;
@@ -35,6 +35,7 @@ icomet(CHANNEL, into('icomet'), lamp('icomet'));
 ccomet(CHANNEL, `page-${crypto.getRandomValues(new Uint32Array(1))[0]}`, into('ccomet'), lamp('ccomet'));
 // A second channel, which need not be there, so that a list is asked for.
 simpleComet([CHANNEL, 'chat.no-such-room'], into('simple_comet'), lamp('simple_comet'));
+pushModule(CHANNEL.replace('chat.', ''), into('push'), lamp('push'));
 
 $('compose').addEventListener('submit', async (event) => {
   event.preventDefault();

@@ -26,6 +26,9 @@ pub(crate) use self::listen::{Bound, name_of};
 use self::report::Report;
 use self::signals::Signals;
 use self::sockets::Sockets;
+pub(crate) use self::stream::Stream;
+pub(crate) use self::token::upstream_token;
+use crate::upstream::Upstreams;
 
 /// Bytes of the one block that all connections are read into. What is not finished in it is copied by the core.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -37,6 +40,7 @@ pub(crate) struct Reactor {
     signals: Signals,
     listeners: Listeners,
     sockets: Sockets,
+    upstreams: Upstreams,
     machine: Machine,
     scratch: Box<[u8]>,
     /// Connections whose reading goes on in the next turn: they had more than one turn's share, or had been paused.
@@ -73,11 +77,13 @@ impl Reactor {
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut clock = Clock::start();
+        let upstreams = Upstreams::new(&config);
         let machine = Machine::new(config, entropy, clock.now(), clock.date());
         Ok(Self {
             signals: Signals::register(poll.registry())?,
             listeners: Listeners::register(bound, poll.registry())?,
             sockets: Sockets::default(),
+            upstreams,
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
             in_line: Vec::new(),
             more: false,

@@ -9,7 +9,7 @@ use mio::{Interest, Registry, Token};
 
 /// A stream of bytes both ways.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     /// Over the network, or loopback.
     Tcp(TcpStream),
     /// Through a socket file.
@@ -18,7 +18,7 @@ pub(super) enum Stream {
 
 impl Stream {
     /// Ends the sending side.
-    pub(super) fn shut_sending(&self) -> io::Result<()> {
+    pub(crate) fn shut_sending(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
@@ -26,7 +26,7 @@ impl Stream {
     }
 
     /// Reads into `buffer`.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
@@ -34,7 +34,7 @@ impl Stream {
     }
 
     /// Writes `bytes`.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
@@ -42,7 +42,7 @@ impl Stream {
     }
 
     /// Writes from `slices`.
-    pub(super) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write_vectored(slices),
             Self::Unix(stream) => stream.write_vectored(slices),

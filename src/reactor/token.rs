@@ -9,6 +9,14 @@ const _: () = assert!(usize::BITS == 64, "a connection's id does not fit into th
 /// An id has its generation, which is never 0, in the upper half: words below this are free for other uses.
 const SIGNALS: usize = u32::MAX as usize;
 
+/// Words from here on are slots of connections to applications, and those below are listeners.
+const UPSTREAMS: usize = 1 << 31;
+
+/// The token of the connection to an application in this slot.
+pub(crate) fn upstream_token(slot: usize) -> Token {
+    About::Upstream(slot).into()
+}
+
 /// What a token stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum About {
@@ -16,6 +24,8 @@ pub(super) enum About {
     Signals,
     /// The listener with this number.
     Listener(usize),
+    /// The connection to an application in this slot.
+    Upstream(usize),
     /// A connection, if it is still the same one.
     Connection(Id<Conn>),
 }
@@ -25,6 +35,7 @@ impl From<About> for Token {
         Self(match about {
             About::Signals => SIGNALS,
             About::Listener(number) => number,
+            About::Upstream(slot) => UPSTREAMS + slot,
             About::Connection(id) => id.to_bits() as usize,
         })
     }
@@ -35,6 +46,7 @@ impl From<Token> for About {
         match Id::from_bits(word as u64) {
             Some(id) => Self::Connection(id),
             None if word == SIGNALS => Self::Signals,
+            None if word >= UPSTREAMS => Self::Upstream(word - UPSTREAMS),
             None => Self::Listener(word),
         }
     }
@@ -52,6 +64,8 @@ mod tests {
             About::Signals,
             About::Listener(0),
             About::Listener(7),
+            About::Upstream(0),
+            About::Upstream(70_000),
             About::Connection(first),
             About::Connection(last),
         ] {

@@ -48,8 +48,13 @@ impl Reactor {
         let timeout = if self.more || !self.in_line.is_empty() || self.listeners.more() {
             Some(Duration::ZERO)
         } else {
-            let moments =
-                [self.machine.deadline(), self.listeners.retry_at(), self.drained_by(), self.report.due()];
+            let moments = [
+                self.machine.deadline(),
+                self.listeners.retry_at(),
+                self.drained_by(),
+                self.report.due(),
+                self.upstreams.deadline(),
+            ];
             moments.into_iter().flatten().min().map(|moment| self.clock.until(moment))
         };
         match self.poll.poll(events, timeout) {
@@ -69,6 +74,7 @@ impl Reactor {
             match About::from(event.token()) {
                 About::Connection(id) => self.hear(id, event, now),
                 About::Listener(number) => self.listeners.announce(number),
+                About::Upstream(slot) => self.hear_upstream(slot, now),
                 About::Signals => self.obey(reload, now),
             }
         }
@@ -77,6 +83,7 @@ impl Reactor {
 
         // 2. Time: whose deadline has passed.
         self.machine.expire(now);
+        self.upstreams.expire(now);
 
         self.work(now);
 
@@ -117,6 +124,11 @@ impl Reactor {
         }
     }
 
+    fn hear_upstream(&mut self, slot: usize, now: Moment) {
+        let Self { upstreams, machine, scratch, poll, .. } = self;
+        upstreams.hear(slot, machine, scratch, poll.registry(), now);
+    }
+
     fn read_on(&mut self, now: Moment) {
         for id in std::mem::take(&mut self.in_line) {
             if let Some(socket) = self.sockets.get_mut(id) {
@@ -155,6 +167,11 @@ impl Reactor {
                 Todo::Read(id) => self.get_in_line(id),
                 Todo::Shutdown(id) => self.finish(id),
                 Todo::Close(id) => self.close(id),
+                Todo::Hook(id) => {
+                    let Self { upstreams, machine, scratch, poll, .. } = self;
+                    upstreams.ask(id, machine, scratch, poll.registry(), now);
+                }
+                Todo::Unhook(id) => self.upstreams.give_up(id),
             }
         }
         any
@@ -212,6 +229,7 @@ impl Reactor {
                 }
                 (Order::Reload, _) => {
                     if let Some(config) = reload() {
+                        self.upstreams.set(&config);
                         self.machine.reconfigure(config);
                     }
                 }

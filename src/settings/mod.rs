@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use log::LevelFilter;
 use rcomet_core::config::{
-    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Push, SimpleComet, Websocket,
+    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Location, Push, SimpleComet, Websocket,
 };
 use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
@@ -154,6 +154,16 @@ impl Settings {
             push: self.push.clone(),
             pages: Vec::new(),
         }
+    }
+
+    /// Descriptors that are taken by what is no client: listeners, and connections to applications.
+    pub(crate) fn descriptors(&self) -> usize {
+        let mut applications: Vec<_> = self.push.location.iter().flat_map(Location::upstreams).collect();
+        applications.sort_by_key(|upstream| upstream.authority());
+        applications.dedup_by_key(|upstream| upstream.place());
+        let asking = if applications.is_empty() { 0 } else { self.limits.hooks_max };
+        let idle = applications.len().saturating_mul(self.limits.hook_connections_idle_max);
+        self.server.listeners().saturating_add(asking).saturating_add(idle)
     }
 
     /// What is wrong, in words that begin with the option's path.

@@ -8,7 +8,8 @@ import vm from 'node:vm';
 import { admin, check, front, launch, run, until } from './support.mjs';
 
 const NASTY = `<b> & " ' \\ </script> */ 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
-const COLUMNS = ['icomet', 'ccomet', 'simple_comet'];
+const COLUMNS = ['icomet', 'ccomet', 'simple_comet', 'push'];
+const SAYS = { icomet: '"ok"', simple_comet: 'message_id', push: 'queued messages: ' };
 
 const browser = await launch();
 
@@ -35,12 +36,12 @@ async function send(page, dialect, text) {
   await page.check(`input[value=${dialect}]`);
   await page.fill('#text', text);
   await page.press('#text', 'Enter');
-  await until(true, async () => (await page.textContent('#answer')).includes(dialect === 'icomet' ? '"ok"' : 'message_id'));
+  await until(true, async () => (await page.textContent('#answer')).includes(SAYS[dialect]));
 }
 
 await run(async () => {
   const page = await arrives();
-  await check('all three are live', async () => {
+  await check('all four are live', async () => {
     for (const column of COLUMNS) await until('live', () => page.textContent(`#${column}-line`));
   });
   await check('what is published in one dialect is read in all, in one order', async () => {
@@ -49,14 +50,18 @@ await run(async () => {
     await post(`${admin}/push`, { cname: 'chat.crossing', content: 'three' });
     const pushed = JSON.parse(await post(`${admin}/channels/chat.crossing.json`, { content: NASTY }));
     assert.equal(pushed.return_code, 1);
-    await agree(page, ['one', 'two', 'three', NASTY]);
-    const badges = await page.$$eval('#simple_comet li b', (all) => all.slice(-4).map((e) => e.textContent));
-    assert.deepEqual(badges, ['icomet', 'Simple Comet', 'elsewhere', 'elsewhere']);
+    await send(page, 'push', 'four');
+    await agree(page, ['one', 'two', 'three', NASTY, 'four']);
+    const badges = await page.$$eval('#simple_comet li b', (all) => all.slice(-5).map((e) => e.textContent));
+    assert.deepEqual(badges, ['icomet', 'Simple Comet', 'elsewhere', 'elsewhere', 'Push module']);
+    const ids = await page.$$eval('#push li small', (all) => all.slice(-5).map((e) => e.textContent));
+    assert.ok(ids.every((id) => /^\d{10}:\d+$/.test(id)), ids.join());
   });
   await check('a burst is neither lost nor doubled nor reordered', async () => {
     const texts = Array.from({ length: 60 }, (_, i) => `burst ${i}`);
     for (const [i, text] of texts.entries()) {
-      if (i % 2) await post(`${admin}/push`, { cname: 'chat.crossing', content: text });
+      if (i % 3 === 2) await fetch(`${front}/rooms/crossing`, { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body: text });
+      else if (i % 3) await post(`${admin}/push`, { cname: 'chat.crossing', content: text });
       else await post(`${admin}/channels/chat.crossing.json`, { content: text });
     }
     await agree(page, texts);
@@ -75,6 +80,17 @@ await run(async () => {
     assert.ok(heard.last_id >= heard.messages['chat.crossing'].at(-1).id);
     const refused = JSON.parse(await post(`${front}/channels.json`, { channel_id: 'mine' }));
     assert.deepEqual(refused, { return_code: -1, error_message: 'Not allowed here' });
+  });
+  await check('an event source of the push module goes on where it was, and its channels are those of the chat', async () => {
+    const id = (await page.$$eval('#push li small', (all) => all.at(-3).textContent));
+    const answer = await fetch(`${front}/rooms/crossing`, { headers: { Accept: 'text/event-stream', 'Last-Event-ID': id } });
+    const reader = answer.body.getReader();
+    let text = '';
+    while (!text.includes('burst 59')) text += new TextDecoder().decode((await reader.read()).value);
+    await reader.cancel();
+    assert.deepEqual(text.match(/data: .*/g), ['data: burst 58', 'data: burst 59']);
+    const elsewhere = await fetch(`${front}/publish?channel=secret`, { method: 'POST', body: 'x' });
+    assert.ok(elsewhere.status >= 400, `${elsewhere.status}`);
   });
   await check('it can be used without a mouse, and at the width of a telephone', async () => {
     await page.setViewportSize({ width: 360, height: 740 });

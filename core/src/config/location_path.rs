@@ -120,13 +120,19 @@ enum Word {
 }
 
 impl Template {
-    pub(super) fn fill(&self, variables: &[(&str, String)]) -> String {
+    /// What it makes of these.
+    pub(crate) fn fill(&self, variables: &[(&str, String)]) -> String {
         let value = |name: &String| variables.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let word = |word: &'_ Word| match word {
             Word::Text(text) => text.clone(),
             Word::Name(name) => value(name).to_owned(),
         };
         self.0.iter().map(word).collect()
+    }
+
+    /// Whether a slash stands in its fixed words.
+    pub(super) fn has_slash(&self) -> bool {
+        self.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains('/')))
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {

@@ -1,22 +1,26 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
 mod bayeux;
+mod location;
 mod location_path;
 mod pattern;
 mod push;
 mod rules;
 mod simple_comet;
+mod upstream;
 mod websocket;
 
 use bytes::Bytes;
 use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
+pub use location::{Location, Named};
 pub use location_path::{LocationPath, Template};
 pub use pattern::{ChannelPattern, Origin};
-pub use push::{Concurrency, Duty, FirstMessage, Location, Push, Side, Transport};
+pub use push::{Batching, Concurrency, Duty, FirstMessage, Push, Side, Transport};
 pub use rules::{AddressRule, AddressRules};
 pub use simple_comet::{BasePath, SimpleComet};
+pub use upstream::{Upstream, UpstreamPlace};
 pub use websocket::Websocket;
 
 use crate::conn::Role;

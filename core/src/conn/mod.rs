@@ -12,9 +12,10 @@ pub(crate) use websocket::{HeldMessage, Seat, WebSocket, Wire};
 use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
 use crate::dialect::bayeux::message::Timesync;
+use crate::dialect::hooks::Hooks;
 use crate::dialect::{Hold, Posting, Voice};
 use crate::hub::Subscription;
-use crate::machine::Session;
+use crate::machine::{Errand, Hook, Session, Step};
 use crate::time::Moment;
 use crate::wire::http1::chunked::Chunked;
 
@@ -68,6 +69,8 @@ pub(crate) enum Phase {
     Parked(Box<Parked>),
     /// A publish waits until those who listen have what was published before; it is among the deferred.
     Held(Box<Held>),
+    /// A request waits for what an application has to say about it.
+    Hooked(Box<Hooked>),
     /// It has become a WebSocket.
     WebSocket(Box<WebSocket>),
     /// A connect of a session waits for messages.
@@ -138,6 +141,24 @@ pub(crate) struct Held {
     pub(crate) post: Post,
     pub(crate) manner: Manner,
     pub(crate) voice: Voice,
+}
+
+/// A request that waits for an application.
+#[derive(Debug)]
+pub(crate) struct Hooked {
+    /// The question under way.
+    pub(crate) hook: Id<Hook>,
+    pub(crate) role: Role,
+    pub(crate) manner: Manner,
+    pub(crate) voice: Voice,
+    /// What has been asked.
+    pub(crate) step: Step,
+    /// What there is to ask.
+    pub(crate) hooks: Box<Hooks>,
+    /// What is done when it may be.
+    pub(crate) errand: Errand,
+    /// Bytes of all this, on the account of memory.
+    pub(crate) bytes: usize,
 }
 
 /// A request that waits for messages.

@@ -3,6 +3,7 @@
 pub mod bayeux;
 mod ccomet;
 mod echo;
+pub mod hooks;
 mod icomet;
 mod native;
 mod news;
@@ -16,12 +17,12 @@ mod text;
 mod verb;
 
 pub use news::{Batch, News};
-pub use outcome::{Info, Outcome};
+pub use outcome::{Figures, Info, Outcome};
 pub use refusal::Refusal;
 pub use route::{Decoded, route, route_by_path};
 pub use talk::{Call, Opening, Talker, Tongue};
-pub use text::Text;
-pub use verb::{Ahead, Hold, Listen, Posting, Read, Talk, Verb, Watch};
+pub use text::{Boundary, Text};
+pub use verb::{Ahead, GroupTask, Hold, InGroup, Listen, Posting, Read, Talk, Verb, Watch};
 
 use crate::config::Config;
 use crate::conn::Role;
@@ -65,6 +66,8 @@ impl DialectId {
 pub struct Request<'h, 'b> {
     /// The listener it came in by.
     pub role: Role,
+    /// Where it comes from.
+    pub peer: std::net::IpAddr,
     /// Its head.
     pub head: &'h Head<'h, 'b>,
     /// Its parameters, from query and body, for dialects that read them as most do.
@@ -103,7 +106,12 @@ pub trait Dialect: Sync {
     }
 
     /// Appends the fields of such a head, each with its line end; of a stream's, for no news.
-    fn fields(&self, _style: u8, _news: &[News<'_>], _out: &mut Vec<u8>) {}
+    fn fields(&self, _style: u8, _news: &[News<'_>], _boundary: &Boundary, _out: &mut Vec<u8>) {}
+
+    /// Whether the body begins with a boundary between parts.
+    fn begins_with_boundary(&self, _style: u8) -> bool {
+        false
+    }
 
     /// The fields of such a head that scripts of other origins may read.
     fn exposes(&self) -> &'static str {

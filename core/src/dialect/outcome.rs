@@ -1,5 +1,6 @@
 //! How a request ended that is over at once.
 use super::Refusal;
+use crate::hub::Census;
 use crate::log::Sealed;
 
 /// How a verb ended that is over at once.
@@ -12,6 +13,10 @@ pub enum Outcome<'a> {
     },
     /// Channels are as this says.
     Info(Info),
+    /// A group of channels is as this says.
+    Group(Census),
+    /// The server is as this says.
+    Figures(Figures),
     /// A channel was made on purpose.
     Registered {
         /// Its name.
@@ -122,4 +127,21 @@ pub struct Info {
     pub last: (u32, u32),
     /// Whether a message has met somebody, when there was one.
     pub reached: Option<bool>,
+}
+
+/// Figures of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Messages published since it started.
+    pub published: u64,
+    /// Messages kept.
+    pub messages: u64,
+    /// Bytes in use.
+    pub used_bytes: u64,
+    /// Bytes that may be in use.
+    pub bytes_max: u64,
+    /// Channels.
+    pub channels: u64,
+    /// Subscribers.
+    pub subscribers: u64,
 }

@@ -1,4 +1,5 @@
 //! Why something is refused: the status for programs, the words for people.
+use crate::hub::GroupFull;
 use crate::wire::http1::Status;
 
 /// Why something is refused. The connection lives on.
@@ -58,6 +59,16 @@ pub enum Refusal {
     TooManyBroadcasts,
     /// `memory_bytes_max` is reached.
     Memory,
+    /// It has lasted as long as it may.
+    Over,
+    /// A limit of a group of channels is reached.
+    Group(GroupFull),
+    /// `hooks_max` is reached.
+    TooManyHooks,
+    /// An application could not be asked, or its answer cannot be used.
+    HookFailed,
+    /// An application has not answered in time.
+    HookTooSlow,
 }
 
 impl Refusal {
@@ -84,7 +95,13 @@ impl Refusal {
             Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions => {
                 Status::TOO_MANY_CHANNELS
             }
-            Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory => Status::UNAVAILABLE,
+            Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory | Self::TooManyHooks => {
+                Status::UNAVAILABLE
+            }
+            Self::Over => Status::REQUEST_TIMEOUT,
+            Self::Group(_) => Status::FORBIDDEN,
+            Self::HookFailed => Status::BAD_GATEWAY,
+            Self::HookTooSlow => Status::GATEWAY_TIMEOUT,
         }
     }
 
@@ -118,6 +135,14 @@ impl Refusal {
             Self::TooManySubscribers => "Too many subscribers",
             Self::TooManySubscriptions => "this connection has subscribed to subscriptions_max channels",
             Self::TooManyBroadcasts => "too many broadcasts are still on their way: send it again",
+            Self::Over => "this has lasted as long as it may",
+            Self::Group(GroupFull::Channels) => "Group limit reached for number of channels.",
+            Self::Group(GroupFull::Subscribers) => "Group limit reached for number of subscribers.",
+            Self::Group(GroupFull::Messages) => "Group limit reached for number of messages.",
+            Self::Group(GroupFull::Bytes) => "Group limit reached for memory used by messages.",
+            Self::TooManyHooks => "too many requests wait for the application: try again later",
+            Self::HookFailed => "the application cannot be asked, or its answer cannot be used",
+            Self::HookTooSlow => "the application has not answered in time",
             Self::Memory => "the server's memory budget is used up: try again later",
         }
     }

@@ -1,10 +1,34 @@
 //! Text in the making.
 
+/// What stands between the parts of a multipart body: drawn at random, so that nobody can know it who writes a part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Boundary([u8; 32]);
+
+impl Boundary {
+    /// The boundary that these random bytes make.
+    pub fn from_random(bytes: [u8; 32]) -> Self {
+        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
+        Self(bytes.map(|byte| DIGITS[usize::from(byte & 63)]))
+    }
+
+    /// Its characters; RFC 2046, section 5.1.1.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether it has been drawn.
+    pub fn is_drawn(&self) -> bool {
+        self.0[0] != 0
+    }
+}
+
 /// Text in the making, in pieces that a stream sends as one chunk each.
 #[derive(Default)]
 pub struct Text {
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// What stands between parts, where there are any.
+    pub boundary: Boundary,
     /// Where pieces end.
     ends: Vec<usize>,
 }

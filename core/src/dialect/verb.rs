@@ -1,8 +1,10 @@
 //! What requests ask for, in the hub's words.
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use super::hooks::{Events, Follow, Hooks};
 use crate::config::Concurrency;
-use crate::hub::{From, Media, Place, Posted, Registered};
+use crate::hub::{From, GroupLimits, Media, Place, Posted, Registered};
 
 /// What a request asks for, in the hub's words.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,9 +50,30 @@ pub enum Verb<'r> {
     /// Describe channels.
     Look(Vec<String>),
     /// Describe channels, and end them.
-    End(Vec<String>),
+    End {
+        /// Their names.
+        channels: Vec<String>,
+        /// Where it is told that they have ended.
+        events: Option<Arc<Events>>,
+    },
+    /// Describe a group of channels, after something has been done with it.
+    Group {
+        /// Its name.
+        name: String,
+        /// What is done.
+        task: GroupTask,
+    },
+    /// Give figures of the server.
+    Figures,
     /// Subscribe to channels by second and tag.
     Watch(Watch),
+    /// One of the four before, when an application has been asked.
+    Hooked {
+        /// What it is asked.
+        hooks: Box<Hooks>,
+        /// What is done then.
+        verb: Box<Self>,
+    },
     /// Append to every channel.
     Broadcast {
         /// The text.
@@ -141,6 +164,31 @@ pub struct Read<'r> {
     pub at_once: bool,
 }
 
+/// What is done with a group of channels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupTask {
+    /// Nothing.
+    Look,
+    /// Those limits that are named are its own from now on.
+    Set {
+        /// Channels, subscribers, messages, bytes of messages.
+        limits: [Option<u64>; 4],
+        /// What holds for those that are not named and have not been before.
+        usual: GroupLimits,
+    },
+    /// All its channels end.
+    Empty,
+}
+
+/// The group that channels are in, and how much it may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InGroup {
+    /// Its name.
+    pub name: String,
+    /// How much it may have, unless that was set for it.
+    pub limits: GroupLimits,
+}
+
 /// Where a message goes, and what is said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
@@ -150,6 +198,10 @@ pub struct Posting {
     pub media: Media,
     /// How it is to be kept.
     pub keep: Posted,
+    /// The group of the channels, if it has limits.
+    pub group: Option<Box<InGroup>>,
+    /// Where it is told that it was published.
+    pub events: Option<Arc<Events>>,
 }
 
 /// What a subscriber asks for who knows messages by second and tag.
@@ -175,6 +227,10 @@ pub struct Watch {
     pub existing_only: bool,
     /// Comes back when nothing happens.
     pub echo: i64,
+    /// The group of the channels, if it has limits.
+    pub group: Option<Box<InGroup>>,
+    /// Who is told of it.
+    pub follow: Option<Box<Follow>>,
 }
 
 /// Until when a subscription lasts.

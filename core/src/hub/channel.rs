@@ -2,8 +2,8 @@
 //! Knows nothing of other channels.
 use super::history::{History, Keep, Mark};
 use super::roster::Roster;
-use super::{Settings, Subscription};
-use crate::arena::{Arena, Id};
+use super::{Group, Settings, Subscription};
+use crate::arena::{Arena, Generation, Id};
 use crate::log::Position;
 use crate::time::Moment;
 
@@ -36,6 +36,14 @@ pub struct Channel {
     pub(super) mark: u16,
     /// What was asked for when it was registered, if it was.
     pub(super) registered: Option<Box<Registered>>,
+    /// The group that it is counted in.
+    pub(super) group: Option<Id<Group>>,
+    /// How many of its members are watchers: see [`super::Hub::watch`].
+    pub(super) watchers: u32,
+    /// The last to come of those.
+    pub(super) watcher: Option<Id<Subscription>>,
+    /// Watchers that came before this moment are to give way: they are told on the walk that is due.
+    pub(super) gives_way: Option<Generation>,
     /// It is no channel but the index of a pattern: nothing is published to it, and it has no name to be found by.
     pub(super) is_index: bool,
     /// How whoever published to it last wants it to be kept.
@@ -99,6 +107,10 @@ impl Channel {
             number: 0,
             mark: 0,
             registered: None,
+            group: None,
+            watchers: 0,
+            watcher: None,
+            gives_way: None,
             is_index: false,
             posted: None,
             last: None,
@@ -135,6 +147,11 @@ impl Channel {
     /// The identity of its life: another one after a restart of the server, or after it expired or was closed.
     pub fn life(&self) -> Position {
         self.born
+    }
+
+    /// How many of its subscribers are watchers.
+    pub fn watchers(&self) -> u32 {
+        self.watchers
     }
 
     /// Whether it has been closed.

@@ -71,6 +71,16 @@ impl Hub {
         }
         assert_eq!(many_bytes, self.many_bytes, "the account of readers of several is true");
         self.sessions.check(held);
+        self.groups.check(&self.channels);
+        for (id, channel) in self.channels.iter() {
+            let watchers = channel.members.iter().filter_map(|sub| self.subscriptions.get(*sub));
+            let watchers = watchers.filter(|subscription| subscription.watches).count();
+            assert_eq!(channel.watchers as usize, watchers, "watchers are counted");
+            assert!(channel.gives_way.is_none() || channel.hot, "who gives way is told");
+            assert!(channel.group.is_none() || !channel.closed, "what has ended is in no group: {id:?}");
+        }
+        let messages: usize = self.channels.iter().map(|(_, channel)| channel.history.len()).sum();
+        assert_eq!(messages, self.messages, "messages are counted");
         assert_eq!(bytes, self.history_bytes, "the account of histories is true");
         assert_eq!(names_bytes, self.names_bytes, "the account of names and rosters is true");
         assert_eq!(named, self.names.len(), "every name has a channel");

@@ -53,6 +53,8 @@ impl Hot {
 pub struct Visit<'a> {
     /// Who is visited.
     pub owner: Owner,
+    /// What is visited.
+    pub sub: Id<Subscription>,
     /// The channel's id.
     pub at: Id<Channel>,
     /// The channel.
@@ -70,6 +72,8 @@ pub struct Visit<'a> {
     pub more: bool,
     /// How many other channels it reads.
     pub others: usize,
+    /// Others have come who take its place: it is told so, and leaves.
+    pub gives_way: bool,
 }
 
 /// What a subscriber did with what it was shown.
@@ -157,6 +161,11 @@ impl Hub {
             && let Some(channel) = self.channels.get_mut(id)
             && let Some(sub) = channel.next_visit()
         {
+            if channel.gives_way.is_some() && self.is_replaced(id, sub) {
+                *left = left.saturating_sub(1);
+                self.send_away(id, sub, now, hand);
+                continue;
+            }
             *left = left.saturating_sub(self.visit(sub, true, now, hand));
         }
         self.hot.walked = None;
@@ -165,7 +174,39 @@ impl Hub {
             self.hot.push(id, channel.members.len());
         } else {
             channel.hot = false;
+            // Everybody has been told.
+            channel.gives_way = None;
             self.cool(id, now);
+        }
+    }
+
+    /// Tells somebody to give way to others.
+    fn send_away(
+        &mut self,
+        at: Id<Channel>,
+        sub: Id<Subscription>,
+        now: Moment,
+        hand: &mut impl FnMut(&Self, &Visit<'_>) -> Took,
+    ) {
+        let (Some(channel), Some(subscription)) = (self.channels.get(at), self.subscriptions.get(sub)) else {
+            return;
+        };
+        let head = channel.history.head();
+        let visit = Visit {
+            owner: subscription.owner,
+            sub,
+            at,
+            channel,
+            from: head,
+            until: head,
+            lost: Lost::Nothing,
+            notices: None,
+            more: false,
+            others: 0,
+            gives_way: true,
+        };
+        if hand(self, &visit) == Took::AndLeaves {
+            self.leave(sub, now);
         }
     }
 
@@ -201,6 +242,7 @@ impl Hub {
             let from = one.next.max(history.base());
             let visit = Visit {
                 owner: subscription.owner,
+                sub,
                 at: id,
                 channel,
                 from,
@@ -209,6 +251,7 @@ impl Hub {
                 notices: (one.notices > 0).then_some(one.notices),
                 more: false,
                 others: 0,
+                gives_way: false,
             };
             match hand(self, &visit) {
                 Took::Nothing => return 1,

@@ -137,6 +137,21 @@ impl History {
         self.next - self.messages.len() as u64
     }
 
+    /// How many messages are kept.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// Messages and bytes kept.
+    pub(super) fn weight(&self) -> (usize, usize) {
+        (self.messages.len(), self.bytes)
+    }
+
     /// Where it stands: the number the next message will get, and the bytes of all messages ever appended.
     pub(super) fn mark(&self) -> Mark {
         Mark { next: self.next, appended: self.appended }

@@ -24,7 +24,8 @@ impl Hub {
     /// # Errors
     /// [`Full`] when the channel has as many subscribers as it may; nothing has changed then.
     pub fn join(&mut self, id: Id<Channel>, join: Join<'_>, now: Moment) -> Result<Id<Subscription>, Full> {
-        let Self { channels, subscriptions, behind, settings, seed, counters, names_bytes, .. } = self;
+        let Self { channels, subscriptions, behind, settings, seed, counters, names_bytes, groups, .. } =
+            self;
         let channel =
             channels.get_mut(id).filter(|c| c.members.len() < settings.subscribers_max).ok_or(Full)?;
         let mut stirred = false;
@@ -46,9 +47,17 @@ impl Hub {
         }
         let queued = !channel.is_level(join.next, notices);
         let one = One { channel: id, next: join.next, notices, who: listed };
-        let subscription = Subscription { reads: Reads::One(one), seat: 0, queued, owner: join.owner };
+        let subscription = Subscription {
+            reads: Reads::One(one),
+            seat: 0,
+            queued,
+            told: false,
+            watches: false,
+            owner: join.owner,
+        };
         let sub = subscriptions.insert(subscription).ok_or(Full)?;
         let seat = channel.seat(sub);
+        groups.count_reader(channel.group, true);
         channel.outlive(now.after_ms(channel.life_ms(settings)));
         if let Some(subscription) = subscriptions.get_mut(sub) {
             subscription.seat = seat;
@@ -73,20 +82,37 @@ impl Hub {
     /// Leaves. Whoever was listed under a name stays in the roster for the time of its lease.
     pub fn leave(&mut self, id: Id<Subscription>, now: Moment) {
         let Some(gone) = self.subscriptions.remove(id) else { return };
+        if gone.told {
+            self.ends.push_back(id);
+        }
         match gone.reads {
             Reads::One(one) => {
+                self.uncount_watcher(gone.watches, one.channel);
                 self.unseat(one.channel, gone.seat as usize);
                 self.after_leaving(one.channel, one.who.as_deref(), now);
             }
-            Reads::Many(many) => self.unseat_many(&many, now),
+            Reads::Many(many) => self.unseat_many(id, &many, gone.watches, now),
         }
+    }
+
+    /// The end of this subscription is to be told.
+    pub fn tell_end(&mut self, id: Id<Subscription>) {
+        if let Some(subscription) = self.subscriptions.get_mut(id) {
+            subscription.told = true;
+        }
+    }
+
+    /// The next subscription that has ended and whose end is to be told.
+    pub fn next_end(&mut self) -> Option<Id<Subscription>> {
+        self.ends.pop_front()
     }
 
     /// Frees a seat. Whoever was moved into it may have been passed by the walk: if there is something to hand over, it
     /// is not left to the walk.
     pub(super) fn unseat(&mut self, id: Id<Channel>, seat: usize) {
-        let Self { channels, subscriptions, .. } = self;
+        let Self { channels, subscriptions, groups, .. } = self;
         let Some(channel) = channels.get_mut(id) else { return };
+        groups.count_reader(channel.group, false);
         if let Some(moved) = channel.unseat(id, subscriptions, seat)
             && channel.hot
             && subscriptions.get(moved).is_some_and(|s| !s.is_level(id, channel))

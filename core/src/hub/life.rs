@@ -29,6 +29,8 @@ impl Hub {
         self.names.insert(name, id);
         self.names_bytes += name.len();
         self.counters.channels_opened += 1;
+        self.put_into_group(id);
+        self.revive(name);
         self.announce(id, true, now);
         self.arm(id, now);
         Ok(id)
@@ -136,9 +138,10 @@ impl Hub {
     /// message that will never come.
     pub fn close(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
         self.settle(id, now);
-        let Self { channels, names, .. } = &mut *self;
+        let Self { channels, names, groups, .. } = &mut *self;
         let channel = channels.get_mut(id).filter(|c| !c.closed)?;
         channel.closed = true;
+        groups.dismiss(channel);
         names.remove(&channel.name, id);
         let next = channel.history.head();
         self.counters.channels_closed += 1;
@@ -152,9 +155,11 @@ impl Hub {
     pub fn clear(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
         self.settle(id, now);
         let channel = self.channels.get_mut(id)?;
-        self.history_bytes -= channel.history.bytes();
+        let before = channel.history.weight();
         self.counters.trimmed += channel.history.clear() as u64;
-        Some(channel.history.head())
+        let head = channel.history.head();
+        self.weigh(id, before);
+        Some(head)
     }
 
     /// Frees a closed channel that nobody is in any more.
@@ -163,6 +168,7 @@ impl Hub {
             && let Some(dead) = self.channels.remove(id)
         {
             self.history_bytes -= dead.history.bytes();
+            self.messages -= dead.history.len();
             self.names_bytes -= dead.name.len() + dead.roster_bytes();
         }
     }

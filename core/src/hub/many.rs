@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub absent: Vec<Box<str>>,
     /// Which of those it may read.
     pub access: Access,
+    /// It takes its seat in one of those as soon as that has come to be.
+    pub awaits: bool,
     /// The client in whose name it reads, who is kept alive by it.
     pub session: Option<Id<Session>>,
 }
@@ -41,7 +43,7 @@ impl Hub {
         owner: Owner,
         now: Moment,
     ) -> Result<Id<Subscription>, Full> {
-        let Wanted { places, absent, access, session } = wanted;
+        let Wanted { places, absent, access, awaits, session } = wanted;
         let mut seats: Vec<Seat> =
             places.iter().map(|&(channel, next)| Seat { channel, next, seat: 0 }).collect();
         seats.sort_unstable_by_key(|seat| seat.channel.to_bits());
@@ -50,14 +52,22 @@ impl Hub {
         if seats.iter().any(|s| self.channels.get(s.channel).is_none_or(|c| c.members.len() >= most)) {
             return Err(Full);
         }
-        let many = Many { seats: Vec::new(), standing: Standing::Level, session, absent, access };
+        let many = Many { seats: Vec::new(), standing: Standing::Level, session, absent, access, awaits };
         let many = Box::new(many);
-        let subscription = Subscription { reads: Reads::Many(many), seat: 0, queued: false, owner };
+        let subscription = Subscription {
+            reads: Reads::Many(many),
+            seat: 0,
+            queued: false,
+            told: false,
+            watches: false,
+            owner,
+        };
         let sub = self.subscriptions.insert(subscription).ok_or(Full)?;
         let mut is_level = true;
         for seat in &mut seats {
             let Some(channel) = self.channels.get_mut(seat.channel) else { continue };
             seat.seat = channel.seat(sub);
+            self.groups.count_reader(channel.group, true);
             channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
             is_level &= channel.is_level(seat.next, 0);
         }
@@ -84,7 +94,7 @@ impl Hub {
         }
     }
 
-    fn many_mut(&mut self, sub: Id<Subscription>) -> Option<&mut Many> {
+    pub(super) fn many_mut(&mut self, sub: Id<Subscription>) -> Option<&mut Many> {
         match &mut self.subscriptions.get_mut(sub)?.reads {
             Reads::Many(many) => Some(many),
             Reads::One(_) => None,
@@ -92,9 +102,13 @@ impl Hub {
     }
 
     /// Takes a reader of several out of its channels, after it has been taken out of the table.
-    pub(super) fn unseat_many(&mut self, many: &Many, now: Moment) {
+    pub(super) fn unseat_many(&mut self, sub: Id<Subscription>, many: &Many, watches: bool, now: Moment) {
         self.many_bytes -= many.bytes();
+        if many.awaits {
+            many.absent.iter().for_each(|name| self.awaited.remove(name, sub));
+        }
         for seat in &many.seats {
+            self.uncount_watcher(watches, seat.channel);
             self.unseat(seat.channel, seat.seat as usize);
             self.after_leaving(seat.channel, None, now);
         }
@@ -152,6 +166,10 @@ impl Hub {
             return 1;
         }
         let mut looked_at = self.collect_due(many, is_walk, &mut due);
+        if many.awaits {
+            self.await_reborn(sub, &due);
+        }
+        let Some((many, _)) = self.many(sub) else { return 1 };
         if !due.is_empty() && !many.absent.is_empty() {
             self.adopt_absent(sub, now);
             due.clear();
@@ -222,13 +240,24 @@ impl Hub {
         let lost = if from > seat.next { Lost::Some(from - seat.next) } else { Lost::Nothing };
         let more = !due.is_empty() || until < history.head();
         let others = many.seats.len() - 1 - ended;
-        let visit =
-            Visit { owner, at: seat.channel, channel, from, until, lost, notices: None, more, others };
+        let visit = Visit {
+            owner,
+            sub,
+            at: seat.channel,
+            channel,
+            from,
+            until,
+            lost,
+            notices: None,
+            more,
+            others,
+            gives_way: false,
+        };
         hand(self, &visit)
     }
 
     /// Takes seats in channels that were not there and are now. All that stands in them is new to the reader.
-    fn adopt_absent(&mut self, sub: Id<Subscription>, now: Moment) {
+    pub(super) fn adopt_absent(&mut self, sub: Id<Subscription>, now: Moment) {
         let Some(many) = self.many_mut(sub) else { return };
         let (before, access) = (many.bytes(), many.access);
         let mut absent = std::mem::take(&mut many.absent);
@@ -246,6 +275,8 @@ impl Hub {
             self.settle(at, now);
             let Some(channel) = self.channels.get_mut(at) else { continue };
             let seat = Seat { channel: at, next: channel.history.base(), seat: channel.seat(sub) };
+            self.groups.count_reader(channel.group, true);
+            self.count_watcher(sub, at);
             let Some(many) = self.many_mut(sub) else { return };
             match many.seats.binary_search_by_key(&at.to_bits(), |s| s.channel.to_bits()) {
                 // It cannot sit there already: while it does, the name is not absent.
@@ -262,16 +293,28 @@ impl Hub {
     /// One of several channels has ended: the reader goes on with the others.
     fn give_up_seat(&mut self, sub: Id<Subscription>, channel: Id<Channel>, now: Moment) {
         let name = self.channels.get(channel).map(|c| c.name.clone());
+        let again = name.as_deref().and_then(|name| self.find(name));
+        let already = self.many(sub).is_some_and(|(many, _)| {
+            again.is_some_and(|at| many.find(at).is_some())
+                || name.as_ref().is_some_and(|n| many.absent.contains(n))
+        });
         let Some(many) = self.many_mut(sub) else { return };
         let Some(i) = many.find(channel) else { return };
         let before = many.bytes();
         let seat = many.seats.remove(i);
-        // Another channel may come to be under its name.
-        if let Some(name) = name {
-            many.absent.push(name);
+        let awaits = many.awaits;
+        // Another channel may come to be under its name, or has, and is read already.
+        let name = name.filter(|_| !already);
+        if let Some(name) = &name {
+            many.absent.push(name.clone());
         }
         let after = many.bytes();
         self.many_bytes = self.many_bytes + after - before;
+        if let Some(name) = name.filter(|_| awaits) {
+            self.await_name(name, sub);
+        }
+        let watches = self.subscriptions.get(sub).is_some_and(|s| s.watches);
+        self.uncount_watcher(watches, channel);
         self.unseat(channel, seat.seat as usize);
         self.after_leaving(channel, None, now);
     }

@@ -3,6 +3,7 @@
 mod channel;
 mod check;
 mod fanout;
+mod groups;
 mod history;
 mod index;
 mod join;
@@ -13,6 +14,7 @@ mod media;
 mod names;
 mod pattern;
 mod publish;
+mod revive;
 mod roster;
 mod session;
 mod settings;
@@ -24,6 +26,7 @@ use std::collections::VecDeque;
 
 pub use channel::{Channel, Posted, Registered, Token};
 pub use fanout::{Took, Visit};
+pub use groups::{Census, Group, GroupFull, GroupLimits};
 pub use history::{Beside, History, Keep, Kind, Message};
 pub use join::Join;
 pub use many::Wanted;
@@ -42,9 +45,11 @@ use crate::log::{Log, Position, Sealer};
 use crate::time::Moment;
 use crate::wheel::Wheel;
 use fanout::Hot;
+use groups::Groups;
 use many::Due;
 use media::MediaTable;
 use names::Names;
+use revive::Awaited;
 use session::Sessions;
 use sweep::{Announcing, Broadcasts};
 
@@ -74,6 +79,11 @@ pub struct Hub {
     sessions: Sessions,
     /// Indexes over the messages of all channels that a pattern matches, each there while somebody reads it.
     patterns: Patterns<Channel>,
+    groups: Groups,
+    /// Whether groups are counted: only where somebody wants to know.
+    counts_groups: bool,
+    /// Names that have ended and are waited for by readers of several channels.
+    awaited: Awaited,
     /// The indexes that one message goes to; kept for its room.
     matched: Vec<Id<Channel>>,
     settings: Settings,
@@ -91,11 +101,14 @@ pub struct Hub {
     many_bytes: usize,
     /// What somebody who is visited lacks; kept for its room.
     due: Due,
-    /// Bytes of all messages kept.
+    /// Bytes of all messages kept, and how many there are.
     history_bytes: usize,
+    messages: usize,
     /// Bytes of all names and rosters.
     names_bytes: usize,
     fired: Vec<Id<Channel>>,
+    /// Subscriptions that have ended and whose end is to be told.
+    ends: VecDeque<Id<Subscription>>,
     counters: Counters,
 }
 
@@ -117,6 +130,9 @@ impl Hub {
             announcing,
             sessions: Sessions::new(seed),
             patterns: Patterns::new(seed),
+            groups: Groups::new(seed),
+            counts_groups: settings.counts_groups,
+            awaited: Awaited::new(seed),
             matched: Vec::new(),
             settings,
             seed,
@@ -128,14 +144,17 @@ impl Hub {
             many_bytes: 0,
             due: Due::new(),
             history_bytes: 0,
+            messages: 0,
             names_bytes: 0,
             fired: Vec::new(),
+            ends: VecDeque::new(),
             counters: Counters::default(),
         }
     }
 
     /// Changes the settings; what is there stays, and is trimmed when it is next touched.
     pub fn set(&mut self, settings: Settings) {
+        self.count_groups(settings.counts_groups);
         self.settings = settings;
     }
 
@@ -232,6 +251,19 @@ impl Hub {
         self.history_bytes
     }
 
+    /// Messages kept.
+    pub fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// A channel's history was another before: so many messages, so many bytes.
+    fn weigh(&mut self, id: Id<Channel>, before: (usize, usize)) {
+        let Some(channel) = self.channels.get(id) else { return };
+        self.history_bytes = self.history_bytes + channel.history.bytes() - before.1;
+        self.messages = self.messages + channel.history.len() - before.0;
+        self.groups.count_history(channel, before);
+    }
+
     /// Bytes of all tables, counted anew; walks over all channels.
     pub fn table_bytes(&self) -> usize {
         let channels: usize = self.channels.iter().map(|(_, c)| c.bytes()).sum();
@@ -253,6 +285,8 @@ impl Hub {
             + self.broadcasts.bytes()
             + self.sessions.bytes()
             + self.patterns.bytes()
+            + self.groups.bytes()
+            + self.awaited.bytes()
             + self.media.bytes()
     }
 

@@ -75,34 +75,35 @@ impl Hub {
         let Some(channel) = self.channels.get_mut(id) else { return 0 };
         let listens = !channel.members.is_empty();
         let mark = channel.history.mark();
-        let before = channel.history.bytes();
+        let before = channel.history.weight();
         let keep = channel.keep(&self.settings.keep);
         let (seq, trimmed) = channel.history.append(message, &keep, listens);
         self.counters.trimmed += trimmed as u64;
-        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
         if channel.stir(mark) {
             self.hot.push(id, channel.members.len());
         }
+        self.weigh(id, before);
         seq
     }
 
     /// Forgets what a channel need not keep.
     pub(super) fn trim(&mut self, id: Id<Channel>, somebody_listens: bool, now: Moment) {
         let Some(channel) = self.channels.get_mut(id) else { return };
-        let before = channel.history.bytes();
+        let before = channel.history.weight();
         let keep = channel.keep(&self.settings.keep);
         self.counters.trimmed += channel.history.trim(&keep, somebody_listens, now) as u64;
-        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
+        self.weigh(id, before);
     }
 
     /// Takes room from a channel's history until `bytes` are free or only what waits is left; returns whether anything
     /// was taken.
     pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
         let Some(channel) = self.channels.get_mut(id) else { return false };
-        let before = channel.history.bytes();
-        let keep = Keep { bytes: before.saturating_sub(bytes), ..channel.keep(&self.settings.keep) };
+        let before = channel.history.weight();
+        let keep = Keep { bytes: before.1.saturating_sub(bytes), ..channel.keep(&self.settings.keep) };
         self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
-        self.history_bytes = self.history_bytes + channel.history.bytes() - before;
-        channel.history.bytes() < before
+        let is_less = channel.history.bytes() < before.1;
+        self.weigh(id, before);
+        is_less
     }
 }

@@ -12,6 +12,10 @@ pub struct Subscription {
     pub(super) seat: u32,
     /// Already in the queue of those behind.
     pub(super) queued: bool,
+    /// Its end is to be told.
+    pub(super) told: bool,
+    /// It is counted as a watcher in its channels.
+    pub(super) watches: bool,
     /// Whom to hand it to; the hub only carries it.
     pub(super) owner: Owner,
 }
@@ -49,6 +53,8 @@ pub(super) struct Many {
     pub(super) absent: Vec<Box<str>>,
     /// What it may read of those.
     pub(super) access: Access,
+    /// It takes its seat in one of those as soon as that has come to be, and not only when it is handed something.
+    pub(super) awaits: bool,
 }
 
 /// Which channels may be read.

@@ -87,7 +87,10 @@ impl Hub {
     }
 
     pub(super) fn sweeps(&self) -> bool {
-        !self.broadcasts.waiting.is_empty() || self.announcing.walk.is_some()
+        !self.broadcasts.waiting.is_empty()
+            || self.announcing.walk.is_some()
+            || self.groups.is_emptying()
+            || self.awaited.is_owed()
     }
 
     pub(super) fn sweep(&mut self, left: &mut usize, now: Moment) {
@@ -115,6 +118,8 @@ impl Hub {
             }
             self.announcing.walk = Some(at + 1).filter(|&next| next < self.channels.slots());
         }
+        self.sweep_groups(&mut share, now);
+        self.sweep_revived(&mut share, now);
         *left += share;
     }
 

@@ -25,7 +25,7 @@ impl Machine {
     pub fn check(&self) {
         self.hub.check();
         let mut waiting = self.sessions.check(&self.hub);
-        let (mut parked, mut websockets, mut wires) = (0, 0, 0);
+        let (mut parked, mut websockets, mut wires, mut hooked_count) = (0, 0, 0, 0);
         for (id, conn) in self.conns.iter() {
             if let Phase::Parked(p) = &conn.phase {
                 let sub = self.hub.subscription(p.sub).expect("who is parked has a subscription");
@@ -61,6 +61,11 @@ impl Machine {
                 let place = waiting.iter().position(|waits| *waits == (attached.session, id));
                 waiting.swap_remove(place.expect("whose connect waits knows where"));
             }
+            if let Phase::Hooked(hooked) = &conn.phase {
+                let hook = self.hooks.get(hooked.hook).expect("who waits for an application has asked it");
+                assert_eq!(hook.of(), Some(id), "and the answer is its own");
+                hooked_count += 1;
+            }
             let is_over = matches!(conn.phase, Phase::Lingering);
             assert!(conn.writing || conn.outbox.is_empty() || is_over, "no bytes lie unannounced");
             assert!(conn.armed <= conn.due(self.post.stall_ms), "nobody is forgotten by the clock: {conn:?}");
@@ -70,6 +75,7 @@ impl Machine {
             assert_eq!(deferred, usize::from(conn.deferred), "put off means in the queue, once");
             assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
         }
+        assert_eq!(hooked_count, self.hooks.asking(), "every question has somebody waiting");
         assert_eq!((websockets, wires), (self.scratch.open, self.scratch.wires));
         assert!(waiting.is_empty(), "a session waits where a connect does");
         let seats = self.sessions.seats();
@@ -87,6 +93,8 @@ impl Machine {
             && self.post.pieces.is_empty()
             && self.post.pool.lent_bytes() == 0
             && self.frames.bytes() == 0
+            && self.hooks.is_empty()
+            && self.held_bytes == 0
             && self.addresses.is_empty()
             && self.sessions.is_pristine()
     }

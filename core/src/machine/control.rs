@@ -26,6 +26,7 @@ impl Machine {
         self.conns.set_limit(conns_max(&config));
         self.hub.set(settings(&config));
         self.post.set(&config.limits);
+        self.hooks.set_limit(config.limits.hooks_max);
         self.frames.set(config.websocket.compression_bytes_min);
         let before = std::mem::replace(&mut self.config, config);
         self.heads.forget();
@@ -55,6 +56,7 @@ impl Machine {
             Some(Phase::Held(held)) => &mut held.manner,
             Some(Phase::Attached(attached)) => &mut attached.manner,
             Some(Phase::HeldTalk(held)) => &mut held.manner,
+            Some(Phase::Hooked(hooked)) => &mut hooked.manner,
             _ => return,
         };
         if let OriginRef::Listed(place) = manner.origin {
@@ -103,7 +105,7 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         match &mut conn.phase {
             Phase::Ready if conn.inbox.is_empty() => delivery.post.hang_up(conn, id),
-            Phase::Ready | Phase::Body(_) | Phase::Held(_) | Phase::HeldTalk(_) => {}
+            Phase::Ready | Phase::Body(_) | Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {}
             Phase::WebSocket(_) | Phase::Closing | Phase::Lingering => {}
             Phase::Attached(_) => self.end_attached(id, false),
             Phase::Parked(_) => {

@@ -12,7 +12,7 @@ use crate::arena::{Arena, Id};
 use crate::config::Config;
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
-use crate::dialect::{Appetite, Batch, Hold, News, Tail, Voice};
+use crate::dialect::{Appetite, Batch, Hold, News, Refusal, Tail, Voice};
 use crate::hub::{Channel, Hub, Lost, Roster, Took, Visit};
 use crate::time::{Date, Moment};
 
@@ -71,6 +71,8 @@ impl Machine {
             }
         });
         self.settle_sessions();
+        self.tell_ends();
+        more |= self.publish_events(budget);
         more |= self.drain_some(budget);
         self.serve_deferred();
         self.tables_bytes = self.count_tables();
@@ -86,6 +88,10 @@ impl Delivery<'_> {
     /// Hands a subscriber what it lacks.
     fn hand(&mut self, conn: &mut Conn, id: Id<Conn>, hub: &Hub, visit: &Visit<'_>) -> Took {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };
+        if visit.gives_way {
+            self.send_away(conn, id, &Refusal::Conflict);
+            return Took::AndLeaves;
+        }
         let waits = conn.outbox.len();
         if waits >= self.config.limits.outbox_bytes_max || (self.is_short && waits > 0) {
             parked.thirsty = true;
@@ -184,6 +190,25 @@ impl Delivery<'_> {
                     self.end_poll(conn, id, &parked, Tidings { news, range, live: true, tail });
                 }
                 Took::AndLeaves
+            }
+        }
+    }
+
+    /// Ends a waiting subscription with a refusal; whoever calls this lets it leave the hub.
+    pub(super) fn send_away(&mut self, conn: &mut Conn, id: Id<Conn>, refusal: &Refusal) {
+        if matches!(refusal, Refusal::Conflict) {
+            self.counters.conflicts += 1;
+        }
+        let Phase::Parked(parked) = std::mem::replace(&mut conn.phase, Phase::Ready) else { return };
+        let news = [News::Refused { channel: "", refusal }];
+        match parked.hold {
+            Hold::Poll => {
+                let tidings = Tidings { news: &news, range: None, live: true, tail: Tail::default() };
+                self.end_poll(conn, id, &parked, tidings);
+            }
+            Hold::Stream => {
+                self.say_news(conn, Asker::of(id, &parked), &news);
+                self.end_stream(conn, id, parked.manner);
             }
         }
     }

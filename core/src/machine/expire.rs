@@ -15,6 +15,8 @@ impl Machine {
         self.post.now = now;
         self.hub.expire(now);
         self.expire_sessions();
+        self.expire_hooks(now);
+        self.expire_watchers(now);
         let mut fired = std::mem::take(&mut self.fired);
         self.post.wheel.advance(now, &mut fired);
         for id in fired.drain(..) {
@@ -44,6 +46,9 @@ impl Machine {
             if matches!(conn.phase, Phase::Attached(_)) {
                 return self.cut_attached(id);
             }
+            if matches!(conn.phase, Phase::Hooked(_)) {
+                return self.cut_hooked(id);
+            }
             self.release_websocket(id);
             if let Some(conn) = self.conns.get_mut(id) {
                 self.post.cut(conn, id);
@@ -66,7 +71,7 @@ impl Machine {
             }
             Phase::Ready | Phase::Body(_) => self.reject(id, Reject::TooSlow),
             Phase::Closing | Phase::Lingering => self.post.cut(conn, id),
-            Phase::Held(_) | Phase::HeldTalk(_) => {
+            Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {
                 conn.deadline = now.after_ms(self.config.limits.idle_ms_max);
                 self.post.rearm(conn, id);
             }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::arena::Id;
 use crate::bytes::Ledger;
 use crate::conn::Manner;
-use crate::dialect::{DialectId, News, Text, Voice};
+use crate::dialect::{Boundary, DialectId, News, Text, Voice};
 use crate::hub::{Channel, Lost};
 use crate::wire::http1::response::{LAST_CHUNK, chunk_size};
 use crate::wire::ws::Opcode;
@@ -98,6 +98,11 @@ struct Pen {
 }
 
 impl Frames {
+    /// What stands between parts from now on.
+    pub(super) fn set_boundary(&mut self, boundary: Boundary) {
+        self.pen.text.boundary = boundary;
+    }
+
     /// Compresses messages of so many bytes and more.
     pub(super) fn set(&mut self, deflate_from: usize) {
         self.pen.deflate_from = deflate_from;

@@ -3,7 +3,7 @@
 //! Knows nothing of who is answered.
 use crate::config::Http;
 use crate::conn::OriginRef;
-use crate::dialect::{News, Voice};
+use crate::dialect::{Boundary, News, Voice};
 use crate::time::Date;
 use crate::wire::http1::Status;
 use crate::wire::http1::response::HeadWriter;
@@ -26,6 +26,8 @@ pub(super) struct Kind {
 pub(super) struct Heads {
     at_hand: Vec<(Kind, Vec<u8>)>,
     oldest: usize,
+    /// What stands between parts, once somebody has wanted parts.
+    pub(super) boundary: Boundary,
 }
 
 impl Heads {
@@ -58,6 +60,7 @@ impl Heads {
 
     /// Begins a head that says what came with a message.
     pub(super) fn begin_own<'o>(
+        &self,
         out: &'o mut Vec<u8>,
         voice: &Voice,
         origin: OriginRef,
@@ -67,7 +70,7 @@ impl Heads {
     ) -> HeadWriter<'o> {
         let speaker = voice.dialect.speaker();
         let writer = HeadWriter::begin(out, speaker.status(voice.style, news), date);
-        let writer = writer.with(|out| speaker.fields(voice.style, news, out));
+        let writer = writer.with(|out| speaker.fields(voice.style, news, &self.boundary, out));
         let writer = allow_origin(writer, origin, http);
         let writer = match origin {
             OriginRef::Listed(_) => writer.field("Access-Control-Allow-Credentials", "true"),

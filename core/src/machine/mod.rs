@@ -7,6 +7,7 @@ mod deliver;
 mod expire;
 mod frames;
 mod heads;
+mod hooks;
 mod listen;
 mod metrics;
 mod perform;
@@ -29,16 +30,19 @@ use hashbrown::HashMap;
 pub(crate) use bayeux::Session;
 use bayeux::{Sessions, TABLE_MAX};
 pub use check::Standing;
+pub(crate) use hooks::{Errand, Step};
+pub use hooks::{Hook, HookAnswer, HookFailure};
 pub use post::Todo;
 
 use crate::arena::{Arena, Id};
 use crate::chance::Entropy;
-use crate::config::{AddressRules, Config};
+use crate::config::{AddressRules, Config, Location};
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
-use crate::hub::{Channel, Hub, Seed, Settings};
+use crate::hub::{Channel, Hub, Seed, Settings, Subscription};
 use crate::log::{Epoch, Log};
 use crate::time::{Date, Moment};
+use crate::wheel::Wheel;
 use frames::Frames;
 use heads::Heads;
 use post::Post;
@@ -59,6 +63,7 @@ pub struct Machine {
     post: Post,
     frames: Frames,
     heads: Heads,
+    hooks: hooks::Hooks,
     scratch: websocket::Scratch,
     /// Connections with requests that were put off to the next turn.
     deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
@@ -75,6 +80,9 @@ pub struct Machine {
     /// Bytes of tables, looked at once a turn.
     tables_bytes: usize,
     fired: Vec<Id<Conn>>,
+    /// Streams that last only so long.
+    watching_until: Wheel<(Id<Conn>, Id<Subscription>)>,
+    watched_too_long: Vec<(Id<Conn>, Id<Subscription>)>,
     /// Scratch for heads and for bodies, so that none is allocated for an answer.
     head: Vec<u8>,
     body: Vec<u8>,
@@ -122,6 +130,7 @@ impl Machine {
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
             heads: Heads::default(),
+            hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
             scratch: websocket::Scratch::default(),
             deferred: VecDeque::new(),
             served: 0,
@@ -133,6 +142,8 @@ impl Machine {
             held_bytes: 0,
             tables_bytes: 0,
             fired: Vec::new(),
+            watching_until: Wheel::default(),
+            watched_too_long: Vec::new(),
             head: Vec::new(),
             body: Vec::new(),
             config,
@@ -150,7 +161,7 @@ impl Machine {
     fn room_of(&self, conn: &Conn) -> usize {
         match conn.phase {
             Phase::Parked(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
-            Phase::Held(_) | Phase::Attached(_) | Phase::HeldTalk(_) => {
+            Phase::Held(_) | Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
             Phase::Ready | Phase::WebSocket(_) if conn.deferred || self.is_clogged(conn) => {
@@ -197,7 +208,7 @@ impl Machine {
             Phase::WebSocket(_) if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
             Phase::WebSocket(_) => self.end_websocket(id, None),
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
-            Phase::Closing | Phase::Held(_) | Phase::HeldTalk(_) => {}
+            Phase::Closing | Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {}
         }
     }
 
@@ -210,6 +221,7 @@ impl Machine {
             Phase::WebSocket(socket) => self.bury_websocket(*socket),
             Phase::HeldTalk(held) => self.held_bytes -= held.bytes,
             Phase::Attached(attached) => self.abandon(&attached),
+            Phase::Hooked(hooked) => self.give_up_hook(&hooked),
             _ => {}
         }
         self.post.forget(&mut conn);
@@ -258,7 +270,10 @@ impl Machine {
 
     /// When [`Machine::expire`] has something to do.
     pub fn deadline(&self) -> Option<Moment> {
-        [self.post.wheel.next(), self.hub.deadline(), self.sessions.deadline()].into_iter().flatten().min()
+        let own =
+            [self.post.wheel.next(), self.hub.deadline(), self.sessions.deadline(), self.hooks.deadline()];
+        let own = own.into_iter().chain([self.watching_until.next()]);
+        own.flatten().min()
     }
 
     /// The next wish.
@@ -287,7 +302,7 @@ impl Machine {
     pub fn memory(&self) -> Memory {
         Memory {
             history_bytes: self.hub.history_bytes(),
-            blocks_bytes: self.post.pool.bytes() + self.held_bytes,
+            blocks_bytes: self.post.pool.bytes() + self.held_bytes + self.hooks.bytes(),
             frames_bytes: self.frames.bytes(),
             tables_bytes: self.hub.table_bytes() + self.own_tables(),
         }
@@ -324,6 +339,7 @@ impl Machine {
             + self.scratch.wires * size_of::<crate::conn::Wire>();
         self.conns.len() * Arena::<Conn>::slot_bytes()
             + self.post.wheel.bytes()
+            + self.watching_until.len() * size_of::<(u64, (Id<Conn>, Id<Subscription>))>()
             + self.post.pieces.bytes()
             + self.sessions.bytes()
             + parked
@@ -338,6 +354,7 @@ impl Machine {
     fn used_bytes(&self) -> usize {
         let buffers =
             self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes + self.hub.many_bytes();
+        let buffers = buffers + self.hooks.bytes();
         self.tables_bytes + self.hub.history_bytes() + buffers
     }
 
@@ -354,5 +371,7 @@ fn conns_max(config: &Config) -> usize {
 
 /// What the hub must know of a configuration.
 fn settings(config: &Config) -> Settings {
-    Settings::new(&config.limits, config.icomet.channel_timeout_ms, config.simple_comet.session_timeout_ms)
+    let counts_groups = config.push.location.iter().any(Location::counts_groups);
+    let (channel_ms, session_ms) = (config.icomet.channel_timeout_ms, config.simple_comet.session_timeout_ms);
+    Settings { counts_groups, ..Settings::new(&config.limits, channel_ms, session_ms) }
 }

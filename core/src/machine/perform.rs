@@ -2,7 +2,7 @@
 //! Knows nothing of how they were written or are answered.
 use std::sync::Arc;
 
-use super::Machine;
+use super::{Errand, Machine};
 use crate::arena::Id;
 use crate::config::Auth;
 use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Role};
@@ -78,7 +78,7 @@ impl Machine {
             Ok(params) => (params, None),
             Err(why) => (Params::of_query(head.query), Some(why)),
         };
-        let request = Request { role, head, params: &params, body };
+        let request = Request { role, peer, head, params: &params, body };
         let dialect = by_path.unwrap_or_else(|| route(&request, &self.config));
         let decoded = dialect.speaker().decode(&request, &self.config);
         // Whoever reads bodies in a way of its own has no use for complaints about this one.
@@ -121,6 +121,8 @@ impl Machine {
             Refusal::TooManyChannels => self.counters.channels_refused += 1,
             Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
             Refusal::TooManySubscriptions => self.counters.websocket_subscriptions_refused += 1,
+            Refusal::Group(_) => self.counters.groups_refused += 1,
+            Refusal::TooManyHooks => self.counters.hooks_refused += 1,
             Refusal::Memory => self.counters.memory_refused += 1,
             _ => {}
         }
@@ -142,12 +144,26 @@ impl Machine {
         let now = self.post.now;
         let outcome = match verb {
             Verb::Read(read) => return self.read(id, role, manner, voice, &read),
+            Verb::Hooked { hooks, verb } => {
+                return match Errand::of(*verb) {
+                    Some(errand) => self.ask_first(id, role, (manner, voice), hooks, errand),
+                    // No other verbs are hooked.
+                    None => self.refuse(id, manner, &voice, &Refusal::NotFound),
+                };
+            }
             Verb::Watch(watch) => return self.watch(id, role, manner, voice, watch),
             Verb::Post { posting, body } => {
                 return self.post_or_hold(id, manner, voice, posting, Arc::from(&*body));
             }
-            Verb::Look(channels) => return self.look(id, manner, &voice, &channels, false),
-            Verb::End(channels) => return self.look(id, manner, &voice, &channels, true),
+            Verb::Look(channels) => return self.look(id, manner, &voice, &channels),
+            Verb::End { channels, events } => {
+                return self.look_and_end(id, manner, &voice, &channels, events.as_ref());
+            }
+            Verb::Group { name, task } => return self.do_with_group(id, manner, &voice, &name, task),
+            Verb::Figures => {
+                let figures = self.figures();
+                return self.answer(id, manner, &voice, &Outcome::Figures(figures));
+            }
             Verb::Census => return self.say_census(id, manner, &voice),
             Verb::PublishTo { channel, body } => {
                 let body = match (self.known(&channel), body) {
@@ -338,7 +354,7 @@ impl Machine {
         self.hub.find(name).ok_or_else(|| Refusal::NoChannel(name.into()))
     }
 
-    fn check_name(&self, name: &str) -> Result<(), Refusal> {
+    pub(super) fn check_name(&self, name: &str) -> Result<(), Refusal> {
         let fits = !name.is_empty() && name.len() <= self.config.limits.channel_name_bytes_max;
         if fits && !name.chars().any(char::is_control) { Ok(()) } else { Err(Refusal::Name) }
     }

@@ -5,6 +5,7 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
+use super::Hook;
 use super::frames::Frame;
 use crate::arena::Id;
 use crate::bytes::outbox::Pieces;
@@ -23,6 +24,10 @@ pub enum Todo {
     Read(Id<Conn>),
     /// Everything has been sent: shut the sending side, and go on reading until the peer ends or [`Todo::Close`] comes.
     Shutdown(Id<Conn>),
+    /// Ask an application: see [`crate::Machine::hook`], and say [`crate::Machine::hook_answered`].
+    Hook(Id<Hook>),
+    /// Nobody waits any more for what an application says to this.
+    Unhook(Id<Hook>),
     /// Close the socket, and say [`crate::Machine::closed`].
     Close(Id<Conn>),
 }

@@ -6,8 +6,9 @@ use super::Machine;
 use crate::arena::Id;
 use crate::config::Duty;
 use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post};
-use crate::dialect::{Answer, Info, Outcome, PLAIN, Posting, Refusal, Voice};
-use crate::hub::Channel;
+use crate::dialect::hooks::Events;
+use crate::dialect::{Answer, Figures, GroupTask, Info, Outcome, PLAIN, Posting, Refusal, Voice};
+use crate::hub::{Census, Channel, GroupLimits};
 use crate::wire::http1::Status;
 
 /// What pages on other origins may send to subscribe, and to publish (`protocols/push-module.md`, section 5.9; the last
@@ -45,6 +46,7 @@ impl Machine {
     /// Appends to all the channels, or to none.
     fn post_to_all(&mut self, posting: &Posting, body: &Arc<str>) -> Result<Info, Refusal> {
         let now = self.post.now;
+        self.check_posting(posting, body.len())?;
         let mut at = Vec::with_capacity(posting.channels.len());
         for name in &posting.channels {
             at.push(self.open_channel(name, self.channel_ms())?);
@@ -60,24 +62,108 @@ impl Machine {
             let body = Arc::clone(body);
             self.hub.publish_media(at, body, posting.media.clone(), now).ok_or(Refusal::NotFound)?;
         }
+        if let Some(events) = &posting.events {
+            self.tell_event(events, "channel_publish");
+        }
         let info = self.info_of(&at);
         Ok(Info { subscribers: subscribers as u64, reached: Some(subscribers > 0), ..info })
     }
 
-    /// Describes the channels that there are, and ends them if that is wanted.
-    pub(super) fn look(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, names: &[String], ends: bool) {
+    /// Describes the channels that there are.
+    pub(super) fn look(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, names: &[String]) {
         let at: Vec<Id<Channel>> = names.iter().filter_map(|name| self.hub.find(name)).collect();
         if at.is_empty() {
             let name = names.first().cloned().unwrap_or_default();
             return self.refuse(id, manner, voice, &Refusal::NoChannel(name));
         }
         let info = self.info_of(&at);
-        if ends {
-            for at in at {
-                self.hub.close(at, self.post.now);
+        self.answer(id, manner, voice, &Outcome::Info(info));
+    }
+
+    /// Describes the channels that there are, ends them, and tells that.
+    pub(super) fn look_and_end(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        names: &[String],
+        events: Option<&Arc<Events>>,
+    ) {
+        let at: Vec<Option<Id<Channel>>> = names.iter().map(|name| self.hub.find(name)).collect();
+        self.look(id, manner, voice, names);
+        if let Some(events) = events {
+            let there = events.ids.iter().zip(&at).filter(|(_, at)| at.is_some()).map(|(id, _)| id.clone());
+            let ids: Vec<String> = there.collect();
+            let events = Events { to: events.to.clone(), words: events.words.clone(), ids };
+            self.tell_event(&Arc::new(events), "channel_delete");
+        }
+        for at in at.into_iter().flatten() {
+            self.hub.close(at, self.post.now);
+        }
+    }
+
+    /// Does something with a group of channels, and describes it as it was before its channels end.
+    pub(super) fn do_with_group(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        name: &str,
+        task: GroupTask,
+    ) {
+        if let Err(refusal) = self.check_name(name) {
+            return self.refuse(id, manner, voice, &refusal);
+        }
+        if let GroupTask::Set { limits, usual } = &task {
+            let before = match self.hub.group(name).limits {
+                none if none == GroupLimits::default() => *usual,
+                set => set,
+            };
+            let [channels, subscribers, messages, bytes] = *limits;
+            let limits = GroupLimits {
+                channels: channels.unwrap_or(before.channels),
+                subscribers: subscribers.unwrap_or(before.subscribers),
+                messages: messages.unwrap_or(before.messages),
+                bytes: bytes.unwrap_or(before.bytes),
+            };
+            if self.is_short_of(name.len() + 256) || self.hub.set_group(name, limits).is_err() {
+                return self.refuse(id, manner, voice, &Refusal::Memory);
             }
         }
-        self.answer(id, manner, voice, &Outcome::Info(info));
+        let census = self.hub.group(name);
+        if task == GroupTask::Empty {
+            self.hub.empty_group(name);
+        }
+        self.answer(id, manner, voice, &Outcome::Group(census));
+    }
+
+    /// Figures of the server.
+    pub(super) fn figures(&mut self) -> Figures {
+        let published = self.counters().published;
+        let (channels, subscribers) = self.load();
+        Figures {
+            published,
+            messages: self.hub.messages() as u64,
+            used_bytes: self.used_bytes() as u64,
+            bytes_max: self.config.limits.memory_bytes_max as u64,
+            channels: channels as u64,
+            subscribers: subscribers as u64,
+        }
+    }
+
+    /// Whether the group of a posting has room for it.
+    fn check_posting(&mut self, posting: &Posting, bytes: usize) -> Result<(), Refusal> {
+        let Some(group) = &posting.group else { return Ok(()) };
+        let mut more = Census::default();
+        for name in &posting.channels {
+            let found = self.hub.find(name);
+            more.channels += u64::from(found.is_none());
+            // A full channel gives one away for each that it gets.
+            let grows = found.is_none_or(|at| self.hub.has_place(at)) && posting.keep.messages_max > 0;
+            more.messages += u64::from(grows);
+            more.bytes += if grows { bytes as u64 } else { 0 };
+        }
+        self.hub.check_group(&group.name, group.limits, &more).map_err(Refusal::Group)
     }
 
     /// Of several: the messages of the fullest, all subscribers, and what happened last in any.
@@ -97,7 +183,11 @@ impl Machine {
 
     /// Answers OPTIONS at a location.
     pub(super) fn say_options(&mut self, id: Id<Conn>, manner: Manner, methods: &'static str, duty: Duty) {
-        let headers = if duty == Duty::Publisher { PUBLISHER_HEADERS } else { SUBSCRIBER_HEADERS };
+        let headers = match duty {
+            Duty::Publisher => PUBLISHER_HEADERS,
+            Duty::Group | Duty::StubStatus => "Accept, Content-Type",
+            Duty::Subscriber | Duty::Pubsub => SUBSCRIBER_HEADERS,
+        };
         let fields = [
             ("Allow", methods),
             ("Access-Control-Allow-Methods", methods),

@@ -51,7 +51,11 @@ impl Machine {
             [(at, next)] if session.is_none() && absent.is_empty() => {
                 self.hub.join(at, Join { next, owner, who: None, notices: None }, now)
             }
-            _ => self.hub.join_many(Wanted { places: &places, absent, access, session }, owner, now),
+            _ => self.hub.join_many(
+                Wanted { places: &places, absent, access, awaits: false, session },
+                owner,
+                now,
+            ),
         };
         if let Ok(sub) = joined {
             let hold = Hold::Poll;

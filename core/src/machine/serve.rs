@@ -7,7 +7,7 @@ use crate::hub::Channel;
 use crate::wire::http1::chunked::Chunked;
 use crate::wire::http1::head::{self, Framing};
 use crate::wire::http1::response::CONTINUE;
-use crate::wire::http1::{Reject, Status};
+use crate::wire::http1::{Method, Reject, Status};
 use crate::wire::ws::Fault;
 
 /// Requests served between two deliveries, of all connections together: about a millisecond. The rest is put off, first
@@ -24,6 +24,10 @@ const LONG_LINE: usize = 16;
 pub(super) fn at_once(in_line: usize) -> usize {
     if in_line < LONG_LINE { REQUESTS_AT_ONCE } else { REQUESTS_IN_LINE }
 }
+
+/// What is said of a method that is known nowhere.
+const UNKNOWN_METHOD: Reject =
+    Reject::NotImplemented("the method is none of GET, HEAD, POST, PUT, DELETE, OPTIONS");
 
 impl Machine {
     /// Takes bytes of a connection in, and serves every request that is whole.
@@ -105,6 +109,7 @@ impl Machine {
                 self.post.cut(conn, id);
             }
             Phase::Attached(_) => self.cut_attached(id),
+            Phase::Hooked(_) => self.cut_hooked(id),
             Phase::Ready if conn.deferred => self.post.cut(conn, id),
             _ => {
                 let words = "memory_bytes_max is reached: try again later\n";
@@ -208,6 +213,12 @@ impl Machine {
                 return None;
             }
         };
+        if head.method == Method::Other
+            && self.conns.get(id).is_none_or(|conn| self.config.push.find(conn.role, &head).is_none())
+        {
+            self.reject(id, UNKNOWN_METHOD);
+            return None;
+        }
         let behind = &unread[end..];
         let framing = match head.framing {
             Framing::Length(n) if n > self.config.limits.body_bytes_max as u64 => {
@@ -249,7 +260,7 @@ impl Machine {
             Phase::Body(body) => body,
             Phase::Closing | Phase::Lingering => return None,
             Phase::Ready | Phase::Parked(_) | Phase::Held(_) | Phase::WebSocket(_) => return Some(0),
-            Phase::Attached(_) | Phase::HeldTalk(_) => return Some(0),
+            Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => return Some(0),
         };
         let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
         let used = match &mut body.framing {

@@ -181,12 +181,19 @@ impl Delivery<'_> {
         // nginx keeps answers back until it has some kilobytes, unless told.
         let writer = writer.field("X-Accel-Buffering", "no");
         writer.end(if manner.is_11 { End::Chunked } else { End::Close }, manner.keep_alive);
-        let prologue = voice.dialect.speaker().prologue(voice.style);
+        let speaker = voice.dialect.speaker();
+        let mut mark = [b'-'; 34];
+        let prologue = if speaker.begins_with_boundary(voice.style) {
+            mark[2..].copy_from_slice(self.heads.boundary.bytes());
+            &mark[..]
+        } else {
+            speaker.prologue(voice.style).as_bytes()
+        };
         if !prologue.is_empty() && !manner.head_only {
             if manner.is_11 {
                 chunk_size(prologue.len(), self.head);
             }
-            self.head.extend_from_slice(prologue.as_bytes());
+            self.head.extend_from_slice(prologue);
             if manner.is_11 {
                 self.head.extend_from_slice(b"\r\n");
             }
@@ -236,7 +243,7 @@ fn head<'o>(
     http: &Http,
 ) -> HeadWriter<'o> {
     if to.voice.dialect.speaker().has_own_head() {
-        Heads::begin_own(out, to.voice, to.manner.origin, news, date, http)
+        heads.begin_own(out, to.voice, to.manner.origin, news, date, http)
     } else {
         heads.begin(out, kind(to), date, http)
     }

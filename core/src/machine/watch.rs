@@ -6,30 +6,37 @@ use super::tell::{Asker, Tidings};
 use crate::arena::Id;
 use crate::config::Concurrency;
 use crate::conn::{Conn, Manner, Phase, Role};
-use crate::dialect::{Batch, DialectId, Hold, News, Refusal, Tail, Voice, Watch};
-use crate::hub::{Access, Channel, Join, Lost, Wanted};
+use crate::dialect::hooks::Follow;
+use crate::dialect::{Appetite, Batch, Boundary, DialectId, Hold, News, Refusal, Tail, Voice, Watch};
+use crate::hub::{Access, Census, Channel, GroupFull, Join, Lost, Subscription, Wanted};
 use crate::time::Moment;
+
+/// Readers of a channel that are looked at in one go for those who have to give way.
+const EVICTED_AT_ONCE: usize = 128;
 
 /// A channel that is read, and the number of the first message that is wanted.
 type Place = (Id<Channel>, u64);
 
 impl Machine {
     /// Begins a subscription.
-    pub(super) fn watch(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, watch: Watch) {
+    pub(super) fn watch(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, mut watch: Watch) {
         let places = match self.admit_watcher(role, &watch) {
             Ok(places) => places,
             Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
         };
         self.counters.subscribed += 1;
+        self.draw_boundary();
         if watch.hold == Hold::Stream {
-            return self.begin_watching(id, manner, voice, &watch, &places);
+            let follow = watch.follow.take();
+            return self.begin_watching(id, manner, voice, &watch, &places, follow);
         }
         if let Some((at, from)) = self.earliest(&places) {
+            let to = self.batch_end(&voice, &places, (at, from));
             let (mut delivery, conns, hub) = self.delivery();
             let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return };
-            delivery.counters.delivered += 1;
-            let news = [News::Messages(Batch::new(channel, from, from + 1, hub))];
-            let range = Some((at, from, from + 1, Lost::Nothing));
+            delivery.counters.delivered += to - from;
+            let news = [News::Messages(Batch::new(channel, from, to, hub))];
+            let range = Some((at, from, to, Lost::Nothing));
             let tidings = Tidings { news: &news, range, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
@@ -44,7 +51,37 @@ impl Machine {
             0 => Moment::NEVER,
             ms => self.post.now.after_ms(ms),
         };
-        self.take_seats(id, manner, voice, &watch, &places, quiet_until);
+        let follow = watch.follow.take();
+        let sub = self.take_seats(id, manner, voice, &watch, &places, quiet_until);
+        if let (Some(sub), Some(follow)) = (sub, follow) {
+            self.follow(sub, follow);
+        }
+    }
+
+    /// One more than the number of the last message of an answer that begins with this one: what follows in the same channel
+    /// before anything of another.
+    fn batch_end(&self, voice: &Voice, places: &[Place], (at, from): Place) -> u64 {
+        let speaker = voice.dialect.speaker();
+        let Some(channel) = self.hub.peek(at) else { return from + 1 };
+        if speaker.appetite(voice.style, false) != Appetite::Everything {
+            return from + 1;
+        }
+        let others = places.iter().filter(|(other, _)| *other != at);
+        let offset = |&(at, next): &Place| self.hub.peek(at)?.history().get(next).map(|m| m.offset);
+        let history = channel.history();
+        let until = others.filter_map(offset).min().map_or(history.head(), |next| history.first_after(next));
+        history.batch_end(from, self.config.limits.batch_bytes_max).min(until).max(from + 1)
+    }
+
+    /// Draws what stands between parts, when it is wanted for the first time.
+    fn draw_boundary(&mut self) {
+        if !self.heads.boundary.is_drawn() {
+            let mut bytes = [0; 32];
+            self.entropy.fill(&mut bytes);
+            let boundary = Boundary::from_random(bytes);
+            self.heads.boundary = boundary;
+            self.frames.set_boundary(boundary);
+        }
     }
 
     /// The channels, each with the place where the subscription begins in it.
@@ -56,6 +93,13 @@ impl Machine {
         }
         if self.is_short_of(watch.channels.len() * size_of::<(Place, Place)>()) {
             return Err(Refusal::Memory);
+        }
+        if let Some(group) = &watch.group {
+            let missing = watch.channels.iter().filter(|name| self.hub.find(name).is_none()).count() as u64;
+            let more = Census { channels: missing, ..Census::default() };
+            let checked = self.hub.check_group(&group.name, group.limits, &more);
+            // Subscribers are told nothing else than that.
+            checked.map_err(|_| Refusal::Group(GroupFull::Subscribers))?;
         }
         let mut found = Vec::with_capacity(watch.channels.len());
         for name in &watch.channels {
@@ -72,7 +116,7 @@ impl Machine {
         match watch.concurrency {
             Concurrency::Broadcast => {}
             Concurrency::First => {
-                if found.iter().any(|&at| self.watchers(at).next().is_some()) {
+                if found.iter().any(|&at| self.hub.peek(at).is_some_and(|channel| channel.watchers() > 0)) {
                     return Err(Refusal::Conflict);
                 }
             }
@@ -81,6 +125,10 @@ impl Machine {
                     self.evict(at);
                 }
             }
+        }
+        if let Some(group) = &watch.group {
+            let more = Census { subscribers: found.len() as u64, ..Census::default() };
+            self.hub.check_group(&group.name, group.limits, &more).map_err(Refusal::Group)?;
         }
         let limits = self.config.limits.subscribers_per_channel_max;
         let most = if watch.subscribers_max > 0 { watch.subscribers_max.min(limits) } else { limits };
@@ -96,37 +144,47 @@ impl Machine {
         Ok(places)
     }
 
-    /// Who waits on a channel in this dialect.
-    fn watchers(&self, at: Id<Channel>) -> impl Iterator<Item = Id<Conn>> {
-        let is_watcher = |id: &Id<Conn>| {
-            let phase = self.conns.get(*id).map(|conn| &conn.phase);
-            matches!(phase, Some(Phase::Parked(parked)) if parked.voice.dialect == DialectId::Push)
-        };
-        self.hub.owners(at).filter_map(Id::from_bits).filter(is_watcher)
+    /// All who wait on a channel in this dialect give way. There is one at most, unless the same channel is read in other
+    /// ways, too: then, of many readers, the walk tells those whom it concerns, a slice at a time.
+    fn evict(&mut self, at: Id<Channel>) {
+        let Some(channel) = self.hub.peek(at).filter(|channel| channel.watchers() > 0) else { return };
+        if channel.members() <= EVICTED_AT_ONCE {
+            let owners: Vec<Id<Conn>> = self.hub.owners(at).filter_map(Id::from_bits).collect();
+            owners.into_iter().for_each(|id| self.send_watcher_away(id, &Refusal::Conflict));
+        } else if let Some(only) = self.hub.only_watcher(at) {
+            let owner = self.hub.subscription(only).map(Subscription::owner);
+            if let Some(id) = owner.and_then(Id::from_bits) {
+                self.send_watcher_away(id, &Refusal::Conflict);
+            }
+        } else {
+            self.hub.replace_watchers(at);
+        }
     }
 
-    /// All who wait on a channel give way. There is one at most, unless the same channel is read in other ways, too.
-    fn evict(&mut self, at: Id<Channel>) {
+    /// Ends what a connection waits for in this dialect.
+    fn send_watcher_away(&mut self, id: Id<Conn>, refusal: &Refusal) {
         let now = self.post.now;
-        let watchers: Vec<Id<Conn>> = self.watchers(at).collect();
-        for id in watchers {
-            self.count_refusal(&Refusal::Conflict);
-            let (mut delivery, conns, hub) = self.delivery();
-            let Some(conn) = conns.get_mut(id) else { continue };
-            let Phase::Parked(parked) = std::mem::replace(&mut conn.phase, Phase::Ready) else { continue };
-            let news = [News::Refused { channel: "", refusal: &Refusal::Conflict }];
-            match parked.hold {
-                Hold::Poll => {
-                    let tidings = Tidings { news: &news, range: None, live: true, tail: Tail::default() };
-                    delivery.end_poll(conn, id, &parked, tidings);
-                }
-                Hold::Stream => {
-                    delivery.say_news(conn, Asker::of(id, &parked), &news);
-                    delivery.end_stream(conn, id, parked.manner);
-                }
-            }
-            hub.leave(parked.sub, now);
+        let (mut delivery, conns, hub) = self.delivery();
+        let Some(conn) = conns.get_mut(id) else { return };
+        let Phase::Parked(parked) = &conn.phase else { return };
+        if parked.voice.dialect == DialectId::Push {
+            let sub = parked.sub;
+            delivery.send_away(conn, id, refusal);
+            hub.leave(sub, now);
         }
+    }
+
+    /// Ends streams that have lasted for as long as they may.
+    pub(super) fn expire_watchers(&mut self, now: Moment) {
+        let mut fired = std::mem::take(&mut self.watched_too_long);
+        self.watching_until.advance(now, &mut fired);
+        for (id, sub) in fired.drain(..) {
+            let phase = self.conns.get(id).map(|conn| &conn.phase);
+            if matches!(phase, Some(Phase::Parked(parked)) if parked.sub == sub) {
+                self.send_watcher_away(id, &Refusal::Over);
+            }
+        }
+        self.watched_too_long = fired;
     }
 
     /// The first message in the order of the log that somebody lacks.
@@ -146,6 +204,7 @@ impl Machine {
         voice: Voice,
         watch: &Watch,
         places: &[Place],
+        follow: Option<Box<Follow>>,
     ) {
         if watch.is_raw {
             // Nothing says where it ends but the end of the connection.
@@ -155,7 +214,10 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         delivery.begin(conn, Asker { id, manner, voice: &voice });
         let quiet_until = delivery.quiet_until(&voice);
-        self.take_seats(id, manner, voice, watch, places, quiet_until);
+        let sub = self.take_seats(id, manner, voice, watch, places, quiet_until);
+        if let (Some(sub), Some(follow)) = (sub, follow) {
+            self.follow(sub, follow);
+        }
     }
 
     /// Takes the seats. What is there already is handed over as what comes later is.
@@ -167,9 +229,9 @@ impl Machine {
         watch: &Watch,
         places: &[Place],
         quiet_until: Moment,
-    ) {
+    ) -> Option<Id<Subscription>> {
         if !self.may_wait(id) {
-            return;
+            return None;
         }
         let (owner, now) = (id.to_bits(), self.post.now);
         // There was room in each when it was admitted, in this very turn.
@@ -177,13 +239,17 @@ impl Machine {
             [(at, next)] => self.hub.join(at, Join { next, owner, who: None, notices: None }, now),
             _ => {
                 let access = Access { open: true, sessions: false };
-                let wanted = Wanted { places, absent: Vec::new(), access, session: None };
+                let wanted = Wanted { places, absent: Vec::new(), access, awaits: true, session: None };
                 self.hub.join_many(wanted, owner, now)
             }
         };
-        if let Ok(sub) = joined {
-            let Watch { hold, echo, .. } = *watch;
-            self.wait(id, sub, Waiting { manner, voice, hold, echo, quiet_until });
+        let sub = joined.ok()?;
+        self.hub.watch(sub);
+        if watch.hold == Hold::Stream && watch.timeout_ms > 0 {
+            self.watching_until.arm(now.after_ms(watch.timeout_ms), (id, sub));
         }
+        let Watch { hold, echo, .. } = *watch;
+        self.wait(id, sub, Waiting { manner, voice, hold, echo, quiet_until });
+        Some(sub)
     }
 }

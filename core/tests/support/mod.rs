@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use rcomet_core::arena::Id;
 use rcomet_core::chance::Chance;
 use rcomet_core::time::{Date, Moment};
-use rcomet_core::{Config, Conn, Machine, Role, Todo};
+use rcomet_core::wire::http1::fetched::Fetched;
+use rcomet_core::{Config, Conn, Hook, HookAnswer, HookFailure, Machine, Role, Todo};
 
 /// A client's end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -39,6 +40,10 @@ pub struct Server {
     ends: Vec<End>,
     by_id: HashMap<Id<Conn>, usize>,
     pub budget: usize,
+    /// Requests to applications that are under way, the oldest first.
+    pub asked: Vec<Id<Hook>>,
+    /// How many of them were given up.
+    pub unasked: usize,
 }
 
 /// 2026-11-21 00:00:00 GMT.
@@ -60,7 +65,15 @@ impl Server {
         config.check().expect("the test's configuration works");
         let entropy = Box::new(Chance::from_seed(seed));
         let machine = Machine::new(config, entropy, Moment(0), Date::from_unix(START));
-        Self { machine, now: Moment(0), ends: Vec::new(), by_id: HashMap::new(), budget: 4096 }
+        Self {
+            machine,
+            now: Moment(0),
+            ends: Vec::new(),
+            by_id: HashMap::new(),
+            budget: 4096,
+            asked: Vec::new(),
+            unasked: 0,
+        }
     }
 
     /// Connects from this machine.
@@ -150,6 +163,29 @@ impl Server {
         self.turn();
     }
 
+    /// What an application is asked, of the oldest question under way.
+    pub fn question(&self) -> String {
+        let hook = self.asked.first().and_then(|id| self.machine.hook(*id)).expect("something is asked");
+        format!("{}\n{}", hook.upstream(), String::from_utf8_lossy(hook.request()))
+    }
+
+    /// Answers the oldest question under way.
+    pub fn reply_to_hook(&mut self, answer: &str) {
+        let id = self.asked.remove(0);
+        let mut fetched = Fetched::new(self.machine.config().limits.hook_body_bytes_max);
+        fetched.take(answer.as_bytes()).expect("an answer");
+        assert!(fetched.is_done(), "a whole one: {answer}");
+        self.machine.hook_answered(id, &HookAnswer::Whole(&fetched), self.now);
+        self.turn();
+    }
+
+    /// The application of the oldest question cannot be asked.
+    pub fn fail_hook(&mut self, failure: HookFailure) {
+        let id = self.asked.remove(0);
+        self.machine.hook_answered(id, &HookAnswer::Failed(failure), self.now);
+        self.turn();
+    }
+
     /// One turn of the loop, and more until nothing is left to do.
     pub fn turn(&mut self) {
         for _ in 0..1_000_000 {
@@ -185,6 +221,11 @@ impl Server {
                 if let Some(&i) = self.by_id.get(&id) {
                     self.ends[i].shut = true;
                 }
+            }
+            Todo::Hook(id) => self.asked.push(id),
+            Todo::Unhook(id) => {
+                self.asked.retain(|asked| *asked != id);
+                self.unasked += 1;
             }
             Todo::Close(id) => {
                 if let Some(i) = self.by_id.remove(&id) {

@@ -39,7 +39,9 @@ impl World {
         while let Some(todo) = self.machine.next_todo() {
             any = true;
             self.trace(|_| format!("{todo:?}"));
-            let (Todo::Write(id) | Todo::Read(id) | Todo::Shutdown(id) | Todo::Close(id)) = todo;
+            let (Todo::Write(id) | Todo::Read(id) | Todo::Shutdown(id) | Todo::Close(id)) = todo else {
+                panic!("nobody here has hooks: {todo:?}");
+            };
             // Somebody may have vanished between the wish and now.
             let Some(i) = self.place_of(id) else { continue };
             match todo {
@@ -53,6 +55,7 @@ impl World {
                     self.judge_close(i);
                     self.part(i);
                 }
+                Todo::Hook(_) | Todo::Unhook(_) => {}
             }
         }
         any

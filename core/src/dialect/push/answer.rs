@@ -1,6 +1,7 @@
 //! What a publisher is told of a channel (`protocols/push-module.md`, section 3.1).
 use super::style;
-use crate::dialect::Info;
+use crate::dialect::{Figures, Info};
+use crate::hub::Census;
 use crate::wire::http1::Status;
 use crate::wire::http1::response::number;
 
@@ -20,7 +21,6 @@ pub(super) fn content_type(style: u8) -> &'static str {
         style::XML => "text/xml",
         style::YAML => "text/yaml",
         style::EVENTS => "text/event-stream; charset=utf-8",
-        style::MULTIPART => "multipart/mixed; boundary=rc-next-part-v7Qm2xJt9LdW4kZsB8nH",
         _ => "text/plain",
     }
 }
@@ -91,6 +91,97 @@ pub(super) fn info(style: u8, info: &Info, out: &mut Vec<u8>) {
     out.push(b':');
     number(u64::from(info.last.1), out);
     out.extend_from_slice(end.as_bytes());
+}
+
+/// Describes a group of channels.
+pub(super) fn group(style: u8, census: &Census, out: &mut Vec<u8>) {
+    let Census { channels, subscribers, messages, bytes, limits } = *census;
+    // What is kept on disk is nothing, here and in the limits.
+    let has = [channels, subscribers, messages, bytes, 0];
+    let most = [limits.channels, limits.subscribers, limits.messages, limits.bytes, 0];
+    const NAMES: [&str; 5] = ["channels", "subscribers", "messages", "messages_memory", "messages_disk"];
+    let mut line = |before: &str, name: &str, between: &str, value: u64, behind: &str| {
+        for text in [before, name, between] {
+            out.extend_from_slice(text.as_bytes());
+        }
+        number(value, out);
+        out.extend_from_slice(behind.as_bytes());
+    };
+    match style {
+        style::JSON => {
+            for (i, (name, value)) in NAMES.iter().zip(has).enumerate() {
+                line(if i == 0 { "{\r\n  \"" } else { "  \"" }, name, "\": ", value, ",\r\n");
+            }
+            for (i, (name, value)) in NAMES.iter().zip(most).enumerate() {
+                let before = if i == 0 { "  \"limits\": {\r\n    \"" } else { "    \"" };
+                let behind = if i == 4 { "\r\n  }\r\n}" } else { ",\r\n" };
+                line(before, name, "\": ", value, behind);
+            }
+        }
+        style::XML => {
+            const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\r\n<group>\r\n  <";
+            for (i, (name, value)) in NAMES.iter().zip(has).enumerate() {
+                line(if i == 0 { HEAD } else { "  <" }, name, ">", value, &format!("</{name}>\r\n"));
+            }
+            for (i, (name, value)) in NAMES.iter().zip(most).enumerate() {
+                let before = if i == 0 { "  <limits>\r\n    <" } else { "    <" };
+                let end = if i == 4 { "  </limits>\r\n</group>" } else { "" };
+                line(before, name, ">", value, &format!("</{name}>\r\n{end}"));
+            }
+        }
+        style::YAML => {
+            for (i, (name, value)) in NAMES.iter().zip(has).enumerate() {
+                line(if i == 0 { "---\r\n" } else { "" }, name, ": ", value, "\r\n");
+            }
+            for (i, (name, value)) in NAMES.iter().zip(most).enumerate() {
+                let before = if i == 0 { "limits:\r\n  " } else { "  " };
+                line(before, name, ": ", value, if i == 4 { "\r\n\r\n" } else { "\r\n" });
+            }
+        }
+        _ => {
+            for (name, value, behind) in [
+                ("channels", channels, "\r\n"),
+                ("subscribers", subscribers, "\r\n"),
+                ("messages", messages, "\r\n"),
+                ("shared memory used by messages", bytes, " bytes\r\n"),
+                ("disk space used by messages", 0, " bytes\r\nlimits:\r\n"),
+                ("  max channels", limits.channels, "\r\n"),
+                ("  max subscribers", limits.subscribers, "\r\n"),
+                ("  max messages", limits.messages, "\r\n"),
+                ("  max messages shared memory", limits.bytes, "\r\n"),
+                ("  max messages disk space", 0, "\r\n"),
+            ] {
+                line("", name, ": ", value, behind);
+            }
+        }
+    }
+}
+
+/// Writes figures of the server as Nchan's status page has them. What there is no such thing of here is 0.
+pub(super) fn figures(figures: &Figures, out: &mut Vec<u8>) {
+    for (name, value, behind) in [
+        ("total published messages", figures.published, "\n"),
+        ("stored messages", figures.messages, "\n"),
+        ("shared memory used", figures.used_bytes >> 10, "K\n"),
+        ("shared memory limit", figures.bytes_max >> 10, "K\n"),
+        ("channels", figures.channels, "\n"),
+        ("subscribers", figures.subscribers, "\n"),
+        ("redis pending commands", 0, "\n"),
+        ("redis connected servers", 0, "\n"),
+        ("redis unhealthy upstreams", 0, "\n"),
+        ("total redis commands sent", 0, "\n"),
+        ("total interprocess alerts received", 0, "\n"),
+        ("interprocess alerts in transit", 0, "\n"),
+        ("interprocess queued alerts", 0, "\n"),
+        ("total interprocess send delay", 0, "\n"),
+        ("total interprocess receive delay", 0, "\n"),
+    ] {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        number(value, out);
+        out.extend_from_slice(behind.as_bytes());
+    }
+    out.extend_from_slice(concat!("nchan version: rcomet ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! Requests at a location (`protocols/push-module.md`, sections 2, 3 and 5).
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
-use super::{answer, ids, style};
-use crate::config::{Config, Duty, Location, Transport};
+use super::{answer, hooks, ids, style};
+use crate::config::{Batching, Config, Duty, Location, Named, Transport};
 use crate::conn::Role;
-use crate::dialect::{Decoded, DialectId, Hold, Posting, Refusal, Request, Verb, Voice, Watch};
+use crate::dialect::{
+    Decoded, DialectId, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch,
+};
 use crate::hub::{Media, Place, Posted};
 use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
+use crate::wire::params::Params;
 
 /// Whether a location serves a request.
 pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
@@ -25,28 +27,69 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     };
     let is_subscriber = match (location.role, head.method) {
         (Duty::Subscriber, _) | (Duty::Pubsub, Method::Get) => true,
-        (Duty::Publisher | Duty::Pubsub, _) => false,
+        (Duty::Publisher | Duty::Pubsub | Duty::Group | Duty::StubStatus, _) => false,
     };
     let verb = if !is_ours(head, config) {
         Err(Refusal::Forbidden)
+    } else if location.role == Duty::StubStatus {
+        match head.method {
+            Method::Get | Method::Head => Ok(Verb::Figures),
+            _ => Err(Refusal::Method(location.methods())),
+        }
     } else if is_subscriber && head.method != Method::Get {
         Err(Refusal::Method(location.methods()))
     } else {
-        let mut channels = location.names(head).unwrap_or_default();
-        // Named more than once, a channel is still one.
-        let mut known = BTreeSet::new();
-        channels.retain(|name| known.insert(name.clone()));
-        if channels.is_empty() {
-            Err(Refusal::NoChannels)
-        } else if channels.len() > config.limits.channels_per_subscription_max {
-            Err(Refusal::TooManyInOne)
-        } else if is_subscriber {
-            watch(head, location, channels, &mut voice).map(Verb::Watch)
-        } else {
-            publish(request, location, channels, config)
+        match location.names(head) {
+            None => Err(Refusal::NoChannels),
+            Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {
+                Err(Refusal::TooManyInOne)
+            }
+            Some(named) if location.role == Duty::Group => group(request, location, named),
+            Some(named) if is_subscriber => {
+                let style = &mut voice.style;
+                watch(head, location, &named, style)
+                    .map(|watch| with_hooks(request, location, &named, watch, *style))
+            }
+            Some(named) => publish(request, location, &named, config),
         }
     };
     Decoded { verb, voice }
+}
+
+/// What is to be done with a group of channels.
+fn group<'b>(request: &Request<'_, 'b>, location: &Location, named: Named) -> Result<Verb<'b>, Refusal> {
+    let head = request.head;
+    let task = match head.method {
+        Method::Get | Method::Head => GroupTask::Look,
+        Method::Delete => GroupTask::Empty,
+        Method::Post => {
+            let params = Params::of(head.query, head.field("content-type"), request.body)
+                .map_err(|_| Refusal::Body("the limits are a form, or arguments"))?;
+            let mut limits = [None; 4];
+            let names: [&[&str]; 4] = [
+                &["max_channels"],
+                &["max_subscribers", "max_subs"],
+                &["max_messages"],
+                &["max_messages_memory", "max_messages_mem"],
+            ];
+            for (limit, names) in limits.iter_mut().zip(names) {
+                if let Some(text) = names.iter().find_map(|name| params.get(name)) {
+                    *limit = Some(text.parse().map_err(|_| Refusal::Parameter("a limit is a number"))?);
+                }
+            }
+            GroupTask::Set { limits, usual: location.group_limits() }
+        }
+        _ => return Err(Refusal::Method(location.methods())),
+    };
+    // A group ends where the first slash is.
+    let name = named.channels.into_iter().next().filter(|name| !name.contains('/')).ok_or(Refusal::Name)?;
+    Ok(Verb::Group { name, task })
+}
+
+/// The group that channels are in, if somebody wants to know how much is in it.
+fn in_group(location: &Location, named: &Named) -> Option<Box<InGroup>> {
+    let limits = location.group_limits();
+    (!named.group.is_empty()).then(|| Box::new(InGroup { name: named.group.clone(), limits }))
 }
 
 /// Whether pages of the origin that a request comes from may ask: a page of the same host always may.
@@ -62,18 +105,82 @@ fn is_ours(head: &Head<'_, '_>, config: &Config) -> bool {
             .any(|o| o.as_str() == "*" || o.as_str().as_bytes().eq_ignore_ascii_case(origin))
 }
 
+/// A subscription, with what applications are asked and told about it.
+fn with_hooks<'b>(
+    request: &Request<'_, 'b>,
+    location: &Location,
+    named: &Named,
+    mut watch: Watch,
+    style: u8,
+) -> Verb<'b> {
+    if location.upstreams().next().is_none() && named.events.is_none() {
+        return Verb::Watch(watch);
+    }
+    let kind = match style {
+        style::EVENTS => "eventsource",
+        style::CHUNKED => "http-chunked",
+        style::MULTIPART => "http-multipart",
+        style::RAW => "http-raw-stream",
+        style::INTERVAL_POLL => "intervalpoll",
+        _ => "longpoll",
+    };
+    let place = match watch.place {
+        Place::Behind { unix_s, tag } => Some((unix_s, tag.unwrap_or(0))),
+        _ => None,
+    };
+    let kind = ("X-Subscriber-Type", kind);
+    let about =
+        hooks::About { channels: &named.channels, group: &named.group, kind, place, peer: request.peer };
+    let fields = hooks::fields(request.head, &about);
+    watch.follow = hooks::follow(location, named, watch.hold == Hold::Stream, &fields);
+    match hooks::hooks(location, false, &fields) {
+        Some(hooks) => Verb::Hooked { hooks, verb: Box::new(Verb::Watch(watch)) },
+        None => Verb::Watch(watch),
+    }
+}
+
+/// A publisher's request, with what an application is asked about it.
 fn publish<'b>(
     request: &Request<'_, 'b>,
     location: &Location,
-    channels: Vec<String>,
+    named: &Named,
     config: &Config,
 ) -> Result<Verb<'b>, Refusal> {
+    let verb = publish_to(request, location, named, config)?;
+    let publishes = matches!(verb, Verb::Post { .. });
+    if location.authorize_request.is_none() && !(publishes && location.publisher_upstream_request.is_some()) {
+        return Ok(verb);
+    }
+    let kind = ("X-Publisher-Type", "http");
+    let about = hooks::About {
+        channels: &named.channels,
+        group: &named.group,
+        kind,
+        place: None,
+        peer: request.peer,
+    };
+    let fields = hooks::fields(request.head, &about);
+    Ok(match hooks::hooks(location, publishes, &fields) {
+        Some(hooks) => Verb::Hooked { hooks, verb: Box::new(verb) },
+        None => verb,
+    })
+}
+
+fn publish_to<'b>(
+    request: &Request<'_, 'b>,
+    location: &Location,
+    named: &Named,
+    config: &Config,
+) -> Result<Verb<'b>, Refusal> {
+    let channels = named.channels.clone();
     let head = request.head;
     match head.method {
         Method::Post | Method::Put => {}
         Method::Get | Method::Head => return Ok(Verb::Look(channels)),
-        Method::Delete => return Ok(Verb::End(channels)),
-        Method::Options => return Err(Refusal::Method(location.methods())),
+        Method::Delete => {
+            return Ok(Verb::End { channels, events: hooks::events(location, named) });
+        }
+        Method::Options | Method::Other => return Err(Refusal::Method(location.methods())),
     }
     let text = |value: Option<&[u8]>| {
         let value = value.unwrap_or_default();
@@ -94,20 +201,17 @@ fn publish<'b>(
         messages_max: if location.store { location.messages_max } else { 0 },
         age_ms: location.message_timeout_ms,
     };
-    Ok(Verb::Post { posting: Box::new(Posting { channels, media, keep }), body: Cow::Borrowed(body) })
+    let (group, events) = (in_group(location, named), hooks::events(location, named));
+    let posting = Box::new(Posting { channels, media, keep, group, events });
+    Ok(Verb::Post { posting, body: Cow::Borrowed(body) })
 }
 
 /// Reads what a subscriber wants, and how.
-fn watch(
-    head: &Head<'_, '_>,
-    location: &Location,
-    channels: Vec<String>,
-    voice: &mut Voice,
-) -> Result<Watch, Refusal> {
-    let place = ids::place(head, location, channels.len())?;
-    voice.style = transport(head, location).ok_or(Refusal::Forbidden)?;
-    let hold = match voice.style {
-        style::LONG_POLL | style::INTERVAL_POLL => Hold::Poll,
+fn watch(head: &Head<'_, '_>, location: &Location, named: &Named, style: &mut u8) -> Result<Watch, Refusal> {
+    let place = ids::place(head, location, named.channels.len())?;
+    *style = transport(head, location).ok_or(Refusal::Forbidden)?;
+    let hold = match *style {
+        style if style::is_poll(style) => Hold::Poll,
         _ => Hold::Stream,
     };
     let echo = match place {
@@ -115,16 +219,18 @@ fn watch(
         _ => 0,
     };
     Ok(Watch {
-        channels,
+        channels: named.channels.clone(),
+        group: in_group(location, named),
         place,
         hold,
-        at_once: voice.style == style::INTERVAL_POLL,
-        is_raw: voice.style == style::RAW,
+        at_once: *style == style::INTERVAL_POLL,
+        is_raw: *style == style::RAW,
         concurrency: location.concurrency,
         timeout_ms: location.timeout_ms,
         subscribers_max: location.subscribers_max,
         existing_only: location.existing_only,
         echo,
+        follow: None,
     })
 }
 
@@ -146,7 +252,11 @@ fn transport(head: &Head<'_, '_>, location: &Location) -> Option<u8> {
     } else if has(Transport::RawStream) {
         Some(style::RAW)
     } else if has(Transport::LongPoll) {
-        Some(style::LONG_POLL)
+        Some(match location.longpoll_multipart {
+            Batching::Off => style::LONG_POLL,
+            Batching::On => style::LONG_POLL_PARTS,
+            Batching::Raw => style::LONG_POLL_LINES,
+        })
     } else {
         None
     }

@@ -1,7 +1,7 @@
 //! What subscribers get: bodies as they were published, and around them what each transport wants
 //! (`protocols/push-module.md`, sections 2.2, 5.4 and 5.6).
-use super::{BOUNDARY, style};
-use crate::dialect::{News, Text};
+use super::style;
+use crate::dialect::{Batch, Boundary, News, Refusal, Text};
 use crate::hub::Message;
 use crate::time::Date;
 use crate::wire::http1::response::number;
@@ -12,15 +12,22 @@ const TEXT: &str = "text/plain";
 /// Writes one piece of news.
 pub(super) fn frame(style: u8, news: &News<'_>, out: &mut Text) {
     match news {
+        News::Messages(batch) if style == style::LONG_POLL_PARTS && batch.to > batch.from + 1 => {
+            parts(batch, out);
+        }
         News::Messages(batch) => {
+            let style = if batch.to == batch.from + 1 { alone(style) } else { style };
             for (_, message) in batch.channel.history().range(batch.from, batch.to) {
                 one(style, message, out);
             }
         }
         // Nobody who polls is told anything in words.
-        _ if matches!(style, style::LONG_POLL | style::INTERVAL_POLL) => {}
+        _ if style::is_poll(style) => {}
         News::Quiet { .. } if style == style::EVENTS => say(out, ":\n\n"),
         News::Closed { .. } if style == style::EVENTS => say(out, ":410: 410 Gone\n\n"),
+        News::Refused { refusal: Refusal::Over, .. } if style == style::EVENTS => {
+            say(out, ":408: 408 Request Timeout\n\n");
+        }
         News::Refused { .. } if style == style::EVENTS => say(out, ":409: 409 Conflict\n\n"),
         News::Closed { .. } | News::Refused { .. } if style == style::MULTIPART => say(out, "--\r\n"),
         _ => {}
@@ -32,14 +39,37 @@ fn say(out: &mut Text, words: &str) {
     out.end_piece();
 }
 
+/// A message that is the only one of an answer stands there as it is.
+fn alone(style: u8) -> u8 {
+    if style == style::LONG_POLL_LINES { style::LONG_POLL } else { style }
+}
+
+/// Several messages as one body; their ids stand in the head.
+fn parts(batch: &Batch<'_>, out: &mut Text) {
+    let Text { bytes, boundary, .. } = out;
+    for (_, message) in batch.channel.history().range(batch.from, batch.to) {
+        bytes.extend_from_slice(b"--");
+        bytes.extend_from_slice(boundary.bytes());
+        bytes.extend_from_slice(b"\r\n");
+        content_type(message, bytes);
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(message.body.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"--");
+    bytes.extend_from_slice(boundary.bytes());
+    bytes.extend_from_slice(b"--\r\n");
+    out.end_piece();
+}
+
 fn one(style: u8, message: &Message, out: &mut Text) {
     let body = message.body.as_bytes();
-    let bytes = &mut out.bytes;
+    let Text { bytes, boundary, .. } = out;
     match style {
         style::EVENTS => event(message, bytes),
         // A chunk of no bytes would end the stream.
         style::CHUNKED if body.is_empty() => return,
-        style::RAW => {
+        style::RAW | style::LONG_POLL_LINES => {
             bytes.extend_from_slice(body);
             bytes.push(b'\n');
         }
@@ -49,7 +79,7 @@ fn one(style: u8, message: &Message, out: &mut Text) {
             bytes.extend_from_slice(b"\r\n");
             bytes.extend_from_slice(body);
             bytes.extend_from_slice(b"\r\n--");
-            bytes.extend_from_slice(BOUNDARY.as_bytes());
+            bytes.extend_from_slice(boundary.bytes());
         }
         _ => bytes.extend_from_slice(body),
     }
@@ -83,12 +113,19 @@ fn event(message: &Message, bytes: &mut Vec<u8>) {
 }
 
 /// Writes the fields of an answer's head.
-pub(super) fn fields(style: u8, news: &[News<'_>], out: &mut Vec<u8>) {
-    if matches!(style, style::LONG_POLL | style::INTERVAL_POLL) {
+pub(super) fn fields(style: u8, news: &[News<'_>], boundary: &Boundary, out: &mut Vec<u8>) {
+    if style::is_poll(style) {
         match news.first() {
             Some(News::Messages(batch)) => {
-                if let Some(message) = batch.channel.history().get(batch.from) {
-                    of_message(message, out);
+                // Of several, the place is behind the last.
+                let is_one = batch.to == batch.from + 1;
+                if let Some(message) = batch.channel.history().get(batch.to - 1) {
+                    match style {
+                        style::LONG_POLL_PARTS if !is_one => multipart(boundary, out),
+                        style::LONG_POLL_LINES if !is_one => {}
+                        _ => content_type(message, out),
+                    }
+                    validators(message.unix_s, message.tag, out);
                 }
                 out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
             }
@@ -99,22 +136,35 @@ pub(super) fn fields(style: u8, news: &[News<'_>], out: &mut Vec<u8>) {
             }
             _ => {}
         }
-    } else if matches!(style, style::EVENTS | style::MULTIPART) {
+    } else if style == style::EVENTS {
         out.extend_from_slice(b"Content-Type: ");
         out.extend_from_slice(super::answer::content_type(style).as_bytes());
         out.extend_from_slice(b"\r\n");
+    } else if style == style::MULTIPART {
+        multipart(boundary, out);
     }
 }
 
-/// What is said of a message: its type as the publisher wrote it, none if there was none, and its id.
+fn multipart(boundary: &Boundary, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Content-Type: multipart/mixed; boundary=");
+    out.extend_from_slice(boundary.bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What is said of a message: its type, and its id.
 fn of_message(message: &Message, out: &mut Vec<u8>) {
+    content_type(message, out);
+    validators(message.unix_s, message.tag, out);
+}
+
+/// Its type as the publisher wrote it, none if there was none.
+fn content_type(message: &Message, out: &mut Vec<u8>) {
     let content_type = message.media.as_deref().map_or(TEXT, |media| &media.content_type);
     if !content_type.is_empty() {
         out.extend_from_slice(b"Content-Type: ");
         out.extend_from_slice(content_type.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    validators(message.unix_s, message.tag, out);
 }
 
 /// `Etag`, spelled so and without quotes: there are clients that look for just that.

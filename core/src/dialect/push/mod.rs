@@ -3,13 +3,14 @@
 mod answer;
 mod decode;
 mod frame;
+mod hooks;
 mod ids;
 
 pub(super) use decode::is_at;
 
-use super::{Answer, Appetite, Decoded, Dialect, News, Outcome, Refusal, Request, Text, Voice};
+use super::{Answer, Appetite, Boundary, Decoded, Dialect, News, Outcome, Refusal, Request, Text, Voice};
 use crate::config::Config;
-use crate::hub::Change;
+use crate::hub::{Change, GroupFull};
 use crate::wire::http1::Status;
 
 /// Speaks the push module's protocol.
@@ -23,14 +24,18 @@ mod style {
     pub(super) const CHUNKED: u8 = 3;
     pub(super) const RAW: u8 = 4;
     pub(super) const MULTIPART: u8 = 5;
+    /// Long polls that take several messages.
+    pub(super) const LONG_POLL_PARTS: u8 = 6;
+    pub(super) const LONG_POLL_LINES: u8 = 7;
     pub(super) const PLAIN: u8 = 8;
     pub(super) const JSON: u8 = 9;
     pub(super) const XML: u8 = 10;
     pub(super) const YAML: u8 = 11;
-}
 
-/// What stands between parts. A message with this line in it would end its part there: who publishes can say anything.
-const BOUNDARY: &str = "rc-next-part-v7Qm2xJt9LdW4kZsB8nH";
+    pub(super) fn is_poll(style: u8) -> bool {
+        matches!(style, LONG_POLL | INTERVAL_POLL | LONG_POLL_PARTS | LONG_POLL_LINES)
+    }
+}
 
 impl Dialect for Push {
     fn name(&self) -> &'static str {
@@ -46,6 +51,14 @@ impl Dialect for Push {
             Outcome::Info(info) => {
                 answer::info(voice.style, info, out);
                 Answer { status: answer::reached(info), content_type: answer::content_type(voice.style) }
+            }
+            Outcome::Group(census) => {
+                answer::group(voice.style, census, out);
+                Answer { status: Status::OK, content_type: answer::content_type(voice.style) }
+            }
+            Outcome::Figures(figures) => {
+                answer::figures(figures, out);
+                Answer { status: Status::OK, content_type: "text/plain" }
             }
             Outcome::Refused(refusal) => {
                 let (status, words) = verdict(refusal);
@@ -83,8 +96,12 @@ impl Dialect for Push {
         }
     }
 
-    fn fields(&self, style: u8, news: &[News<'_>], out: &mut Vec<u8>) {
-        frame::fields(style, news, out);
+    fn fields(&self, style: u8, news: &[News<'_>], boundary: &Boundary, out: &mut Vec<u8>) {
+        frame::fields(style, news, boundary, out);
+    }
+
+    fn begins_with_boundary(&self, style: u8) -> bool {
+        style == style::MULTIPART
     }
 
     /// Which fields of an answer pages of other origins may read.
@@ -95,7 +112,6 @@ impl Dialect for Push {
     fn prologue(&self, style: u8) -> &'static str {
         match style {
             style::EVENTS => ": hi\n\n",
-            style::MULTIPART => "--rc-next-part-v7Qm2xJt9LdW4kZsB8nH",
             _ => "",
         }
     }
@@ -104,13 +120,16 @@ impl Dialect for Push {
         ""
     }
 
-    /// One message an answer: its clients know no batches.
+    /// One message an answer, unless the location says otherwise: most of its clients know no batches.
     fn appetite(&self, style: u8, _live: bool) -> Appetite {
-        if self.is_poll(style) { Appetite::OneMessage } else { Appetite::Everything }
+        match style {
+            style::LONG_POLL | style::INTERVAL_POLL => Appetite::OneMessage,
+            _ => Appetite::Everything,
+        }
     }
 
     fn is_poll(&self, style: u8) -> bool {
-        matches!(style, style::LONG_POLL | style::INTERVAL_POLL)
+        style::is_poll(style)
     }
 
     fn says_gaps(&self, _style: u8) -> bool {
@@ -138,6 +157,7 @@ fn verdict(refusal: &Refusal) -> (Status, &'static str) {
         Refusal::NoChannel(_) | Refusal::NotFound => (Status::NOT_FOUND, ""),
         Refusal::Conflict => (Status::CONFLICT, ""),
         Refusal::Forbidden | Refusal::TooManySubscribers | Refusal::Token => (Status::FORBIDDEN, ""),
+        Refusal::Group(GroupFull::Subscribers) => (Status::FORBIDDEN, ""),
         Refusal::Name | Refusal::TooManyInOne | Refusal::Publish => (Status::FORBIDDEN, refusal.words()),
         Refusal::TooManyChannels => (Status::UNAVAILABLE, refusal.words()),
         Refusal::Method(_) => (Status::METHOD_NOT_ALLOWED, ""),

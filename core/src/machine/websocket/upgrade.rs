@@ -38,7 +38,8 @@ impl Machine {
         }
         let talker = tongue.talker();
         let params = Params::of_query(head.query);
-        let request = Request { role: Role::Front, head, params: &params, body: b"" };
+        let Some(peer) = self.conns.get(id).map(|conn| conn.peer) else { return true };
+        let request = Request { role: Role::Front, peer, head, params: &params, body: b"" };
         let opening = match talker.open(&request, &self.config) {
             Ok(opening) => opening,
             Err(refusal) => {

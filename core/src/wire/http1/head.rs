@@ -90,7 +90,7 @@ pub fn parse<'h, 'b>(
         Ok(_) => return Err(Reject::Bad("the request head does not end where its empty line is")),
         Err(e) => return Err(reject(e, whole)),
     }
-    let method = method(request.method.unwrap_or_default())?;
+    let method = method(request.method.unwrap_or_default());
     let is_11 = request.version == Some(1);
     let (raw_path, query) = target(request.path.unwrap_or_default().as_bytes(), method)?;
     let fields: &'h [httparse::Header<'b>] = request.headers;
@@ -133,20 +133,16 @@ fn names_a_version(whole: &[u8]) -> bool {
     line.split(|&c| c == b' ').nth(2).is_some_and(|word| word.starts_with(b"HTTP/"))
 }
 
-fn method(name: &str) -> Result<Method, Reject> {
-    Ok(match name {
+fn method(name: &str) -> Method {
+    match name {
         "GET" => Method::Get,
         "POST" => Method::Post,
         "HEAD" => Method::Head,
         "PUT" => Method::Put,
         "DELETE" => Method::Delete,
         "OPTIONS" => Method::Options,
-        _ => {
-            return Err(Reject::NotImplemented(
-                "the method is none of GET, HEAD, POST, PUT, DELETE, OPTIONS",
-            ));
-        }
-    })
+        _ => Method::Other,
+    }
 }
 
 /// Origin form, absolute form, or the asterisk (RFC 9112, section 3.2).

@@ -1,6 +1,7 @@
 //! HTTP/1.1 (RFC 9112) and its semantics as far as a push server needs them (RFC 9110).
 //! Knows nothing of channels, dialects or connections.
 pub mod chunked;
+pub mod fetched;
 pub mod head;
 pub mod response;
 
@@ -53,8 +54,12 @@ impl Status {
     pub const HEAD_TOO_LARGE: Self = Self(431);
     /// 501
     pub const NOT_IMPLEMENTED: Self = Self(501);
+    /// 502
+    pub const BAD_GATEWAY: Self = Self(502);
     /// 503
     pub const UNAVAILABLE: Self = Self(503);
+    /// 504
+    pub const GATEWAY_TIMEOUT: Self = Self(504);
     /// 505
     pub const VERSION_NOT_SUPPORTED: Self = Self(505);
 
@@ -66,8 +71,15 @@ impl Status {
             201 => "Created",
             202 => "Accepted",
             204 => "No Content",
+            301 => "Moved Permanently",
+            302 => "Found",
+            303 => "See Other",
             304 => "Not Modified",
+            307 => "Temporary Redirect",
+            308 => "Permanent Redirect",
             400 => "Bad Request",
+            401 => "Unauthorized",
+            402 => "Payment Required",
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
@@ -82,6 +94,8 @@ impl Status {
             429 => "Too Many Channels",
             431 => "Request Header Fields Too Large",
             501 => "Not Implemented",
+            502 => "Bad Gateway",
+            504 => "Gateway Timeout",
             503 => "Service Unavailable",
             505 => "HTTP Version Not Supported",
             _ => "Unknown",
@@ -104,6 +118,23 @@ pub enum Method {
     Delete,
     /// OPTIONS
     Options,
+    /// Any other; known nowhere, but there are paths that say which are.
+    Other,
+}
+
+impl Method {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Other => "OTHER",
+        }
+    }
 }
 
 /// Why a request is refused before anybody asks what it means. Each ends the connection after its answer: where the

@@ -1,0 +1,333 @@
+//! `[[push.location]]`: one URL, or a family of them, and everything that holds there.
+//! Knows nothing of what is asked there.
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::location_path::{LocationPath, Template};
+use super::push::{Batching, Concurrency, Duty, FirstMessage, Side, Transport};
+use super::upstream::Upstream;
+use crate::conn::Role;
+use crate::hub::GroupLimits;
+use crate::wire::http1::head::Head;
+
+/// The group of channels that are told what happens in others.
+const META: &str = "meta";
+
+/// What a request at a location means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Names of its channels, each once; of a group's location, the group.
+    pub channels: Vec<String>,
+    /// Their group; empty for none.
+    pub group: String,
+    /// The channel in which it is told what happens to them.
+    pub events: Option<String>,
+}
+
+/// `[[push.location]]`: a URL, or a family of them (`nchan-features.md`, section 1.1; in brackets their directives).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Location {
+    /// The path, and where channel ids stand in it: `/activity?channel=`, or `/sub/{id}`.
+    pub path: LocationPath,
+    /// `publisher`, `subscriber`, `pubsub`, `group` or `stub_status`.
+    pub role: Duty,
+    /// The sides it is on. A publisher's is on the admin side unless this says more, a subscriber's on the public side.
+    #[serde(default)]
+    pub on: Vec<Side>,
+    /// Ids of the channels, made of what the path names (`nchan_channel_id`); if empty, what it names.
+    #[serde(default)]
+    pub channels: Vec<Template>,
+    /// What separates several ids in one (`nchan_channel_id_split_delimiter`); empty for none.
+    #[serde(default)]
+    pub split: String,
+    /// Channels of a group have a name space of their own, `group/id`; made of what the path names (`nchan_channel_group`).
+    #[serde(default)]
+    pub group: Option<Template>,
+    /// Channels that the group may have; 0 is as many as there may be (`nchan_group_max_channels`).
+    #[serde(default)]
+    pub group_max_channels: u64,
+    /// Subscribers that it may have (`nchan_group_max_subscribers`).
+    #[serde(default)]
+    pub group_max_subscribers: u64,
+    /// Messages that it may keep (`nchan_group_max_messages`).
+    #[serde(default)]
+    pub group_max_messages: u64,
+    /// Bytes of messages that it may keep (`nchan_group_max_messages_memory`).
+    #[serde(default)]
+    pub group_max_messages_memory: u64,
+    /// Messages that a channel keeps (`nchan_message_buffer_length`).
+    #[serde(default = "messages_max")]
+    pub messages_max: usize,
+    /// Milliseconds that it keeps each; 0 is for ever (`nchan_message_timeout`).
+    #[serde(default = "message_timeout_ms")]
+    pub message_timeout_ms: u64,
+    /// Keep messages at all (`nchan_store_messages`).
+    #[serde(default = "yes")]
+    pub store: bool,
+    /// The type of messages that are published without one.
+    #[serde(default)]
+    pub content_type: String,
+    /// How subscribers may get messages (`nchan_subscriber`).
+    #[serde(default = "transports")]
+    pub transports: Vec<Transport>,
+    /// Who waits when two do (`push_subscriber_concurrency`).
+    #[serde(default)]
+    pub concurrency: Concurrency,
+    /// Where a subscriber begins that names no message (`nchan_subscriber_first_message`).
+    #[serde(default)]
+    pub first_message: FirstMessage,
+    /// Milliseconds that a poll waits, or a stream lasts; 0 is for ever (`nchan_subscriber_timeout`).
+    #[serde(default)]
+    pub timeout_ms: u64,
+    /// Subscribers of one channel; 0 for `limits.subscribers_per_channel_max` (`nchan_max_channel_subscribers`).
+    #[serde(default)]
+    pub subscribers_max: usize,
+    /// Subscribers make no channels (`nchan_subscribe_existing_channels_only`).
+    #[serde(default)]
+    pub existing_only: bool,
+    /// `Cache-Control: no-cache` in a request means that it wants what is new (`push_ignore_queue_on_no_cache`).
+    #[serde(default)]
+    pub no_cache_is_newest: bool,
+    /// What a long poll gets when there are several messages (`nchan_longpoll_multipart_response`).
+    #[serde(default)]
+    pub longpoll_multipart: Batching,
+    /// The channel in the group `meta` in which it is told what happens here, made of what the path names
+    /// (`nchan_channel_events_channel_id`).
+    #[serde(default)]
+    pub channel_events_channel_id: Option<Template>,
+    /// What is told: `{event}` and `{channel}` are what happened, and where (`nchan_channel_event_string`).
+    #[serde(default)]
+    pub channel_event_string: Option<Template>,
+    /// The application that says whether a request may be served (`nchan_authorize_request`).
+    #[serde(default)]
+    pub authorize_request: Option<Upstream>,
+    /// The application that says what becomes of a message (`nchan_publisher_upstream_request`).
+    #[serde(default)]
+    pub publisher_upstream_request: Option<Upstream>,
+    /// The application that is told when a stream begins (`nchan_subscribe_request`).
+    #[serde(default)]
+    pub subscribe_request: Option<Upstream>,
+    /// The application that is told when a stream has ended (`nchan_unsubscribe_request`).
+    #[serde(default)]
+    pub unsubscribe_request: Option<Upstream>,
+}
+
+fn messages_max() -> usize {
+    10
+}
+
+fn message_timeout_ms() -> u64 {
+    3_600_000
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn transports() -> Vec<Transport> {
+    vec![Transport::Eventsource, Transport::Chunked, Transport::Multipart, Transport::LongPoll]
+}
+
+impl Location {
+    /// A location with nothing out of the ordinary.
+    pub fn new(path: LocationPath, role: Duty) -> Self {
+        Self {
+            path,
+            role,
+            on: Vec::new(),
+            channels: Vec::new(),
+            split: String::new(),
+            group: None,
+            group_max_channels: 0,
+            group_max_subscribers: 0,
+            group_max_messages: 0,
+            group_max_messages_memory: 0,
+            messages_max: messages_max(),
+            message_timeout_ms: message_timeout_ms(),
+            store: yes(),
+            content_type: String::new(),
+            transports: transports(),
+            concurrency: Concurrency::default(),
+            first_message: FirstMessage::default(),
+            timeout_ms: 0,
+            subscribers_max: 0,
+            existing_only: false,
+            no_cache_is_newest: false,
+            longpoll_multipart: Batching::Off,
+            channel_events_channel_id: None,
+            channel_event_string: None,
+            authorize_request: None,
+            publisher_upstream_request: None,
+            subscribe_request: None,
+            unsubscribe_request: None,
+        }
+    }
+
+    /// Whether it is on such a listener. Nothing is published from the public side unless it is said that it may be.
+    pub fn is_on(&self, role: Role) -> bool {
+        let side = match role {
+            Role::Front => Side::Front,
+            Role::Admin => Side::Admin,
+            _ => return false,
+        };
+        let usual = if self.role == Duty::Subscriber { Side::Front } else { Side::Admin };
+        if self.on.is_empty() { side == usual } else { self.on.contains(&side) }
+    }
+
+    /// What a request means; `None` when it names no channel.
+    pub fn names(&self, head: &Head<'_, '_>) -> Option<Named> {
+        let variables = self.path.variables(head)?;
+        let ids: Vec<String> = if self.channels.is_empty() {
+            variables.iter().map(|(_, value)| value.clone()).collect()
+        } else {
+            self.channels.iter().map(|template| template.fill(&variables)).collect()
+        };
+        let ids: Vec<&str> = if self.split.is_empty() {
+            ids.iter().map(String::as_str).collect()
+        } else {
+            ids.iter().flat_map(|id| id.split(self.split.as_str())).collect()
+        };
+        if self.role != Duty::StubStatus && (ids.is_empty() || ids.iter().any(|id| id.is_empty())) {
+            return None;
+        }
+        let group = match &self.group {
+            None => String::new(),
+            // With a slash in it, it would be another group's.
+            Some(group) => Some(group.fill(&variables)).filter(|g| !g.is_empty() && !g.contains('/'))?,
+        };
+        let name = |id: &str| if group.is_empty() { id.into() } else { format!("{group}/{id}") };
+        // Named more than once, a channel is still one.
+        let mut known = BTreeSet::new();
+        let channels = ids.iter().map(|id| name(id)).filter(|name| known.insert(name.clone())).collect();
+        let events = self.channel_events_channel_id.as_ref().filter(|_| group != META);
+        let events = events.map(|template| format!("{META}/{}", template.fill(&variables)));
+        Some(Named { channels, group, events })
+    }
+
+    /// How much a group may have that is asked for here.
+    pub fn group_limits(&self) -> GroupLimits {
+        GroupLimits {
+            channels: self.group_max_channels,
+            subscribers: self.group_max_subscribers,
+            messages: self.group_max_messages,
+            bytes: self.group_max_messages_memory,
+        }
+    }
+
+    /// Whether somebody wants to know here what is in a group.
+    pub fn counts_groups(&self) -> bool {
+        self.role == Duty::Group || self.group_limits() != GroupLimits::default()
+    }
+
+    /// The applications that are asked or told something here.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        let all = [
+            &self.authorize_request,
+            &self.publisher_upstream_request,
+            &self.subscribe_request,
+            &self.unsubscribe_request,
+        ];
+        all.into_iter().flatten()
+    }
+
+    /// The methods that it knows.
+    pub fn methods(&self) -> &'static str {
+        match self.role {
+            Duty::Subscriber => "GET, OPTIONS",
+            Duty::StubStatus => "GET, HEAD, OPTIONS",
+            Duty::Group => "GET, HEAD, POST, DELETE, OPTIONS",
+            Duty::Publisher | Duty::Pubsub => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        let templates = self.channels.iter().chain(&self.group).chain(&self.channel_events_channel_id);
+        for template in templates {
+            if let Some(unknown) = template.names().find(|name| !self.path.names().any(|n| n == *name)) {
+                return Err(format!("the path `{}` names no `{unknown}`", self.path));
+            }
+        }
+        if self.role == Duty::Group && (self.path.names().count() != 1 || !self.channels.is_empty()) {
+            return Err(format!("`{}` names no group: write /group/{{id}} or /group?id=", self.path));
+        }
+        let is_asked = self.upstreams().next().is_some();
+        if matches!(self.role, Duty::Group | Duty::StubStatus) && is_asked {
+            return Err(format!(
+                "`{}`: applications are asked about publishers and subscribers only",
+                self.path
+            ));
+        }
+        let string = self.channel_event_string.as_ref();
+        let unknown = |name: &&str| !matches!(*name, "event" | "channel");
+        if let Some(unknown) = string.and_then(|string| string.names().find(unknown)) {
+            return Err(format!("channel_event_string knows {{event}} and {{channel}}, and no `{unknown}`"));
+        }
+        if self.role != Duty::StubStatus && self.channels.is_empty() && self.path.names().next().is_none() {
+            return Err(format!(
+                "`{}` names no channel: write /sub/{{id}}, /sub?id=, or channels",
+                self.path
+            ));
+        }
+        if self.content_type.chars().any(char::is_control) {
+            return Err(format!("`{}` has a control character in its content_type", self.path));
+        }
+        if self.group.as_ref().is_some_and(Template::has_slash) {
+            return Err(format!("`{}` has a slash in its group: it ends where the first one is", self.path));
+        }
+        if self.transports.is_empty() {
+            return Err(format!("`{}` has no transports", self.path));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(json: &str) -> Result<Location, String> {
+        let location: Location = serde_json::from_str(json).map_err(|e| e.to_string())?;
+        location.check().map(|()| location)
+    }
+
+    #[test]
+    fn publishing_from_the_public_side_has_to_be_asked_for() {
+        for (json, front, admin) in [
+            (r#"{"path": "/p?id=", "role": "publisher"}"#, false, true),
+            (r#"{"path": "/p?id=", "role": "pubsub"}"#, false, true),
+            (r#"{"path": "/p?id=", "role": "subscriber"}"#, true, false),
+            (r#"{"path": "/p?id=", "role": "pubsub", "on": ["front"]}"#, true, false),
+            (r#"{"path": "/p?id=", "role": "publisher", "on": ["front", "admin"]}"#, true, true),
+        ] {
+            let location = location(json).expect(json);
+            assert_eq!((location.is_on(Role::Front), location.is_on(Role::Admin)), (front, admin), "{json}");
+            assert!(!location.is_on(Role::Ccomet) && !location.is_on(Role::SimpleComet));
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_named() {
+        for (json, words) in [
+            (r#"{"path": "/p", "role": "publisher"}"#, "names no channel"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "channels": ["{b}"]}"#, "names no `b`"),
+            (r#"{"path": "/p?id=", "role": "publisher", "transports": []}"#, "no transports"),
+            (r#"{"path": "/p?id=", "role": "publisher", "first_message": 0}"#, "no first message"),
+            (r#"{"path": "/p?id=", "role": "publisher", "first_message": "last"}"#, "no first message"),
+            (r#"{"path": "/p?id=", "role": "sub"}"#, "unknown variant"),
+            (r#"{"role": "publisher"}"#, "missing field `path`"),
+            (r#"{"path": "/g/{a}/{b}", "role": "group"}"#, "names no group"),
+            (r#"{"path": "/g/{a}", "role": "group", "authorize_request": "http://a/"}"#, "subscribers only"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "group": "a/b"}"#, "a slash in its group"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "group": "{b}"}"#, "names no `b`"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "channel_event_string": "{id}"}"#, "and no `id`"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "authorize_request": "https://a/"}"#, "TLS"),
+        ] {
+            let refused = location(json).expect_err(json);
+            assert!(refused.contains(words), "{refused}");
+        }
+        let fixed = location(r#"{"path": "/news", "role": "subscriber", "channels": ["news"]}"#);
+        assert!(fixed.is_ok(), "{fixed:?}");
+    }
+}
