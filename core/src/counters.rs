@@ -55,6 +55,8 @@ counters! {
         publishes_refused,
         /// Subscriptions begun.
         subscribed,
+        /// Connections ended because an administrator wanted it.
+        disconnected,
         /// Requests refused because of a wrong token.
         tokens_refused,
         /// Requests refused by an address rule.

@@ -328,3 +328,21 @@ fn what_waits_is_on_the_account() {
         clients.iter().filter(|client| server.received(**client).starts_with("HTTP/1.1 503 ")).count();
     assert_eq!(refused + server.asked.len(), 20);
 }
+
+#[test]
+fn the_applications_word_is_as_good_as_a_token() {
+    let other = r#"{"path": "/open/{id}", "role": "subscriber"}"#;
+    let mut server = with(&[PUB, &location("subscriber", &[AUTH]), other], |config| {
+        config.front.auth = rcomet_core::config::Auth::Token;
+    });
+    post(&mut server, "a", "x");
+    assert_eq!(brief(&ask(&mut server, "/open/a", "")), "403 ");
+    assert!(server.ask(Role::Front, "/sub?cname=a&seq=1").contains("Token error"));
+    let client = get(&mut server, "/sub/a", "");
+    server.reply_to_hook(&answer("403 Forbidden", "", "no"));
+    assert_eq!(brief(&server.received(client)), "403 no");
+    let client = get(&mut server, "/sub/a", "");
+    server.reply_to_hook(OK);
+    assert_eq!(brief(&server.received(client)), "200 x");
+    at_rest(&mut server);
+}

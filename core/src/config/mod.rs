@@ -212,6 +212,19 @@ impl Config {
                 self.icomet.channel_timeout_ms, self.icomet.polling_timeout_ms
             ));
         }
+        let is_open = |location: &&Location| {
+            location.role != Duty::Publisher
+                && location.is_on(Role::Front)
+                && location.authorize_request.is_some()
+                && self.front.auth == Auth::None
+        };
+        if let Some(location) = self.push.location.iter().find(is_open) {
+            warnings.push(format!(
+                "push.location `{}` has an authorize_request, but front.auth = \"none\" lets everybody read the same channels by \
+                 other dialects: with \"token\" only those get in whom the application lets in, or who show a token",
+                location.path
+            ));
+        }
         warnings
     }
 }
@@ -226,6 +239,18 @@ mod tests {
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.warnings(), Vec::<String>::new());
         assert!(config.front.publish.is_empty() && !config.ccomet.publish && !config.simple_comet.publish);
+    }
+
+    #[test]
+    fn a_side_door_is_worth_a_warning() {
+        let mut config = Config::default();
+        let asked = Upstream::try_from("http://127.0.0.1:1/".to_owned()).expect("an address");
+        config.push.location[1].authorize_request = Some(asked);
+        assert!(
+            config.warnings()[0].starts_with("push.location `/activity?channel=` has an authorize_request")
+        );
+        config.front.auth = Auth::Token;
+        assert_eq!(config.warnings(), Vec::<String>::new());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
 use crate::dialect::bayeux::message::Timesync;
 use crate::dialect::hooks::Hooks;
-use crate::dialect::{Hold, Posting, Voice};
+use crate::dialect::{Hold, Item, Posting, Voice};
 use crate::hub::Subscription;
 use crate::machine::{Errand, Hook, Session, Step};
 use crate::time::Moment;
@@ -124,7 +124,7 @@ pub(crate) enum OriginRef {
 }
 
 /// What is published.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Post {
     pub(crate) body: Arc<str>,
     pub(crate) sender: Option<Arc<str>>,
@@ -132,6 +132,16 @@ pub(crate) struct Post {
     pub(crate) to_known: bool,
     /// Where else it goes and what is said of it, in dialects that say so.
     pub(crate) posting: Option<Box<Posting>>,
+    /// Several messages in its stead, of which all are published or none.
+    pub(crate) batch: Option<Vec<Item>>,
+}
+
+impl Post {
+    /// Bytes of what is published.
+    pub(crate) fn bytes(&self) -> usize {
+        let batch = self.batch.iter().flatten().map(|item| item.body.len());
+        self.body.len() + batch.sum::<usize>()
+    }
 }
 
 /// A publish that waits.

@@ -17,12 +17,14 @@ mod text;
 mod verb;
 
 pub use news::{Batch, News};
-pub use outcome::{Figures, Info, Outcome};
+pub use outcome::{Figures, Info, Outcome, Placed};
 pub use refusal::Refusal;
 pub use route::{Decoded, route, route_by_path};
 pub use talk::{Call, Opening, Talker, Tongue};
 pub use text::{Boundary, Text};
-pub use verb::{Ahead, GroupTask, Hold, InGroup, Listen, Posting, Read, Talk, Verb, Watch};
+pub use verb::{
+    Ahead, GroupTask, Hold, InGroup, Item, Listen, Page, Past, Posting, Read, Subscribe, Talk, Verb, Watch,
+};
 
 use crate::config::Config;
 use crate::conn::Role;

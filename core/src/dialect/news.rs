@@ -37,12 +37,21 @@ pub enum News<'a> {
         /// The life it is in.
         life: Position,
     },
+    /// Where a reader of channels stands, by one cursor.
+    Ready {
+        /// The channels' names, where they are told.
+        channels: &'a [&'a str],
+        /// The place.
+        cursor: Sealed,
+    },
     /// Nothing happened.
     Quiet {
         /// The channel's name.
         channel: &'a str,
         /// The subscriber's own number.
         echo: i64,
+        /// Where it stands, if that is known.
+        cursor: Option<Sealed>,
     },
     /// The channel has ended.
     Closed {

@@ -1,10 +1,9 @@
 //! How a request ended that is over at once.
-use super::Refusal;
-use crate::hub::Census;
+use super::{Batch, Refusal};
+use crate::hub::{Census, Channel, Lost};
 use crate::log::Sealed;
 
 /// How a verb ended that is over at once.
-#[derive(Debug)]
 pub enum Outcome<'a> {
     /// Appended.
     Published {
@@ -110,8 +109,50 @@ pub enum Outcome<'a> {
         /// Seconds after which a subscriber hears something at the latest.
         poll_s: u64,
     },
+    /// All appended, in order.
+    PublishedAll(&'a [Placed<'a>]),
+    /// What is kept of a channel.
+    History {
+        /// The messages.
+        batch: Batch<'a>,
+        /// What is missing before them.
+        lost: Lost,
+        /// Where whoever has them stands.
+        cursor: Sealed,
+        /// There are more behind them.
+        more: bool,
+    },
+    /// Who is listed in a channel.
+    Presence {
+        /// Its name.
+        channel: &'a str,
+        /// It, if it is there.
+        found: Option<&'a Channel>,
+    },
+    /// Channels by name.
+    Directory {
+        /// They.
+        channels: &'a [&'a Channel],
+        /// There are more behind the last.
+        more: bool,
+    },
+    /// A channel, and the cursor of its end.
+    Described(&'a Channel, Sealed),
+    /// So many connections are being ended.
+    Disconnected(usize),
     /// No.
     Refused(&'a Refusal),
+}
+
+/// Where a message has come to stand.
+#[derive(Debug, Clone, Copy)]
+pub struct Placed<'a> {
+    /// The channel's name.
+    pub channel: &'a str,
+    /// Its number there.
+    pub seq: u64,
+    /// The cursor of who has it.
+    pub cursor: Sealed,
 }
 
 /// What is to be known of a channel, or of several together.

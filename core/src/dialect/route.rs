@@ -1,6 +1,6 @@
 //! Which dialect a request is in, by the listener, the path and, where two dialects share a path, the parameters.
 //! Knows nothing of what the request means.
-use super::{DialectId, Refusal, Request, Verb, Voice, bayeux, push, simple_comet};
+use super::{DialectId, Refusal, Request, Verb, Voice, bayeux, native, push, simple_comet};
 use crate::config::Config;
 use crate::conn::Role;
 use crate::wire::http1::head::Head;
@@ -15,12 +15,20 @@ pub struct Decoded<'r> {
 
 /// Finds the dialect where the listener and the path are enough to tell.
 pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option<DialectId> {
-    // Locations first: each was written down for this very path.
+    // Where the API and the push module share a path, the API is the narrower.
+    let is_api = native::is_at(role, head);
+    if is_api && head.raw_path == b"/publish" {
+        return Some(DialectId::Native);
+    }
+    // Locations next: each was written down for this very path.
     if push::is_at(role, head, config) {
         return Some(DialectId::Push);
     }
     if bayeux::is_at(role, head, config) {
         return Some(DialectId::Bayeux);
+    }
+    if is_api {
+        return Some(DialectId::Native);
     }
     simple_comet::is_at(role, head, config).then_some(DialectId::SimpleComet)
 }

@@ -113,6 +113,80 @@ pub enum Verb<'r> {
     Ping,
     /// A batch of messages of a client that has a session, or wants one.
     Talk(Talk<'r>),
+    /// Subscribe to channels by one cursor.
+    Subscribe(Subscribe<'r>),
+    /// Append several messages, or none.
+    PublishAll(Vec<Item>),
+    /// Give what is kept of a channel.
+    History(Past<'r>),
+    /// Say who is listed in a channel.
+    Presence {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// Its token, as shown.
+        token: Cow<'r, str>,
+    },
+    /// Name channels in the order of their names, a page of them.
+    Directory(Page<'r>),
+    /// Describe one channel.
+    Describe(Cow<'r, str>),
+    /// End the connections of those who read a channel.
+    Disconnect {
+        /// Its name.
+        channel: Cow<'r, str>,
+        /// Only of this person.
+        who: Option<Cow<'r, str>>,
+    },
+}
+
+/// What a subscriber to channels asks for who has one cursor for all of them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Subscribe<'r> {
+    /// Names of channels; at least one.
+    pub channels: Vec<Cow<'r, str>>,
+    /// Where to begin in each.
+    pub from: From,
+    /// Until when.
+    pub hold: Hold,
+    /// What the channels' tokens are said to be: one for all, or one for each.
+    pub tokens: Vec<Cow<'r, str>>,
+    /// The name to be listed under.
+    pub who: Option<Cow<'r, str>>,
+    /// Milliseconds that a poll waits at most, where its client says so.
+    pub wait_ms: Option<u64>,
+}
+
+/// One message of several that are published together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The channel's name.
+    pub channel: String,
+    /// The text.
+    pub body: Arc<str>,
+}
+
+/// What is asked for of a channel's past.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Past<'r> {
+    /// The channel's name.
+    pub channel: Cow<'r, str>,
+    /// Where to begin.
+    pub from: From,
+    /// Messages at most.
+    pub limit: usize,
+    /// The channel's token, as shown.
+    pub token: Cow<'r, str>,
+}
+
+/// A page of channels.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Page<'r> {
+    /// What their names begin with.
+    pub prefix: Cow<'r, str>,
+    /// Only those behind this name.
+    pub after: Option<Cow<'r, str>>,
+    /// Channels at most.
+    pub limit: usize,
 }
 
 /// A batch of messages, as it came.
@@ -229,6 +303,8 @@ pub struct Watch {
     pub echo: i64,
     /// The group of the channels, if it has limits.
     pub group: Option<Box<InGroup>>,
+    /// The application has been asked, and lets it be: that takes the place of a token.
+    pub authorized: bool,
     /// Who is told of it.
     pub follow: Option<Box<Follow>>,
 }

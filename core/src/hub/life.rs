@@ -98,6 +98,13 @@ impl Hub {
         (channels.iter().take(most).map(|channel| &*channel.name).collect(), clients, left_out)
     }
 
+    /// Names of all channels, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let named =
+            self.channels.iter().filter(|(id, c)| !c.closed && !c.is_index && *id != self.announcing.feed);
+        named.map(|(_, channel)| &*channel.name)
+    }
+
     /// How many clients are registered.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
@@ -138,12 +145,13 @@ impl Hub {
     /// message that will never come.
     pub fn close(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
         self.settle(id, now);
-        let Self { channels, names, groups, .. } = &mut *self;
+        let Self { channels, names, groups, ended, .. } = &mut *self;
         let channel = channels.get_mut(id).filter(|c| !c.closed)?;
         channel.closed = true;
         groups.dismiss(channel);
         names.remove(&channel.name, id);
         let next = channel.history.head();
+        *ended = (*ended).max(channel.history.offset_before(next));
         self.counters.channels_closed += 1;
         self.announce(id, false, now);
         self.stir(id);

@@ -97,6 +97,9 @@ pub struct Hub {
     media: MediaTable,
     /// How many channels were ever made.
     made: u64,
+    /// Where in the log the last message stands of any channel that has ended: behind it, no life before the present one has
+    /// anything that a reader could have missed.
+    ended: u64,
     /// Bytes of those who read several channels.
     many_bytes: usize,
     /// What somebody who is visited lacks; kept for its room.
@@ -141,6 +144,7 @@ impl Hub {
             next_tag: 0,
             media: MediaTable::default(),
             made: 0,
+            ended: 0,
             many_bytes: 0,
             due: Due::new(),
             history_bytes: 0,

@@ -103,7 +103,12 @@ impl Hub {
                     Some(seq) if seq >= head => Start { next: head, lost: Lost::Unknown, ahead: false },
                     Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
                     Some(seq) => at(seq + 1, Lost::Nothing),
-                    None if !same_life => at(base, Lost::Unknown),
+                    // A place in the log before this life began: messages of an earlier one may stand behind it.
+                    None if !same_life
+                        && (cursor.position.epoch != epoch || cursor.seq.is_some() || place < self.ended) =>
+                    {
+                        at(base, Lost::Unknown)
+                    }
                     None => after(channel, place, base),
                 }
             }

@@ -67,6 +67,11 @@ impl Sealer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Token([u8; BYTES]);
 
+impl Token {
+    /// One that nobody has signed.
+    pub const UNKNOWN: Self = Self([0; BYTES]);
+}
+
 /// A cursor that is signed where it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Sealed {

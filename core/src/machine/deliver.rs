@@ -73,7 +73,7 @@ impl Machine {
         self.settle_sessions();
         self.tell_ends();
         more |= self.publish_events(budget);
-        more |= self.drain_some(budget);
+        more |= self.drain_some(budget) | self.let_some_go(budget);
         self.serve_deferred();
         self.tables_bytes = self.count_tables();
         more |= !self.deferred.is_empty() || self.hub.owes_work();

@@ -49,6 +49,12 @@ impl Machine {
             if matches!(conn.phase, Phase::Hooked(_)) {
                 return self.cut_hooked(id);
             }
+            // What waited to be published goes with it.
+            match self.conns.get(id).map(|conn| &conn.phase) {
+                Some(Phase::Held(held)) => self.held_bytes -= held.post.body.len(),
+                Some(Phase::HeldTalk(held)) => self.held_bytes -= held.bytes,
+                _ => {}
+            }
             self.release_websocket(id);
             if let Some(conn) = self.conns.get_mut(id) {
                 self.post.cut(conn, id);
@@ -99,7 +105,7 @@ impl Machine {
             Hold::Stream => {
                 let at = hub.subscription(sub).and_then(|s| hub.peek(s.channel()?));
                 let channel = at.map_or("", Channel::name);
-                let news = [News::Quiet { channel, echo: parked.echo }];
+                let news = [News::Quiet { channel, echo: parked.echo, cursor: None }];
                 parked.echo = parked.echo.wrapping_add(1);
                 let (manner, voice) = (parked.manner, parked.voice.clone());
                 delivery.say_news(conn, Asker { id, manner, voice: &voice }, &news);

@@ -1,12 +1,14 @@
-//! What an administrator's tools want to know, in Prometheus' text format: every counter, and how much there is now.
+//! What an administrator's tools want to know: whether the server lives, and in Prometheus' text format every counter, and how
+//! much there is now.
 //! Knows nothing of who asks.
 use std::io::Write as _;
 
 use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner};
-use crate::dialect::Answer;
-use crate::wire::http1::Status;
+use crate::dialect::{Answer, PLAIN};
+use crate::wire::http1::head::Head;
+use crate::wire::http1::{Method, Status};
 
 /// Media type of the text format.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -26,7 +28,24 @@ impl Machine {
         self.body = body;
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 14] {
+    /// Answers whoever asks whether the server lives, and whether newcomers are welcome.
+    pub(super) fn serve_health(&mut self, id: Id<Conn>, manner: Manner, head: &Head<'_, '_>) -> bool {
+        let is_ready = !self.is_draining() && !self.is_short_of(0);
+        let (status, words): (_, &[u8]) = match head.raw_path {
+            b"/healthz" => (Status::OK, b"ok\n"),
+            b"/readyz" if is_ready => (Status::OK, b"ready\n"),
+            b"/readyz" if self.is_draining() => (Status::UNAVAILABLE, b"leaving\n"),
+            b"/readyz" => (Status::UNAVAILABLE, b"memory_bytes_max is reached\n"),
+            _ => return false,
+        };
+        if !matches!(head.method, Method::Get | Method::Head) {
+            return false;
+        }
+        self.reply(id, manner, Answer { status, content_type: PLAIN }, &[], words);
+        true
+    }
+
+    fn gauges(&self) -> [(&'static str, &'static str, u64); 15] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
@@ -35,6 +54,7 @@ impl Machine {
             ("websockets", "WebSockets that are open.", all(self.scratch.open)),
             ("channels", "Channels that are known.", all(channels)),
             ("subscribers", "Subscriptions that wait for messages.", all(subscribers)),
+            ("hooks", "Requests to applications that are under way.", all(self.hooks.len())),
             ("bayeux_sessions", "Bayeux sessions, sleepers included.", all(self.sessions.len())),
             (
                 "bayeux_sessions_awake",

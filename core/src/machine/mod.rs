@@ -4,6 +4,8 @@ mod bayeux;
 mod check;
 mod control;
 mod deliver;
+mod directory;
+mod events;
 mod expire;
 mod frames;
 mod heads;
@@ -13,6 +15,7 @@ mod metrics;
 mod perform;
 mod post;
 mod posting;
+mod publish_all;
 mod read;
 mod register;
 mod reply;
@@ -67,6 +70,8 @@ pub struct Machine {
     scratch: websocket::Scratch,
     /// Connections with requests that were put off to the next turn.
     deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
+    /// Connections that somebody wants ended.
+    leaving: VecDeque<Id<Conn>>,
     /// Requests served since the last delivery.
     served: usize,
     date: Date,
@@ -133,6 +138,7 @@ impl Machine {
             hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
             scratch: websocket::Scratch::default(),
             deferred: VecDeque::new(),
+            leaving: VecDeque::new(),
             served: 0,
             zero_unix_ms: date.unix_ms().saturating_sub(now.0),
             date,
@@ -217,7 +223,7 @@ impl Machine {
         let Some(mut conn) = self.conns.remove(id) else { return };
         match std::mem::replace(&mut conn.phase, Phase::Closing) {
             Phase::Parked(parked) => self.hub.leave(parked.sub, self.post.now),
-            Phase::Held(held) => self.held_bytes -= held.post.body.len(),
+            Phase::Held(held) => self.held_bytes -= held.post.bytes(),
             Phase::WebSocket(socket) => self.bury_websocket(*socket),
             Phase::HeldTalk(held) => self.held_bytes -= held.bytes,
             Phase::Attached(attached) => self.abandon(&attached),

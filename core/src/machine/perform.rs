@@ -49,6 +49,9 @@ impl Machine {
             let is_bayeux = route_by_path(role, head, &self.config) == Some(DialectId::Bayeux);
             return self.preflight(id, role, manner, is_bayeux);
         }
+        if self.serve_health(id, manner, head) {
+            return;
+        }
         if role == Role::Front && (self.serve_page(id, manner, head) || self.upgrade(id, manner, head)) {
             return;
         }
@@ -173,7 +176,7 @@ impl Machine {
                     }
                     (Ok(_), Some(body)) => Arc::from(&*body),
                 };
-                let post = Post { body, sender: None, to_known: true, posting: None };
+                let post = Post { body, sender: None, to_known: true, posting: None, batch: None };
                 return self.publish_or_hold(id, manner, voice, &channel, post);
             }
             Verb::Register { channel, as_what } => {
@@ -195,6 +198,17 @@ impl Machine {
                 let removed = self.delete(channel);
                 return self.answer(id, manner, &voice, &Outcome::Deleted { channel, removed });
             }
+            Verb::Subscribe(wanted) => return self.subscribe_channels(id, role, manner, voice, &wanted),
+            Verb::PublishAll(items) => return self.publish_all_or_hold(id, manner, voice, items),
+            Verb::History(past) => return self.say_history(id, role, manner, &voice, &past),
+            Verb::Presence { channel, token } => {
+                return self.say_presence(id, role, manner, &voice, (&channel, &token));
+            }
+            Verb::Directory(page) => return self.say_directory(id, manner, &voice, &page),
+            Verb::Describe(channel) => return self.say_channel(id, manner, &voice, &channel),
+            Verb::Disconnect { channel, who } => {
+                return self.send_off(id, manner, &voice, (&channel, who.as_deref()));
+            }
             Verb::Talk(talk) => return self.talk(id, role, manner, voice, &talk),
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             // An answer over HTTP has one subscription, which ends with it.
@@ -202,7 +216,8 @@ impl Machine {
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
                 let sender = sender.map(|s| Arc::from(&*s));
-                let post = Post { body: Arc::from(&*body), sender, to_known: false, posting: None };
+                let post =
+                    Post { body: Arc::from(&*body), sender, to_known: false, posting: None, batch: None };
                 return self.publish_or_hold(id, manner, voice, &channel, post);
             }
             Verb::Broadcast { body } => self.broadcast(&body).map(|()| Outcome::Broadcast),
@@ -261,6 +276,9 @@ impl Machine {
         channel: &str,
         post: Post,
     ) {
+        if let Some(items) = post.batch {
+            return self.publish_all_or_hold(id, manner, voice, items);
+        }
         if let Some(posting) = post.posting {
             return self.post_or_hold(id, manner, voice, posting, post.body);
         }

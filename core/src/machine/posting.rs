@@ -33,7 +33,7 @@ impl Machine {
         {
             self.held_bytes += body.len();
             let channel = posting.channels.first().cloned().unwrap_or_default();
-            let post = Post { body, sender: None, to_known: false, posting: Some(posting) };
+            let post = Post { body, sender: None, to_known: false, posting: Some(posting), batch: None };
             conn.phase = Phase::Held(Box::new(Held { channel, post, manner, voice }));
             return self.defer(id, Some(at));
         }

@@ -12,7 +12,7 @@ use crate::dialect::{Batch, Hold, News, Read, Refusal, Tail, Voice};
 use crate::hub::{Access, Channel, Join, Lost, Session, Wanted};
 
 /// A channel that is read, and the number of the first message that is wanted.
-type Place = (Id<Channel>, u64);
+pub(super) type Place = (Id<Channel>, u64);
 
 /// A reader that was admitted.
 struct Admitted {
@@ -31,13 +31,13 @@ impl Machine {
         };
         self.counters.subscribed += 1;
         if self.has_news(&places) {
-            return self.say_several(id, manner, &voice, &places, read.since);
+            return self.say_several(id, manner, &voice, &places, read.since, &[]);
         }
         let (mut delivery, conns, hub) = self.delivery();
         if read.at_once {
             let Some(conn) = conns.get_mut(id) else { return };
             let tail = Tail { echo: read.since, last: hub.id_of(hub.head().offset) };
-            let news = [News::Quiet { channel: "", echo: read.since }];
+            let news = [News::Quiet { channel: "", echo: read.since, cursor: None }];
             let tidings = Tidings { news: &news, range: None, live: false, tail };
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
@@ -118,24 +118,33 @@ impl Machine {
         Ok(Admitted { places, absent, access, session })
     }
 
-    fn has_news(&self, places: &[Place]) -> bool {
+    pub(super) fn has_news(&self, places: &[Place]) -> bool {
         let head = |at| self.hub.peek(at).map_or(0, |channel| channel.history().head());
         places.iter().any(|&(at, next)| next < head(at))
     }
 
-    /// Answers with what there is in all the channels, in the order of the log and up to the size of a batch.
-    fn say_several(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, places: &[Place], since: i64) {
+    /// Answers with what there is in all the channels, in the order of the log and up to the size of a batch, behind what is
+    /// to be told `first`.
+    pub(super) fn say_several(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        places: &[Place],
+        since: i64,
+        first: &[News<'_>],
+    ) {
         let most = self.config.limits.batch_bytes_max;
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         let mut ends: Vec<u64> = places.iter().map(|&(_, next)| next).collect();
         let message = |i: usize, seq: u64| hub.peek(places[i].0)?.history().get(seq);
-        let mut first: BinaryHeap<Reverse<(u64, usize)>> =
+        let mut due: BinaryHeap<Reverse<(u64, usize)>> =
             (0..places.len()).filter_map(|i| Some(Reverse((message(i, ends[i])?.offset, i)))).collect();
         let (mut bytes, mut count) = (0, 0);
         let mut last = hub.head().offset;
         let mut taken = 0;
-        while let Some(Reverse((offset, i))) = first.pop() {
+        while let Some(Reverse((offset, i))) = due.pop() {
             let weight = message(i, ends[i]).map_or(0, |message| message.weight());
             if count > 0 && bytes + weight > most {
                 // The rest follows in the next answer.
@@ -145,7 +154,7 @@ impl Machine {
             (bytes, count, taken) = (bytes + weight, count + 1, offset);
             ends[i] += 1;
             if let Some(next) = message(i, ends[i]) {
-                first.push(Reverse((next.offset, i)));
+                due.push(Reverse((next.offset, i)));
             }
         }
         delivery.counters.delivered += count;
@@ -157,10 +166,10 @@ impl Machine {
             .collect();
         // What one channel has for many who begin at the same place is written once.
         let range = match places {
-            [(at, from)] => Some((*at, *from, ends[0], Lost::Nothing)),
+            [(at, from)] if first.is_empty() => Some((*at, *from, ends[0], Lost::Nothing)),
             _ => None,
         };
-        let news = [News::Several(&batches)];
+        let news: Vec<News<'_>> = first.iter().copied().chain([News::Several(&batches)]).collect();
         delivery.whole_answer(
             conn,
             Asker { id, manner, voice },

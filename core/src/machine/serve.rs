@@ -101,7 +101,7 @@ impl Machine {
                 self.hub.leave(sub, self.post.now);
             }
             Phase::Held(held) => {
-                self.held_bytes -= held.post.body.len();
+                self.held_bytes -= held.post.bytes();
                 self.post.cut(conn, id);
             }
             Phase::HeldTalk(held) => {
@@ -151,6 +151,10 @@ impl Machine {
                 self.post.rearm(conn, id);
             }
             self.post.unpause(conn, id);
+        } else if !has_room && !conn.paused {
+            // Answers wait that nobody takes: when they are taken, it must be said that there is room again.
+            conn.paused = true;
+            self.counters.pipelines_paused += 1;
         }
     }
 
@@ -329,7 +333,7 @@ impl Machine {
             let Some((id, channel)) = self.deferred.pop_front() else { break };
             let Some(conn) = self.conns.get_mut(id) else { continue };
             let size = match &conn.phase {
-                Phase::Held(held) => held.post.body.len(),
+                Phase::Held(held) => held.post.bytes(),
                 Phase::WebSocket(socket) => socket.held.as_ref().map_or(0, |held| held.bytes.len()),
                 Phase::HeldTalk(held) => held.bytes,
                 _ => 0,

@@ -150,7 +150,11 @@ impl Delivery<'_> {
     pub(super) fn end_quietly(&mut self, conn: &mut Conn, id: Id<Conn>, mut parked: Parked, hub: &Hub) {
         let sub = hub.subscription(parked.sub);
         let at = sub.and_then(|s| hub.peek(s.channel()?));
-        let news = [News::Quiet { channel: at.map_or("", Channel::name), echo: parked.echo }];
+        // Whoever lacks nothing of its channels stands at the end of the log; of channels that were not there it may lack
+        // something.
+        let is_whole = sub.is_some_and(|sub| !sub.misses_channels());
+        let cursor = is_whole.then(|| super::events::standing(hub, &[]));
+        let news = [News::Quiet { channel: at.map_or("", Channel::name), echo: parked.echo, cursor }];
         if !parked.voice.dialect.speaker().calls_when_quiet(parked.voice.style) {
             parked.voice.before = None;
         }

@@ -129,6 +129,15 @@ impl<'b> Params<'b> {
         first(&form[rest as usize..], name)
     }
 
+    /// Every value of `name` in the query, in order.
+    pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = Cow<'b, str>> + 'p {
+        self.query.split(|&c| c == b'&').filter_map(move |pair| {
+            let sign = pair.iter().position(|&c| c == b'=').unwrap_or(pair.len());
+            let is_it = pair[..sign].eq_ignore_ascii_case(name.as_bytes());
+            is_it.then(|| decoded(pair.get(sign + 1..).unwrap_or_default()))
+        })
+    }
+
     /// The value of `name` as an integer: leading digits with an optional sign, anything else is 0; what is too large
     /// for 64 bits is the largest.
     pub fn integer(&self, name: &str) -> Option<i64> {

@@ -39,6 +39,7 @@ pub(super) fn frame(news: &[News<'_>], out: &mut Text) {
             | News::NextSeq { .. }
             | News::Life { .. }
             | News::Quiet { .. }
+            | News::Ready { .. }
             | News::Roster { .. } => {}
         }
     }

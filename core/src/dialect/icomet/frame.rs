@@ -140,11 +140,13 @@ fn each(
                 fields("next_seq", channel, next, "", &mut object);
                 Some(cursor)
             }
+            // Of those who have one cursor for all their channels.
+            News::Ready { .. } => continue,
             News::Life { channel, next, life } => {
                 fields("epoch", channel, next, &life.to_string(), &mut object);
                 None
             }
-            News::Quiet { channel, echo } => {
+            News::Quiet { channel, echo, .. } => {
                 begin("noop", channel, &mut object);
                 signed(echo, &mut object);
                 end("", &mut object);

@@ -1,9 +1,15 @@
-//! Answers to what a client asked: they carry its `id`.
+//! Answers to what a client asked: over WebSocket they carry its `id`, over HTTP they are the body.
+use super::frame::{field, string, strings};
 use crate::bytes::escape;
-use crate::dialect::{Outcome, Refusal};
-use crate::wire::http1::response::number;
+use crate::dialect::{Answer, JSON, Outcome, Refusal};
+use crate::hub::{Channel, Lost, Roster};
+use crate::log::Sealed;
+use crate::wire::http1::Status;
 
-/// Writes an answer.
+/// Media type of errors (RFC 9457).
+const PROBLEM: &str = "application/problem+json";
+
+/// Writes an answer over WebSocket.
 pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>) {
     let kind = match outcome {
         Outcome::Subscribed { .. } => "subscribed",
@@ -20,22 +26,21 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
     }
     match outcome {
         Outcome::Subscribed { channel, seq, cursor } => {
-            named(channel, out);
-            out.extend_from_slice(b",\"seq\":");
-            number(*seq, out);
-            out.extend_from_slice(format!(",\"cursor\":\"{cursor}\"").as_bytes());
+            string("channel", channel, out);
+            field("seq", *seq, out);
+            token(*cursor, out);
         }
-        Outcome::Unsubscribed { channel } => named(channel, out),
-        Outcome::Refused(refusal) => {
-            out.extend_from_slice(b",\"status\":");
-            number(u64::from(refusal.status().0), out);
-            out.extend_from_slice(b",\"reason\":\"");
-            escape::json(reason(refusal), out);
-            out.push(b'"');
-        }
+        Outcome::Unsubscribed { channel } => string("channel", channel, out),
+        Outcome::Refused(refused) => refusal(refused, out),
         _ => {}
     }
     out.push(b'}');
+}
+
+/// Appends the members that say why not.
+pub(super) fn refusal(refusal: &Refusal, out: &mut Vec<u8>) {
+    field("status", u64::from(refusal.status().0), out);
+    string("reason", reason(refusal), out);
 }
 
 fn reason(refusal: &Refusal) -> &'static str {
@@ -45,8 +50,125 @@ fn reason(refusal: &Refusal) -> &'static str {
     }
 }
 
-fn named(channel: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"channel\":\"");
-    escape::json(channel, out);
+fn token(cursor: Sealed, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!(",\"cursor\":\"{cursor}\"").as_bytes());
+}
+
+/// Writes the body of an answer over HTTP.
+pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
+    match outcome {
+        Outcome::Refused(refused) => return problem(refused, out),
+        Outcome::Done { .. } => return Answer { status: Status::NO_CONTENT, content_type: JSON },
+        Outcome::PublishedAll(placed) => {
+            list("published", placed.iter(), out, |placed, out| {
+                string("channel", placed.channel, out);
+                field("seq", placed.seq, out);
+                token(placed.cursor, out);
+            });
+        }
+        Outcome::History { batch, lost, cursor, more } => {
+            out.extend_from_slice(b"{");
+            member("channel", batch.channel.name(), out);
+            out.push(b',');
+            let range = batch.channel.history().range(batch.from, batch.to);
+            each("messages", range, out, |(seq, message), out| {
+                field("seq", seq, out);
+                token(batch.cursor(seq, message), out);
+                string("data", &message.body, out);
+            });
+            token(*cursor, out);
+            match lost {
+                Lost::Nothing => field("missing", 0, out),
+                Lost::Some(count) => field("missing", *count, out),
+                Lost::Unknown => out.extend_from_slice(b",\"missing\":null"),
+            }
+            out.extend_from_slice(format!(",\"more\":{more}").as_bytes());
+        }
+        Outcome::Presence { channel, found } => {
+            out.push(b'{');
+            member("channel", channel, out);
+            field("subscribers", found.map_or(0, Channel::members) as u64, out);
+            people(*found, out);
+        }
+        Outcome::Directory { channels, more } => {
+            out.push(b'{');
+            each("channels", channels.iter(), out, |channel, out| {
+                string("channel", channel.name(), out);
+                figures(channel, out);
+            });
+            match channels.last().filter(|_| *more) {
+                Some(last) => string("after", last.name(), out),
+                None => out.extend_from_slice(b",\"after\":null"),
+            }
+        }
+        Outcome::Described(channel, cursor) => {
+            out.push(b'{');
+            member("channel", channel.name(), out);
+            figures(channel, out);
+            field("bytes", channel.history().bytes() as u64, out);
+            field("first", channel.history().base(), out);
+            token(*cursor, out);
+            people(Some(channel), out);
+        }
+        Outcome::Disconnected(count) => {
+            out.extend_from_slice(format!("{{\"disconnected\":{count}").as_bytes());
+        }
+        // Nothing else is asked for over HTTP.
+        _ => out.push(b'{'),
+    }
+    out.extend_from_slice(b"}\n");
+    Answer { status: Status::OK, content_type: JSON }
+}
+
+fn problem(refused: &Refusal, out: &mut Vec<u8>) -> Answer {
+    let status = refused.status();
+    out.extend_from_slice(b"{\"type\":\"about:blank\"");
+    string("title", status.reason(), out);
+    field("status", u64::from(status.0), out);
+    string("detail", reason(refused), out);
+    out.extend_from_slice(b"}\n");
+    Answer { status, content_type: PROBLEM }
+}
+
+fn figures(channel: &Channel, out: &mut Vec<u8>) {
+    let history = channel.history();
+    field("subscribers", channel.members() as u64, out);
+    field("messages", history.head() - history.base(), out);
+    field("next", history.head(), out);
+}
+
+fn people(channel: Option<&Channel>, out: &mut Vec<u8>) {
+    let roster = channel.and_then(Channel::roster);
+    strings("who", &roster.map(Roster::names).unwrap_or_default(), out);
+    field("roster", roster.map_or(0, |roster| roster.head() - 1), out);
+}
+
+/// The first member of an object.
+fn member(name: &str, value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":\"");
+    escape::json(value, out);
+    out.push(b'"');
+}
+
+/// An object whose only member, so far, is a list.
+fn list<T>(name: &str, items: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
+    out.push(b'{');
+    each(name, items, out, write);
+}
+
+/// A member that is a list of objects. `write` appends members, each with a comma before it.
+fn each<T>(name: &str, items: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, &mut Vec<u8>)) {
+    out.extend_from_slice(format!("\"{name}\":[").as_bytes());
+    for (i, item) in items.enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        let start = out.len();
+        write(item, out);
+        out[start] = b'{';
+        out.push(b'}');
+    }
+    out.push(b']');
 }

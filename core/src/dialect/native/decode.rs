@@ -96,7 +96,7 @@ fn begins(cursor: Option<&str>, seq: Option<i64>) -> Result<From, Refusal> {
 }
 
 /// A string is the text that it holds; anything else is its JSON.
-fn text_of(data: &RawValue) -> Cow<'_, str> {
+pub(super) fn text_of(data: &RawValue) -> Cow<'_, str> {
     match serde_json::from_str::<String>(data.get()) {
         Ok(text) => Cow::Owned(text),
         Err(_) => Cow::Borrowed(data.get()),

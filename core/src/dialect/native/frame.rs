@@ -1,85 +1,210 @@
-//! What subscribers get: one object a message, the same for everybody who reads the channel.
+//! What subscribers get: one object an event, the same on every transport and for everybody who reads the channel.
+use super::style;
 use crate::bytes::escape;
 use crate::dialect::{Batch, News, Text};
-use crate::hub::{Change, Lost};
+use crate::hub::{Change, Lost, Message};
+use crate::log::Sealed;
 use crate::wire::http1::response::number;
 
-/// Writes what subscribers get; each object is a piece.
-pub(super) fn frame(news: &[News<'_>], out: &mut Text) {
+/// Writes what subscribers get. A poll's is one piece, else each object is.
+pub(super) fn frame(style: u8, news: &[News<'_>], out: &mut Text) {
+    let mut pen = Pen { style, count: 0, cursor: None, object: Vec::with_capacity(256) };
+    if style == style::POLL {
+        out.bytes.extend_from_slice(b"{\"events\":[");
+    }
     for item in news {
+        pen.news(item, out);
+    }
+    if style == style::POLL {
+        match pen.cursor {
+            Some(cursor) => out.bytes.extend_from_slice(format!("],\"cursor\":\"{cursor}\"}}").as_bytes()),
+            None => out.bytes.extend_from_slice(b"],\"cursor\":null}"),
+        }
+        out.end_piece();
+    }
+}
+
+/// What frames are written with.
+struct Pen {
+    style: u8,
+    /// Objects written.
+    count: usize,
+    /// Where whoever has them all stands.
+    cursor: Option<Sealed>,
+    object: Vec<u8>,
+}
+
+impl Pen {
+    fn news(&mut self, item: &News<'_>, out: &mut Text) {
         match *item {
             News::Messages(batch) => {
-                messages(batch, out);
-                continue;
-            }
-            News::Several(batches) => {
-                batches.iter().for_each(|batch| messages(*batch, out));
-                continue;
-            }
-            News::Gap { channel, next, lost } => {
-                begin("gap", channel, &mut out.bytes);
-                field("next", next, &mut out.bytes);
-                match lost {
-                    Lost::Some(count) => field("missing", count, &mut out.bytes),
-                    Lost::Nothing | Lost::Unknown => out.bytes.extend_from_slice(b",\"missing\":null"),
+                for (seq, message) in batch.channel.history().range(batch.from, batch.to) {
+                    self.message(&batch, seq, message, out);
                 }
             }
-            News::Closed { channel, .. } => begin("closed", channel, &mut out.bytes),
+            News::Several(batches) => self.several(batches, out),
+            News::Ready { channels, cursor } => {
+                self.cursor = Some(cursor);
+                if self.style != style::POLL {
+                    self.object.clear();
+                    self.object.extend_from_slice(
+                        format!("{{\"type\":\"ready\",\"cursor\":\"{cursor}\"").as_bytes(),
+                    );
+                    strings("channels", channels, &mut self.object);
+                    self.put("ready", Some(cursor), out);
+                }
+            }
+            News::Gap { channel, next, lost } => {
+                self.begin("gap", channel);
+                field("next", next, &mut self.object);
+                match lost {
+                    Lost::Some(count) => field("missing", count, &mut self.object),
+                    Lost::Nothing | Lost::Unknown => self.object.extend_from_slice(b",\"missing\":null"),
+                }
+                self.put("gap", None, out);
+            }
+            News::Closed { channel, .. } => {
+                self.begin("closed", channel);
+                self.put("closed", None, out);
+            }
             News::Roster { channel, roster } => {
-                begin("roster", channel, &mut out.bytes);
-                field("roster", roster.head() - 1, &mut out.bytes);
-                let names = serde_json::to_string(&roster.names()).unwrap_or_default();
-                out.bytes.extend_from_slice(b",\"who\":");
-                out.bytes.extend_from_slice(names.as_bytes());
+                self.begin("roster", channel);
+                field("roster", roster.head() - 1, &mut self.object);
+                strings("who", &roster.names(), &mut self.object);
+                self.put("roster", None, out);
             }
             News::Notice { channel, number, notice } => {
                 let kind = match notice.change {
                     Change::Join => "join",
                     Change::Leave => "leave",
-                    Change::Sign => continue,
+                    Change::Sign => return,
                 };
-                begin(kind, channel.name(), &mut out.bytes);
-                field("roster", number, &mut out.bytes);
-                string("who", &notice.who, &mut out.bytes);
+                self.begin(kind, channel.name());
+                field("roster", number, &mut self.object);
+                string("who", &notice.who, &mut self.object);
+                self.put(kind, None, out);
             }
-            // Said in answers, or by pings.
-            News::NextSeq { .. } | News::Life { .. } | News::Quiet { .. } | News::Refused { .. } => continue,
+            News::Quiet { cursor, .. } => self.quiet(cursor, out),
+            News::Refused { refusal, .. } if self.style != style::MESSAGES => {
+                self.object.clear();
+                self.object.extend_from_slice(b"{\"type\":\"error\"");
+                super::answer::refusal(refusal, &mut self.object);
+                self.put("error", None, out);
+            }
+            // Said in answers.
+            News::NextSeq { .. } | News::Life { .. } | News::Refused { .. } => {}
         }
-        out.bytes.push(b'}');
-        out.end_piece();
     }
-}
 
-fn messages(batch: Batch<'_>, out: &mut Text) {
-    for (seq, message) in batch.channel.history().range(batch.from, batch.to) {
+    /// Nothing happened: proxies, and clients who watch, see that somebody is there. Over WebSocket, pings say it.
+    fn quiet(&mut self, cursor: Option<Sealed>, out: &mut Text) {
+        match self.style {
+            style::POLL => self.cursor = cursor,
+            style::EVENTS => {
+                out.bytes.extend_from_slice(b":\n\n");
+                out.end_piece();
+            }
+            style::LINES => {
+                out.bytes.extend_from_slice(b"{\"type\":\"alive\"}\n");
+                out.end_piece();
+            }
+            _ => {}
+        }
+    }
+
+    /// Messages of several channels in the order of the log.
+    fn several(&mut self, batches: &[Batch<'_>], out: &mut Text) {
+        let mut order: Vec<(u64, usize, u64)> = Vec::new();
+        for (i, batch) in batches.iter().enumerate() {
+            let range = batch.channel.history().range(batch.from, batch.to);
+            order.extend(range.map(|(seq, message)| (message.offset, i, seq)));
+        }
+        order.sort_unstable();
+        for (_, i, seq) in order {
+            if let Some(message) = batches[i].channel.history().get(seq) {
+                self.message(&batches[i], seq, message, out);
+            }
+        }
+    }
+
+    fn message(&mut self, batch: &Batch<'_>, seq: u64, message: &Message, out: &mut Text) {
         let cursor = batch.cursor(seq, message);
-        begin("message", batch.channel.name(), &mut out.bytes);
-        field("seq", seq, &mut out.bytes);
-        out.bytes.extend_from_slice(format!(",\"cursor\":\"{cursor}\"").as_bytes());
-        string("data", &message.body, &mut out.bytes);
-        out.bytes.push(b'}');
-        out.end_piece();
+        self.cursor = Some(cursor);
+        self.begin("message", batch.channel.name());
+        field("seq", seq, &mut self.object);
+        self.object.extend_from_slice(format!(",\"cursor\":\"{cursor}\"").as_bytes());
+        string("data", &message.body, &mut self.object);
+        self.put("message", Some(cursor), out);
+    }
+
+    fn begin(&mut self, kind: &str, channel: &str) {
+        self.object.clear();
+        self.object.extend_from_slice(b"{\"type\":\"");
+        self.object.extend_from_slice(kind.as_bytes());
+        self.object.push(b'"');
+        string("channel", channel, &mut self.object);
+    }
+
+    /// Ends the object, and puts it where it belongs.
+    fn put(&mut self, kind: &str, cursor: Option<Sealed>, out: &mut Text) {
+        self.object.push(b'}');
+        match self.style {
+            style::EVENTS => {
+                if let Some(cursor) = cursor {
+                    out.bytes.extend_from_slice(format!("id: {cursor}\n").as_bytes());
+                }
+                if kind != "message" {
+                    out.bytes.extend_from_slice(format!("event: {kind}\n").as_bytes());
+                }
+                out.bytes.extend_from_slice(b"data: ");
+                out.bytes.extend_from_slice(&self.object);
+                out.bytes.extend_from_slice(b"\n\n");
+            }
+            style::LINES => {
+                out.bytes.extend_from_slice(&self.object);
+                out.bytes.push(b'\n');
+            }
+            style::POLL => {
+                if self.count > 0 {
+                    out.bytes.push(b',');
+                }
+                out.bytes.extend_from_slice(&self.object);
+            }
+            _ => out.bytes.extend_from_slice(&self.object),
+        }
+        self.count += 1;
+        if self.style != style::POLL {
+            out.end_piece();
+        }
     }
 }
 
-fn begin(kind: &str, channel: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"type\":\"");
-    out.extend_from_slice(kind.as_bytes());
-    out.push(b'"');
-    string("channel", channel, out);
-}
-
-fn field(name: &str, value: u64, out: &mut Vec<u8>) {
+/// Appends a member that is a number.
+pub(super) fn field(name: &str, value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
     number(value, out);
 }
 
-fn string(name: &str, value: &str, out: &mut Vec<u8>) {
+/// Appends a member that is a string.
+pub(super) fn string(name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":\"");
     escape::json(value, out);
     out.push(b'"');
+}
+
+/// Appends a member that is a list of strings.
+pub(super) fn strings(name: &str, values: &[&str], out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":[");
+    for (i, value) in values.iter().enumerate() {
+        out.extend_from_slice(if i > 0 { b",\"" } else { b"\"" });
+        escape::json(value, out);
+        out.push(b'"');
+    }
+    out.push(b']');
 }

@@ -1,7 +1,11 @@
-//! The protocol that is ours: JSON messages over WebSocket. Wire: `docs/websocket.md`.
+//! The protocol that is ours: JSON over HTTP and over WebSocket. Wire: `docs/api.md`, `docs/websocket.md`.
 mod answer;
 mod decode;
 mod frame;
+mod http;
+mod style;
+
+pub(super) use http::is_at;
 
 use super::{
     Answer, Call, Decoded, Dialect, DialectId, JSON, News, Opening, Outcome, Refusal, Request, Talker, Text,
@@ -9,7 +13,6 @@ use super::{
 };
 use crate::config::Config;
 use crate::hub::Change;
-use crate::wire::http1::Status;
 use crate::wire::ws::Fault;
 
 /// Speaks it.
@@ -42,23 +45,28 @@ impl Dialect for Native {
         "native"
     }
 
-    fn decode<'b>(&self, _request: &Request<'_, 'b>, _config: &Config) -> Decoded<'b> {
-        let voice = Voice { dialect: DialectId::Native, style: 0, before: None };
-        Decoded { verb: Err(Refusal::NotFound), voice }
+    fn decode<'b>(&self, request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
+        http::decode(request, config)
     }
 
     fn answer(&self, _voice: &Voice, outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
-        answer::answer(None, outcome, out);
-        let status = if let Outcome::Refused(refusal) = outcome { refusal.status() } else { Status::OK };
-        Answer { status, content_type: JSON }
+        answer::body(outcome, out)
     }
 
-    fn frame(&self, _style: u8, news: &[News<'_>], _live: bool, out: &mut Text) {
-        frame::frame(news, out);
+    fn frame(&self, style: u8, news: &[News<'_>], _live: bool, out: &mut Text) {
+        frame::frame(style, news, out);
     }
 
-    fn content_type(&self, _voice: &Voice) -> &'static str {
-        JSON
+    fn content_type(&self, voice: &Voice) -> &'static str {
+        match voice.style {
+            style::EVENTS => "text/event-stream; charset=utf-8",
+            style::LINES => "application/x-ndjson; charset=utf-8",
+            _ => JSON,
+        }
+    }
+
+    fn is_poll(&self, style: u8) -> bool {
+        style == style::POLL
     }
 
     fn epilogue(&self, _is_call: bool) -> &'static str {

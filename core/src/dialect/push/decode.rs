@@ -221,6 +221,7 @@ fn watch(head: &Head<'_, '_>, location: &Location, named: &Named, style: &mut u8
     Ok(Watch {
         channels: named.channels.clone(),
         group: in_group(location, named),
+        authorized: false,
         place,
         hold,
         at_once: *style == style::INTERVAL_POLL,

@@ -99,6 +99,9 @@ impl Machine {
             let step = Step::Rewrite;
             return self.ask(id, Asking { role, manner, voice, hooks, errand, step });
         }
+        if let Errand::Watch(watch) = &mut errand {
+            watch.authorized = hooks.authorize.is_some();
+        }
         self.run(id, (role, manner, voice), errand);
     }
 

@@ -74,7 +74,7 @@ impl Machine {
         if let Err(refusal) = checked {
             return self.refuse(id, manner, &voice, &refusal);
         }
-        if matches!(errand, Errand::Watch(_)) && self.needs_token(role) {
+        if matches!(errand, Errand::Watch(_)) && hooks.authorize.is_none() && self.needs_token(role) {
             return self.refuse(id, manner, &voice, &Refusal::Token);
         }
         let step = if hooks.authorize.is_some() { Step::Authorize } else { Step::Rewrite };

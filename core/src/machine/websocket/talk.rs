@@ -87,6 +87,7 @@ impl Machine {
                     sender: sender.map(|s| Arc::from(&*s)),
                     to_known: false,
                     posting: None,
+                    batch: None,
                 };
                 let known_by = self.publish(self.hub.find(&channel), &channel, post)?;
                 self.answer_tagged(id, tag, &Outcome::Published { id: known_by });

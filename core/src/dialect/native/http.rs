@@ -1,0 +1,255 @@
+//! Requests of the API. Wire: `docs/api.md`.
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::decode::text_of;
+use super::style;
+use crate::config::Config;
+use crate::conn::Role;
+use crate::dialect::{Decoded, DialectId, Hold, Item, Page, Past, Refusal, Request, Subscribe, Verb, Voice};
+use crate::hub::From;
+use crate::log::Token;
+use crate::wire::http1::Method;
+use crate::wire::http1::head::{Head, percent_decoded};
+use crate::wire::params::Params;
+
+/// Entries of a page, and messages of a history: unless said, and at most.
+const PAGE: usize = 100;
+const PAGE_MAX: usize = 1_000;
+
+/// What path of the API this is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Path<'h> {
+    Events,
+    History,
+    Presence,
+    Publish,
+    Channels,
+    Channel(&'h [u8]),
+    Disconnect,
+}
+
+fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
+    Some(match (role, head.raw_path) {
+        (Role::Front | Role::Admin, b"/events") => Path::Events,
+        (Role::Front | Role::Admin, b"/history") => Path::History,
+        (Role::Front | Role::Admin, b"/presence") => Path::Presence,
+        (Role::Admin, b"/publish") if is_publish(head) => Path::Publish,
+        (Role::Admin, b"/channels") => Path::Channels,
+        (Role::Admin, b"/disconnect") => Path::Disconnect,
+        (Role::Admin, path) => match path.strip_prefix(b"/channels/") {
+            // Simple Comet's names for them end so.
+            Some(name) if !name.is_empty() && !name.ends_with(b".json") && !name.ends_with(b".jsonp") => {
+                Path::Channel(name)
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+/// The push module publishes at the same path; there, the query says to which channel.
+fn is_publish(head: &Head<'_, '_>) -> bool {
+    let kind = head.field("content-type").unwrap_or_default();
+    head.query.is_empty() && kind.len() >= 16 && kind[..16].eq_ignore_ascii_case(b"application/json")
+}
+
+/// Whether a request is for the API.
+pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>) -> bool {
+    path(role, head).is_some()
+}
+
+/// Reads a request.
+pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded<'b> {
+    let head = request.head;
+    let mut voice = Voice { dialect: DialectId::Native, style: style::POLL, before: None };
+    let params = Params::of_query(head.query);
+    let verb = match path(request.role, head) {
+        Some(Path::Events) => {
+            voice.style = style_of(head.field("accept").unwrap_or_default());
+            only(head, Method::Get, "GET, OPTIONS").and_then(|()| subscribe(head, &params, voice.style))
+        }
+        Some(Path::History) => {
+            only(head, Method::Get, "GET, HEAD, OPTIONS").and_then(|()| history(head, &params))
+        }
+        Some(Path::Presence) => only(head, Method::Get, "GET, HEAD, OPTIONS").and_then(|()| {
+            Ok(Verb::Presence { channel: channel(&params)?, token: token(head, &params).unwrap_or_default() })
+        }),
+        Some(Path::Publish) => only(head, Method::Post, "POST").and_then(|()| publish(request.body)),
+        Some(Path::Channels) => only(head, Method::Get, "GET, HEAD").map(|()| {
+            let limit = limit(&params);
+            let after = params.get("after").filter(|name| !name.is_empty());
+            Verb::Directory(Page { prefix: params.get("prefix").unwrap_or_default(), after, limit })
+        }),
+        Some(Path::Channel(name)) => {
+            let name = String::from_utf8_lossy(&percent_decoded(name)).into_owned();
+            match head.method {
+                Method::Get | Method::Head => Ok(Verb::Describe(name.into())),
+                Method::Delete => Ok(Verb::Close(name.into())),
+                _ => Err(Refusal::Method("GET, HEAD, DELETE")),
+            }
+        }
+        Some(Path::Disconnect) => only(head, Method::Post, "POST").and_then(|()| disconnect(request.body)),
+        None => Err(Refusal::NotFound),
+    };
+    Decoded { verb, voice }
+}
+
+fn only(head: &Head<'_, '_>, method: Method, methods: &'static str) -> Result<(), Refusal> {
+    let fits = head.method == method
+        || method == Method::Get && head.method == Method::Head && methods.contains("HEAD");
+    if fits { Ok(()) } else { Err(Refusal::Method(methods)) }
+}
+
+fn style_of(accept: &[u8]) -> u8 {
+    let names = |kind: &[u8]| memchr::memmem::find(accept, kind).is_some();
+    if names(b"text/event-stream") {
+        style::EVENTS
+    } else if names(b"application/x-ndjson") {
+        style::LINES
+    } else if names(b"application/json") {
+        style::POLL
+    } else {
+        style::EVENTS
+    }
+}
+
+fn channel<'b>(params: &Params<'b>) -> Result<Cow<'b, str>, Refusal> {
+    let name = params.get("channel").filter(|name| !name.is_empty());
+    name.ok_or(Refusal::Parameter("the parameter channel, the channel's name, is missing or empty"))
+}
+
+/// The token of the query, or of the field that programs use.
+fn token<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Option<Cow<'b, str>> {
+    params.get("token").or_else(|| {
+        let field = head.field("authorization")?;
+        let is_bearer = field.len() > 7 && field[..7].eq_ignore_ascii_case(b"bearer ");
+        is_bearer.then(|| String::from_utf8_lossy(field[7..].trim_ascii()))
+    })
+}
+
+fn limit(params: &Params<'_>) -> usize {
+    let asked = params.integer("limit").and_then(|n| usize::try_from(n).ok());
+    asked.unwrap_or(PAGE).clamp(1, PAGE_MAX)
+}
+
+fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<Verb<'b>, Refusal> {
+    let channels: Vec<Cow<'b, str>> = params.all("channel").filter(|name| !name.is_empty()).collect();
+    if channels.is_empty() {
+        return Err(Refusal::Parameter("the parameter channel is missing: name one channel or more"));
+    }
+    let who = params.get("who").filter(|who| !who.is_empty());
+    if who.is_some() && channels.len() > 1 {
+        return Err(Refusal::Parameter("with who, one channel is read"));
+    }
+    let mut tokens: Vec<Cow<'b, str>> = params.all("token").collect();
+    if tokens.is_empty() {
+        tokens.extend(token(head, params));
+    }
+    Ok(Verb::Subscribe(Subscribe {
+        channels,
+        from: begins(head, params)?,
+        hold: if style == style::POLL { Hold::Poll } else { Hold::Stream },
+        tokens,
+        who,
+        wait_ms: params.integer("wait").map(|s| u64::try_from(s).unwrap_or(0).saturating_mul(1_000)),
+    }))
+}
+
+/// Where a subscription begins. An event source that comes back by itself says where in a field, and its URL is old by then;
+/// what it says was once an id, so if it is none that we give, its place is not known, and that is told.
+fn begins(head: &Head<'_, '_>, params: &Params<'_>) -> Result<From, Refusal> {
+    if let Some(id) = head.field("last-event-id").filter(|id| !id.is_empty()) {
+        let token = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+        return Ok(From::Shown(token.unwrap_or(Token::UNKNOWN)));
+    }
+    if let Some(cursor) = params.get("cursor").filter(|cursor| !cursor.is_empty()) {
+        return shown(&cursor);
+    }
+    match params.get("history").as_deref() {
+        None | Some("" | "0") => Ok(From::New),
+        Some("all") => Ok(From::Oldest),
+        Some(n) => n.parse().map(From::Newest).map_err(|_| {
+            Refusal::Parameter("history is how many of the newest messages to begin with, or all")
+        }),
+    }
+}
+
+fn shown(cursor: &str) -> Result<From, Refusal> {
+    let token = cursor.parse().map(From::Shown);
+    token
+        .map_err(|_| Refusal::Parameter("the cursor is none: it has the 32 characters of one that was given"))
+}
+
+fn history<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
+    let limit = limit(params);
+    let from = match params.get("cursor").filter(|cursor| !cursor.is_empty()) {
+        Some(cursor) => shown(&cursor)?,
+        None => From::Newest(limit as u64),
+    };
+    let token = token(head, params).unwrap_or_default();
+    Ok(Verb::History(Past { channel: channel(params)?, from, limit, token }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message<'b> {
+    #[serde(borrow)]
+    channel: Option<Cow<'b, str>>,
+    #[serde(default, borrow)]
+    channels: Vec<Cow<'b, str>>,
+    #[serde(borrow)]
+    data: Option<&'b RawValue>,
+    #[serde(borrow)]
+    messages: Option<Vec<Self>>,
+}
+
+const SHAPE: &str = "expected {\"channel\": NAME, \"data\": ...}, {\"channels\": [...], \"data\": ...} or {\"messages\": [...]}, and no \
+                     other fields";
+
+fn publish<'b>(body: &[u8]) -> Result<Verb<'b>, Refusal> {
+    let message: Message<'_> = serde_json::from_slice(body).map_err(|_| Refusal::Parameter(SHAPE))?;
+    let mut items = Vec::new();
+    match &message {
+        Message { channel: None, data: None, messages: Some(messages), channels } if channels.is_empty() => {
+            for message in messages {
+                if message.messages.is_some() {
+                    return Err(Refusal::Parameter(SHAPE));
+                }
+                put(message, &mut items)?;
+            }
+        }
+        Message { messages: None, .. } => put(&message, &mut items)?,
+        _ => return Err(Refusal::Parameter(SHAPE)),
+    }
+    if items.is_empty() {
+        Err(Refusal::Parameter("there is nothing to publish"))
+    } else {
+        Ok(Verb::PublishAll(items))
+    }
+}
+
+fn put(message: &Message<'_>, items: &mut Vec<Item>) -> Result<(), Refusal> {
+    let data = message.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
+    let body: Arc<str> = Arc::from(&*text_of(data));
+    let names = message.channel.iter().chain(&message.channels);
+    let before = items.len();
+    items.extend(names.map(|name| Item { channel: name.to_string(), body: Arc::clone(&body) }));
+    if items.len() == before { Err(Refusal::Parameter("no channel is named")) } else { Ok(()) }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whom {
+    channel: String,
+    who: Option<String>,
+}
+
+fn disconnect<'b>(body: &[u8]) -> Result<Verb<'b>, Refusal> {
+    let shape = "expected {\"channel\": NAME}, or {\"channel\": NAME, \"who\": NAME}";
+    let Whom { channel, who } = serde_json::from_slice(body).map_err(|_| Refusal::Parameter(shape))?;
+    Ok(Verb::Disconnect { channel: channel.into(), who: who.map(Into::into) })
+}

@@ -1,0 +1,299 @@
+//! One cursor on every transport: readers hop at random between event streams, lines, long polls, icomet's `/sse` and back,
+//! are cut off in the middle of what they hear, and go on with the last cursor that they have seen. Nothing is lost, nothing
+//! comes twice, and what is no longer kept is said to be missing.
+//!
+//! `SEEDS=1000` lives through more worlds.
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a test tells what it does, and may be told how many seeds to try"
+)]
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+
+use rcomet_core::chance::Chance;
+use rcomet_core::{Config, Role};
+use serde_json::Value;
+use support::{Client, Server, split};
+
+const CHANNELS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// How a reader is told things.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Transport {
+    Events,
+    Lines,
+    Poll,
+    /// icomet's, for one channel.
+    Sse,
+}
+
+#[derive(Debug)]
+struct Reader {
+    channels: Vec<&'static str>,
+    /// The last cursor that was seen.
+    cursor: Option<String>,
+    /// By channel, the number that is next; `None` until something of it was seen.
+    next: BTreeMap<&'static str, u64>,
+    hearing: Option<(Transport, Client)>,
+    heard: String,
+    hops: u64,
+}
+
+struct World {
+    server: Server,
+    chance: Chance,
+    readers: Vec<Reader>,
+    published: BTreeMap<&'static str, u64>,
+    keeps_all: bool,
+    gaps: u64,
+    messages: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut chance = Chance::from_seed(seed);
+        let mut config = Config::default();
+        let keeps_all = chance.percent(60);
+        if !keeps_all {
+            config.limits.history_messages_max = 1 + chance.below(6) as usize;
+        }
+        config.limits.batch_bytes_max = [200, 2_000, 65_536][chance.below(3) as usize];
+        let mut server = Server::with_seed(config, chance.bits());
+        server.budget = [1, 7, 4096][chance.below(3) as usize];
+        let readers = (0..3).map(|_| Self::reader(&mut chance)).collect();
+        Self { server, chance, readers, published: BTreeMap::new(), keeps_all, gaps: 0, messages: 0 }
+    }
+
+    fn reader(chance: &mut Chance) -> Reader {
+        let mut channels = CHANNELS.to_vec();
+        channels.rotate_left(chance.below(4) as usize);
+        channels.truncate(1 + chance.below(4) as usize);
+        Reader { channels, cursor: None, next: BTreeMap::new(), hearing: None, heard: String::new(), hops: 0 }
+    }
+
+    fn step(&mut self) {
+        let i = self.chance.below(self.readers.len() as u64) as usize;
+        match self.chance.below(10) {
+            0..4 => self.publish(),
+            4..7 => self.hear(i, false),
+            7 => self.cut(i),
+            _ => self.hop(i),
+        }
+    }
+
+    fn publish(&mut self) {
+        let channel = CHANNELS[self.chance.below(4) as usize];
+        let seq = self.published.entry(channel).or_insert(0);
+        *seq += 1;
+        self.server.push(channel, &format!("{channel}{seq}"));
+    }
+
+    /// Begins anew on another transport, with nothing but the cursor.
+    fn hop(&mut self, i: usize) {
+        self.hear(i, true);
+        let reader = &mut self.readers[i];
+        if let Some((_, client)) = reader.hearing.take() {
+            self.server.vanish(client);
+        }
+        reader.heard.clear();
+        reader.hops += 1;
+        let mut transport = [Transport::Events, Transport::Lines, Transport::Poll, Transport::Sse]
+            [self.chance.below(4) as usize];
+        // It tells no place before the first message.
+        if transport == Transport::Sse && (reader.channels.len() > 1 || reader.cursor.is_none()) {
+            transport = Transport::Poll;
+        }
+        let client = self.server.connect(Role::Front);
+        let names: Vec<String> = reader.channels.iter().map(|name| format!("channel={name}")).collect();
+        let mut query = names.join("&");
+        let mut fields = String::new();
+        if let Some(cursor) = &reader.cursor {
+            if transport == Transport::Sse || (transport == Transport::Events && self.chance.percent(50)) {
+                fields = format!("Last-Event-ID: {cursor}\r\n");
+            } else {
+                query += &format!("&cursor={cursor}");
+            }
+        } else {
+            query += "&history=all";
+        }
+        let (path, accept) = match transport {
+            Transport::Events => (format!("/events?{query}"), "text/event-stream"),
+            Transport::Lines => (format!("/events?{query}"), "application/x-ndjson"),
+            Transport::Poll => (format!("/events?{query}"), "application/json"),
+            Transport::Sse => (format!("/sse?cname={}", reader.channels[0]), "*/*"),
+        };
+        self.server.send(client, format!("GET {path} HTTP/1.0\r\nAccept: {accept}\r\n{fields}\r\n"));
+        self.readers[i].hearing = Some((transport, client));
+    }
+
+    /// What had been sent is lost on the way, from some byte on.
+    fn cut(&mut self, i: usize) {
+        let Some((transport, client)) = self.readers[i].hearing else { return };
+        let bytes = self.server.received(client);
+        let most = self.chance.below(bytes.len() as u64 + 1) as usize;
+        let whole = (0..=most).rev().find(|&at| bytes.is_char_boundary(at)).unwrap_or(0);
+        self.readers[i].heard += &bytes[..whole];
+        self.take_in(i, transport);
+        self.server.vanish(client);
+        self.readers[i].hearing = None;
+        self.hop(i);
+    }
+
+    fn hear(&mut self, i: usize, ends: bool) {
+        let Some((transport, client)) = self.readers[i].hearing else { return };
+        let bytes = self.server.received(client);
+        self.readers[i].heard += &bytes;
+        self.take_in(i, transport);
+        // A poll has been answered: it asks again.
+        if !ends && transport == Transport::Poll && self.server.is_shut(client) {
+            self.server.vanish(client);
+            self.readers[i].hearing = None;
+            self.hop(i);
+        }
+    }
+
+    /// Takes in what came whole.
+    fn take_in(&mut self, i: usize, transport: Transport) {
+        if self.readers[i].heard.starts_with("HTTP/") {
+            if !self.readers[i].heard.contains("\r\n\r\n") {
+                return;
+            }
+            let (head, rest) = split(&self.readers[i].heard);
+            assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}{rest}");
+            if transport == Transport::Poll && !rest.ends_with("}\n") {
+                return;
+            }
+            self.readers[i].heard = rest;
+        }
+        let end = if matches!(transport, Transport::Events | Transport::Sse) { "\n\n" } else { "\n" };
+        while let Some((piece, rest)) = self.readers[i].heard.split_once(end) {
+            let (piece, rest) = (piece.to_owned(), rest.to_owned());
+            self.readers[i].heard = rest;
+            let data = match transport {
+                Transport::Lines | Transport::Poll => &piece[..],
+                _ => piece.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or_default(),
+            };
+            if data.is_empty() {
+                continue;
+            }
+            let said: Value = serde_json::from_str(data).unwrap_or_else(|e| panic!("{e}: {data}"));
+            match transport {
+                Transport::Poll => {
+                    for event in said["events"].as_array().expect("events") {
+                        self.take(i, event);
+                    }
+                    if let Some(cursor) = said["cursor"].as_str() {
+                        self.readers[i].cursor = Some(cursor.to_owned());
+                    }
+                }
+                Transport::Sse => {
+                    let id = piece.lines().find_map(|line| line.strip_prefix("id: ")).map(ToOwned::to_owned);
+                    self.take_icomet(i, &said);
+                    if id.is_some() {
+                        self.readers[i].cursor = id;
+                    }
+                }
+                Transport::Events | Transport::Lines => {
+                    self.take(i, &said);
+                    if let Some(cursor) = said["cursor"].as_str() {
+                        self.readers[i].cursor = Some(cursor.to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    fn name(&self, i: usize, said: &Value) -> &'static str {
+        let name = said.as_str().expect("a channel");
+        self.readers[i].channels.iter().find(|known| **known == name).expect("it was asked for")
+    }
+
+    fn take(&mut self, i: usize, said: &Value) {
+        match said["type"].as_str().expect("a type") {
+            "message" => {
+                let (channel, seq) =
+                    (self.name(i, &said["channel"]), said["seq"].as_u64().expect("a number"));
+                assert_eq!(said["data"], format!("{channel}{seq}"));
+                self.message(i, channel, seq);
+            }
+            "gap" => {
+                let channel = self.name(i, &said["channel"]);
+                self.gap(i, channel, said["next"].as_u64().expect("a number"), said["missing"].as_u64());
+            }
+            "ready" => {}
+            other => panic!("{other}: nothing of the kind happens here"),
+        }
+    }
+
+    fn take_icomet(&mut self, i: usize, said: &Value) {
+        let (channel, seq) = (self.name(i, &said["cname"]), said["seq"].as_u64().expect("a number"));
+        match said["type"].as_str().expect("a type") {
+            "data" => self.message(i, channel, seq),
+            "gap" => self.gap(i, channel, seq, said["content"].as_str().and_then(|n| n.parse().ok())),
+            "next_seq" => {}
+            other => panic!("{other}: nothing of the kind happens here"),
+        }
+    }
+
+    fn message(&mut self, i: usize, channel: &'static str, seq: u64) {
+        self.messages += 1;
+        let reader = &mut self.readers[i];
+        let next = reader.next.entry(channel).or_insert(if self.keeps_all { 1 } else { seq });
+        assert_eq!(seq, *next, "in order and once: {channel} of {:?}", reader.channels);
+        *next += 1;
+    }
+
+    fn gap(&mut self, i: usize, channel: &'static str, to: u64, missing: Option<u64>) {
+        assert!(!self.keeps_all, "everything is kept");
+        self.gaps += 1;
+        let next = self.readers[i].next.entry(channel).or_insert(to);
+        assert!(to >= *next, "nothing comes twice");
+        if let Some(missing) = missing {
+            assert!(missing > 0 && to >= missing, "{missing} before {to}");
+            assert_eq!(to, *next + missing, "as many as were not seen");
+        }
+        *next = to;
+    }
+
+    /// In the end everybody has everything.
+    fn finish(&mut self) {
+        for i in 0..self.readers.len() {
+            for _ in 0..200 {
+                self.hear(i, false);
+                self.server.turn();
+            }
+            self.hop(i);
+            for _ in 0..200 {
+                self.hear(i, false);
+                self.server.turn();
+            }
+            let reader = &self.readers[i];
+            for &channel in &reader.channels {
+                let last = self.published.get(channel).copied().unwrap_or(0);
+                let next = reader.next.get(channel).copied().unwrap_or(1);
+                assert_eq!(next, last + 1, "{channel} of {reader:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_hops() {
+    let seeds = std::env::var("SEEDS").map_or(60, |n| n.parse().expect("a number"));
+    let (mut hops, mut gaps, mut messages) = (0, 0, 0);
+    for seed in 0..seeds {
+        let mut world = World::new(seed);
+        for _ in 0..700 {
+            world.step();
+        }
+        world.finish();
+        hops += world.readers.iter().map(|reader| reader.hops).sum::<u64>();
+        gaps += world.gaps;
+        messages += world.messages;
+    }
+    println!("{hops} hops, {messages} messages, {gaps} gaps");
+    assert!(hops > 170 * seeds && gaps > seeds && messages > 500 * seeds, "{hops} {messages} {gaps}");
+}
