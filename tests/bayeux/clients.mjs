@@ -460,7 +460,8 @@ const without = await Daemon.start('timeout_ms = 1000\nwebsocket = false');
 await check('clients that would rather have WebSocket do with long-polling', async () => {
   const one = new CometD();
   one.configure({ url: without.url(), logLevel: 'warn' });
-  assert.ok((await new Promise((done) => one.handshake(done))).successful);
+  one.handshake();
+  await until(() => one.getStatus(), (status) => status === 'connected');
   assert.equal(one.getTransport().type, 'long-polling');
   await new Promise((done) => one.disconnect(done));
   const two = new faye.Client(without.url());
