@@ -9,4 +9,4 @@ cargo build --quiet --locked
 cd clients/js
 npm ci --silent --no-audit --no-fund
 npm run --silent build
-RCOMET=${RCOMET:-$PWD/../../target/debug/rcomet} node --test --test-reporter=spec test/*.test.mjs
+RCOMET=${RCOMET:-$PWD/../../target/debug/rcomet} node --test --test-concurrency=3 --test-reporter=spec test/*.test.mjs

@@ -161,7 +161,7 @@ describe('Chromium', () => {
       tabs.push(await tab({ share: true, channels }));
       await tabs.at(-1).live('websocket');
     }
-    const subscribers = async (channel) => (await (await fetch(`http://${daemon.admin}/info?cname=${channel}`)).json()).subscribers;
+    const subscribers = (channel) => daemon.subscribers(channel);
     await until([1, 1, 1], () => Promise.all(['crash', 'crash.0', 'crash.2'].map(subscribers)));
     await daemon.publishes('crash', 0, 10);
     for (const each of tabs) await until(numbers(0, 10), () => each.data('crash'));

@@ -98,6 +98,10 @@ export class Daemon {
     throw new Error(said);
   }
 
+  async subscribers(channel) {
+    return (await (await fetch(`http://${this.admin}/info?cname=${channel}`)).json()).subscribers;
+  }
+
   close(channel) {
     return this.post('/close', { cname: channel });
   }

@@ -110,6 +110,7 @@ for (const transport of (process.env.TRANSPORTS ?? 'websocket,sse,poll').split('
       await live(feed);
       await daemon.publish('end.only', '1');
       await until(1, () => feed.heard.length);
+      await until(1, () => daemon.subscribers('end.only')); // a poll is back
       await daemon.close('end.only');
       await until([{ type: 'closed', channel: 'end.only' }], () => feed.heard.slice(1));
       // A WebSocket stays open, for publishing.
