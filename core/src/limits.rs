@@ -89,6 +89,10 @@ limits! {
     bayeux_sessions_per_address_max: u32 = 1_024,
     /// Channels and patterns that one Bayeux session subscribes; one more is refused.
     bayeux_subscriptions_max: usize = 1_000,
+    /// Messages that one `POST /publish` may have, counted for each channel; more are 413, and so is what would take more than
+    /// half of the history or of the outbox of those who listen to one channel. At most 500: listeners are served between
+    /// requests, and must not be outrun by one.
+    publish_messages_max: usize = 500,
     /// Messages in one request of a Bayeux client; more are 400.
     bayeux_batch_messages_max: usize = 100,
     /// Arrays and objects nested in each other in a request of a Bayeux client; more are 400.
@@ -124,6 +128,10 @@ const BYTES_CEILING: usize = 512 << 20;
 const BATCH_CEILING: usize = 256;
 
 /// The most header fields that can be configured: the parser's table is on the stack.
+/// Messages of one publish at most: fewer than half of what is kept for those who listen in any case.
+pub const PUBLISH_CEILING: usize = 500;
+
+/// Header fields that a head has room for.
 pub const HEADERS_CEILING: usize = 128;
 
 impl Limits {
@@ -148,6 +156,13 @@ impl Limits {
         at_least("session_name_bytes_max", self.session_name_bytes_max, 1)?;
         at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
         at_least("hooks_max", self.hooks_max, 1)?;
+        at_least("publish_messages_max", self.publish_messages_max, 1)?;
+        if self.publish_messages_max > PUBLISH_CEILING {
+            return Err(format!(
+                "publish_messages_max = {}: must be at most {PUBLISH_CEILING}",
+                self.publish_messages_max
+            ));
+        }
         at_least("bayeux_batch_messages_max", self.bayeux_batch_messages_max, 1)?;
         at_least("bayeux_json_depth_max", self.bayeux_json_depth_max, 2)?;
         if self.bayeux_batch_messages_max > BATCH_CEILING {

@@ -31,6 +31,8 @@ pub enum Refusal {
     NoneReadable,
     /// More than `channels_per_subscription_max` channels were named.
     TooManyInOne,
+    /// More than `publish_messages_max` messages, or too much for one channel, in one request.
+    TooMuchAtOnce,
     /// A body of a type that is not understood, or that is not what its type says.
     Body(&'static str),
     /// A channel's name is empty, too long, or has control characters.
@@ -89,6 +91,7 @@ impl Refusal {
             | Self::TooManyInOne => Status::BAD_REQUEST,
             Self::NoneReadable => Status::NOT_FOUND,
             Self::UnknownSession | Self::Forbidden => Status::FORBIDDEN,
+            Self::TooMuchAtOnce => Status::CONTENT_TOO_LARGE,
             Self::Conflict => Status::CONFLICT,
             Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
@@ -123,6 +126,10 @@ impl Refusal {
             Self::NoChannels => "No channels",
             Self::NoneReadable => "No valid channels",
             Self::TooManyInOne => "Too many channels in one request",
+            Self::TooMuchAtOnce => {
+                "more than publish_messages_max messages, or more for one channel than those who listen can be handed at once: \
+                 send them in several requests"
+            }
             Self::Name => "the channel's name is empty, too long, or has control characters",
             Self::MediaType => "Content-Type or X-EventSource-Event is too long, or no text",
             Self::Conflict => "somebody else waits on this channel",

@@ -142,6 +142,11 @@ impl Hub {
         })
     }
 
+    /// Bytes that may be published to a channel before those who listen are served.
+    pub fn ahead_bytes(&self) -> usize {
+        self.settings.ahead_bytes
+    }
+
     /// Whether [`Hub::pump`] has something to do.
     pub fn owes_work(&self) -> bool {
         !(self.behind.is_empty() && self.hot.is_empty()) || self.sweeps()

@@ -97,10 +97,13 @@ impl Hub {
                 // The number only counts if it stands at that place: it may be another channel's.
                 let is_here = |seq: u64| {
                     let offset_of = |n: u64| channel.history.get(n).map(|m| m.offset);
-                    offset_of(seq).is_none_or(|o| o <= place) && offset_of(seq + 1).is_none_or(|o| o > place)
+                    let is_before = seq + 1 >= base || place <= channel.history.offset_before(base);
+                    is_before
+                        && seq < head
+                        && offset_of(seq).is_none_or(|o| o <= place)
+                        && offset_of(seq + 1).is_none_or(|o| o > place)
                 };
                 match cursor.seq.filter(|&seq| same_life && is_here(seq)) {
-                    Some(seq) if seq >= head => Start { next: head, lost: Lost::Unknown, ahead: false },
                     Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
                     Some(seq) => at(seq + 1, Lost::Nothing),
                     // A place in the log before this life began: messages of an earlier one may stand behind it.

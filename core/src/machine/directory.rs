@@ -24,8 +24,10 @@ impl Machine {
         let Some((at, start)) = found else {
             return self.refuse(id, manner, voice, &Refusal::NoChannel(past.channel.clone().into_owned()));
         };
-        let limits = &self.config.limits;
-        let (most, bytes) = (past.limit as u64, limits.batch_bytes_max.max(limits.history_bytes_max));
+        let (most, bytes) = (past.limit as u64, self.config.limits.batch_bytes_max);
+        if self.is_short_of(2 * bytes) {
+            return self.refuse(id, manner, voice, &Refusal::Memory);
+        }
         self.reply_with(id, manner, |machine, out| {
             let hub = &machine.hub;
             let outcome = match hub.peek(at) {

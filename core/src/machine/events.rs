@@ -7,7 +7,7 @@ use super::tell::{Asker, Tidings};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Role};
 use crate::dialect::{Hold, News, Refusal, Subscribe, Tail, Voice};
-use crate::hub::{Access, Channel, Hub, Join, Lost, Start, Wanted};
+use crate::hub::{Access, Channel, From, Hub, Join, Lost, Start, Wanted};
 use crate::log::{Cursor, Position, Sealed};
 
 /// A channel, and where the subscription begins in it.
@@ -42,7 +42,7 @@ impl Machine {
         let places: Vec<Place> = entries.iter().map(|(at, start)| (*at, start.next)).collect();
         let has_gaps = entries.iter().any(|(_, start)| start.lost != Lost::Nothing);
         if subscribe.hold == Hold::Stream {
-            return self.begin_events(id, manner, voice, subscribe, &entries, &places);
+            return self.begin_events(id, role, manner, voice, subscribe, &entries, &places);
         }
         if has_gaps || self.has_news(&places) {
             let (_, _, hub) = self.delivery();
@@ -56,18 +56,20 @@ impl Machine {
                 .map(|(name, next, lost)| News::Gap { channel: name, next: *next, lost: *lost })
                 .collect();
             if !first.is_empty() {
-                first.insert(0, News::Ready { channels: &[], cursor: ready });
+                first.push(News::Ready { channels: &[], cursor: ready });
             }
             return self.say_several(id, manner, &voice, &places, 0, &first);
         }
         let (mut delivery, conns, hub) = self.delivery();
-        if subscribe.wait_ms == Some(0) {
+        // Whoever has no cursor yet is given one at once: with nothing to go on from, what came between two polls would be
+        // missed.
+        if subscribe.wait_ms == Some(0) || subscribe.from == From::New {
             let Some(conn) = conns.get_mut(id) else { return };
             let news = [News::Quiet { channel: "", echo: 0, cursor: Some(standing(hub, &places)) }];
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
-        self.take_places(id, manner, voice, subscribe, &places);
+        self.take_places(id, role, manner, voice, subscribe, &places);
     }
 
     fn admit_subscriber(&mut self, role: Role, subscribe: &Subscribe<'_>) -> Result<Vec<Entry>, Refusal> {
@@ -125,6 +127,7 @@ impl Machine {
     fn begin_events(
         &mut self,
         id: Id<Conn>,
+        role: Role,
         manner: Manner,
         voice: Voice,
         subscribe: &Subscribe<'_>,
@@ -135,12 +138,11 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         let channels: Vec<&str> =
             entries.iter().filter_map(|(at, _)| hub.peek(*at)).map(Channel::name).collect();
-        let mut news = vec![News::Ready { channels: &channels, cursor: standing(hub, places) }];
-        news.extend(gaps(hub, entries).into_iter().map(|(channel, next, lost)| News::Gap {
-            channel,
-            next,
-            lost,
-        }));
+        // What is missing comes before the place behind it: whoever goes on from there has been told.
+        let gaps = gaps(hub, entries).into_iter();
+        let mut news: Vec<News<'_>> =
+            gaps.map(|(channel, next, lost)| News::Gap { channel, next, lost }).collect();
+        news.push(News::Ready { channels: &channels, cursor: standing(hub, places) });
         if let (Some(_), [(at, _)]) = (&subscribe.who, entries)
             && let Some(channel) = hub.peek(*at)
             && let Some(roster) = channel.roster()
@@ -150,13 +152,14 @@ impl Machine {
         let to = Asker { id, manner, voice: &voice };
         delivery.begin(conn, to);
         delivery.say_news(conn, to, &news);
-        self.take_places(id, manner, voice, subscribe, places);
+        self.take_places(id, role, manner, voice, subscribe, places);
     }
 
     /// Takes the seats. What is there already is handed over as what comes later is.
     fn take_places(
         &mut self,
         id: Id<Conn>,
+        role: Role,
         manner: Manner,
         voice: Voice,
         subscribe: &Subscribe<'_>,
@@ -177,7 +180,8 @@ impl Machine {
                 self.hub.join(at, Join { next, owner, who: subscribe.who.as_deref(), notices }, now)
             }
             _ => {
-                let access = Access { open: true, sessions: false };
+                // A channel that ends and comes to be anew is another: its token is, too.
+                let access = Access { open: !self.needs_token(role), sessions: role == Role::Admin };
                 self.hub.join_many(
                     Wanted { places, absent: Vec::new(), awaits: true, access, session: None },
                     owner,

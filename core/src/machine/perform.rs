@@ -119,6 +119,7 @@ impl Machine {
             Refusal::MediaType => self.counters.media_types_refused += 1,
             Refusal::Conflict => self.counters.conflicts += 1,
             Refusal::TooManyInOne => self.counters.compounds_refused += 1,
+            Refusal::TooMuchAtOnce => self.counters.publishes_too_large += 1,
             Refusal::Token | Refusal::UnknownSession => self.counters.tokens_refused += 1,
             Refusal::Publish => self.counters.publishes_refused += 1,
             Refusal::TooManyChannels => self.counters.channels_refused += 1,

@@ -150,18 +150,18 @@ impl Delivery<'_> {
     pub(super) fn end_quietly(&mut self, conn: &mut Conn, id: Id<Conn>, mut parked: Parked, hub: &Hub) {
         let sub = hub.subscription(parked.sub);
         let at = sub.and_then(|s| hub.peek(s.channel()?));
-        // Whoever lacks nothing of its channels stands at the end of the log; of channels that were not there it may lack
-        // something.
-        let is_whole = sub.is_some_and(|sub| !sub.misses_channels());
+        // Whoever lacks nothing of its channels stands at the end of the log. Who lacks something, or does not know that a channel
+        // of its has come to be, asks again from where it was.
+        let is_whole =
+            sub.is_some_and(|sub| !sub.misses_channels() && sub.seats().all(|seat| is_level(hub, seat)));
         let cursor = is_whole.then(|| super::events::standing(hub, &[]));
         let news = [News::Quiet { channel: at.map_or("", Channel::name), echo: parked.echo, cursor }];
         if !parked.voice.dialect.speaker().calls_when_quiet(parked.voice.style) {
             parked.voice.before = None;
         }
-        // Of channels that were not there it may have missed something by now: it asks again from where it was.
-        let last = match sub {
-            Some(sub) if sub.misses_channels() => hub.offset_of(u64::try_from(parked.echo).unwrap_or(0)),
-            _ => hub.head().offset,
+        let last = match is_whole {
+            true => hub.head().offset,
+            false => hub.offset_of(u64::try_from(parked.echo).unwrap_or(0)),
         };
         let tail = Tail { echo: parked.echo, last: hub.id_of(last) };
         self.end_poll(conn, id, &parked, Tidings { news: &news, range: None, live: true, tail });
@@ -229,6 +229,11 @@ impl Delivery<'_> {
     pub(super) fn quiet_until(&self, voice: &Voice) -> Moment {
         self.post.now.after_ms(voice.dialect.speaker().quiet_ms(self.config))
     }
+}
+
+/// Whether a reader has everything of a channel, and the channel goes on.
+fn is_level(hub: &Hub, (at, next): (Id<Channel>, u64)) -> bool {
+    hub.peek(at).is_some_and(|channel| !channel.is_closed() && channel.history().head() == next)
 }
 
 /// The head of what a subscriber gets.

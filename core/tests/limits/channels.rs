@@ -196,3 +196,27 @@ fn media_type_bytes_max() {
     assert_eq!(status(&asks(&mut server, Role::Admin, post("text/plain2")).1), "400");
     assert_eq!(moved(&mut server, |c| c.media_types_refused), 1);
 }
+
+#[test]
+fn publish_messages_max() {
+    let mut server = with(|l| {
+        l.publish_messages_max = 2;
+        l.history_bytes_max = 4_000;
+    });
+    let post = |server: &mut Server, text: &str| {
+        let client = server.connect(Role::Admin);
+        let kind = "Content-Type: application/json";
+        let length = text.len();
+        server.send(
+            client,
+            format!("POST /publish HTTP/1.1\r\nHost: x\r\n{kind}\r\nContent-Length: {length}\r\n\r\n{text}"),
+        );
+        status(&server.received(client)).to_owned()
+    };
+    assert_eq!(post(&mut server, r#"{"channels":["a","b"],"data":1}"#), "200");
+    assert_eq!(post(&mut server, r#"{"channels":["a","b","c"],"data":1}"#), "413");
+    let large = "x".repeat(1_500);
+    assert_eq!(post(&mut server, &format!(r#"{{"channels":["a","b"],"data":"{large}"}}"#)), "200");
+    assert_eq!(post(&mut server, &format!(r#"{{"channels":["a","a"],"data":"{large}"}}"#)), "413");
+    assert_eq!(moved(&mut server, |c| c.publishes_too_large), 2);
+}

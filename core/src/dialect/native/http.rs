@@ -137,7 +137,7 @@ fn limit(params: &Params<'_>) -> usize {
 }
 
 fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<Verb<'b>, Refusal> {
-    let channels: Vec<Cow<'b, str>> = params.all("channel").filter(|name| !name.is_empty()).collect();
+    let channels: Vec<Cow<'b, str>> = params.all("channel").collect();
     if channels.is_empty() {
         return Err(Refusal::Parameter("the parameter channel is missing: name one channel or more"));
     }
