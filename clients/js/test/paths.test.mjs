@@ -9,7 +9,7 @@ describe('paths', () => {
   let daemon;
   const closing = [];
   const open = (options) => {
-    const feed = connect({ openMs: 400, ...options });
+    const feed = connect({ openMs: 1500, ...options });
     closing.push(feed);
     return feed;
   };
