@@ -461,7 +461,10 @@ fn a_service_answers_one_client_alone() {
     let answer = |to: &str, data: Value| json!({"data": data, "ext": {"rcomet": {"to": to, "id": "5"}}});
     let reply = application.send(&mut server, "/service/echo", answer(&from, json!({"a": 2})));
     assert_eq!(reply[0]["successful"], true);
-    assert_eq!(a.heard(&mut server), [json!({"channel": "/service/echo", "data": {"a": 2}, "id": "5"})]);
+    assert_eq!(
+        a.heard(&mut server),
+        [json!({"channel": "/service/echo", "data": {"a": 2}, "id": "5", "successful": true})]
+    );
     assert!(b.batches(&mut server).is_empty());
     server.machine.check();
     // It waits for a client that is away, and comes in its place among others, once.

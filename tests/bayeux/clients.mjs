@@ -11,7 +11,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import vm from 'node:vm';
-import { AckExtension, CometD } from 'cometd';
+import { AckExtension, CometD, TimeSyncExtension } from 'cometd';
 import { adapt } from 'cometd-nodejs-client';
 import faye from 'faye';
 
@@ -308,6 +308,37 @@ for (const transport of ['long-polling', 'websocket']) {
     await one.end();
   });
 
+  await check(`cometd, ${transport}: a remote call, answered by an application server to this client alone`, async () => {
+    const [one, two, application] = [
+      await Cometd.begin(daemon.url(), { transport }), await Cometd.begin(daemon.url(), { transport }),
+      await Cometd.begin(daemon.url().replace(daemon.front, daemon.admin)),
+    ];
+    const strange = [];
+    two.client.addListener('/service/double', (m) => m.data && strange.push(m));
+    await application.done((cb) => application.client.subscribe('/service/double', ({ data, ext }) => {
+      const { from: to, id } = ext.rcomet;
+      application.client.publish('/service/double', data * 2, { ext: { rcomet: { to, id } } });
+    }, cb));
+    for (const n of [1, 21]) {
+      const reply = await one.done((cb) => one.client.remoteCall('double', n, 5000, cb));
+      assert.deepEqual([reply.successful, reply.data], [true, n * 2]);
+    }
+    assert.deepEqual(strange, []);
+    for (const each of [one, two, application]) await each.end();
+  });
+
+  await check(`cometd, ${transport}: the clocks are compared`, async () => {
+    const one = new CometD();
+    if (transport !== 'websocket') one.unregisterTransport('websocket');
+    const sync = new TimeSyncExtension();
+    one.registerExtension('timesync', sync);
+    one.configure({ url: daemon.url(), logLevel: 'warn' });
+    await new Promise((done) => one.handshake(done));
+    await new Promise((done) => one.subscribe('/time', () => {}, done));
+    assert.ok(Math.abs(sync.getTimeOffset()) < 200 && Math.abs(sync.getServerTime() - Date.now()) < 200, `${sync.getTimeOffset()} ms`);
+    await new Promise((done) => one.disconnect(done));
+  });
+
   await check(`faye, ${transport}: subscribe, publish, wildcards, disconnect`, async () => {
     const one = fayeClient(transport, daemon.url('/faye'));
     const [list, stars] = [[], []];
@@ -429,7 +460,8 @@ const without = await Daemon.start('timeout_ms = 1000\nwebsocket = false');
 await check('clients that would rather have WebSocket do with long-polling', async () => {
   const one = new CometD();
   one.configure({ url: without.url(), logLevel: 'warn' });
-  assert.ok((await new Promise((done) => one.handshake(done))).successful);
+  one.handshake();
+  await until(() => one.getStatus(), (status) => status === 'connected');
   assert.equal(one.getTransport().type, 'long-polling');
   await new Promise((done) => one.disconnect(done));
   const two = new faye.Client(without.url());

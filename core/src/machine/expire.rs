@@ -51,7 +51,7 @@ impl Machine {
             }
             // What waited to be published goes with it.
             match self.conns.get(id).map(|conn| &conn.phase) {
-                Some(Phase::Held(held)) => self.held_bytes -= held.post.body.len(),
+                Some(Phase::Held(held)) => self.held_bytes -= held.post.bytes(),
                 Some(Phase::HeldTalk(held)) => self.held_bytes -= held.bytes,
                 _ => {}
             }

@@ -155,6 +155,8 @@ pub fn event(channel: &str, message: &Message, style: u8, out: &mut Vec<u8>) {
     if let Some(id) = message.id() {
         out.extend_from_slice(b",\"id\":");
         json(id, out);
+        // Who asks looks at it.
+        out.extend_from_slice(b",\"successful\":true");
     }
     if let Some(ext) = message.ext() {
         out.extend_from_slice(b",\"ext\":");
