@@ -210,6 +210,7 @@ export function connect(options) {
     if (group && !group.leads()) group.hello();
     else if (line.sync) line.sync();
     else if (now.state !== 'waiting' && key() !== covered) {
+      attempt?.abort(); // at once: it must not ask for none, and what it has not taken comes again
       clearTimeout(later);
       later = setTimeout(begin); // once for all that are changed now
     }

@@ -9,7 +9,7 @@ describe('paths', () => {
   let daemon;
   const closing = [];
   const open = (options) => {
-    const feed = connect({ openMs: 400, ...options });
+    const feed = connect({ openMs: 1500, ...options });
     closing.push(feed);
     return feed;
   };
@@ -64,7 +64,7 @@ describe('paths', () => {
     const publishing = (async () => {
       for (; going; sent += 5) {
         await Promise.all([daemon.publishes('tour.a', sent, sent + 5), daemon.publishes('tour.b', sent, sent + 5)]);
-        await pause(2);
+        await pause(20); // less than is kept (history_messages_max) while a path is given up
       }
     })();
     const turns = async (path, transport) => {

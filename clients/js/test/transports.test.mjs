@@ -115,6 +115,7 @@ for (const transport of (process.env.TRANSPORTS ?? 'websocket,sse,poll').split('
       await until([{ type: 'closed', channel: 'end.only' }], () => feed.heard.slice(1));
       // A WebSocket stays open, for publishing.
       await until(transport === 'websocket' ? 'live' : 'idle', () => feed.state);
+      assert.deepEqual(feed.errors, []);
       feed.subscribe('end.only');
       await until('live', () => feed.state);
       await until(true, async () => {
