@@ -1,6 +1,6 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bayeux autobahn bench bench-quick bench-core instructions install clean
+.PHONY: help run build test lint unit sim mutants browser bayeux autobahn js-client bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
@@ -13,7 +13,7 @@ run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
 build: ## the release binary: target/release/rcomet
 	cargo build --release
 
-test: lint unit browser bayeux instructions ## everything: format, lints, tests, real browsers and clients, instruction counts
+test: lint unit browser bayeux js-client instructions ## everything: format, lints, tests, real browsers and clients, instruction counts
 	@echo "make test: all green"
 
 lint: ## rustfmt and clippy, warnings are errors; planted bugs have their places
@@ -41,6 +41,9 @@ autobahn: ## the Autobahn conformance suite against the real daemon (needs Pytho
 bayeux: ## cometd and faye of npm, unmodified, against the real daemon
 	scripts/bayeux-test.sh
 
+js-client: ## the JavaScript client in Node and a real Chromium, through proxies, restarts and takeovers; its size
+	scripts/js-client-test.sh
+
 bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
 	cargo build --release --workspace
 	cargo run --release --quiet -p rcomet-sim -- compare $(foreach row,$(ONLY),--only $(row)) $(BENCH)
@@ -61,4 +64,4 @@ PREFIX ?= /usr/local
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf tests/browser/node_modules tests/bayeux/node_modules
+	rm -rf tests/browser/node_modules tests/bayeux/node_modules clients/js/node_modules clients/js/dist

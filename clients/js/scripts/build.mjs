@@ -1,0 +1,18 @@
+// Makes dist/ of src/: an ES module, the same as a classic script (global `rcomet`), and the types.
+import { copyFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+// Names of properties that only our own modules see are made short, too. Not those of what travels: between server, tabs of
+// different versions, and users.
+const mangleProps = new RegExp(`^(${[
+  'address', 'ask', 'level', 'drain', 'heard', 'refused', 'sync', 'adopt', 'wanted', 'leads', 'hello', 'hear', 'silent',
+  'told', 'groups', 'forget', 'tell', 'base', 'live', 'fail', 'take',
+].join('|')})$`);
+const common = {
+  entryPoints: [at('src/index.js')], bundle: true, minify: true, target: 'es2022', legalComments: 'none', mangleProps,
+};
+await build({ ...common, format: 'esm', outfile: at('dist/rcomet.js') });
+await build({ ...common, format: 'iife', globalName: 'rcomet', outfile: at('dist/rcomet.global.js') });
+copyFileSync(at('src/index.d.ts'), at('dist/rcomet.d.ts'));

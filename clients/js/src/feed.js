@@ -1,0 +1,328 @@
+import { each, Places } from './places.js';
+import { share } from './share.js';
+import { refusal, transports } from './transports.js';
+
+const FINAL = [400, 401, 403]; // the server would say the same again
+const TRIES = 3; // of a path that is known to be good, before others are tried
+const SETTLED_MS = 10_000; // a line that lived so long was no flash in the pan
+const DRAINS = 64; // answers, before a busy channel is believed to have caught up with the others
+
+/** Listens to channels. See index.d.ts. */
+export function connect(options) {
+  const {
+    channels = [], transport = 'auto', token, who, history, cursor,
+    retryMs = 1000, retryMsMax = 30_000, openMs = 5000, quietMs = 30_000,
+    WebSocket = globalThis.WebSocket,
+  } = options;
+  const base = new URL(options.url ?? '/', globalThis.location?.href).href.replace(/\/?$/, '/');
+  const order = transport === 'auto' ? ['websocket', 'sse', 'poll'] : [transport].flat();
+  const wants = new Set(channels);
+  const places = new Places(wants, cursor, options.share);
+  const listeners = {};
+  let others; // other tabs' channels, where this one leads
+  let group; // of the tabs that share a connection
+  let held = null; // what the leader told while this tab was still catching up
+  let at = 0; // which of `order` is tried
+  let known = order.length; // the first of `order` that has worked
+  let tries = 0;
+  let attempt; // what aborts the line of now
+  let line = {}; // what it can do
+  let covered = ''; // the channels that it was begun with
+  let later;
+  let now = { state: 'idle' };
+
+  const emit = (type, event) => listeners[type]?.forEach((listener) => {
+    try {
+      listener(event);
+    } catch (error) {
+      setTimeout(() => { throw error; }); // not our fault: goes where uncaught errors go
+    }
+  });
+
+  function state(name, more) {
+    now = { state: name, transport: order[at], ...more };
+    if (name !== 'closed') group?.tell({ state: now });
+    emit('state', now);
+  }
+
+  /** What is to be listened to: by this tab, and by those it leads. */
+  const all = () => (others ? new Set([...wants, ...[...others.values()].flat()]) : wants);
+
+  const key = () => JSON.stringify([...all()].sort());
+
+  /** Takes in an event, heard here or told by the tab that leads. */
+  function hear(event) {
+    const wanted = all();
+    const { type, channel } = event;
+    if (event.channels) event = { ...event, channels: event.channels.filter((one) => wanted.has(one)) };
+    if (channel && !wanted.has(channel)) return;
+    const news = places.take(event);
+    if (!news) return;
+    const mine = wants.has(channel);
+    if (type === 'closed' || type === 'error') gone(channel);
+    if (mine && news.type) emit(news.type, news);
+    if (mine) emit(type, event);
+  }
+
+  function gone(channel) {
+    wants.delete(channel);
+    places.forget(channel);
+    others?.forEach((theirs, id) => others.set(id, theirs.filter((one) => one !== channel)));
+    settle();
+  }
+
+  function address(names, cursor, more) {
+    const query = new URLSearchParams(more);
+    for (const name of names) {
+      query.append('channel', name);
+      if (token) query.append('token', each(token, name) ?? '');
+    }
+    if (cursor) query.set('cursor', cursor);
+    else if (history) query.set('history', history);
+    if (who) query.set('who', who);
+    return `${base}events?${query}`;
+  }
+
+  async function ask(names, cursor, wait = Math.ceil(quietMs / 1000), signal) {
+    const response = await fetch(address(names, cursor, { wait }), {
+      headers: { accept: 'application/json' }, signal, cache: 'no-store',
+    });
+    if (!response.ok) throw refusal(response.status, (await response.json().catch(() => ({}))).detail);
+    const answer = await response.json();
+    answer.cursor ??= cursor;
+    return answer;
+  }
+
+  /** Takes what has been published to these, who stand at one place, up to now, and brings them there. */
+  async function drain(names, take, signal) {
+    let place = places.of(names[0]);
+    for (let round = 0; round < DRAINS; round++) {
+      const { events, cursor } = await ask(names, place, 0, signal);
+      events.forEach(take);
+      take({ type: 'mark', channels: names, cursor: place = cursor });
+      if (!events.length) break;
+    }
+    return place;
+  }
+
+  /**
+   * Brings all channels to one cursor, for transports that have but one. Those who stand together catch up together; where
+   * the first of them then stands is in nobody's future. The others are told again what came between, and drop it by number.
+   */
+  async function level(take, signal) {
+    const groups = places.groups(all());
+    let joint;
+    for (const [cursor, names] of groups) {
+      const alone = groups.size < 2 && (cursor || !history);
+      const place = alone ? cursor : await drain(names, take, signal);
+      joint ??= place;
+    }
+    if (groups.size > 1) take({ type: 'mark', channels: [...all()], cursor: joint, again: true });
+    return joint;
+  }
+
+  function begin() {
+    clearTimeout(later);
+    attempt?.abort();
+    covered = key();
+    if (!all().size) return state('idle');
+    const mine = attempt = new AbortController();
+    const { signal } = mine;
+    let live = 0;
+    let quiet = 0;
+    let timer;
+
+    function fail(error) {
+      if (signal.aborted) return;
+      mine.abort();
+      if (FINAL.includes(error.status)) {
+        emit('error', error);
+        return close();
+      }
+      if (live && Date.now() - live > SETTLED_MS) {
+        tries = 0;
+        at = known;
+      } else if (at !== known || tries >= TRIES) {
+        if (++at < order.length) return begin();
+        at = 0;
+      }
+      // Full jitter: thousands who lost the same server do not come back at the same moment.
+      const delay = Math.random() * Math.min(retryMsMax, retryMs * 2 ** tries++);
+      later = setTimeout(begin, delay);
+      state('waiting', { delay, reason: error.message });
+    }
+
+    function heard() {
+      quiet = 0;
+      clearTimeout(timer);
+      if (!live) timer = setTimeout(() => fail(new Error('nothing came')), openMs);
+    }
+
+    function becomeLive() {
+      if (live || signal.aborted) return;
+      live = Date.now();
+      known = Math.min(known, at);
+      heard();
+      state('live');
+    }
+
+    function take(event) {
+      if (signal.aborted) return;
+      heard();
+      if (event.type === 'ready') becomeLive();
+      group?.tell({ event });
+      hear(event);
+    }
+
+    // Two rounds, because a browser may let the clock of a hidden page run slowly.
+    const clock = setInterval(() => {
+      if (quiet++ > 1) fail(new Error('silent'));
+      else line.ping?.();
+    }, quietMs);
+    signal.addEventListener('abort', () => {
+      line = {};
+      clearTimeout(timer);
+      clearInterval(clock);
+    });
+    heard();
+    state('connecting');
+    if (signal.aborted) return; // closed by a listener
+    try {
+      line = transports[order[at]]({
+        base, options, WebSocket, signal, address, take, heard, fail,
+        channels: all,
+        cursor: (channel) => places.of(channel),
+        ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
+        drain: (names) => drain(names, take, signal),
+        level: () => level(take, signal),
+        live: becomeLive,
+        refused: (channel, { status, message }) => take({ type: 'error', channel, status, message }),
+      });
+    } catch (error) {
+      fail(error); // no WebSocket, or none that may be used
+    }
+    if (line.silent) clearInterval(clock);
+  }
+
+  /** Goes on with other channels than before. */
+  function settle() {
+    if (now.state === 'closed') return;
+    if (group && !group.leads()) group.hello();
+    else if (line.sync) line.sync();
+    else if (now.state !== 'waiting' && key() !== covered) {
+      clearTimeout(later);
+      later = setTimeout(begin); // once for all that are changed now
+    }
+  }
+
+  /** A tab that joins others, and was somewhere before, goes on there by itself: they are further. */
+  async function catchUp() {
+    held = [];
+    for (const [cursor, names] of places.groups(wants)) {
+      while ((cursor || history) && held) {
+        try {
+          await drain(names, (event) => held && hear(event));
+          break;
+        } catch {
+          await new Promise((done) => { setTimeout(done, Math.random() * 9 * retryMs); });
+        }
+      }
+    }
+    held?.forEach(hear);
+    held = null;
+  }
+
+  function follow(theirs) {
+    now = theirs;
+    emit('state', now);
+  }
+
+  function online() {
+    if (attempt && now.state === 'waiting') {
+      tries = at = 0; // another network, other paths
+      begin();
+    }
+  }
+
+  function on(type, listener) {
+    (listeners[type] ??= new Set()).add(listener);
+    return () => listeners[type].delete(listener);
+  }
+
+  function close() {
+    if (now.state === 'closed') return;
+    clearTimeout(later);
+    state('closed');
+    attempt?.abort();
+    held = null;
+    group?.close();
+    globalThis.removeEventListener?.('online', online);
+  }
+
+  globalThis.addEventListener?.('online', online);
+  if (options.share && globalThis.navigator?.locks && globalThis.BroadcastChannel) {
+    catchUp();
+    group = share(`rcomet ${JSON.stringify([options.share, base, token, who])}`, {
+      hear: (event) => (held ? held.push(event) : hear(event)),
+      state: follow,
+      wants: () => places.all(wants),
+      known: () => [places.all(all()), now],
+      adopt([theirs, state]) {
+        if (!held) places.adopt(theirs, wants);
+        if (now.state !== state.state) follow(state);
+      },
+      lead(theirs) {
+        others = theirs;
+        held = null;
+        begin();
+      },
+      wanted(theirs) {
+        places.adopt(theirs, all());
+        settle();
+      },
+    });
+  } else later = setTimeout(begin);
+
+  return {
+    on,
+    get state() { return now.state; },
+    get transport() { return now.transport; },
+    get cursor() { return places.cursor(wants); },
+    subscribe(channel) {
+      wants.add(channel);
+      settle();
+    },
+    unsubscribe(channel) {
+      wants.delete(channel);
+      if (!all().has(channel)) places.forget(channel);
+      settle();
+    },
+    async publish(channel, data) {
+      if (typeof data !== 'string') data = JSON.stringify(data);
+      const said = line.publish?.(channel, data);
+      if (said) return said;
+      const body = new URLSearchParams({ cname: channel, content: data });
+      const response = await fetch(`${base}push`, { method: 'POST', body });
+      const text = await response.text();
+      if (!/"ok"/.test(text)) throw refusal(response.status, text.trim());
+    },
+    async* [Symbol.asyncIterator]() {
+      const queue = [];
+      let wake;
+      const off = [on('message', (message) => {
+        queue.push(message);
+        wake?.();
+      }), on('state', () => wake?.())];
+      try {
+        for (;;) {
+          if (queue.length) yield queue.shift();
+          else if (now.state === 'closed') return;
+          else await new Promise((done) => { wake = done; });
+        }
+      } finally {
+        off.forEach((stop) => stop());
+      }
+    },
+    close,
+  };
+}

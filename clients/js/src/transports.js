@@ -1,0 +1,149 @@
+import { each } from './places.js';
+
+// Four ways of hearing events: transports[name](line) begins to listen. It ends when line.signal is aborted.
+//
+// line.base             the server, with / at its end
+// line.options          those of connect()
+// line.channels()       what is to be listened to
+// line.cursor(channel)  behind which cursor, if any
+// line.address(channels, cursor, more)   a URL of /events
+// line.ask(channels, cursor, wait)       one poll: { events, cursor }
+// line.level()          brings all channels to one cursor, and resolves to it
+// line.drain(channels)  takes what has been published up to now
+// line.live()           called when the path has shown that it carries events; `ready` shows it too
+// line.take(event)      called for each event
+// line.heard()          called for signs of life without an event
+// line.refused(channel, error)           called when the server will not have us there
+// line.fail(error)      called when it is over; the error has a `status` if the server said so
+//
+// What is returned is what a transport can do while it runs: sync(), listen to what line.channels() says now;
+// publish(channel, data); ping(), ask for a sign of life.
+// `silent`: signs of life cannot be seen.
+
+function websocket(line) {
+  const { token, who, history } = line.options;
+  const socket = new line.WebSocket(`${line.base.replace(/^http/, 'ws')}ws`);
+  const calls = new Map();
+  let id = 0;
+  const call = (type, more) => new Promise((resolve, reject) => {
+    calls.set(++id, { resolve, reject });
+    socket.send(JSON.stringify({ ...more, type, id }));
+  });
+  const add = async (channel) => {
+    try {
+      if (history && !line.cursor(channel)) await line.drain([channel]);
+      await call('subscribe', { channel, cursor: line.cursor(channel), token: each(token, channel), who });
+    } catch (error) {
+      if (error.status < 429) line.refused(channel, error);
+      else line.fail(error);
+    }
+  };
+  const on = new Set();
+  const sync = () => {
+    const wanted = line.channels();
+    for (const channel of on) {
+      if (!wanted.has(channel)) {
+        on.delete(channel);
+        call('unsubscribe', { channel }).catch(() => {}); // it was closed meanwhile
+      }
+    }
+    for (const channel of wanted) {
+      if (!on.has(channel)) {
+        on.add(channel);
+        add(channel);
+      }
+    }
+  };
+  const over = ({ code }) => {
+    const error = new Error(`closed (${code})`);
+    calls.forEach(({ reject }) => reject(error));
+    line.fail(error);
+  };
+  socket.onopen = () => {
+    sync();
+    // A path may let the handshake through and nothing behind it: an answer shows that it does more.
+    call('ping').then(line.live, line.fail);
+  };
+  socket.onmessage = ({ data }) => {
+    const event = JSON.parse(data);
+    const waiting = calls.get(event.id);
+    calls.delete(event.id);
+    if (event.type === 'error') waiting?.reject(refusal(event.status, event.reason));
+    else {
+      line.take(event);
+      waiting?.resolve();
+    }
+  };
+  socket.onclose = over;
+  socket.onerror = () => {}; // npm's `ws` would throw it; a close follows
+  line.signal.addEventListener('abort', () => {
+    socket.close();
+    over({ code: 1000 });
+  });
+  const open = (act) => (...all) => (socket.readyState === 1 ? act(...all) : undefined);
+  return {
+    sync: open(sync),
+    publish: open((channel, data) => call('publish', { channel, data })),
+    ping: open(() => call('ping').catch(() => {})),
+  };
+}
+
+/** The browser's own. It does not say what a server refuses with: a poll will. */
+function sse(line) {
+  if (!globalThis.EventSource) return stream(line);
+  line.level().then((cursor) => {
+    if (line.signal.aborted) return;
+    const source = new EventSource(line.address(line.channels(), cursor));
+    for (const type of ['ready', 'message', 'gap', 'closed', 'roster', 'join', 'leave']) {
+      source.addEventListener(type, ({ data }) => line.take(JSON.parse(data)));
+    }
+    // It would come back by itself, but at its own pace, and with the address of now.
+    source.onerror = () => line.fail(new Error('ended'));
+    line.signal.addEventListener('abort', () => source.close());
+  }).catch(line.fail);
+  return { silent: true };
+}
+
+/** The same events, read from a response: where there is no EventSource. */
+function stream(line) {
+  (async () => {
+    const cursor = await line.level();
+    const response = await fetch(line.address(line.channels(), cursor), {
+      headers: { accept: 'text/event-stream' }, signal: line.signal, cache: 'no-store',
+    });
+    if (!response.ok) throw refusal(response.status);
+    const reader = response.body.getReader();
+    const decoder = new TextDecoder();
+    let rest = '';
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) throw new Error('ended');
+      line.heard();
+      const lines = (rest + decoder.decode(value, { stream: true })).split('\n');
+      rest = lines.pop();
+      for (const text of lines) if (text.startsWith('data:')) line.take(JSON.parse(text.slice(5)));
+    }
+  })().catch(line.fail);
+  return {};
+}
+
+function poll(line) {
+  (async () => {
+    let cursor = await line.level();
+    // The first is answered at once: it shows that the path is good, and where we are.
+    for (let wait = 0; ; wait = undefined) {
+      const channels = [...line.channels()];
+      const answer = await line.ask(channels, cursor, wait);
+      answer.events.forEach(line.take);
+      cursor = answer.cursor;
+      line.take({ type: 'mark', channels, cursor });
+      line.live();
+    }
+  })().catch(line.fail);
+  return {};
+}
+
+/** What a server says instead of yes. */
+export const refusal = (status, reason) => Object.assign(new Error(reason ?? `HTTP status ${status}`), { status });
+
+export const transports = { websocket, sse, stream, poll };
