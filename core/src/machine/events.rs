@@ -42,7 +42,7 @@ impl Machine {
         let places: Vec<Place> = entries.iter().map(|(at, start)| (*at, start.next)).collect();
         let has_gaps = entries.iter().any(|(_, start)| start.lost != Lost::Nothing);
         if subscribe.hold == Hold::Stream {
-            return self.begin_events(id, role, manner, voice, subscribe, &entries, &places);
+            return self.begin_events((id, role), manner, voice, subscribe, &entries, &places);
         }
         if has_gaps || self.has_news(&places) {
             let (_, _, hub) = self.delivery();
@@ -69,7 +69,7 @@ impl Machine {
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
-        self.take_places(id, role, manner, voice, subscribe, &places);
+        self.take_places((id, role), manner, voice, subscribe, &places);
     }
 
     fn admit_subscriber(&mut self, role: Role, subscribe: &Subscribe<'_>) -> Result<Vec<Entry>, Refusal> {
@@ -126,8 +126,7 @@ impl Machine {
 
     fn begin_events(
         &mut self,
-        id: Id<Conn>,
-        role: Role,
+        (id, role): (Id<Conn>, Role),
         manner: Manner,
         voice: Voice,
         subscribe: &Subscribe<'_>,
@@ -152,14 +151,13 @@ impl Machine {
         let to = Asker { id, manner, voice: &voice };
         delivery.begin(conn, to);
         delivery.say_news(conn, to, &news);
-        self.take_places(id, role, manner, voice, subscribe, places);
+        self.take_places((id, role), manner, voice, subscribe, places);
     }
 
     /// Takes the seats. What is there already is handed over as what comes later is.
     fn take_places(
         &mut self,
-        id: Id<Conn>,
-        role: Role,
+        (id, role): (Id<Conn>, Role),
         manner: Manner,
         voice: Voice,
         subscribe: &Subscribe<'_>,
