@@ -173,13 +173,13 @@ pub fn all() -> Vec<Row> {
         bars: vec![ratio(P50, AtMost(1.15)), ratio(P99, AtMost(2.0)), value(Faults, AtMost(0.0))],
         also: vec![cpu_delivery],
     };
-    let idle = |name, title, scenario, entries| Row {
+    let idle = |name, title, scenario, entries, bytes| Row {
         name,
         title,
         scenario,
         entries,
         bars: vec![
-            value(Figure("user_memory_per_connection_bytes"), AtMost(512.0)),
+            value(Figure("user_memory_per_connection_bytes"), AtMost(bytes)),
             value(Figure("cpu_while_idle_percent"), AtMost(0.5)),
         ],
         also: vec![Figure("kernel_slab_memory_per_connection_bytes")],
@@ -302,13 +302,21 @@ pub fn all() -> Vec<Row> {
             "15,000 idle long polls",
             "idle -n 15000 -k poll --seconds 3",
             vec![floor, rcomet, default, nchan],
+            512.0,
         ),
-        idle("idle-sse", "15,000 idle SSE", "idle -n 15000 -k sse --seconds 3", vec![floor, rcomet, nchan]),
+        idle(
+            "idle-sse",
+            "15,000 idle SSE",
+            "idle -n 15000 -k sse --seconds 3",
+            vec![floor, rcomet, nchan],
+            512.0,
+        ),
         idle(
             "idle-websocket",
             "15,000 idle WebSockets",
             "idle -n 15000 --dialect websocket --seconds 3",
             vec![floor, dialects],
+            1_024.0,
         ),
         connect(
             "connect-poll",
