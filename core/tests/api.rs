@@ -444,3 +444,24 @@ fn health_is_told_on_both_sides() {
     server.send(client, "\r\n");
     assert!(server.received(client).starts_with("HTTP/1.1 503 "));
 }
+
+#[test]
+fn a_channel_that_comes_back_and_keeps_nothing_is_a_gap() {
+    let mut config = Config::default();
+    config.limits.history_messages_max = 0;
+    let mut server = Server::new(config);
+    let client = stream(&mut server, "channel=a&channel=b", "application/x-ndjson");
+    server.received(client);
+    server.push("b", "1");
+    server.ask(Role::Admin, "/close?cname=a");
+    server.push("a", "gone before anybody sits there");
+    server.push("a", "2");
+    let said = lines(&server.received(client));
+    let kinds: Vec<_> = said.iter().map(|e| e["type"].as_str().unwrap_or_default()).collect();
+    // What cannot be had is said to be missing, or it is there: in no case silence.
+    assert_eq!(kinds.iter().filter(|kind| **kind == "closed").count(), 1, "{said:?}");
+    let of_a = said.iter().skip_while(|e| e["type"] != "closed").skip(1);
+    let told: u64 =
+        of_a.map(|e| if e["type"] == "gap" { e["missing"].as_u64().unwrap_or(0) } else { 1 }).sum();
+    assert_eq!(told, 2, "{said:?}");
+}

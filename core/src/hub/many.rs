@@ -274,7 +274,8 @@ impl Hub {
         for at in found {
             self.settle(at, now);
             let Some(channel) = self.channels.get_mut(at) else { continue };
-            let seat = Seat { channel: at, next: channel.history.base(), seat: channel.seat(sub) };
+            // What it has forgotten by now is missing, and is said to be.
+            let seat = Seat { channel: at, next: 1, seat: channel.seat(sub) };
             self.groups.count_reader(channel.group, true);
             self.count_watcher(sub, at);
             let Some(many) = self.many_mut(sub) else { return };
