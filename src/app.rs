@@ -13,7 +13,7 @@ use crate::entropy::OperatingSystem;
 use crate::logging::Logging;
 use crate::reactor::{Bound, Reactor, name_of};
 use crate::settings::{Server, Settings, Source};
-use crate::{demo, import, settings};
+use crate::{dashboard, demo, import, settings};
 
 /// Does what the command line asks for.
 pub(crate) fn run(command: &Command) -> ExitCode {
@@ -60,6 +60,9 @@ fn invite(bound: &[Bound]) {
     for (name, url) in of(Role::Front).find_map(demo::visits).into_iter().flatten() {
         say(&format!("{name}: {url}"));
     }
+    if let Some(url) = of(Role::Admin).find_map(demo::dashboard) {
+        say(&format!("dashboard: {url}"));
+    }
     if let Some(command) = of(Role::Admin).find_map(demo::greeting) {
         say(&format!("say hello in the chat: {command}"));
     }
@@ -96,6 +99,7 @@ fn config_of(settings: &Settings, descriptors: Descriptors) -> Config {
             descriptors.count()
         );
     }
+    dashboard::add_to(&mut config);
     if settings.server.demo {
         demo::add_to(&mut config);
     }

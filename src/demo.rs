@@ -95,6 +95,11 @@ pub(crate) fn greeting(admin: &Address) -> Option<String> {
     Some(format!("curl '{}/push?cname=/chat/lobby&content=hello'", base(admin)?))
 }
 
+/// Where a browser on this machine finds the dashboard.
+pub(crate) fn dashboard(admin: &Address) -> Option<String> {
+    Some(format!("{}/dashboard", base(admin)?))
+}
+
 fn base(listener: &Address) -> Option<String> {
     let Address::Ip(listener) = listener else { return None };
     let host = match listener {

@@ -3,6 +3,7 @@
 
 mod app;
 mod cli;
+mod dashboard;
 mod demo;
 mod descriptors;
 mod entropy;

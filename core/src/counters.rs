@@ -39,6 +39,10 @@ counters! {
         bad_requests,
         /// Idle connections closed after `idle_ms_max`.
         idle_closed,
+        /// Bytes received.
+        received_bytes,
+        /// Bytes sent.
+        sent_bytes,
         /// Messages appended to the log.
         published,
         /// Bytes of message bodies appended to the log.

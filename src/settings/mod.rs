@@ -153,6 +153,7 @@ impl Settings {
             bayeux: self.bayeux.clone(),
             push: self.push.clone(),
             pages: Vec::new(),
+            admin_pages: Vec::new(),
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Config {
     pub push: Push,
     /// Pages served on the public side, such as the demo's.
     pub pages: Vec<Page>,
+    /// Pages served on the admin side: the dashboard.
+    pub admin_pages: Vec<Page>,
 }
 
 /// `[http]`: what holds for every dialect.
@@ -100,11 +102,13 @@ pub struct Admin {
     pub allow: Vec<AddressRule>,
     /// Addresses that may not. A rule that names an address or network wins over `all`, and `allow` over `deny`.
     pub deny: Vec<AddressRule>,
+    /// Serve the dashboard, a page that shows what the server does, at `/dashboard`.
+    pub dashboard: bool,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { allow: AddressRule::loopback().to_vec(), deny: vec![AddressRule::All] }
+        Self { allow: AddressRule::loopback().to_vec(), deny: vec![AddressRule::All], dashboard: true }
     }
 }
 

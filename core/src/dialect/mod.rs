@@ -146,6 +146,11 @@ pub trait Dialect: Sync {
         true
     }
 
+    /// What its users call this style, for those who look at the server.
+    fn transport(&self, style: u8) -> &'static str {
+        if self.is_poll(style) { "long poll" } else { "stream" }
+    }
+
     /// Whether a stream of this style can go on after it has missed something: in words, or by its numbers.
     fn survives_gaps(&self, _style: u8) -> bool {
         true

@@ -65,6 +65,8 @@ pub enum Verb<'r> {
     },
     /// Give figures of the server.
     Figures,
+    /// Say everything about the server, once or every second.
+    Stats(Hold),
     /// Subscribe to channels by second and tag.
     Watch(Watch),
     /// One of the four before, when an application has been asked.

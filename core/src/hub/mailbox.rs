@@ -3,7 +3,7 @@
 //! Knows nothing of whose it is.
 use std::sync::Arc;
 
-use super::{Beside, Channel, Hub, Kind};
+use super::{Beside, Channel, Hub, Kind, Message};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -24,11 +24,28 @@ impl Hub {
         beside: Beside,
         now: Moment,
     ) -> Option<u64> {
-        self.channels.get(id).filter(|mailbox| mailbox.is_index && !mailbox.closed)?;
-        let mut message = self.stamped(id, kind, body, now);
-        message.beside = Some(Arc::new(beside));
+        let bytes = body.len() as u64;
+        let seq = self.put_into(id, kind, body, Some(Arc::new(beside)), now)?;
         self.counters.published += 1;
-        self.counters.published_bytes += message.body.len() as u64;
-        Some(self.append_to(id, message))
+        self.counters.published_bytes += bytes;
+        Some(seq)
+    }
+
+    /// Puts something into a mailbox that the server itself has to say: nobody has published it.
+    pub fn say_in(&mut self, id: Id<Channel>, body: Arc<str>, now: Moment) -> Option<u64> {
+        self.put_into(id, Kind::Data, body, None, now)
+    }
+
+    fn put_into(
+        &mut self,
+        id: Id<Channel>,
+        kind: Kind,
+        body: Arc<str>,
+        beside: Option<Arc<Beside>>,
+        now: Moment,
+    ) -> Option<u64> {
+        self.channels.get(id).filter(|mailbox| mailbox.is_index && !mailbox.closed)?;
+        let message = self.stamped(id, kind, body, now);
+        Some(self.append_to(id, Message { beside, ..message }))
     }
 }

@@ -221,6 +221,19 @@ impl Hub {
         self.names.len()
     }
 
+    /// Slots of the table of channels: the end of a walk with [`Hub::named_at`].
+    pub fn slots(&self) -> usize {
+        self.channels.slots()
+    }
+
+    /// The channel in this slot, if one is there that has a name.
+    pub fn named_at(&self, slot: usize) -> Option<(Id<Channel>, &Channel)> {
+        let id = self.channels.id_at(slot)?;
+        let channel = self.channels.get(id)?;
+        let is_named = !channel.closed && !channel.is_index && id != self.announcing.feed;
+        is_named.then_some((id, channel))
+    }
+
     /// How many subscriptions there are.
     pub fn subscribers(&self) -> usize {
         self.subscriptions.len()

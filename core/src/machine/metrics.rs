@@ -45,7 +45,7 @@ impl Machine {
         true
     }
 
-    fn gauges(&self) -> [(&'static str, &'static str, u64); 15] {
+    pub(super) fn gauges(&self) -> [(&'static str, &'static str, u64); 15] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [

@@ -20,6 +20,7 @@ mod read;
 mod register;
 mod reply;
 mod serve;
+mod stats;
 mod tell;
 mod watch;
 mod websocket;
@@ -68,6 +69,7 @@ pub struct Machine {
     heads: Heads,
     hooks: hooks::Hooks,
     scratch: websocket::Scratch,
+    stats: stats::Stats,
     /// Connections with requests that were put off to the next turn.
     deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     /// Connections that somebody wants ended.
@@ -137,6 +139,7 @@ impl Machine {
             heads: Heads::default(),
             hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
             scratch: websocket::Scratch::default(),
+            stats: stats::Stats::default(),
             deferred: VecDeque::new(),
             leaving: VecDeque::new(),
             served: 0,
@@ -185,6 +188,7 @@ impl Machine {
     /// Bytes arrived.
     pub fn recv(&mut self, id: Id<Conn>, bytes: &[u8], now: Moment) {
         self.post.now = now;
+        self.counters.received_bytes += bytes.len() as u64;
         self.take_in(id, bytes);
         let Some(conn) = self.conns.get(id) else { return };
         if !conn.paused && self.room_of(conn) == 0 {
@@ -244,6 +248,7 @@ impl Machine {
     pub fn sent(&mut self, id: Id<Conn>, n: usize, now: Moment) -> bool {
         self.post.now = now;
         let Some(conn) = self.conns.get_mut(id) else { return false };
+        self.counters.sent_bytes += n as u64;
         self.post.sent(conn, n);
         let is_empty = conn.outbox.is_empty();
         match &mut conn.phase {
@@ -278,7 +283,7 @@ impl Machine {
     pub fn deadline(&self) -> Option<Moment> {
         let own =
             [self.post.wheel.next(), self.hub.deadline(), self.sessions.deadline(), self.hooks.deadline()];
-        let own = own.into_iter().chain([self.watching_until.next()]);
+        let own = own.into_iter().chain([self.watching_until.next(), self.stats.deadline()]);
         own.flatten().min()
     }
 

@@ -7,7 +7,7 @@ use crate::arena::Id;
 use crate::config::Auth;
 use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Role};
 use crate::dialect::{
-    Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
+    Answer, DialectId, Hold, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
 };
 use crate::hub::{Channel, Message, Token};
 use crate::wire::http1::head::Head;
@@ -52,7 +52,8 @@ impl Machine {
         if self.serve_health(id, manner, head) {
             return;
         }
-        if role == Role::Front && (self.serve_page(id, manner, head) || self.upgrade(id, manner, head)) {
+        if role == Role::Front && (self.serve_page(id, role, manner, head) || self.upgrade(id, manner, head))
+        {
             return;
         }
         if role == Role::Admin
@@ -62,6 +63,9 @@ impl Machine {
             return self.serve_metrics(id, manner);
         }
         let by_path = route_by_path(role, head, &self.config);
+        if role == Role::Admin && by_path.is_none() && self.serve_page(id, role, manner, head) {
+            return;
+        }
         if by_path == Some(DialectId::Bayeux) && manner.origin == OriginRef::Vary && is_another_origins(head)
         {
             // Its page could not read the answer, but what it asks for would be done (section 15).
@@ -132,11 +136,12 @@ impl Machine {
         }
     }
 
-    fn serve_page(&mut self, id: Id<Conn>, manner: Manner, head: &Head<'_, '_>) -> bool {
+    fn serve_page(&mut self, id: Id<Conn>, role: Role, manner: Manner, head: &Head<'_, '_>) -> bool {
         if !matches!(head.method, Method::Get | Method::Head) {
             return false;
         }
-        let Some(page) = self.config.pages.iter().find(|p| p.path.as_bytes() == &*head.path) else {
+        let pages = if role == Role::Admin { &self.config.admin_pages } else { &self.config.pages };
+        let Some(page) = pages.iter().find(|p| p.path.as_bytes() == &*head.path) else {
             return false;
         };
         let (body, content_type) = (page.body.clone(), page.content_type);
@@ -168,6 +173,8 @@ impl Machine {
                 let figures = self.figures();
                 return self.answer(id, manner, &voice, &Outcome::Figures(figures));
             }
+            Verb::Stats(Hold::Poll) => return self.say_stats(id, manner),
+            Verb::Stats(Hold::Stream) => return self.listen_to_stats(id, manner, voice),
             Verb::Census => return self.say_census(id, manner, &voice),
             Verb::PublishTo { channel, body } => {
                 let body = match (self.known(&channel), body) {

@@ -67,6 +67,16 @@ impl Dialect for Icomet {
         style & form::MASK == form::POLL
     }
 
+    fn transport(&self, style: u8) -> &'static str {
+        match style & form::MASK {
+            form::STREAM => "stream",
+            form::SSE => "SSE",
+            form::IFRAME => "iframe",
+            form::LINES => "list of channels",
+            _ => "long poll",
+        }
+    }
+
     fn survives_gaps(&self, style: u8) -> bool {
         style & form::MASK != form::LINES
     }

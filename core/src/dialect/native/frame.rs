@@ -100,7 +100,7 @@ impl Pen {
     fn quiet(&mut self, cursor: Option<Sealed>, out: &mut Text) {
         match self.style {
             style::POLL => self.cursor = cursor,
-            style::EVENTS => {
+            style::EVENTS | style::STATS => {
                 out.bytes.extend_from_slice(b":\n\n");
                 out.end_piece();
             }
@@ -128,6 +128,12 @@ impl Pen {
     }
 
     fn message(&mut self, batch: &Batch<'_>, seq: u64, message: &Message, out: &mut Text) {
+        if self.style == style::STATS {
+            out.bytes.extend_from_slice(b"data: ");
+            out.bytes.extend_from_slice(message.body.as_bytes());
+            out.bytes.extend_from_slice(b"\n\n");
+            return out.end_piece();
+        }
         let cursor = batch.cursor(seq, message);
         self.cursor = Some(cursor);
         self.begin("message", batch.channel.name());
@@ -149,7 +155,7 @@ impl Pen {
     fn put(&mut self, kind: &str, cursor: Option<Sealed>, out: &mut Text) {
         self.object.push(b'}');
         match self.style {
-            style::EVENTS => {
+            style::EVENTS | style::STATS => {
                 if let Some(cursor) = cursor {
                     out.bytes.extend_from_slice(format!("id: {cursor}\n").as_bytes());
                 }

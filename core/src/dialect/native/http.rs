@@ -30,6 +30,7 @@ enum Path<'h> {
     Channels,
     Channel(&'h [u8]),
     Disconnect,
+    Stats,
 }
 
 fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
@@ -40,6 +41,7 @@ fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
         (Role::Admin, b"/publish") if is_publish(head) => Path::Publish,
         (Role::Admin, b"/channels") => Path::Channels,
         (Role::Admin, b"/disconnect") => Path::Disconnect,
+        (Role::Admin, b"/stats") => Path::Stats,
         (Role::Admin, path) => match path.strip_prefix(b"/channels/") {
             // Simple Comet's names for them end so.
             Some(name) if !name.is_empty() && !name.ends_with(b".json") && !name.ends_with(b".jsonp") => {
@@ -92,6 +94,12 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
                 _ => Err(Refusal::Method("GET, HEAD, DELETE")),
             }
         }
+        Some(Path::Stats) => {
+            let is_stream = names(head.field("accept").unwrap_or_default(), b"text/event-stream");
+            voice.style = if is_stream { style::STATS } else { style::POLL };
+            let hold = if is_stream { Hold::Stream } else { Hold::Poll };
+            only(head, Method::Get, "GET, HEAD").map(|()| Verb::Stats(hold))
+        }
         Some(Path::Disconnect) => only(head, Method::Post, "POST").and_then(|()| disconnect(request.body)),
         None => Err(Refusal::NotFound),
     };
@@ -104,13 +112,16 @@ fn only(head: &Head<'_, '_>, method: Method, methods: &'static str) -> Result<()
     if fits { Ok(()) } else { Err(Refusal::Method(methods)) }
 }
 
+fn names(accept: &[u8], kind: &[u8]) -> bool {
+    memchr::memmem::find(accept, kind).is_some()
+}
+
 fn style_of(accept: &[u8]) -> u8 {
-    let names = |kind: &[u8]| memchr::memmem::find(accept, kind).is_some();
-    if names(b"text/event-stream") {
+    if names(accept, b"text/event-stream") {
         style::EVENTS
-    } else if names(b"application/x-ndjson") {
+    } else if names(accept, b"application/x-ndjson") {
         style::LINES
-    } else if names(b"application/json") {
+    } else if names(accept, b"application/json") {
         style::POLL
     } else {
         style::EVENTS

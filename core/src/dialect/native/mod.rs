@@ -59,7 +59,7 @@ impl Dialect for Native {
 
     fn content_type(&self, voice: &Voice) -> &'static str {
         match voice.style {
-            style::EVENTS => "text/event-stream; charset=utf-8",
+            style::EVENTS | style::STATS => "text/event-stream; charset=utf-8",
             style::LINES => "application/x-ndjson; charset=utf-8",
             _ => JSON,
         }
@@ -67,6 +67,16 @@ impl Dialect for Native {
 
     fn is_poll(&self, style: u8) -> bool {
         style == style::POLL
+    }
+
+    fn transport(&self, style: u8) -> &'static str {
+        match style {
+            style::EVENTS => "SSE",
+            style::LINES => "NDJSON",
+            style::POLL => "long poll",
+            style::STATS => "statistics",
+            _ => "WebSocket",
+        }
     }
 
     fn epilogue(&self, _is_call: bool) -> &'static str {

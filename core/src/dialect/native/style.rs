@@ -8,3 +8,5 @@ pub(super) const EVENTS: u8 = 1;
 pub(super) const LINES: u8 = 2;
 /// One object with all of them, and the cursor behind them.
 pub(super) const POLL: u8 = 3;
+/// The same as events, but the messages are objects already: the server about itself.
+pub(super) const STATS: u8 = 4;

@@ -128,6 +128,17 @@ impl Dialect for Push {
         }
     }
 
+    fn transport(&self, style: u8) -> &'static str {
+        match style {
+            style::INTERVAL_POLL => "interval poll",
+            style::EVENTS => "SSE",
+            style::CHUNKED => "chunked",
+            style::RAW => "raw stream",
+            style::MULTIPART => "multipart",
+            _ => "long poll",
+        }
+    }
+
     fn is_poll(&self, style: u8) -> bool {
         style::is_poll(style)
     }

@@ -1,0 +1,150 @@
+// One channel: its facts, its history and what comes, a box to publish; and the list of all by name.
+import { $, bytes, el, number, row, rows } from './dom.js';
+
+const SHOWN_MOST = 500; // messages; older ones go
+const LOOK_MS = 2_000;
+
+let name = '';
+let turn = 0; // whatever was asked before we went elsewhere is not listened to
+let source = null;
+let timer = 0;
+
+export function leave() {
+  turn++;
+  source?.close();
+  clearInterval(timer);
+}
+
+/** Asks the API; what it refuses is thrown in its own words. */
+async function ask(path, options) {
+  const answer = await fetch(path, options);
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  throw Object.assign(new Error(problem.detail ?? `${answer.status} ${answer.statusText}`), { status: answer.status });
+}
+const post = (path, body) => ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+// ---- one
+
+export function openChannel(which) {
+  name = which;
+  const mine = turn;
+  $('one-name').textContent = name;
+  $('one-log').replaceChildren();
+  $('publish-said').value = '';
+  fault('');
+  look(mine);
+  timer = setInterval(() => document.hidden || look(mine), LOOK_MS);
+  source = new EventSource(`events?channel=${encodeURIComponent(name)}&history=100`);
+  source.onopen = () => { $('one-live').textContent = 'live'; };
+  source.onerror = () => { $('one-live').textContent = 'connecting…'; };
+  source.onmessage = ({ data }) => {
+    const { seq, data: text } = JSON.parse(data);
+    say(number(seq), text);
+  };
+  source.addEventListener('gap', ({ data }) => {
+    const { missing } = JSON.parse(data);
+    say('', missing === null ? 'Here some messages are missing; how many is not known.' : `Here ${missing} messages are missing.`, 'said');
+  });
+  source.addEventListener('closed', () => {
+    say('', 'The channel was closed.', 'said');
+    source.close(); // or it would be opened anew
+    clearInterval(timer);
+    $('one-live').textContent = 'closed';
+  });
+}
+
+function say(number, text, kind = '') {
+  const log = $('one-log');
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  log.append(el('li', kind, el('i', '', number), el('span', '', text)));
+  while (log.childElementCount > SHOWN_MOST) log.firstChild.remove();
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
+
+function fault(words) {
+  $('one-fault').textContent = words;
+  $('one-fault').hidden = !words;
+}
+
+async function look(mine) {
+  try {
+    const facts = await ask(`channels/${encodeURIComponent(name)}`);
+    if (mine !== turn) return;
+    // This page is a reader, too.
+    const list = [['Subscribers, this page included', number(facts.subscribers)], ['Messages kept', number(facts.messages)],
+      ['Bytes kept', bytes(facts.bytes)], ['First kept', number(facts.first)], ['Next number', number(facts.next)]];
+    $('one-facts').replaceChildren(...list.map(([words, value]) => el('div', '', el('dt', '', words), el('dd', '', value))));
+    const who = facts.who ?? [];
+    $('one-who').replaceChildren(...who.map((one) => el('li', '', el('bdi', '', one))));
+    $('one-who-none').hidden = who.length > 0;
+    fault('');
+  } catch (error) {
+    if (mine === turn && error.status !== 404) fault(`The server does not say more: ${error.message}`);
+  }
+}
+
+$('publish').onsubmit = async (event) => {
+  event.preventDefault();
+  const mine = turn;
+  const said = $('publish-said');
+  try {
+    const { published: [{ seq }] } = await post('publish', { channel: name, data: $('publish-data').value });
+    if (mine !== turn) return;
+    said.className = '';
+    said.value = `Published as number ${seq}.`;
+    $('publish-data').value = '';
+  } catch (error) {
+    said.className = 'bad';
+    said.value = `Not published: ${error.message}`;
+  }
+  $('publish-data').focus();
+};
+$('publish-data').onkeydown = (event) => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $('publish').requestSubmit();
+};
+$('one-disconnect').onclick = () => post('disconnect', { channel: name }).catch((error) => fault(`Not done: ${error.message}`));
+$('one-close').onclick = () => {
+  if (!confirm(`Close ${name}? Its messages are forgotten.`)) return;
+  ask(`channels/${encodeURIComponent(name)}`, { method: 'DELETE' }).catch((error) => fault(`Not closed: ${error.message}`));
+};
+
+// ---- all, by name
+
+let after = null;
+let listed = [];
+
+export function openList(prefix) {
+  $('list-prefix').value = prefix;
+  [after, listed] = [null, []];
+  more();
+}
+
+async function more() {
+  const mine = turn;
+  const prefix = $('list-prefix').value;
+  try {
+    const page = await ask(`channels?prefix=${encodeURIComponent(prefix)}${after === null ? '' : `&after=${encodeURIComponent(after)}`}`);
+    if (mine !== turn) return;
+    listed.push(...page.channels);
+    after = page.after;
+    rows('list-table', listed.map((one) => row(
+      [Object.assign(el('a', '', one.channel), { href: `#channel=${encodeURIComponent(one.channel)}` }), 'name'],
+      [number(one.subscribers), 'n'], [number(one.messages), 'n'], [number(one.next), 'n'])));
+    $('list-table-none').hidden = listed.length > 0;
+    $('list-more').hidden = after === null;
+  } catch (error) {
+    $('list-table-none').textContent = error.message;
+    $('list-table-none').hidden = false;
+  }
+}
+$('list-more').onclick = more;
+$('list-form').onsubmit = (event) => event.preventDefault();
+$('list-prefix').oninput = () => {
+  turn++;
+  [after, listed] = [null, []];
+  history.replaceState(null, '', `#channels=${encodeURIComponent($('list-prefix').value)}`);
+  more();
+};

@@ -1,0 +1,89 @@
+// The dashboard in a real Chromium: what it shows is what the server does, live, and a channel's page reads and publishes.
+import assert from 'node:assert/strict';
+import { NASTY, admin, check, front, launch, pause, run, until } from './support.mjs';
+
+const browser = await launch();
+const page = await browser.newPage();
+const complaints = [];
+page.on('pageerror', (error) => complaints.push(String(error)));
+page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+
+const text = (selector) => page.locator(selector).innerText();
+const push = (channel, content) => fetch(`${admin}/push?cname=${encodeURIComponent(channel)}&content=${encodeURIComponent(content)}`);
+const listeners = [];
+
+await run(async () => {
+  await check('opens live, from the admin side only', async () => {
+    assert.equal((await fetch(`${front}/dashboard`)).status, 404);
+    await page.goto(`${admin}/`);
+    await page.waitForURL(/\/dashboard$/);
+    await until('Live', () => text('#line-text'));
+    assert.match(await text('#uptime'), /^up /);
+  });
+
+  await check('counts connections by dialect and transport, and channels by subscribers', async () => {
+    for (const [n, target] of [[3, '/stream?cname=board'], [2, '/events?channel=board']]) {
+      for (let i = 0; i < n; i++) {
+        const cut = new AbortController();
+        listeners.push(cut);
+        const answer = await fetch(front + target, { signal: cut.signal });
+        answer.text().catch(() => {});
+      }
+    }
+    await until(true, async () => /icomet\s+stream\s+3/.test(await text('#kinds')) && /native\s+SSE\s+2/.test(await text('#kinds')));
+    await until(true, async () => /board\s+5/.test(await text('#channels')));
+  });
+
+  await check('draws messages as they are published', async () => {
+    let going = true;
+    const publishing = (async () => { for (; going; await pause(20)) await push('board', 'tick'); })();
+    await until(true, async () => Number(await text('#published')) > 5 && Number(await text('#delivered')) > 25);
+    going = false;
+    await publishing;
+    assert.ok(await page.locator('#plot-messages path.l1').count());
+  });
+
+  await check('names a limit that was reached, with what it means', async () => {
+    const answer = await fetch(`${front}/stream?cname=${'x'.repeat(10_000)}`);
+    assert.ok(answer.status >= 200);
+    await until(true, async () => /request_lines_too_long[\s\S]*414/.test(await text('#limits')) || /names_refused/.test(await text('#limits')));
+  });
+
+  await check('a channel has a page with its past and what comes', async () => {
+    await push(`odd/${NASTY}`, NASTY);
+    await page.fill('#go-name', `odd/${NASTY}`);
+    await page.press('#go-name', 'Enter');
+    await until(`odd/${NASTY}`.trim(), async () => (await page.locator('#one-name').textContent()).trim());
+    await until([NASTY], () => page.locator('#one-log li span').allTextContents());
+    await push(`odd/${NASTY}`, 'second');
+    await until([NASTY, 'second'], () => page.locator('#one-log li span').allTextContents());
+    assert.equal(await page.locator('img').count(), 0, 'text is never markup');
+  });
+
+  await check('its box publishes to everybody', async () => {
+    await page.fill('#publish-data', `from the board ${NASTY}`);
+    await page.press('#publish-data', 'Enter');
+    await until([NASTY, 'second', `from the board ${NASTY}`], () => page.locator('#one-log li span').allTextContents());
+    assert.match(await page.locator('#publish-said').textContent(), /^Published as number 3\.$/);
+  });
+
+  await check('a channel can be closed, and says so', async () => {
+    page.once('dialog', (dialog) => dialog.accept());
+    await page.click('#one-close');
+    await until('closed', () => text('#one-live'));
+    const { channels } = await (await fetch(`${admin}/channels?prefix=odd`)).json();
+    assert.deepEqual(channels, []);
+  });
+
+  await check('all channels are listed by name', async () => {
+    for (let i = 0; i < 120; i++) await push(`list/${String(i).padStart(3, '0')}`, 'x');
+    await page.goto(`${admin}/dashboard#channels=list/`);
+    await until(100, () => page.locator('#list-table tbody tr').count());
+    await page.click('#list-more');
+    await until(120, () => page.locator('#list-table tbody tr').count());
+    await page.fill('#list-prefix', 'list/11');
+    await until(10, () => page.locator('#list-table tbody tr').count());
+  });
+
+  await check('nothing went wrong on the page', async () => assert.deepEqual(complaints, []));
+}, () => listeners.forEach((cut) => cut.abort()), () => browser.close());
