@@ -93,6 +93,8 @@ limits! {
     /// half of the history or of the outbox of those who listen to one channel. At most 500: listeners are served between
     /// requests, and must not be outrun by one.
     publish_messages_max: usize = 500,
+    /// Records of who came, was handed something, left or was refused, for `GET /explain`; the oldest makes room. 0 keeps none. One takes 64 bytes.
+    explain_records_max: usize = 8_192,
     /// Messages in one request of a Bayeux client; more are 400.
     bayeux_batch_messages_max: usize = 100,
     /// Arrays and objects nested in each other in a request of a Bayeux client; more are 400.

@@ -51,6 +51,7 @@ fn every_limit_is_reached_somewhere_here() {
         include_str!("limits/memory.rs"),
         include_str!("limits/channels.rs"),
         include_str!("limits/bayeux.rs"),
+        include_str!("explain.rs"),
         include_str!("push_module_hooks.rs"),
         include_str!("push_module_groups.rs"),
     ]

@@ -65,6 +65,15 @@ pub enum Verb<'r> {
     },
     /// Give figures of the server.
     Figures,
+    /// Say who got a message of a channel, and why the others did not.
+    Explain {
+        /// The channel's name.
+        channel: Cow<'r, str>,
+        /// The message's number.
+        seq: u64,
+        /// The number of the one client that is asked about, or of all.
+        client: Option<u64>,
+    },
     /// Say everything about the server, once or every second.
     Stats(Hold),
     /// Subscribe to channels by second and tag.

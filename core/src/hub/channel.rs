@@ -164,6 +164,11 @@ impl Channel {
         self.token.as_deref()
     }
 
+    /// How many channels were made before it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// How it was registered, if it was.
     pub fn registered(&self) -> Option<&Registered> {
         self.registered.as_deref()

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::history::LIVE_MESSAGES;
 use super::subscription::Reads;
-use super::{Channel, Hub, Lost, Owner, Subscription};
+use super::{Channel, Hub, Lost, Owner, Subscription, What};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -86,7 +86,12 @@ pub enum Took {
         /// The next notice it wants.
         notices: u64,
     },
-    /// Took what it wanted and leaves (long polls).
+    /// Took everything before this number and leaves (long polls).
+    Last {
+        /// The next message it would have wanted.
+        next: u64,
+    },
+    /// Leaves, having taken nothing.
     AndLeaves,
     /// Has no room: its cursor stays where it is until [`Hub::resume`].
     Nothing,
@@ -220,6 +225,10 @@ impl Hub {
         if self.behind.is_empty() {
             self.trim(id, false, now);
         }
+        if let Some(channel) = self.channels.get(id).filter(|channel| !channel.members.is_empty()) {
+            let head = channel.history.head();
+            self.note(0, id, What::Served { head }, now);
+        }
         self.bury(id);
     }
 
@@ -244,23 +253,33 @@ impl Hub {
             }
             let id = one.channel;
             let history = channel.history();
-            let from = one.next.max(history.base());
+            let (wanted, owner) = (one.next, subscription.owner);
+            let from = wanted.max(history.base());
+            let until = history.head();
             let visit = Visit {
-                owner: subscription.owner,
+                owner,
                 sub,
                 at: id,
                 channel,
                 from,
-                until: history.head(),
-                lost: if from > one.next { Lost::Some(from - one.next) } else { Lost::Nothing },
+                until,
+                lost: if from > wanted { Lost::Some(from - wanted) } else { Lost::Nothing },
                 notices: (one.notices > 0).then_some(one.notices),
                 more: false,
                 others: 0,
                 gives_way: false,
             };
-            match hand(self, &visit) {
+            let took = hand(self, &visit);
+            if from > wanted && took != Took::Nothing {
+                self.note(owner, id, What::Missed { from: wanted, to: from }, now);
+            }
+            match took {
                 Took::Nothing => return 1,
                 Took::Upto { next, notices } => {
+                    // What all get on a walk is noted once, when it is over.
+                    if !is_walk && from < next {
+                        self.note(owner, id, What::Handed { from, to: next }, now);
+                    }
                     let Self { channels, subscriptions, .. } = self;
                     let (Some(reader), Some(channel)) = (subscriptions.get_mut(sub), channels.get(id)) else {
                         return 1;
@@ -269,6 +288,13 @@ impl Hub {
                         debug_assert!(one.next <= next && next <= channel.history.head());
                         (one.next, one.notices) = (next, notices);
                     }
+                }
+                Took::Last { next } => {
+                    if from < next {
+                        self.note(owner, id, What::Handed { from, to: next }, now);
+                    }
+                    self.unlist(sub, now);
+                    return 1;
                 }
                 Took::AndLeaves => {
                     self.leave(sub, now);

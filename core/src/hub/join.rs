@@ -1,6 +1,6 @@
 //! How subscriptions to one channel come, move and go.
 use super::subscription::{One, Reads, Standing};
-use super::{Channel, Full, Hub, Owner, Roster, Subscription};
+use super::{Channel, Full, Hub, Owner, Roster, Subscription, What};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -68,6 +68,7 @@ impl Hub {
         if stirred {
             self.stir(id);
         }
+        self.note(join.owner, id, What::Joined { next: join.next }, now);
         Ok(sub)
     }
 
@@ -81,6 +82,25 @@ impl Hub {
 
     /// Leaves. Whoever was listed under a name stays in the roster for the time of its lease.
     pub fn leave(&mut self, id: Id<Subscription>, now: Moment) {
+        let Some(subscription) = self.subscriptions.get(id) else { return };
+        let owner = subscription.owner;
+        match &subscription.reads {
+            Reads::One(one) => {
+                let (at, next) = (one.channel, one.next);
+                self.note(owner, at, What::Left { next }, now);
+            }
+            Reads::Many(many) => {
+                let seats: Vec<(Id<Channel>, u64)> = many.seats.iter().map(|s| (s.channel, s.next)).collect();
+                for (at, next) in seats {
+                    self.note(owner, at, What::Left { next }, now);
+                }
+            }
+        }
+        self.unlist(id, now);
+    }
+
+    /// Leaves without a record: what was handed over last says it.
+    pub(super) fn unlist(&mut self, id: Id<Subscription>, now: Moment) {
         let Some(gone) = self.subscriptions.remove(id) else { return };
         if gone.told {
             self.ends.push_back(id);

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::fanout::BATCHES_A_VISIT;
 use super::session::Session;
 use super::subscription::{Access, Many, Reads, Seat, Standing};
-use super::{Channel, Full, Hub, Lost, Owner, Subscription, Took, Visit};
+use super::{Channel, Full, Hub, Lost, Owner, Subscription, Took, Visit, What};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -79,6 +79,9 @@ impl Hub {
             many.seats = seats;
             let bytes = many.bytes();
             self.many_bytes += bytes;
+        }
+        for &(channel, next) in places {
+            self.note(owner, channel, What::Joined { next }, now);
         }
         if !is_level {
             self.resume(sub);
@@ -184,8 +187,17 @@ impl Hub {
                 break Standing::Behind;
             }
             runs += 1;
-            match self.hand_run(sub, i as usize, &due, ended.len(), hand) {
+            let Some((many, owner)) = self.many(sub) else { break Standing::Level };
+            let before = many.seats[i as usize];
+            let took = self.hand_run(sub, i as usize, &due, ended.len(), hand);
+            match took {
                 Took::Nothing => break Standing::Stuck,
+                Took::Last { next } => {
+                    self.due = due;
+                    self.note_run(owner, (before, next), false, now);
+                    self.unlist(sub, now);
+                    return 1 + looked_at / SEATS_A_VISIT;
+                }
                 Took::AndLeaves => {
                     self.due = due;
                     self.leave(sub, now);
@@ -197,6 +209,7 @@ impl Hub {
                     debug_assert!(seat.next <= next);
                     seat.next = next;
                     let seat = *seat;
+                    self.note_run(owner, (before, next), is_walk, now);
                     let Some(channel) = self.channels.get(seat.channel) else { continue };
                     if channel.history().head() > next {
                         due.extend(self.lacks(&seat).map(|offset| Reverse((offset, i))));
@@ -217,6 +230,18 @@ impl Hub {
             self.resume(sub);
         }
         1 + runs + looked_at / SEATS_A_VISIT
+    }
+
+    /// What was handed over beside the walk that notes it for all, or skipped.
+    fn note_run(&mut self, owner: Owner, (before, next): (Seat, u64), is_walk: bool, now: Moment) {
+        let base = self.channels.get(before.channel).map_or(0, |c| c.history.base());
+        let from = before.next.max(base).min(next);
+        if from > before.next {
+            self.note(owner, before.channel, What::Missed { from: before.next, to: from }, now);
+        }
+        if !is_walk && from < next {
+            self.note(owner, before.channel, What::Handed { from, to: next }, now);
+        }
     }
 
     /// Shows one run: the messages of one channel that stand before everything else that is lacking.
@@ -283,6 +308,9 @@ impl Hub {
                 // It cannot sit there already: while it does, the name is not absent.
                 Ok(_) => debug_assert!(false, "two seats in one channel"),
                 Err(place) => many.seats.insert(place, seat),
+            }
+            if let Some(owner) = self.subscriptions.get(sub).map(|s| s.owner) {
+                self.note(owner, at, What::Joined { next: 1 }, now);
             }
         }
         let Some(many) = self.many_mut(sub) else { return };

@@ -2,6 +2,7 @@
 //! Knows nothing of HTTP, sockets or dialects. Publishing appends and marks; delivery is [`Hub::pump`].
 mod channel;
 mod check;
+mod chronicle;
 mod fanout;
 mod groups;
 mod history;
@@ -25,6 +26,7 @@ mod sweep;
 use std::collections::VecDeque;
 
 pub use channel::{Channel, Posted, Registered, Token};
+pub use chronicle::{Chronicle, Record, What};
 pub use fanout::{Took, Visit};
 pub use groups::{Census, Group, GroupFull, GroupLimits};
 pub use history::{Beside, History, Keep, Kind, Message};
@@ -113,6 +115,7 @@ pub struct Hub {
     /// Subscriptions that have ended and whose end is to be told.
     ends: VecDeque<Id<Subscription>>,
     counters: Counters,
+    chronicle: Chronicle,
 }
 
 impl Hub {
@@ -153,6 +156,7 @@ impl Hub {
             fired: Vec::new(),
             ends: VecDeque::new(),
             counters: Counters::default(),
+            chronicle: Chronicle::default(),
         }
     }
 
@@ -305,6 +309,17 @@ impl Hub {
             + self.groups.bytes()
             + self.awaited.bytes()
             + self.media.bytes()
+            + self.chronicle.bytes()
+    }
+
+    /// Where those of `owners`, in their order, stand who read a channel: the number of the next message for each.
+    pub fn standing_of(&self, id: Id<Channel>, owners: &[Owner]) -> Vec<(Owner, u64)> {
+        let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
+        let readers = members.iter().filter_map(|sub| self.subscriptions.get(*sub));
+        let wanted = readers.filter(|reader| owners.binary_search(&reader.owner).is_ok());
+        wanted
+            .filter_map(|reader| Some((reader.owner, reader.seats().find(|(channel, _)| *channel == id)?.1)))
+            .collect()
     }
 
     /// Who reads a channel.

@@ -28,6 +28,8 @@ pub struct Settings {
     pub session_timeout_ms: u64,
     /// Patterns that are read at once.
     pub patterns_max: usize,
+    /// Records of what happened lately.
+    pub explain_records_max: usize,
     /// Whether it is counted what is in each group of channels.
     pub counts_groups: bool,
 }
@@ -51,6 +53,7 @@ impl Settings {
             sessions_max: limits.sessions_max,
             session_timeout_ms,
             patterns_max: limits.patterns_max,
+            explain_records_max: limits.explain_records_max,
             counts_groups: false,
         }
     }

@@ -156,7 +156,7 @@ impl Delivery<'_> {
             let (manner, voice) = (parked.manner, parked.voice.clone());
             self.say_news(conn, Asker { id, manner, voice: &voice }, &news);
             self.end_stream(conn, id, manner);
-            return Took::AndLeaves;
+            return Took::Last { next: to };
         }
         self.hand_news(conn, id, &news, None, last, Took::Upto { next: to, notices })
     }
@@ -189,7 +189,10 @@ impl Delivery<'_> {
                     let tail = Tail { echo: parked.echo, last };
                     self.end_poll(conn, id, &parked, Tidings { news, range, live: true, tail });
                 }
-                Took::AndLeaves
+                match took {
+                    Took::Upto { next, .. } => Took::Last { next },
+                    other => other,
+                }
             }
         }
     }

@@ -25,7 +25,10 @@ impl Machine {
     ) {
         let entries = match self.admit_subscriber(role, subscribe) {
             Ok(entries) => entries,
-            Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
+            Err(refusal) => {
+                self.note_refusals(id, subscribe.channels.iter().map(|name| &**name), &refusal);
+                return self.refuse(id, manner, &voice, &refusal);
+            }
         };
         let now = self.post.now;
         if let (Some(who), [(at, _)]) = (&subscribe.who, &entries[..]) {

@@ -113,6 +113,7 @@ impl Machine {
         refusal: &Refusal,
     ) {
         self.count_refusal(refusal);
+        self.note_refusals(id, [&*listen.channel].into_iter(), refusal);
         let news = [News::Refused { channel: &listen.channel, refusal }];
         let (mut delivery, conns, _) = self.delivery();
         if let Some(conn) = conns.get_mut(id) {
@@ -188,7 +189,8 @@ impl Machine {
             let range = (only_messages && to > start.next).then_some((at, start.next, to, start.lost));
             delivery.counters.delivered += to - start.next;
             let tidings = Tidings { news: &news, range, live: false, tail: Tail::default() };
-            return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
+            delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
+            return self.hub.note_handed(id.to_bits(), at, (start.next, to), self.post.now);
         }
         let quiet_until = delivery.quiet_until(&voice);
         let notices = hub.notices(at);

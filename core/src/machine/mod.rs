@@ -7,6 +7,7 @@ mod deliver;
 mod directory;
 mod events;
 mod expire;
+mod explain;
 mod frames;
 mod heads;
 mod hooks;

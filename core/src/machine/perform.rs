@@ -173,6 +173,9 @@ impl Machine {
                 let figures = self.figures();
                 return self.answer(id, manner, &voice, &Outcome::Figures(figures));
             }
+            Verb::Explain { channel, seq, client } => {
+                return self.explain(id, manner, &voice, &channel, seq, client);
+            }
             Verb::Stats(Hold::Poll) => return self.say_stats(id, manner),
             Verb::Stats(Hold::Stream) => return self.listen_to_stats(id, manner, voice),
             Verb::Census => return self.say_census(id, manner, &voice),

@@ -175,5 +175,8 @@ impl Machine {
             Asker { id, manner, voice },
             Tidings { news: &news, range, live: false, tail },
         );
+        for (&(at, from), to) in places.iter().zip(ends) {
+            self.hub.note_handed(id.to_bits(), at, (from, to), self.post.now);
+        }
     }
 }

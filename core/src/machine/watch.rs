@@ -22,7 +22,10 @@ impl Machine {
     pub(super) fn watch(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, mut watch: Watch) {
         let places = match self.admit_watcher(role, &watch) {
             Ok(places) => places,
-            Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
+            Err(refusal) => {
+                self.note_refusals(id, watch.channels.iter().map(|name| &**name), &refusal);
+                return self.refuse(id, manner, &voice, &refusal);
+            }
         };
         self.counters.subscribed += 1;
         self.draw_boundary();
@@ -38,7 +41,8 @@ impl Machine {
             let news = [News::Messages(Batch::new(channel, from, to, hub))];
             let range = Some((at, from, to, Lost::Nothing));
             let tidings = Tidings { news: &news, range, live: false, tail: Tail::default() };
-            return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
+            delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
+            return self.hub.note_handed(id.to_bits(), at, (from, to), self.post.now);
         }
         if watch.at_once {
             let news = [News::Quiet { channel: "", echo: watch.echo, cursor: None }];

@@ -31,6 +31,7 @@ enum Path<'h> {
     Channel(&'h [u8]),
     Disconnect,
     Stats,
+    Explain,
 }
 
 fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
@@ -42,6 +43,7 @@ fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
         (Role::Admin, b"/channels") => Path::Channels,
         (Role::Admin, b"/disconnect") => Path::Disconnect,
         (Role::Admin, b"/stats") => Path::Stats,
+        (Role::Admin, b"/explain") => Path::Explain,
         (Role::Admin, path) => match path.strip_prefix(b"/channels/") {
             // Simple Comet's names for them end so.
             Some(name) if !name.is_empty() && !name.ends_with(b".json") && !name.ends_with(b".jsonp") => {
@@ -100,6 +102,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
             let hold = if is_stream { Hold::Stream } else { Hold::Poll };
             only(head, Method::Get, "GET, HEAD").map(|()| Verb::Stats(hold))
         }
+        Some(Path::Explain) => only(head, Method::Get, "GET, HEAD").and_then(|()| explain(&params)),
         Some(Path::Disconnect) => only(head, Method::Post, "POST").and_then(|()| disconnect(request.body)),
         None => Err(Refusal::NotFound),
     };
@@ -131,6 +134,23 @@ fn style_of(accept: &[u8]) -> u8 {
 fn channel<'b>(params: &Params<'b>) -> Result<Cow<'b, str>, Refusal> {
     let name = params.get("channel").filter(|name| !name.is_empty());
     name.ok_or(Refusal::Parameter("the parameter channel, the channel's name, is missing or empty"))
+}
+
+fn explain<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
+    let seq = params.get("seq").and_then(|seq| seq.parse().ok()).filter(|seq| *seq > 0);
+    let client = match params.get("client").filter(|client| !client.is_empty()) {
+        None => None,
+        Some(client) => Some(client.parse().map_err(|_| {
+            Refusal::Parameter("client is the number of one client, as an explanation of all names them")
+        })?),
+    };
+    Ok(Verb::Explain {
+        channel: channel(params)?,
+        seq: seq.ok_or(Refusal::Parameter(
+            "seq, the message's number in its channel, is missing, or is no number from 1",
+        ))?,
+        client,
+    })
 }
 
 /// The token of the query, or of the field that programs use.

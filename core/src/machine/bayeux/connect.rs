@@ -167,10 +167,14 @@ impl Machine {
     /// the place of others, or are over.
     pub(in crate::machine) fn settle_sessions(&mut self) {
         loop {
-            let Self { sessions, hub, .. } = self;
+            let Self { sessions, hub, post, .. } = self;
             // In their order: the last place of a cursor that was moved more than once is where it is.
             for (sid, i, next) in std::mem::take(&mut sessions.moves) {
                 if let Some(seat) = sessions.get(sid).and_then(|session| session.seats.get(i)) {
+                    let before = hub.subscription(seat.sub).and_then(|s| Some((s.channel()?, s.next()?)));
+                    if let Some((at, from)) = before {
+                        hub.note_handed(Session::owner(sid), at, (from, next), post.now);
+                    }
                     hub.seek(seat.sub, next);
                 }
             }

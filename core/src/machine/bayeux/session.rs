@@ -101,7 +101,7 @@ pub(super) enum Expiry {
 
 impl Session {
     /// The owner of its subscriptions.
-    pub(super) fn owner(id: Id<Self>) -> Owner {
+    pub(in crate::machine) fn owner(id: Id<Self>) -> Owner {
         id.to_bits() | SESSION_BIT
     }
 
@@ -140,6 +140,11 @@ impl Sessions {
             return None;
         }
         Id::from_bits(owner & !SESSION_BIT)
+    }
+
+    /// The connection on which a session waits, if it does.
+    pub(in crate::machine) fn connection(&self, id: Id<Session>) -> Option<Id<Conn>> {
+        self.table.get(id)?.conn
     }
 
     pub(super) fn get(&self, id: Id<Session>) -> Option<&Session> {

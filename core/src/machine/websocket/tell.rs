@@ -68,7 +68,7 @@ impl Delivery<'_> {
             socket.seats.retain(|seat| seat.channel != at);
         }
         self.tell(conn, id, &news);
-        if closes { Took::AndLeaves } else { took }
+        if closes { Took::Last { next: to } } else { took }
     }
 
     /// Says what is one client's alone.

@@ -1,0 +1,169 @@
+//! What happened lately to whom: who came to a channel and where it began, what it was handed, what it was told to be missing,
+//! when it left, who was refused. So an administrator can ask why somebody did or did not get a message.
+//! Bounded: the oldest makes room for the newest. Knows nothing of connections; an owner is a number.
+use std::collections::VecDeque;
+
+use super::{Channel, Hub, Owner};
+use crate::arena::Id;
+use crate::time::Moment;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// When.
+    pub at: Moment,
+    /// To whom; 0 for everybody in the channel.
+    pub owner: Owner,
+    /// In which channel: how many were made before it.
+    pub channel: u64,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Came, and wants message `next` and what follows.
+    Joined {
+        /// The first message wanted.
+        next: u64,
+    },
+    /// Was handed messages in one answer, or while it caught up.
+    Handed {
+        /// The first.
+        from: u64,
+        /// One more than the last.
+        to: u64,
+    },
+    /// Was told that messages are missing.
+    Missed {
+        /// The first that is.
+        from: u64,
+        /// One more than the last.
+        to: u64,
+    },
+    /// Everybody in the channel who has room has what stands before `head`.
+    Served {
+        /// The number of the next message.
+        head: u64,
+    },
+    /// Left, having been handed what stands before `next`.
+    Left {
+        /// The next message it would have been handed.
+        next: u64,
+    },
+    /// Was refused the channel of this name.
+    Refused {
+        /// The name, as asked for.
+        name: Box<str>,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+/// The latest records, oldest first.
+#[derive(Debug, Default)]
+pub struct Chronicle {
+    records: VecDeque<Record>,
+    /// Bytes of names in them.
+    names_bytes: usize,
+    /// Records have been let go.
+    is_cut: bool,
+}
+
+impl Chronicle {
+    pub(super) fn note(&mut self, most: usize, record: Record) {
+        while self.records.len() >= most {
+            let Some(old) = self.records.pop_front() else { return };
+            self.names_bytes -= old.what.name_bytes();
+            self.is_cut = true;
+        }
+        self.names_bytes += record.what.name_bytes();
+        self.records.push_back(record);
+    }
+
+    /// All that are kept, oldest first.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.iter()
+    }
+
+    /// Since when nothing is missing; `None` if nothing ever was let go.
+    pub fn since(&self) -> Option<Moment> {
+        if self.is_cut { self.records.front().map(|record| record.at) } else { None }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.records.capacity() * size_of::<Record>() + self.names_bytes
+    }
+}
+
+impl What {
+    fn name_bytes(&self) -> usize {
+        if let Self::Refused { name, .. } = self { name.len() } else { 0 }
+    }
+}
+
+impl Hub {
+    /// What happened lately.
+    pub fn chronicle(&self) -> &Chronicle {
+        &self.chronicle
+    }
+
+    /// Somebody was handed messages before `to` without taking a seat.
+    pub fn note_handed(&mut self, owner: Owner, id: Id<Channel>, (from, to): (u64, u64), now: Moment) {
+        if from < to {
+            self.note(owner, id, What::Handed { from, to }, now);
+        }
+    }
+
+    /// Somebody was refused a channel.
+    pub fn note_refused(&mut self, owner: Owner, name: &str, why: &'static str, now: Moment) {
+        let most = self.settings.explain_records_max;
+        let what = What::Refused { name: name.into(), why };
+        if most > 0 {
+            self.chronicle.note(most, Record { at: now, owner, channel: u64::MAX, what });
+        }
+    }
+
+    #[inline]
+    pub(super) fn note(&mut self, owner: Owner, id: Id<Channel>, what: What, now: Moment) {
+        let most = self.settings.explain_records_max;
+        if most > 0
+            && let Some(channel) = self.channels.get(id).map(|channel| channel.number)
+        {
+            self.chronicle.note(most, Record { at: now, owner, channel, what });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_makes_room_for_the_newest() {
+        let mut chronicle = Chronicle::default();
+        let record = |n: u64| Record {
+            at: Moment(n),
+            owner: n,
+            channel: 0,
+            what: What::Refused { name: "ab".into(), why: "" },
+        };
+        (1..=3).for_each(|n| chronicle.note(3, record(n)));
+        assert_eq!((chronicle.since(), chronicle.names_bytes), (None, 6));
+        chronicle.note(3, record(4));
+        assert_eq!(chronicle.records().map(|r| r.owner).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!((chronicle.since(), chronicle.names_bytes), (Some(Moment(2)), 6));
+        chronicle.note(1, record(5));
+        assert_eq!(
+            (chronicle.records().count(), chronicle.names_bytes),
+            (1, 2),
+            "a smaller limit holds at once"
+        );
+    }
+
+    #[test]
+    fn a_record_is_small() {
+        assert!(size_of::<Record>() <= 64, "{}", size_of::<Record>());
+    }
+}

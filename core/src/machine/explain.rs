@@ -1,0 +1,285 @@
+//! Why somebody did or did not get a message: what the hub remembers of them, put together.
+//! Knows nothing of how things came to be; [`crate::hub::Chronicle`] has noted them.
+use serde::Serialize;
+
+use super::{Machine, Sessions};
+use crate::arena::Id;
+use crate::conn::{Conn, Manner, Phase};
+use crate::dialect::{Answer, JSON, Refusal, Voice};
+use crate::hub::{Channel, Owner, Record, What};
+use crate::time::Moment;
+use crate::wire::http1::Status;
+
+/// Clients that one answer tells about.
+const TOLD_MAX: usize = 50;
+
+/// The whole answer.
+#[derive(Serialize)]
+struct Explanation<'e> {
+    channel: &'e str,
+    seq: u64,
+    /// `kept`, `trimmed` or `not published`.
+    message: &'static str,
+    /// When it was published, in milliseconds since 1970, while it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<u64>,
+    /// Since when nothing of what happened is missing here; null if nothing ever has been let go.
+    records_since: Option<u64>,
+    clients: Vec<Told>,
+    /// Clients that are not told about for want of room.
+    more: usize,
+}
+
+/// What is known of one client.
+#[derive(Serialize)]
+struct Told {
+    /// Its number: a connection's, or a session's. As text, because it may be too large for a number in JavaScript.
+    client: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialect: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
+    /// Whether it is connected now.
+    connected: bool,
+    verdict: &'static str,
+    because: String,
+    /// When that was, in milliseconds since 1970.
+    at: Option<u64>,
+}
+
+/// What came out, and when.
+#[derive(Debug, PartialEq, Eq)]
+struct Verdict {
+    is: &'static str,
+    because: String,
+    at: Option<Moment>,
+}
+
+impl Verdict {
+    fn new(is: &'static str, because: impl Into<String>, at: Option<Moment>) -> Self {
+        Self { is, because: because.into(), at }
+    }
+}
+
+impl Machine {
+    /// Says who got a message, and why the others did not.
+    pub(super) fn explain(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        name: &str,
+        seq: u64,
+        client: Option<Owner>,
+    ) {
+        let now = self.post.now;
+        let Some(at) = self.hub.find(name) else {
+            return self.refuse(id, manner, voice, &Refusal::NoChannel(name.into()));
+        };
+        self.hub.channel(at, now);
+        let unix = self.unix_ms().saturating_sub(now.0);
+        let wall = |moment: Moment| unix.saturating_add(moment.0);
+        let Some(channel) = self.hub.peek(at) else { return };
+        let history = channel.history();
+        let message = history.get(seq);
+        let state = match message {
+            Some(_) => "kept",
+            None if seq >= history.head() => "not published",
+            None => "trimmed",
+        };
+        let mut owners: Vec<Owner> = match client {
+            Some(client) => vec![client],
+            None => {
+                let named = self.hub.chronicle().records().filter(|r| concerns(r, channel) && r.owner != 0);
+                named.map(|record| record.owner).chain(self.hub.owners(at)).collect()
+            }
+        };
+        owners.sort_unstable();
+        owners.dedup();
+        let more = owners.len().saturating_sub(TOLD_MAX);
+        // The latest to come.
+        let owners = owners.split_off(more);
+        let standing = self.hub.standing_of(at, &owners);
+        let clients = owners.into_iter().map(|owner| {
+            let next = standing.iter().find(|(other, _)| *other == owner).map(|(_, next)| *next);
+            let verdict = self.verdict(channel, next, owner, seq);
+            let conn = self.conn_of(owner);
+            let kind = conn.map(super::stats::kind_of);
+            Told {
+                client: owner.to_string(),
+                address: conn.map(|conn| conn.peer.to_string()),
+                dialect: kind.map(|(dialect, _)| dialect),
+                transport: kind.map(|(_, transport)| transport),
+                connected: conn.is_some(),
+                verdict: verdict.is,
+                because: verdict.because,
+                at: verdict.at.map(wall),
+            }
+        });
+        let explanation = Explanation {
+            channel: name,
+            seq,
+            message: state,
+            published: message.map(|message| wall(message.at)),
+            records_since: self.hub.chronicle().since().map(wall),
+            clients: clients.collect(),
+            more,
+        };
+        // Names and numbers can always be written.
+        let body = serde_json::to_string(&explanation).unwrap_or_default();
+        self.reply(id, manner, Answer { status: Status::OK, content_type: JSON }, &[], body.as_bytes());
+    }
+
+    /// The connection that is, or speaks for, a reader.
+    fn conn_of(&self, owner: Owner) -> Option<&Conn> {
+        match Sessions::owner(owner) {
+            Some(session) => self.conns.get(self.sessions.connection(session)?),
+            None => self.conns.get(Id::from_bits(owner)?),
+        }
+    }
+
+    fn verdict(&self, channel: &Channel, next: Option<u64>, owner: Owner, seq: u64) -> Verdict {
+        let records = || self.hub.chronicle().records().filter(|record| concerns(record, channel));
+        let told = from_records(records(), owner, seq, next);
+        if let Some(verdict) = told {
+            return verdict;
+        }
+        match next {
+            Some(next) if seq >= channel.history().head() => Verdict::new(
+                "waiting",
+                format!("it is not published yet; the client waits for number {next} and what follows"),
+                None,
+            ),
+            Some(next) if seq >= next => self.not_yet(owner),
+            Some(_) => Verdict::new(
+                "unknown",
+                "the client is past it, but what happened then is no longer known: limits.explain_records_max",
+                None,
+            ),
+            None => Verdict::new(
+                "unknown",
+                "this client has not read the channel for as long as records reach back",
+                None,
+            ),
+        }
+    }
+
+    fn not_yet(&self, owner: Owner) -> Verdict {
+        let is_asleep = Sessions::owner(owner).is_some();
+        match self.conn_of(owner) {
+            Some(conn) if !conn.outbox.is_empty() => Verdict::new(
+                "slow",
+                format!(
+                    "{} bytes wait that the client has not taken, since {} ms; it will get this behind them, or be \
+                     told that it is missing",
+                    conn.outbox.len(),
+                    self.post.now.since(conn.progress)
+                ),
+                Some(conn.progress),
+            ),
+            Some(Conn { phase: Phase::Attached(_) | Phase::Parked(_) | Phase::WebSocket(_), .. }) => {
+                Verdict::new("due", "it is handed over in this turn", None)
+            }
+            _ if is_asleep => {
+                Verdict::new("waiting", "the session has no connect under way that it could answer", None)
+            }
+            _ => Verdict::new("due", "it is handed over when the client asks next", None),
+        }
+    }
+}
+
+/// Whether a record is of this life of a channel, or of somebody who was refused it.
+fn concerns(record: &Record, channel: &Channel) -> bool {
+    match &record.what {
+        What::Refused { name, .. } => **name == *channel.name(),
+        _ => record.channel == channel.number(),
+    }
+}
+
+/// What records say of one client and one message. Who was handed it has it, whatever else happened. `next` is where the client
+/// stands if it reads the channel now.
+fn from_records<'r>(
+    records: impl Iterator<Item = &'r Record>,
+    owner: Owner,
+    seq: u64,
+    next: Option<u64>,
+) -> Option<Verdict> {
+    let mut verdict = None;
+    // Everybody in the channel was served, so this one was, unless what follows says that it had no room.
+    let mut served = None;
+    // Where it stands as far as has been read: in the channel since a message, or not.
+    let mut wants: Option<u64> = None;
+    for record in records.filter(|record| record.owner == owner || record.owner == 0) {
+        let at = Some(record.at);
+        let is_wanted = wants.is_some_and(|from| from <= seq);
+        match &record.what {
+            What::Handed { from, to } if (*from..*to).contains(&seq) => {
+                return Some(Verdict::new("delivered", "the client was handed it", at));
+            }
+            What::Served { head } if *head > seq && is_wanted => {
+                let words = "the client was in the channel when everybody was handed it";
+                served.get_or_insert(Verdict::new("delivered", words, at));
+            }
+            What::Left { next } if *next > seq && is_wanted => {
+                let words = "the client had been handed it when it left";
+                served.get_or_insert(Verdict::new("delivered", words, at));
+                wants = None;
+            }
+            What::Joined { next } => {
+                wants = Some(*next);
+                if *next > seq {
+                    let words = format!("the client came for number {next} and what follows");
+                    verdict.get_or_insert(Verdict::new("not subscribed yet", words, at));
+                }
+            }
+            What::Missed { from, to } if (*from..*to).contains(&seq) => {
+                let words = format!(
+                    "the client was too slow, or away for too long: numbers {from} to {} were no longer kept when its turn \
+                     came",
+                    to - 1
+                );
+                return Some(Verdict::new("missed", words, at));
+            }
+            What::Left { next } => {
+                wants = None;
+                if *next <= seq {
+                    served = None;
+                    let words = format!("the client left when the next number was {next}");
+                    verdict = Some(Verdict::new("left before", words, at));
+                }
+            }
+            What::Refused { why, .. } => {
+                verdict = Some(Verdict::new("refused", format!("the subscription was refused: {why}"), at));
+            }
+            What::Handed { .. } | What::Served { .. } | What::Missed { .. } => {}
+        }
+    }
+    let is_due = next.is_some_and(|next| next <= seq);
+    match served.filter(|_| !is_due) {
+        Some(served) => Some(served),
+        // Whoever is there and wants it has nothing to explain but what is under way.
+        None if is_due || wants.is_some_and(|from| from <= seq) => None,
+        None => verdict,
+    }
+}
+
+impl Machine {
+    /// Keeps in mind that somebody was refused channels.
+    pub(super) fn note_refusals<'n>(
+        &mut self,
+        id: Id<Conn>,
+        names: impl Iterator<Item = &'n str>,
+        refusal: &Refusal,
+    ) {
+        let now = self.post.now;
+        let words = match refusal {
+            Refusal::Token => "the channel's token is missing or wrong",
+            other => other.words(),
+        };
+        for name in names.take(self.config.limits.channels_per_subscription_max) {
+            self.hub.note_refused(id.to_bits(), name, words, now);
+        }
+    }
+}
