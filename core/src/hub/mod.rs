@@ -30,7 +30,7 @@ pub use groups::{Census, Group, GroupFull, GroupLimits};
 pub use history::{Beside, History, Keep, Kind, Message};
 pub use join::Join;
 pub use many::Wanted;
-pub use media::Media;
+pub use media::{Media, body_of, bytes_of};
 pub use names::Seed;
 pub use pattern::{Pattern, Patterns};
 pub use roster::{Change, Notice, Roster};

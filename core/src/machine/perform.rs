@@ -52,7 +52,10 @@ impl Machine {
         if self.serve_health(id, manner, head) {
             return;
         }
-        if role == Role::Front && (self.serve_page(id, manner, head) || self.upgrade(id, manner, head)) {
+        if role == Role::Front && self.serve_page(id, manner, head) {
+            return;
+        }
+        if self.upgrade(id, role, manner, head) {
             return;
         }
         if role == Role::Admin
@@ -406,7 +409,7 @@ impl Machine {
 }
 
 /// Whether a browser says that the request comes from a page that is not from this host.
-fn is_another_origins(head: &Head<'_, '_>) -> bool {
+pub(super) fn is_another_origins(head: &Head<'_, '_>) -> bool {
     let Some(origin) = head.field("origin") else { return false };
     let host = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
     host.is_none() || host != head.field("host")
