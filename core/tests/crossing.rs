@@ -173,8 +173,9 @@ fn a_channel_of_one_dialect_is_a_channel_of_all() {
     assert!(server.received(client).contains("\"removed\": true"));
 }
 
-/// What a stranger who asks in every way there is gets to see.
-fn what_strangers_see(server: &mut Server) -> String {
+/// What a stranger who asks for a channel in every way there is gets to see.
+fn what_strangers_see(server: &mut Server, name: &str) -> String {
+    let called = |text: &str| text.replace(&support::encode(ROOM), &support::encode(name));
     let mut seen = String::new();
     let all = [
         &requests::ICOMET,
@@ -194,22 +195,22 @@ fn what_strangers_see(server: &mut Server) -> String {
     for reading in all {
         let (role, target, fields) = (reading.ask)("");
         let client = server.connect(role);
-        server.send(client, format!("GET {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n"));
+        server.send(client, format!("GET {} HTTP/1.1\r\nHost: x\r\n{fields}\r\n", called(&target)));
         seen += &server.received(client);
         server.vanish(client);
     }
-    seen += &server.ask(Role::Front, "/history?channel=/room");
+    seen += &server.ask(Role::Front, &format!("/history?channel={name}"));
     for tongue in [&sessions::NATIVE, &sessions::PUSH] {
         let (path, fields) = (tongue.at)("");
         let client = server.connect(Role::Front);
-        let head = format!("GET {path} HTTP/1.1\r\n{}{fields}\r\n", websocket::HANDSHAKE);
-        let said = (tongue.says)("").map_or(Vec::new(), |words| websocket::text(&words));
+        let head = format!("GET {} HTTP/1.1\r\n{}{fields}\r\n", called(&path), websocket::HANDSHAKE);
+        let said = (tongue.says)("").map_or(Vec::new(), |words| websocket::text(&words.replace(ROOM, name)));
         server.send(client, [head.as_bytes(), &said].concat());
         seen += &String::from_utf8_lossy(&server.received_bytes(client));
         server.vanish(client);
     }
     let mut fellow = bayeux::Fellow::new(server);
-    for name in [ROOM, "/**", "/*"] {
+    for name in [name, "/**", "/*"] {
         let subscription = serde_json::json!({"subscription": name, "ext": {"rcomet": {"history": 9}}});
         fellow.send(server, "/meta/subscribe", subscription);
     }
@@ -224,12 +225,12 @@ fn what_strangers_see(server: &mut Server) -> String {
 fn session_channels_are_shut_in_every_dialect() {
     let mut server = server();
     publishers::icomet(&mut server, ROOM, "to be seen");
-    let seen = what_strangers_see(&mut server);
+    let seen = what_strangers_see(&mut server, ROOM);
     assert_eq!(seen.matches("to be seen").count(), 17, "there is no other lock: {seen}");
     let mut server = self::server();
     register(&mut server, ROOM, "&use_sessions=1");
     publishers::icomet(&mut server, ROOM, "secret");
-    let seen = what_strangers_see(&mut server);
+    let seen = what_strangers_see(&mut server, ROOM);
     assert!(!seen.contains("secret"), "{seen}");
     assert_eq!(
         server.ask(Role::Front, "/sub?cname=/room&seq=1"),
@@ -258,9 +259,56 @@ fn tokens_guard_what_every_dialect_reads() {
     for channel in [ROOM, "own"] {
         publishers::simple(&mut server, channel, "a secret");
     }
-    let seen = what_strangers_see(&mut server);
+    let seen = what_strangers_see(&mut server, ROOM);
     assert!(!seen.contains("a secret"), "{seen}");
     let got = server.ask(Role::SimpleComet, "/channels/%2Froom%7Cown.json?client_id=c");
     assert!(got.contains("\"own\": [{") && !got.contains("room"), "{got}");
     assert!(server.ask(Role::SimpleComet, "/channels/%2Froom%7Cown.json").contains("No valid channels"));
+}
+
+/// What a client says to a service is for the application server: others on the public side neither read it nor pretend to be
+/// that client, in any dialect, whatever may be published there.
+#[test]
+fn services_are_nobodys_on_the_public_side() {
+    for name in ["/service/echo", "/service", "/meta/connect"] {
+        let mut server = server();
+        if name != "/meta/connect" {
+            publishers::bayeux(&mut server, name, "said by a client");
+        }
+        publishers::native(&mut server, name, "said by a server");
+        let seen = what_strangers_see(&mut server, name);
+        assert!(!seen.contains("said by"), "{name}: {seen}");
+        // Nor do they write there.
+        let before = server.machine.standing(name).unwrap().head;
+        let (channel, text) = (support::encode(name), "forged");
+        for (role, target) in [
+            (Role::Front, format!("/push?cname={channel}&content={text}")),
+            (Role::Ccomet, format!("/publish?channel={channel}&sname=bob&msg={text}&callback=f")),
+            (Role::Ccomet, format!("/sign?channel={channel}&sname=bob&callback=f")),
+        ] {
+            server.ask(role, &target);
+        }
+        register(&mut server, name, "");
+        publishers::post(
+            &mut server,
+            Role::SimpleComet,
+            &format!("/channels/{channel}.json"),
+            "",
+            "content=forged",
+        );
+        let socket = websocket::Socket::open(&mut server);
+        let publish = serde_json::json!({"type": "publish", "channel": name, "data": text});
+        assert_eq!(socket.ask(&mut server, &publish.to_string())[0]["status"], 403);
+        let client = server.connect(Role::SimpleComet);
+        server.send(client, format!("DELETE /channels/{channel}.json HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert_eq!(server.machine.standing(name).map(|standing| standing.head), Some(before), "{name}");
+        // Whoever has the channel's token has it from the application.
+        let signed: serde_json::Value =
+            serde_json::from_str(&server.ask(Role::Admin, &format!("/sign?cname={channel}"))).unwrap();
+        let token = signed["token"].as_str().unwrap();
+        for target in ["/sub?seq=1&cname", "/events?history=all&wait=0&channel"] {
+            let seen = server.ask(Role::Front, &format!("{target}={channel}&token={token}"));
+            assert!(seen.contains("said by"), "{name}: {seen}");
+        }
+    }
 }

@@ -29,6 +29,7 @@ pub use fanout::{Took, Visit};
 pub use groups::{Census, Group, GroupFull, GroupLimits};
 pub use history::{Beside, History, Keep, Kind, Message};
 pub use join::Join;
+pub use mailbox::is_private;
 pub use many::Wanted;
 pub use media::{Media, body_of, bytes_of};
 pub use names::Seed;

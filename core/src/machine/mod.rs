@@ -15,6 +15,7 @@ mod metrics;
 mod perform;
 mod post;
 mod posting;
+mod private;
 mod publish_all;
 mod read;
 mod register;

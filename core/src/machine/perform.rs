@@ -2,6 +2,7 @@
 //! Knows nothing of how they were written or are answered.
 use std::sync::Arc;
 
+use super::private::check_private;
 use super::{Errand, Machine};
 use crate::arena::Id;
 use crate::config::Auth;
@@ -149,6 +150,9 @@ impl Machine {
 
     fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
+        if let Err(refusal) = check_private(role, &verb) {
+            return self.refuse(id, manner, &voice, &refusal);
+        }
         let outcome = match verb {
             Verb::Read(read) => return self.read(id, role, manner, voice, &read),
             Verb::Hooked { hooks, verb } => {

@@ -109,7 +109,8 @@ impl Machine {
                 None => self.open_channel(name, 0)?,
             });
         }
-        let access = Access { open: true, sessions: role == Role::Admin };
+        let is_admin = role == Role::Admin;
+        let access = Access { open: true, sessions: is_admin, private: is_admin || watch.authorized };
         if found.iter().any(|&at| self.hub.peek(at).is_some_and(|channel| !access.allows(channel))) {
             return Err(Refusal::Forbidden);
         }
@@ -265,7 +266,8 @@ impl Machine {
         let joined = match *places {
             [(at, next)] => self.hub.join(at, Join { next, owner, who: None, notices: None }, now),
             _ => {
-                let access = Access { open: true, sessions: false };
+                // It has been let in to every name that it reads.
+                let access = Access { open: true, sessions: false, private: true };
                 let wanted = Wanted { places, absent: Vec::new(), access, awaits: true, session: None };
                 self.hub.join_many(wanted, owner, now)
             }

@@ -7,6 +7,7 @@ use crate::arena::Id;
 use crate::conn::{Booth, Conn, Manner, Phase, Role, WebSocket};
 use crate::dialect::push::{META, plan, socket_style};
 use crate::dialect::{DialectId, Outlet, Refusal, Request, Tongue, Voice, Watch};
+use crate::hub::is_private;
 use crate::machine::deliver::Delivery;
 use crate::machine::heads::allow_origin;
 use crate::machine::{Errand, Machine};
@@ -90,7 +91,10 @@ impl Machine {
         if self.is_draining() {
             return self.say_no(id, manner, Status::UNAVAILABLE, &[], super::upgrade::LEAVING);
         }
-        let admitted = if self.is_short_of(bytes) {
+        let written = booth.outlet.iter().flat_map(|outlet| &outlet.posting.channels);
+        let admitted = if role != Role::Admin && written.into_iter().any(|name| is_private(name)) {
+            Err(Refusal::Publish)
+        } else if self.is_short_of(bytes) {
             Err(Refusal::Memory)
         } else {
             watch.as_ref().map(|watch| self.admit_watcher(role, watch)).transpose()

@@ -8,6 +8,7 @@ use crate::dialect::{Batch, Call, Listen, News, Outcome, Refusal, Verb, Voice};
 use crate::hub::{Channel, Join, Lost};
 use crate::machine::Machine;
 use crate::machine::bayeux::Spoken;
+use crate::machine::private::check_private;
 use crate::wire::ws::Fault;
 
 impl Machine {
@@ -83,6 +84,7 @@ impl Machine {
     }
 
     fn do_and_answer(&mut self, id: Id<Conn>, tag: Option<&str>, verb: Verb<'_>) -> Result<(), Refusal> {
+        check_private(Role::Front, &verb)?;
         match verb {
             Verb::Publish { channel, body, sender } => {
                 let post = Post {
