@@ -14,7 +14,11 @@
 mod book;
 #[path = "push_world/reader.rs"]
 mod reader;
+#[path = "push_world/socket.rs"]
+mod socket;
 mod support;
+#[path = "support/websocket.rs"]
+mod websocket;
 
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -37,6 +41,9 @@ const EXPECTED: &[&str] = &[
     "a poll answered at once",
     "a poll that waited",
     "a poll that waited for too long",
+    "a socket gave way",
+    "a socket has lasted long enough",
+    "a socket's channels are gone",
     "a stream gave way",
     "a stream has lasted long enough",
     "a stream's channels are gone",
@@ -48,6 +55,7 @@ const EXPECTED: &[&str] = &[
     "level in the end",
     "message heard",
     "nothing new",
+    "published by a socket",
     "published by another dialect",
     "several in one answer",
     "somebody else waits",
@@ -157,7 +165,8 @@ impl World {
     }
 
     fn last_place(answer: &str) -> Place {
-        let json: serde_json::Value = serde_json::from_str(&split(answer).1).expect(answer);
+        let body = if answer.starts_with('{') { answer.to_owned() } else { split(answer).1 };
+        let json: serde_json::Value = serde_json::from_str(&body).expect(answer);
         let (second, tag) =
             json["last_message_id"].as_str().and_then(|id| id.split_once(':')).expect("an id");
         (second.parse().expect("a second"), tag.parse().expect("a tag"))
@@ -174,6 +183,11 @@ impl World {
             let answer = self.request("GET", channel, "");
             self.book.write(Self::last_place(&answer), channel, text, now);
             return self.tally.note("published by another dialect");
+        }
+        if self.chance.percent(20) {
+            let answer = socket::publish(&mut self.server, channel, &text);
+            self.book.write(Self::last_place(&answer), channel, text, now);
+            return self.tally.note("published by a socket");
         }
         let answer = self.request("POST", channel, &text);
         assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");

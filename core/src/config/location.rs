@@ -69,7 +69,7 @@ pub struct Location {
     /// The type of messages that are published without one.
     #[serde(default)]
     pub content_type: String,
-    /// How subscribers may get messages (`nchan_subscriber`).
+    /// How subscribers may get messages (`nchan_subscriber`); whether publishers may use WebSockets.
     #[serde(default = "transports")]
     pub transports: Vec<Transport>,
     /// Who waits when two do (`push_subscriber_concurrency`).
@@ -93,6 +93,9 @@ pub struct Location {
     /// What a long poll gets when there are several messages (`nchan_longpoll_multipart_response`).
     #[serde(default)]
     pub longpoll_multipart: Batching,
+    /// A text from a WebSocket that is answered with the other, and not published (`nchan_websocket_client_heartbeat`).
+    #[serde(default)]
+    pub websocket_client_heartbeat: Option<(String, String)>,
     /// The channel in the group `meta` in which it is told what happens here, made of what the path names
     /// (`nchan_channel_events_channel_id`).
     #[serde(default)]
@@ -127,7 +130,13 @@ fn yes() -> bool {
 }
 
 fn transports() -> Vec<Transport> {
-    vec![Transport::Eventsource, Transport::Chunked, Transport::Multipart, Transport::LongPoll]
+    vec![
+        Transport::Websocket,
+        Transport::Eventsource,
+        Transport::Chunked,
+        Transport::Multipart,
+        Transport::LongPoll,
+    ]
 }
 
 impl Location {
@@ -156,6 +165,7 @@ impl Location {
             existing_only: false,
             no_cache_is_newest: false,
             longpoll_multipart: Batching::Off,
+            websocket_client_heartbeat: None,
             channel_events_channel_id: None,
             channel_event_string: None,
             authorize_request: None,

@@ -69,6 +69,8 @@ pub enum Transport {
     Multipart,
     /// Messages with line ends behind them.
     RawStream,
+    /// A WebSocket, for who asks for one; at a publisher's location, too.
+    Websocket,
 }
 
 /// What happens when somebody asks while somebody else waits on the same channel.

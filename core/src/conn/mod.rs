@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use inbox::Inbox;
-pub(crate) use websocket::{HeldMessage, Seat, WebSocket, Wire};
+pub(crate) use websocket::{AskedMessage, Booth, HeldMessage, Seat, Verdict, WebSocket, Wire};
 
 use crate::arena::Id;
 use crate::bytes::outbox::Outbox;

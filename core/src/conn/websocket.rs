@@ -4,9 +4,9 @@ use std::num::NonZeroU8;
 
 use super::Connect;
 use crate::arena::Id;
-use crate::dialect::Tongue;
+use crate::dialect::{Outlet, Tongue};
 use crate::hub::{Channel, Subscription};
-use crate::machine::Session;
+use crate::machine::{Hook, Session};
 use crate::time::Moment;
 use crate::wire::ws::reader::Reader;
 
@@ -24,6 +24,8 @@ pub(crate) struct WebSocket {
     pub(crate) topic: Option<Box<str>>,
     /// Where Bayeux is spoken, the session on it.
     pub(crate) wire: Option<Box<Wire>>,
+    /// At a location of the push module, what it is for.
+    pub(crate) booth: Option<Box<Booth>>,
     /// When the message on its way has taken too long.
     pub(crate) message_by: Moment,
     /// When it has been silent for long enough to be asked.
@@ -66,6 +68,40 @@ impl Wire {
     }
 }
 
+/// A WebSocket at a location of the push module: it reads what the location says, and what it sends is published.
+#[derive(Debug)]
+pub(crate) struct Booth {
+    /// What it reads, all of it by one subscription.
+    pub(crate) sub: Option<Id<Subscription>>,
+    /// Where its messages go, if it may send any.
+    pub(crate) outlet: Option<Box<Outlet>>,
+    /// A message of its own that an application is asked about; nothing more is read meanwhile.
+    pub(crate) asked: Option<Box<AskedMessage>>,
+    /// What the application has said of the type of the message that waits to be published.
+    pub(crate) verdict: Option<Verdict>,
+    /// Bytes of all this, on the account of memory.
+    pub(crate) bytes: usize,
+}
+
+/// A message that an application is asked about.
+#[derive(Debug)]
+pub(crate) struct AskedMessage {
+    /// The question.
+    pub(crate) hook: Id<Hook>,
+    /// The message.
+    pub(crate) bytes: Box<[u8]>,
+    pub(crate) is_text: bool,
+}
+
+/// What an application has said of a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It is published as it is.
+    AsItIs,
+    /// It has been replaced by another of this type.
+    Of(Box<str>),
+}
+
 /// One subscription of a WebSocket.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Seat {
@@ -92,6 +128,7 @@ impl WebSocket {
             held: None,
             topic: None,
             wire: None,
+            booth: None,
             message_by: Moment::NEVER,
             ping_at: Moment::NEVER,
             pong_by: Moment::NEVER,
@@ -108,6 +145,11 @@ impl WebSocket {
     /// Whether it has been told that it is over.
     pub(crate) fn is_closing(&self) -> bool {
         self.close_by < Moment::NEVER
+    }
+
+    /// Whether an application is asked about its last message.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.booth.as_ref().is_some_and(|booth| booth.asked.is_some())
     }
 
     /// When something must be done about it.

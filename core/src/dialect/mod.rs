@@ -8,7 +8,7 @@ mod icomet;
 mod native;
 mod news;
 mod outcome;
-mod push;
+pub(crate) mod push;
 mod refusal;
 mod route;
 mod simple_comet;
@@ -18,6 +18,7 @@ mod verb;
 
 pub use news::{Batch, News};
 pub use outcome::{Figures, Info, Outcome, Placed};
+pub use push::{Outlet, Plan};
 pub use refusal::Refusal;
 pub use route::{Decoded, route, route_by_path};
 pub use talk::{Call, Opening, Talker, Tongue};

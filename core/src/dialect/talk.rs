@@ -1,7 +1,7 @@
 //! Dialects over WebSocket: what a message asks for, and what is answered. They share with the others what subscribers get:
 //! each piece of a [`super::Text`] is one message.
 //! Knows nothing of frames, sockets or time; what must be remembered of a connection is its [`Opening`].
-use super::{DialectId, Outcome, Refusal, Request, Verb, bayeux, echo, native};
+use super::{DialectId, Outcome, Refusal, Request, Verb, bayeux, echo, native, push};
 use crate::config::Config;
 use crate::conn::Role;
 use crate::wire::http1::head::Head;
@@ -16,13 +16,22 @@ pub enum Tongue {
     Echo,
     /// Bayeux, at its paths.
     Bayeux,
+    /// The push module's, and Nchan's, at its locations.
+    Push,
 }
 
 impl Tongue {
-    /// What is spoken where a request to the public side goes, if there are WebSockets there. Where there is something
-    /// else besides, only who asks for a WebSocket gets one.
-    pub fn at(head: &Head<'_, '_>, config: &Config) -> Option<Self> {
+    /// What is spoken where a request goes, if there are WebSockets there: on the public side, and at locations wherever
+    /// those are. Where there is something else besides, only who asks for a WebSocket gets one.
+    pub fn at(role: Role, head: &Head<'_, '_>, config: &Config) -> Option<Self> {
         if !config.websocket.enabled {
+            return None;
+        }
+        if push::is_at(role, head, config) {
+            // A location comes before any other dialect.
+            return push::is_socket_at(role, head, config).then_some(Self::Push);
+        }
+        if role != Role::Front {
             return None;
         }
         match &*head.path {
@@ -44,6 +53,7 @@ impl Tongue {
             Self::Native => &native::Native,
             Self::Echo => &echo::Echo,
             Self::Bayeux => &bayeux::Bayeux,
+            Self::Push => &push::Push,
         }
     }
 }

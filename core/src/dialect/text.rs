@@ -31,12 +31,26 @@ pub struct Text {
     pub boundary: Boundary,
     /// Where pieces end.
     ends: Vec<usize>,
+    /// Which of them are bytes, and not text; most have none.
+    binary: Vec<usize>,
 }
 
 impl Text {
     /// Ends a piece.
     pub fn end_piece(&mut self) {
         self.ends.push(self.bytes.len());
+    }
+
+    /// Ends a piece of which a WebSocket makes a message of bytes.
+    pub fn end_binary_piece(&mut self) {
+        self.binary.push(self.ends.len());
+        self.end_piece();
+    }
+
+    /// The pieces, and whether each is text.
+    pub fn messages(&self) -> impl Iterator<Item = (bool, &[u8])> {
+        let is_text = |place: usize| self.binary.binary_search(&place).is_err();
+        self.pieces().enumerate().map(move |(place, piece)| (is_text(place), piece))
     }
 
     /// The pieces.
@@ -49,5 +63,6 @@ impl Text {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.binary.clear();
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::history::{Beside, LIVE_MESSAGES};
+use super::mailbox::is_private;
 use super::{Channel, Full, Hub, Kind, Message, Pattern};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -79,7 +80,7 @@ impl Hub {
     /// Channels between one client and the server are in no pattern, whatever it is (Bayeux 1.0, sections 2.2.1 and
     /// 2.2.2).
     fn each_index(&self, name: &str, show: impl FnMut(Id<Channel>)) {
-        if !name.starts_with("/meta/") && !name.starts_with("/service/") {
+        if !is_private(name) {
             self.patterns.each_match(name, show);
         }
     }

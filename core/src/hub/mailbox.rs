@@ -49,3 +49,32 @@ impl Hub {
         Some(self.append_to(id, Message { beside, ..message }))
     }
 }
+
+/// Whether a name is one of those that Bayeux keeps for a client and the server: `/meta`, `/service` and everything below
+/// (`protocols/bayeux.md`, section 3). Only the admin side may do anything with them by name.
+pub fn is_private(name: &str) -> bool {
+    let first = name.strip_prefix('/').and_then(|rest| rest.split('/').next());
+    matches!(first, Some("meta" | "service"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_private;
+
+    #[test]
+    fn whole_first_segments_are_private() {
+        for (name, wanted) in [
+            ("/service/a", true),
+            ("/service", true),
+            ("/meta/connect", true),
+            ("/services/a", false),
+            ("service/a", false),
+            ("meta/a", false),
+            ("/a/service/b", false),
+            ("//service", false),
+            ("", false),
+        ] {
+            assert_eq!(is_private(name), wanted, "{name}");
+        }
+    }
+}

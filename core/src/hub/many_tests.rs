@@ -19,7 +19,7 @@ fn rooms(hub: &mut Hub, n: usize) -> Vec<Id<Channel>> {
 }
 
 fn join(hub: &mut Hub, places: &[(Id<Channel>, u64)], owner: Owner) -> Result<Id<Subscription>, Full> {
-    let access = Access { open: true, sessions: false };
+    let access = Access { open: true, sessions: false, private: false };
     let wanted = Wanted { places, absent: vec!["later".into()], access, awaits: false, session: None };
     hub.join_many(wanted, owner, Moment(0))
 }
@@ -61,7 +61,7 @@ fn a_message_in_one_of_a_thousand_channels_is_found_without_looking_at_all() {
     let mut hub = hub();
     let rooms = rooms(&mut hub, 1_000);
     let places: Vec<_> = rooms.iter().map(|room| (*room, 1)).collect();
-    let access = Access { open: true, sessions: false };
+    let access = Access { open: true, sessions: false, private: false };
     for owner in 0..4 {
         let wanted = Wanted { places: &places, absent: Vec::new(), access, awaits: false, session: None };
         hub.join_many(wanted, owner, Moment(0)).unwrap();
@@ -86,7 +86,7 @@ fn who_is_far_behind_is_not_taken_for_level_when_a_walk_comes_by() {
         publish(&mut hub, rooms[i % 5], "x");
     }
     let places: Vec<_> = rooms.iter().map(|room| (*room, 1)).collect();
-    let access = Access { open: true, sessions: false };
+    let access = Access { open: true, sessions: false, private: false };
     let wanted = Wanted { places: &places, absent: Vec::new(), access, awaits: false, session: None };
     hub.join_many(wanted, 1, Moment(0)).unwrap();
     publish(&mut hub, rooms[4], "x");

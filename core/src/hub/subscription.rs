@@ -1,5 +1,6 @@
 //! One reader: a cursor in one channel, or in several at once.
 //! Knows nothing of what is handed to it.
+use super::mailbox::is_private;
 use super::session::Session;
 use super::{Channel, Owner};
 use crate::arena::Id;
@@ -64,11 +65,16 @@ pub struct Access {
     pub open: bool,
     /// Those that were registered for clients with a session.
     pub sessions: bool,
+    /// Those whose names are private ([`super::is_private`]).
+    pub private: bool,
 }
 
 impl Access {
     /// Whether this channel may be.
     pub fn allows(self, channel: &Channel) -> bool {
+        if is_private(channel.name()) && !self.private {
+            return false;
+        }
         if channel.registered().is_some_and(|own| own.sessions) { self.sessions } else { self.open }
     }
 }

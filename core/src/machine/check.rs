@@ -26,6 +26,7 @@ impl Machine {
         self.hub.check();
         let mut waiting = self.sessions.check(&self.hub);
         let (mut parked, mut websockets, mut wires, mut hooked_count) = (0, 0, 0, 0);
+        let mut booths_bytes = 0;
         for (id, conn) in self.conns.iter() {
             if let Phase::Parked(p) = &conn.phase {
                 let sub = self.hub.subscription(p.sub).expect("who is parked has a subscription");
@@ -42,6 +43,19 @@ impl Machine {
                     );
                 }
                 parked += socket.seats.len();
+                if let Some(booth) = &socket.booth {
+                    if let Some(sub) = booth.sub {
+                        let sub = self.hub.subscription(sub).expect("who reads has a subscription");
+                        assert_eq!(sub.owner(), id.to_bits(), "and it is its own");
+                        parked += 1;
+                    }
+                    if let Some(asked) = &booth.asked {
+                        let hook = self.hooks.get(asked.hook).expect("a question is under way");
+                        assert_eq!(hook.of(), Some(id), "and the answer is its own");
+                        hooked_count += 1;
+                    }
+                    booths_bytes += booth.bytes;
+                }
                 websockets += 1;
                 wires += usize::from(socket.wire.is_some());
                 if let Some(wire) = &socket.wire {
@@ -77,6 +91,7 @@ impl Machine {
         }
         assert_eq!(hooked_count, self.hooks.asking(), "every question has somebody waiting");
         assert_eq!((websockets, wires), (self.scratch.open, self.scratch.wires));
+        assert_eq!(booths_bytes, self.scratch.booths_bytes, "what is given back is counted");
         assert!(waiting.is_empty(), "a session waits where a connect does");
         let seats = self.sessions.seats();
         assert_eq!(
@@ -122,10 +137,12 @@ impl Machine {
 
     /// All channels that a connection waits for, each with its life and the number of the message it gets next.
     pub fn reads_all(&self, id: Id<Conn>) -> Vec<(&str, Position, u64)> {
-        let Some(Phase::Parked(parked)) = self.conns.get(id).map(|conn| &conn.phase) else {
-            return Vec::new();
+        let sub = match self.conns.get(id).map(|conn| &conn.phase) {
+            Some(Phase::Parked(parked)) => Some(parked.sub),
+            Some(Phase::WebSocket(socket)) => socket.booth.as_ref().and_then(|booth| booth.sub),
+            _ => None,
         };
-        let Some(subscription) = self.hub.subscription(parked.sub) else { return Vec::new() };
+        let Some(subscription) = sub.and_then(|sub| self.hub.subscription(sub)) else { return Vec::new() };
         let of = |(id, next)| self.hub.peek(id).map(|c: &Channel| (c.name(), c.life(), next));
         subscription.seats().filter_map(of).collect()
     }

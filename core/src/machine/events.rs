@@ -7,7 +7,7 @@ use super::tell::{Asker, Tidings};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Role};
 use crate::dialect::{Hold, News, Refusal, Subscribe, Tail, Voice};
-use crate::hub::{Access, Channel, From, Hub, Join, Lost, Start, Wanted};
+use crate::hub::{Access, Channel, From, Hub, Join, Lost, Start, Wanted, is_private};
 use crate::log::{Cursor, Position, Sealed};
 
 /// A channel, and where the subscription begins in it.
@@ -123,7 +123,7 @@ impl Machine {
         let has_token = self.hub.has_token(at, token);
         // It may have been registered for clients who are known by name, and they are not known here.
         let for_sessions = self.hub.peek(at).and_then(Channel::registered).is_some_and(|own| own.sessions);
-        let is_shut = needs_token || (for_sessions && role != Role::Admin);
+        let is_shut = needs_token || ((for_sessions || is_private(name)) && role != Role::Admin);
         if is_shut && !has_token { Err(Refusal::Token) } else { Ok(at) }
     }
 
@@ -182,7 +182,8 @@ impl Machine {
             }
             _ => {
                 // A channel that ends and comes to be anew is another: its token is, too.
-                let access = Access { open: !self.needs_token(role), sessions: role == Role::Admin };
+                let is_admin = role == Role::Admin;
+                let access = Access { open: !self.needs_token(role), sessions: is_admin, private: is_admin };
                 self.hub.join_many(
                     Wanted { places, absent: Vec::new(), awaits: true, access, session: None },
                     owner,

@@ -216,8 +216,8 @@ impl Pen {
                 }
             }
             Wrap::Messages(window) => {
-                for piece in text.pieces() {
-                    self.message(Opcode::Text, piece, window);
+                for (is_text, piece) in text.messages() {
+                    self.message(if is_text { Opcode::Text } else { Opcode::Binary }, piece, window);
                 }
             }
         }

@@ -5,7 +5,7 @@ use super::tell::{Asker, Tidings};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Parked, Phase, Role};
 use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Tail, Voice};
-use crate::hub::{Channel, From, Join, Lost, Start, Subscription};
+use crate::hub::{Channel, From, Join, Lost, Start, Subscription, is_private};
 use crate::time::Moment;
 
 /// A subscription that was admitted: whose, to what, and where it begins.
@@ -87,7 +87,7 @@ impl Machine {
         }
         // It was registered for clients who are known by name, and they are not known here.
         let for_sessions = self.hub.peek(at).and_then(Channel::registered).is_some_and(|own| own.sessions);
-        if for_sessions && role != Role::Admin && !has_token {
+        if (for_sessions || is_private(&listen.channel)) && role != Role::Admin && !has_token {
             return Err(Refusal::Token);
         }
         if listen.replaces

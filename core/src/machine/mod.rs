@@ -16,6 +16,7 @@ mod metrics;
 mod perform;
 mod post;
 mod posting;
+mod private;
 mod publish_all;
 mod read;
 mod register;
@@ -38,6 +39,7 @@ pub use check::Standing;
 pub(crate) use hooks::{Errand, Step};
 pub use hooks::{Hook, HookAnswer, HookFailure};
 pub use post::Todo;
+pub(crate) use websocket::Entering;
 
 use crate::arena::{Arena, Id};
 use crate::chance::Entropy;
@@ -174,6 +176,9 @@ impl Machine {
             Phase::Held(_) | Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
+            Phase::WebSocket(ref socket) if socket.is_asking() => {
+                self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
+            }
             Phase::Ready | Phase::WebSocket(_) if conn.deferred || self.is_clogged(conn) => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
@@ -263,6 +268,9 @@ impl Machine {
                     for seat in &socket.seats {
                         self.hub.resume(seat.sub);
                     }
+                    if let Some(sub) = socket.booth.as_ref().and_then(|booth| booth.sub) {
+                        self.hub.resume(sub);
+                    }
                     if socket.wire.is_some() {
                         self.rouse(id);
                     }
@@ -348,7 +356,8 @@ impl Machine {
         // A subscription of a WebSocket takes less than this.
         let parked = (self.hub.subscribers() - self.sessions.seats()) * size_of::<crate::conn::Parked>();
         let websockets = self.scratch.open * size_of::<crate::conn::WebSocket>()
-            + self.scratch.wires * size_of::<crate::conn::Wire>();
+            + self.scratch.wires * size_of::<crate::conn::Wire>()
+            + self.scratch.booths_bytes;
         self.conns.len() * Arena::<Conn>::slot_bytes()
             + self.post.wheel.bytes()
             + self.watching_until.len() * size_of::<(u64, (Id<Conn>, Id<Subscription>))>()

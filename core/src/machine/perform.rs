@@ -2,6 +2,7 @@
 //! Knows nothing of how they were written or are answered.
 use std::sync::Arc;
 
+use super::private::check_private;
 use super::{Errand, Machine};
 use crate::arena::Id;
 use crate::config::Auth;
@@ -52,8 +53,10 @@ impl Machine {
         if self.serve_health(id, manner, head) {
             return;
         }
-        if role == Role::Front && (self.serve_page(id, role, manner, head) || self.upgrade(id, manner, head))
-        {
+        if role == Role::Front && self.serve_page(id, role, manner, head) {
+            return;
+        }
+        if self.upgrade(id, role, manner, head) {
             return;
         }
         if role == Role::Admin
@@ -151,6 +154,9 @@ impl Machine {
 
     fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
+        if let Err(refusal) = check_private(role, &verb) {
+            return self.refuse(id, manner, &voice, &refusal);
+        }
         let outcome = match verb {
             Verb::Read(read) => return self.read(id, role, manner, voice, &read),
             Verb::Hooked { hooks, verb } => {
@@ -416,7 +422,7 @@ impl Machine {
 }
 
 /// Whether a browser says that the request comes from a page that is not from this host.
-fn is_another_origins(head: &Head<'_, '_>) -> bool {
+pub(super) fn is_another_origins(head: &Head<'_, '_>) -> bool {
     let Some(origin) = head.field("origin") else { return false };
     let host = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
     host.is_none() || host != head.field("host")

@@ -8,7 +8,7 @@ use crate::config::Duty;
 use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post};
 use crate::dialect::hooks::Events;
 use crate::dialect::{Answer, Figures, GroupTask, Info, Outcome, PLAIN, Posting, Refusal, Voice};
-use crate::hub::{Census, Channel, GroupLimits};
+use crate::hub::{Census, Channel, GroupLimits, Media};
 use crate::wire::http1::Status;
 
 /// What pages on other origins may send to subscribe, and to publish (`protocols/push-module.md`, section 5.9; the last
@@ -37,21 +37,26 @@ impl Machine {
             conn.phase = Phase::Held(Box::new(Held { channel, post, manner, voice }));
             return self.defer(id, Some(at));
         }
-        match self.post_to_all(&posting, &body) {
+        match self.post_to_all(&posting, &posting.media, &body) {
             Ok(info) => self.answer(id, manner, &voice, &Outcome::Info(info)),
             Err(refusal) => self.refuse(id, manner, &voice, &refusal),
         }
     }
 
     /// Appends to all the channels, or to none.
-    fn post_to_all(&mut self, posting: &Posting, body: &Arc<str>) -> Result<Info, Refusal> {
+    pub(super) fn post_to_all(
+        &mut self,
+        posting: &Posting,
+        media: &Media,
+        body: &Arc<str>,
+    ) -> Result<Info, Refusal> {
         let now = self.post.now;
         self.check_posting(posting, body.len())?;
         let mut at = Vec::with_capacity(posting.channels.len());
         for name in &posting.channels {
             at.push(self.open_channel(name, self.channel_ms())?);
         }
-        let size = (body.len() + posting.media.bytes() + 256).saturating_mul(at.len());
+        let size = (body.len() + media.bytes() + 256).saturating_mul(at.len());
         for &at in &at {
             self.make_room(at, size)?;
         }
@@ -60,7 +65,7 @@ impl Machine {
             self.hub.keep_as(at, posting.keep, now);
             // Only a closed channel takes nothing, and a closed one has no name to be found by.
             let body = Arc::clone(body);
-            self.hub.publish_media(at, body, posting.media.clone(), now).ok_or(Refusal::NotFound)?;
+            self.hub.publish_media(at, body, media.clone(), now).ok_or(Refusal::NotFound)?;
         }
         if let Some(events) = &posting.events {
             self.tell_event(events, "channel_publish");

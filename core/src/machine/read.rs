@@ -75,8 +75,11 @@ impl Machine {
         }
         // A channel that was registered for clients is guarded by their names, any other by its token, and this dialect
         // has no tokens.
-        let access =
-            Access { open: !self.needs_token(role), sessions: session.is_some() || role == Role::Admin };
+        let access = Access {
+            open: !self.needs_token(role),
+            sessions: session.is_some() || role == Role::Admin,
+            private: role == Role::Admin,
+        };
         let mut absent: Vec<&str> = Vec::new();
         let mut found: Vec<(u64, usize, Id<Channel>)> = Vec::with_capacity(read.channels.len());
         for (i, name) in read.channels.iter().enumerate() {

@@ -15,7 +15,7 @@ use crate::time::Moment;
 const EVICTED_AT_ONCE: usize = 128;
 
 /// A channel that is read, and the number of the first message that is wanted.
-type Place = (Id<Channel>, u64);
+pub(super) type Place = (Id<Channel>, u64);
 
 impl Machine {
     /// Begins a subscription.
@@ -89,7 +89,7 @@ impl Machine {
     }
 
     /// The channels, each with the place where the subscription begins in it.
-    fn admit_watcher(&mut self, role: Role, watch: &Watch) -> Result<Vec<Place>, Refusal> {
+    pub(super) fn admit_watcher(&mut self, role: Role, watch: &Watch) -> Result<Vec<Place>, Refusal> {
         let now = self.post.now;
         // This dialect has no tokens to show, but the application's word is as good as one.
         if self.needs_token(role) && !watch.authorized {
@@ -113,7 +113,8 @@ impl Machine {
                 None => self.open_channel(name, 0)?,
             });
         }
-        let access = Access { open: true, sessions: role == Role::Admin };
+        let is_admin = role == Role::Admin;
+        let access = Access { open: true, sessions: is_admin, private: is_admin || watch.authorized };
         if found.iter().any(|&at| self.hub.peek(at).is_some_and(|channel| !access.allows(channel))) {
             return Err(Refusal::Forbidden);
         }
@@ -170,12 +171,20 @@ impl Machine {
         let now = self.post.now;
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
-        let Phase::Parked(parked) = &conn.phase else { return };
-        if parked.voice.dialect == DialectId::Push {
-            let sub = parked.sub;
-            delivery.send_away(conn, id, refusal);
-            hub.leave(sub, now);
-        }
+        let sub = match &conn.phase {
+            Phase::Parked(parked) if parked.voice.dialect == DialectId::Push => {
+                let sub = parked.sub;
+                delivery.send_away(conn, id, refusal);
+                sub
+            }
+            Phase::WebSocket(socket) => {
+                let Some(sub) = socket.booth.as_ref().and_then(|booth| booth.sub) else { return };
+                delivery.send_booth_away(conn, id, refusal);
+                sub
+            }
+            _ => return,
+        };
+        hub.leave(sub, now);
     }
 
     /// Ends streams that have lasted for as long as they may.
@@ -183,8 +192,14 @@ impl Machine {
         let mut fired = std::mem::take(&mut self.watched_too_long);
         self.watching_until.advance(now, &mut fired);
         for (id, sub) in fired.drain(..) {
-            let phase = self.conns.get(id).map(|conn| &conn.phase);
-            if matches!(phase, Some(Phase::Parked(parked)) if parked.sub == sub) {
+            let is_it = match self.conns.get(id).map(|conn| &conn.phase) {
+                Some(Phase::Parked(parked)) => parked.sub == sub,
+                Some(Phase::WebSocket(socket)) => {
+                    socket.booth.as_ref().is_some_and(|booth| booth.sub == Some(sub))
+                }
+                _ => false,
+            };
+            if is_it {
                 self.send_watcher_away(id, &Refusal::Over);
             }
         }
@@ -237,12 +252,26 @@ impl Machine {
         if !self.may_wait(id) {
             return None;
         }
+        let sub = self.join_places(id, watch, places)?;
+        let Watch { hold, echo, .. } = *watch;
+        self.wait(id, sub, Waiting { manner, voice, hold, echo, quiet_until });
+        Some(sub)
+    }
+
+    /// A subscription in all these places.
+    pub(super) fn join_places(
+        &mut self,
+        id: Id<Conn>,
+        watch: &Watch,
+        places: &[Place],
+    ) -> Option<Id<Subscription>> {
         let (owner, now) = (id.to_bits(), self.post.now);
         // There was room in each when it was admitted, in this very turn.
         let joined = match *places {
             [(at, next)] => self.hub.join(at, Join { next, owner, who: None, notices: None }, now),
             _ => {
-                let access = Access { open: true, sessions: false };
+                // It has been let in to every name that it reads.
+                let access = Access { open: true, sessions: false, private: true };
                 let wanted = Wanted { places, absent: Vec::new(), access, awaits: true, session: None };
                 self.hub.join_many(wanted, owner, now)
             }
@@ -252,8 +281,6 @@ impl Machine {
         if watch.hold == Hold::Stream && watch.timeout_ms > 0 {
             self.watching_until.arm(now.after_ms(watch.timeout_ms), (id, sub));
         }
-        let Watch { hold, echo, .. } = *watch;
-        self.wait(id, sub, Waiting { manner, voice, hold, echo, quiet_until });
         Some(sub)
     }
 }

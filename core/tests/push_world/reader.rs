@@ -23,9 +23,12 @@ pub enum Way {
     Multipart,
     Brief,
     Asked,
+    Socket,
+    SocketLast,
+    SocketAsked,
 }
 
-const WAYS: [Way; 10] = [
+const WAYS: [Way; 13] = [
     Way::Poll,
     Way::Lines,
     Way::Parts,
@@ -36,19 +39,22 @@ const WAYS: [Way; 10] = [
     Way::Multipart,
     Way::Brief,
     Way::Asked,
+    Way::Socket,
+    Way::SocketLast,
+    Way::SocketAsked,
 ];
 
 impl Way {
     fn path(self) -> &'static str {
         match self {
-            Self::Poll | Self::Events | Self::Multipart => "/sub",
+            Self::Poll | Self::Events | Self::Multipart | Self::Socket => "/sub",
             Self::Lines => "/lines",
             Self::Parts => "/parts",
             Self::Interval => "/interval",
             Self::First => "/first",
-            Self::Last => "/last",
+            Self::Last | Self::SocketLast => "/last",
             Self::Brief => "/brief",
-            Self::Asked => "/asked",
+            Self::Asked | Self::SocketAsked => "/asked",
         }
     }
 
@@ -56,12 +62,17 @@ impl Way {
         match self {
             Self::Events | Self::Brief => "Accept: text/event-stream\r\n",
             Self::Multipart => "Accept: multipart/mixed\r\n",
+            way if way.is_socket() => super::socket::FIELDS,
             _ => "",
         }
     }
 
     fn is_stream(self) -> bool {
-        matches!(self, Self::Events | Self::Multipart | Self::Brief)
+        self.is_socket() || matches!(self, Self::Events | Self::Multipart | Self::Brief)
+    }
+
+    pub fn is_socket(self) -> bool {
+        matches!(self, Self::Socket | Self::SocketLast | Self::SocketAsked)
     }
 }
 
@@ -69,16 +80,18 @@ impl Way {
 pub struct Reader {
     pub way: Way,
     pub channels: Vec<&'static str>,
-    client: Option<Client>,
+    pub client: Option<Client>,
     pub clogged: bool,
     /// The last message that it has, and the server that it had it from.
     pub place: Option<Place>,
     era: u32,
-    asks: bool,
-    asked_at: Moment,
-    received: String,
+    pub asks: bool,
+    pub asked_at: Moment,
+    pub received: String,
+    /// What a socket has sent and is not understood yet.
+    pub frames: Vec<u8>,
     /// The head of an answer that is not over.
-    head: String,
+    pub head: String,
     boundary: String,
     /// Ends of channels, as of when it asked.
     lives: Vec<u32>,
@@ -105,6 +118,7 @@ impl Reader {
             asks: false,
             asked_at: Moment(0),
             received: String::new(),
+            frames: Vec::new(),
             head: String::new(),
             boundary: String::new(),
             lives: Vec::new(),
@@ -115,7 +129,7 @@ impl Reader {
     pub fn vanish(&mut self, server: &mut Server, tally: &mut Tally) {
         if let Some(client) = self.client.take() {
             let unheard = !server.received_bytes(client).is_empty();
-            if unheard || !self.received.is_empty() {
+            if unheard || !self.received.is_empty() || !self.frames.is_empty() {
                 tally.note("an answer is lost");
             }
             server.vanish(client);
@@ -131,9 +145,10 @@ impl Reader {
         self.forget();
     }
 
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.asks = false;
         self.received.clear();
+        self.frames.clear();
         self.head.clear();
     }
 
@@ -184,6 +199,9 @@ impl Reader {
     /// Hears what has come, and judges it.
     pub fn hear(&mut self, server: &mut Server, book: &Book, era: u32, tally: &mut Tally) {
         let Some(client) = self.client else { return };
+        if self.way.is_socket() {
+            return self.hear_socket(server, client, book, era, tally);
+        }
         self.received += &server.received(client);
         if server.is_closed(client) && self.received.is_empty() {
             assert!(self.clogged || !self.asks || server.is_shut(client), "cut for no reason");
@@ -237,13 +255,14 @@ impl Reader {
         true
     }
 
-    fn field(&self, name: &str) -> Option<String> {
+    pub fn field(&self, name: &str) -> Option<String> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned))
     }
 
-    fn hear_answer(&mut self, body: &str, now: Moment, book: &Book, era: u32, tally: &mut Tally) {
+    pub fn hear_answer(&mut self, body: &str, now: Moment, book: &Book, era: u32, tally: &mut Tally) {
         let status = &self.head[9..12].to_owned();
         let waited = now > self.asked_at;
+        let is_asked = matches!(self.way, Way::Asked | Way::SocketAsked);
         match &**status {
             "200" => {
                 tally.note(if waited { "a poll that waited" } else { "a poll answered at once" });
@@ -275,13 +294,13 @@ impl Reader {
                 assert!(ended, "not all of {:?} have ended", self.channels);
                 tally.note("gone");
             }
-            "403" if self.way == Way::Asked => {
+            "403" if is_asked => {
                 assert_eq!(body, "no");
                 tally.note("the application says no");
             }
-            "502" if self.way == Way::Asked => tally.note("the application fails"),
-            "503" if self.way == Way::Asked => tally.note("the application is asked too much"),
-            "504" if self.way == Way::Asked => tally.note("the application is too slow"),
+            "502" if is_asked => tally.note("the application fails"),
+            "503" if is_asked => tally.note("the application is asked too much"),
+            "504" if is_asked => tally.note("the application is too slow"),
             "403" => {
                 assert!(self.way == Way::Lines);
                 tally.note("too many");
@@ -337,7 +356,7 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, place: Place, text: &str, book: &Book, era: u32, tally: &mut Tally) {
+    pub fn take(&mut self, place: Place, text: &str, book: &Book, era: u32, tally: &mut Tally) {
         let entry = book.entries.get(&place).unwrap_or_else(|| panic!("{place:?} was never given: {text}"));
         assert_eq!(entry.text, text, "{place:?}");
         assert!(self.channels.contains(&entry.channel), "{} was not asked for", entry.channel);

@@ -163,6 +163,11 @@ impl Server {
         self.turn();
     }
 
+    /// The request of the oldest question under way, byte for byte.
+    pub fn question_bytes(&self) -> &[u8] {
+        self.asked.first().and_then(|id| self.machine.hook(*id)).expect("something is asked").request()
+    }
+
     /// What an application is asked, of the oldest question under way.
     pub fn question(&self) -> String {
         let hook = self.asked.first().and_then(|id| self.machine.hook(*id)).expect("something is asked");
@@ -171,10 +176,15 @@ impl Server {
 
     /// Answers the oldest question under way.
     pub fn reply_to_hook(&mut self, answer: &str) {
+        self.reply_to_hook_with(answer.as_bytes());
+    }
+
+    /// The same with bytes that need not be text.
+    pub fn reply_to_hook_with(&mut self, answer: &[u8]) {
         let id = self.asked.remove(0);
         let mut fetched = Fetched::new(self.machine.config().limits.hook_body_bytes_max);
-        fetched.take(answer.as_bytes()).expect("an answer");
-        assert!(fetched.is_done(), "a whole one: {answer}");
+        fetched.take(answer).expect("an answer");
+        assert!(fetched.is_done(), "a whole one: {answer:?}");
         self.machine.hook_answered(id, &HookAnswer::Whole(&fetched), self.now);
         self.turn();
     }
@@ -259,6 +269,11 @@ impl Server {
         }
         self.now = until;
         self.turn();
+    }
+
+    /// Puts back what a client has not looked at; it comes first when it is asked next.
+    pub fn put_back(&mut self, client: Client, bytes: &[u8]) {
+        self.ends[client.0].received.splice(0..0, bytes.iter().copied());
     }
 
     /// What a client has received since it was last asked.

@@ -144,6 +144,7 @@ pub fn event(channel: &str, message: &Message, style: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\",\"data\":");
     let is_json = message.kind == Kind::Json
         || (style & style::PARSES_TEXT != 0
+            && !message.is_base64()
             && serde_json::from_str::<serde::de::IgnoredAny>(&message.body).is_ok());
     if is_json {
         json(&message.body, out);

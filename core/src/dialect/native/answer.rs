@@ -1,5 +1,5 @@
 //! Answers to what a client asked: over WebSocket they carry its `id`, over HTTP they are the body.
-use super::frame::{field, string, strings};
+use super::frame::{data, field, string, strings};
 use crate::bytes::escape;
 use crate::dialect::{Answer, JSON, Outcome, Refusal};
 use crate::hub::{Channel, Lost, Roster};
@@ -74,7 +74,7 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
             each("messages", range, out, |(seq, message), out| {
                 field("seq", seq, out);
                 token(batch.cursor(seq, message), out);
-                string("data", &message.body, out);
+                data(message, out);
             });
             token(*cursor, out);
             match lost {

@@ -139,7 +139,7 @@ impl Pen {
         self.begin("message", batch.channel.name());
         field("seq", seq, &mut self.object);
         self.object.extend_from_slice(format!(",\"cursor\":\"{cursor}\"").as_bytes());
-        string("data", &message.body, &mut self.object);
+        data(message, &mut self.object);
         self.put("message", Some(cursor), out);
     }
 
@@ -200,6 +200,14 @@ pub(super) fn string(name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\":\"");
     escape::json(value, out);
     out.push(b'"');
+}
+
+/// Appends what was published. Bytes that are no text go as base64, and that is said.
+pub(super) fn data(message: &Message, out: &mut Vec<u8>) {
+    string("data", &message.body, out);
+    if message.is_base64() {
+        out.extend_from_slice(b",\"encoding\":\"base64\"");
+    }
 }
 
 /// Appends a member that is a list of strings.

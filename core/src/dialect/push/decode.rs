@@ -1,13 +1,12 @@
 //! Requests at a location (`protocols/push-module.md`, sections 2, 3 and 5).
-use std::borrow::Cow;
-
 use super::{answer, hooks, ids, style};
 use crate::config::{Batching, Config, Duty, Location, Named, Transport};
 use crate::conn::Role;
+use crate::dialect::hooks::Fields;
 use crate::dialect::{
     Decoded, DialectId, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch,
 };
-use crate::hub::{Media, Place, Posted};
+use crate::hub::{Media, Place, Posted, body_of};
 use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
 use crate::wire::params::Params;
@@ -93,7 +92,7 @@ fn in_group(location: &Location, named: &Named) -> Option<Box<InGroup>> {
 }
 
 /// Whether pages of the origin that a request comes from may ask: a page of the same host always may.
-fn is_ours(head: &Head<'_, '_>, config: &Config) -> bool {
+pub(super) fn is_ours(head: &Head<'_, '_>, config: &Config) -> bool {
     let Some(origin) = head.field("origin") else { return true };
     let host = head.field("host").unwrap_or_default();
     let is_same = memchr::memmem::find(origin, b"://").is_some_and(|at| &origin[at + 3..] == host);
@@ -124,6 +123,21 @@ fn with_hooks<'b>(
         style::INTERVAL_POLL => "intervalpoll",
         _ => "longpoll",
     };
+    let fields = fields_of_watch(request, named, &watch, kind);
+    watch.follow = hooks::follow(location, named, watch.hold == Hold::Stream, &fields);
+    match hooks::hooks(location, false, &fields) {
+        Some(hooks) => Verb::Hooked { hooks, verb: Box::new(Verb::Watch(watch)) },
+        None => Verb::Watch(watch),
+    }
+}
+
+/// What applications are told of a subscription of this kind.
+pub(super) fn fields_of_watch(
+    request: &Request<'_, '_>,
+    named: &Named,
+    watch: &Watch,
+    kind: &'static str,
+) -> Fields {
     let place = match watch.place {
         Place::Behind { unix_s, tag } => Some((unix_s, tag.unwrap_or(0))),
         _ => None,
@@ -131,12 +145,14 @@ fn with_hooks<'b>(
     let kind = ("X-Subscriber-Type", kind);
     let about =
         hooks::About { channels: &named.channels, group: &named.group, kind, place, peer: request.peer };
-    let fields = hooks::fields(request.head, &about);
-    watch.follow = hooks::follow(location, named, watch.hold == Hold::Stream, &fields);
-    match hooks::hooks(location, false, &fields) {
-        Some(hooks) => Verb::Hooked { hooks, verb: Box::new(Verb::Watch(watch)) },
-        None => Verb::Watch(watch),
-    }
+    hooks::fields(request.head, &about)
+}
+
+/// What applications are told of a publisher of this kind.
+pub(super) fn fields_of_publisher(request: &Request<'_, '_>, named: &Named, kind: &'static str) -> Fields {
+    let kind = ("X-Publisher-Type", kind);
+    let Named { channels, group, .. } = named;
+    hooks::fields(request.head, &hooks::About { channels, group, kind, place: None, peer: request.peer })
 }
 
 /// A publisher's request, with what an application is asked about it.
@@ -151,15 +167,7 @@ fn publish<'b>(
     if location.authorize_request.is_none() && !(publishes && location.publisher_upstream_request.is_some()) {
         return Ok(verb);
     }
-    let kind = ("X-Publisher-Type", "http");
-    let about = hooks::About {
-        channels: &named.channels,
-        group: &named.group,
-        kind,
-        place: None,
-        peer: request.peer,
-    };
-    let fields = hooks::fields(request.head, &about);
+    let fields = fields_of_publisher(request, named, "http");
     Ok(match hooks::hooks(location, publishes, &fields) {
         Some(hooks) => Verb::Hooked { hooks, verb: Box::new(verb) },
         None => verb,
@@ -182,6 +190,19 @@ fn publish_to<'b>(
         }
         Method::Options | Method::Other => return Err(Refusal::Method(location.methods())),
     }
+    let mut posting = posting(head, location, named, config)?;
+    let (body, is_base64) = body_of(request.body);
+    posting.media.is_base64 = is_base64;
+    Ok(Verb::Post { posting: Box::new(posting), body })
+}
+
+/// Where messages go, and what is said of one that comes with this head.
+pub(super) fn posting(
+    head: &Head<'_, '_>,
+    location: &Location,
+    named: &Named,
+    config: &Config,
+) -> Result<Posting, Refusal> {
     let text = |value: Option<&[u8]>| {
         let value = value.unwrap_or_default();
         if value.len() > config.limits.media_type_bytes_max {
@@ -194,23 +215,33 @@ fn publish_to<'b>(
     if content_type.is_empty() {
         content_type = location.content_type.as_str().into();
     }
-    let media = Media { content_type, event: text(head.field("x-eventsource-event"))? };
-    let body = std::str::from_utf8(request.body)
-        .map_err(|_| Refusal::Body("the message is not UTF-8, and nothing else is kept here"))?;
+    let media = Media { content_type, event: text(head.field("x-eventsource-event"))?, is_base64: false };
     let keep = Posted {
         messages_max: if location.store { location.messages_max } else { 0 },
         age_ms: location.message_timeout_ms,
     };
     let (group, events) = (in_group(location, named), hooks::events(location, named));
-    let posting = Box::new(Posting { channels, media, keep, group, events });
-    Ok(Verb::Post { posting, body: Cow::Borrowed(body) })
+    Ok(Posting { channels: named.channels.clone(), media, keep, group, events })
 }
 
 /// Reads what a subscriber wants, and how.
 fn watch(head: &Head<'_, '_>, location: &Location, named: &Named, style: &mut u8) -> Result<Watch, Refusal> {
+    let transport = transport(head, location);
+    // An id that cannot be read is told before it is said that there is no way to be told anything.
+    let watch = watch_as(head, location, named, transport.unwrap_or(*style))?;
+    *style = transport.ok_or(Refusal::Forbidden)?;
+    Ok(watch)
+}
+
+/// The same, where it is known how.
+pub(super) fn watch_as(
+    head: &Head<'_, '_>,
+    location: &Location,
+    named: &Named,
+    style: u8,
+) -> Result<Watch, Refusal> {
     let place = ids::place(head, location, named.channels.len())?;
-    *style = transport(head, location).ok_or(Refusal::Forbidden)?;
-    let hold = match *style {
+    let hold = match style {
         style if style::is_poll(style) => Hold::Poll,
         _ => Hold::Stream,
     };
@@ -224,8 +255,8 @@ fn watch(head: &Head<'_, '_>, location: &Location, named: &Named, style: &mut u8
         authorized: false,
         place,
         hold,
-        at_once: *style == style::INTERVAL_POLL,
-        is_raw: *style == style::RAW,
+        at_once: style == style::INTERVAL_POLL,
+        is_raw: style == style::RAW,
         concurrency: location.concurrency,
         timeout_ms: location.timeout_ms,
         subscribers_max: location.subscribers_max,

@@ -1,5 +1,5 @@
 //! What subscribers get: bodies as they were published, and around them what each transport wants
-//! (`protocols/push-module.md`, sections 2.2, 5.4 and 5.6).
+//! (`protocols/push-module.md`, sections 2.2, 5.4, 5.5 and 5.6).
 use super::style;
 use crate::dialect::{Batch, Boundary, News, Refusal, Text};
 use crate::hub::Message;
@@ -8,6 +8,8 @@ use crate::wire::http1::response::number;
 
 /// What a message has that no dialect has said anything of.
 const TEXT: &str = "text/plain";
+/// The type of bytes of which nothing is known.
+pub(crate) const BYTES: &str = "application/octet-stream";
 
 /// Writes one piece of news.
 pub(super) fn frame(style: u8, news: &News<'_>, out: &mut Text) {
@@ -53,7 +55,7 @@ fn parts(batch: &Batch<'_>, out: &mut Text) {
         bytes.extend_from_slice(b"\r\n");
         content_type(message, bytes);
         bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(message.body.as_bytes());
+        bytes.extend_from_slice(&message.bytes());
         bytes.extend_from_slice(b"\r\n");
     }
     bytes.extend_from_slice(b"--");
@@ -63,10 +65,19 @@ fn parts(batch: &Batch<'_>, out: &mut Text) {
 }
 
 fn one(style: u8, message: &Message, out: &mut Text) {
-    let body = message.body.as_bytes();
+    let body = &*message.bytes();
     let Text { bytes, boundary, .. } = out;
     match style {
-        style::EVENTS => event(message, bytes),
+        style::EVENTS => event(message, body, bytes),
+        style::SOCKET | style::SOCKET_META => {
+            if style == style::SOCKET_META {
+                meta(message, bytes);
+            }
+            bytes.extend_from_slice(body);
+            if is_binary(message) {
+                return out.end_binary_piece();
+            }
+        }
         // A chunk of no bytes would end the stream.
         style::CHUNKED if body.is_empty() => return,
         style::RAW | style::LONG_POLL_LINES => {
@@ -86,19 +97,15 @@ fn one(style: u8, message: &Message, out: &mut Text) {
     out.end_piece();
 }
 
-fn event(message: &Message, bytes: &mut Vec<u8>) {
+fn event(message: &Message, body: &[u8], bytes: &mut Vec<u8>) {
     if let Some(media) = message.media.as_deref().filter(|media| !media.event.is_empty()) {
         bytes.extend_from_slice(b"event: ");
         bytes.extend_from_slice(media.event.as_bytes());
         bytes.push(b'\n');
     }
-    bytes.extend_from_slice(b"id: ");
-    number(u64::from(message.unix_s), bytes);
-    bytes.push(b':');
-    number(u64::from(message.tag), bytes);
-    bytes.push(b'\n');
+    id(message, bytes);
     // An event source ends lines at CR as well: left in place, what follows would be read as a field.
-    let mut rest = message.body.as_bytes();
+    let mut rest = body;
     loop {
         let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
         bytes.extend_from_slice(b"data: ");
@@ -110,6 +117,32 @@ fn event(message: &Message, bytes: &mut Vec<u8>) {
         }
     }
     bytes.push(b'\n');
+}
+
+/// The id of a message, on a line of its own.
+fn id(message: &Message, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(b"id: ");
+    number(u64::from(message.unix_s), bytes);
+    bytes.push(b':');
+    number(u64::from(message.tag), bytes);
+    bytes.push(b'\n');
+}
+
+/// What stands before a message where `ws+meta.nchan` is spoken: its id, its type if it has one, and an empty line.
+fn meta(message: &Message, bytes: &mut Vec<u8>) {
+    id(message, bytes);
+    let content_type = message.media.as_deref().map_or(TEXT, |media| &media.content_type);
+    if !content_type.is_empty() {
+        bytes.extend_from_slice(b"content-type: ");
+        bytes.extend_from_slice(content_type.as_bytes());
+        bytes.push(b'\n');
+    }
+    bytes.push(b'\n');
+}
+
+/// Whether a WebSocket's message of it is one of bytes: by its type as in Nchan, and where it is no text.
+fn is_binary(message: &Message) -> bool {
+    message.media.as_deref().is_some_and(|media| media.is_base64 || &*media.content_type == BYTES)
 }
 
 /// Writes the fields of an answer's head.

@@ -5,8 +5,12 @@ mod decode;
 mod frame;
 mod hooks;
 mod ids;
+mod socket;
 
 pub(super) use decode::is_at;
+pub(crate) use frame::BYTES;
+pub(crate) use socket::{META, is_socket_at, plan, socket_style};
+pub use socket::{Outlet, Plan};
 
 use super::{Answer, Appetite, Boundary, Decoded, Dialect, News, Outcome, Refusal, Request, Text, Voice};
 use crate::config::Config;
@@ -31,6 +35,9 @@ mod style {
     pub(super) const JSON: u8 = 9;
     pub(super) const XML: u8 = 10;
     pub(super) const YAML: u8 = 11;
+    pub(super) const SOCKET: u8 = 12;
+    /// With ids and types: `ws+meta.nchan`.
+    pub(super) const SOCKET_META: u8 = 13;
 
     pub(super) fn is_poll(style: u8) -> bool {
         matches!(style, LONG_POLL | INTERVAL_POLL | LONG_POLL_PARTS | LONG_POLL_LINES)

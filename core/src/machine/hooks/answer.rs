@@ -10,6 +10,7 @@ use super::{Hook, HookAnswer, HookFailure};
 use crate::arena::Id;
 use crate::conn::{Conn, Hooked, Manner, Phase};
 use crate::dialect::{Answer, PLAIN, Refusal, Voice};
+use crate::hub::body_of;
 use crate::time::Moment;
 use crate::wire::http1::Status;
 use crate::wire::http1::fetched::Fetched;
@@ -20,10 +21,10 @@ const PASSED_ON: [&str; 6] =
     ["content-type", "content-language", "www-authenticate", "location", "retry-after", "set-cookie"];
 
 /// What is to be done with a request.
-enum Sentence<'a> {
+pub(super) enum Sentence<'a> {
     GoOn,
     /// Published is this, of this type.
-    Instead(&'a str, &'a str),
+    Instead(&'a str, &'a [u8]),
     /// Nothing is published, and that is well.
     Drop,
     /// The client is told what the application has said.
@@ -56,15 +57,23 @@ impl Machine {
         }
         let Some(of) = hook.of else { return };
         let Some(conn) = self.conns.get_mut(of) else { return };
-        if !matches!(&conn.phase, Phase::Hooked(hooked) if hooked.hook == id) {
-            return;
+        match &mut conn.phase {
+            Phase::Hooked(hooked) if hooked.hook == id => {
+                let Phase::Hooked(hooked) = std::mem::replace(&mut conn.phase, Phase::Ready) else { return };
+                self.held_bytes -= hooked.bytes;
+                self.go_on_after(of, *hooked, answer);
+            }
+            Phase::WebSocket(socket) => {
+                let booth = socket.booth.as_mut();
+                let asked = booth.and_then(|booth| booth.asked.take_if(|asked| asked.hook == id));
+                let Some(asked) = asked else { return };
+                self.go_on_with_message(of, &asked, answer);
+            }
+            _ => return,
         }
-        let Phase::Hooked(hooked) = std::mem::replace(&mut conn.phase, Phase::Ready) else { return };
-        self.held_bytes -= hooked.bytes;
-        self.go_on_after(of, *hooked, answer);
         // What came behind the request is served in the next turn.
         if let Some(conn) = self.conns.get(of)
-            && matches!(conn.phase, Phase::Ready)
+            && matches!(conn.phase, Phase::Ready | Phase::WebSocket(_))
             && (!conn.inbox.is_empty() || conn.paused || conn.ended)
         {
             self.defer(of, None);
@@ -76,11 +85,13 @@ impl Machine {
         manner.keep_alive &= !self.is_draining();
         match self.judge(step, answer) {
             Sentence::GoOn => {}
-            Sentence::Instead(content_type, text) => {
+            Sentence::Instead(content_type, bytes) => {
                 self.counters.hooks_changed += 1;
                 if let Errand::Post(posting, body) = &mut errand {
-                    *body = Arc::from(text);
+                    let (text, is_base64) = body_of(bytes);
+                    *body = Arc::from(&*text);
                     posting.media.content_type = content_type.into();
+                    posting.media.is_base64 = is_base64;
                 }
             }
             Sentence::Drop => {
@@ -99,8 +110,14 @@ impl Machine {
             let step = Step::Rewrite;
             return self.ask(id, Asking { role, manner, voice, hooks, errand, step });
         }
-        if let Errand::Watch(watch) = &mut errand {
-            watch.authorized = hooks.authorize.is_some();
+        match &mut errand {
+            Errand::Watch(watch) => watch.authorized = hooks.authorize.is_some(),
+            Errand::Enter(entering) => {
+                if let Some(watch) = &mut entering.watch {
+                    watch.authorized = hooks.authorize.is_some();
+                }
+            }
+            _ => {}
         }
         self.run(id, (role, manner, voice), errand);
     }
@@ -110,12 +127,13 @@ impl Machine {
         match errand {
             Errand::Watch(watch) => self.watch(id, role, manner, voice, *watch),
             Errand::Post(posting, body) => self.post_or_hold(id, manner, voice, posting, body),
+            Errand::Enter(entering) => self.let_in(id, role, manner, voice, *entering),
             Errand::Look(names) => self.look(id, manner, &voice, &names),
             Errand::End(names, events) => self.look_and_end(id, manner, &voice, &names, events.as_ref()),
         }
     }
 
-    fn judge<'a>(&mut self, step: Step, answer: &HookAnswer<'a>) -> Sentence<'a> {
+    pub(super) fn judge<'a>(&mut self, step: Step, answer: &HookAnswer<'a>) -> Sentence<'a> {
         let answer = match answer {
             HookAnswer::Whole(answer) => *answer,
             HookAnswer::Failed(HookFailure::TooSlow) => return Sentence::Refuse(Refusal::HookTooSlow),
@@ -126,10 +144,9 @@ impl Machine {
             (Step::Rewrite, 204) => Sentence::Drop,
             (Step::Rewrite, 200..=202) => {
                 let content_type = answer.field("content-type").unwrap_or_default();
-                let texts = (std::str::from_utf8(content_type), std::str::from_utf8(answer.body()));
-                match texts {
-                    (Ok(kind), Ok(text)) if kind.len() <= self.config.limits.media_type_bytes_max => {
-                        Sentence::Instead(kind, text)
+                match std::str::from_utf8(content_type) {
+                    Ok(kind) if kind.len() <= self.config.limits.media_type_bytes_max => {
+                        Sentence::Instead(kind, answer.body())
                     }
                     _ => {
                         self.counters.hooks_failed += 1;

@@ -1,13 +1,14 @@
 //! Requests that have to wait for an application's word: what they are, and how it is asked.
 use std::sync::Arc;
 
-use super::super::{Machine, Todo};
+use super::super::{Entering, Machine, Todo};
 use super::{Hook, HookAnswer, HookFailure};
 use crate::arena::Id;
 use crate::config::Upstream;
 use crate::conn::{Conn, Hooked, Manner, Phase, Role};
 use crate::dialect::hooks::{Events, Fields, Hooks};
 use crate::dialect::{Posting, Refusal, Verb, Voice, Watch};
+use crate::hub::bytes_of;
 use crate::time::Moment;
 use crate::wire::http1::response::number;
 
@@ -22,6 +23,8 @@ pub(crate) enum Errand {
     Look(Vec<String>),
     /// Describe channels, and end them; where that is told.
     End(Vec<String>, Option<Arc<Events>>),
+    /// Begin a WebSocket.
+    Enter(Box<Entering>),
 }
 
 /// What the application has been asked.
@@ -50,12 +53,18 @@ impl Errand {
             Self::Watch(watch) => &watch.channels,
             Self::Post(posting, _) => &posting.channels,
             Self::Look(names) | Self::End(names, _) => names,
+            Self::Enter(entering) => entering.names(),
         }
     }
 
     fn bytes(&self) -> usize {
         let names: usize = self.names().iter().map(|name| name.len() + size_of::<String>()).sum();
-        names + if let Self::Post(_, body) = self { body.len() } else { 0 }
+        names
+            + match self {
+                Self::Post(_, body) => body.len(),
+                Self::Enter(entering) => entering.bytes(),
+                _ => 0,
+            }
     }
 }
 
@@ -92,9 +101,12 @@ impl Machine {
             return self.refuse(id, manner, &voice, &Refusal::HookFailed);
         };
         let message = match (&errand, step) {
-            (Errand::Post(posting, body), Step::Rewrite) => Some((&*posting.media.content_type, &**body)),
+            (Errand::Post(posting, body), Step::Rewrite) => {
+                Some((&*posting.media.content_type, bytes_of(body, posting.media.is_base64)))
+            }
             _ => None,
         };
+        let message = message.as_ref().map(|(content_type, bytes)| (*content_type, &**bytes));
         let request = request(&upstream, &hooks.fields, message);
         let bytes = errand.bytes() + hooks.fields.len();
         if self.is_short_of(request.len() + bytes) {
@@ -136,8 +148,13 @@ impl Machine {
     /// Whoever waited for an application is gone.
     pub(in crate::machine) fn give_up_hook(&mut self, hooked: &Hooked) {
         self.held_bytes -= hooked.bytes;
-        if self.hooks.remove(hooked.hook).is_some() {
-            self.post.todo.push_back(Todo::Unhook(hooked.hook));
+        self.give_up_question(hooked.hook);
+    }
+
+    /// Nobody waits any more for the answer to a question.
+    pub(in crate::machine) fn give_up_question(&mut self, hook: Id<Hook>) {
+        if self.hooks.remove(hook).is_some() {
+            self.post.todo.push_back(Todo::Unhook(hook));
         }
     }
 
@@ -175,7 +192,7 @@ pub(super) struct Asking {
 }
 
 /// Writes a request: a GET, or a POST of a message and its type.
-fn request(upstream: &Upstream, fields: &[u8], message: Option<(&str, &str)>) -> Box<[u8]> {
+pub(super) fn request(upstream: &Upstream, fields: &[u8], message: Option<(&str, &[u8])>) -> Box<[u8]> {
     let mut out = Vec::with_capacity(256 + fields.len() + message.map_or(0, |(_, body)| body.len()));
     out.extend_from_slice(if message.is_some() { b"POST " } else { b"GET " });
     out.extend_from_slice(upstream.target().as_bytes());
@@ -192,7 +209,7 @@ fn request(upstream: &Upstream, fields: &[u8], message: Option<(&str, &str)>) ->
         out.extend_from_slice(b"Content-Length: ");
         number(body.len() as u64, &mut out);
         out.extend_from_slice(b"\r\n\r\n");
-        out.extend_from_slice(body.as_bytes());
+        out.extend_from_slice(body);
     } else {
         out.extend_from_slice(b"\r\n");
     }

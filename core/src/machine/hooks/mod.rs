@@ -4,6 +4,7 @@ mod answer;
 mod ask;
 mod events;
 mod follow;
+mod message;
 
 use std::collections::VecDeque;
 

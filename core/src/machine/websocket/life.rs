@@ -90,14 +90,15 @@ impl Machine {
     pub(in crate::machine) fn say_goodbye(&mut self, id: Id<Conn>) {
         let close_by = self.post.now.after_ms(self.config.websocket.close_ms_max);
         let Some(socket) = self.websocket_mut(id) else { return };
-        if socket.is_closing() || socket.held.is_some() {
+        if socket.is_closing() || socket.held.is_some() || socket.is_asking() {
             // What it is in the middle of comes first.
             return;
         }
         socket.close_by = close_by;
         let seats = std::mem::take(&mut socket.seats);
-        for seat in seats {
-            self.hub.leave(seat.sub, self.post.now);
+        let read = socket.booth.as_mut().and_then(|booth| booth.sub.take());
+        for sub in seats.into_iter().map(|seat| seat.sub).chain(read) {
+            self.hub.leave(sub, self.post.now);
         }
         self.unwire(id);
         let Self { conns, post, head, .. } = self;
@@ -134,6 +135,9 @@ impl Machine {
         }
         if let Some(held) = socket.held {
             self.held_bytes -= held.bytes.len();
+        }
+        if let Some(booth) = socket.booth {
+            self.bury_booth(*booth);
         }
         self.scratch.open -= 1;
     }

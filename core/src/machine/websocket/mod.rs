@@ -1,10 +1,13 @@
 //! A connection after its upgrade: from bytes to messages, and everything that is refused before anybody asks what they mean.
 //! Knows nothing of dialects.
+mod booth;
 mod life;
+mod outlet;
 mod talk;
 mod tell;
 mod upgrade;
 
+pub(crate) use booth::Entering;
 pub(super) use tell::DEFLATED_BEHIND_MAX;
 
 use super::Machine;
@@ -32,6 +35,8 @@ pub(super) struct Scratch {
     pub(super) open: usize,
     /// On how many of them Bayeux is spoken.
     pub(super) wires: usize,
+    /// Bytes of what those at locations are for.
+    pub(super) booths_bytes: usize,
 }
 
 impl Machine {
@@ -89,7 +94,8 @@ impl Machine {
     /// Whether the next message of a WebSocket may be looked at now.
     fn may_read_frames(&self, id: Id<Conn>) -> bool {
         self.conns.get(id).is_some_and(|conn| {
-            matches!(conn.phase, Phase::WebSocket(_)) && !conn.deferred && !self.is_clogged(conn)
+            let is_open = matches!(&conn.phase, Phase::WebSocket(socket) if !socket.is_asking());
+            is_open && !conn.deferred && !self.is_clogged(conn)
         })
     }
 

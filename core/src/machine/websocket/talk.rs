@@ -8,6 +8,7 @@ use crate::dialect::{Batch, Call, Listen, News, Outcome, Refusal, Verb, Voice};
 use crate::hub::{Channel, Join, Lost};
 use crate::machine::Machine;
 use crate::machine::bayeux::Spoken;
+use crate::machine::private::check_private;
 use crate::wire::ws::Fault;
 
 impl Machine {
@@ -15,6 +16,9 @@ impl Machine {
     /// kept, and understood once more when its turn has come.
     pub(super) fn act_on(&mut self, id: Id<Conn>, message: &[u8], is_text: bool, done: usize) {
         let Some(socket) = self.websocket(id) else { return };
+        if socket.booth.is_some() {
+            return self.publish_sent(id, message, is_text);
+        }
         let (talker, topic) = (socket.tongue.talker(), socket.topic.as_deref().unwrap_or_default());
         let calls = match std::str::from_utf8(message) {
             Ok(text) if is_text => talker.text(topic, text, &self.config),
@@ -46,7 +50,7 @@ impl Machine {
         }
     }
 
-    fn hold(&mut self, id: Id<Conn>, at: Id<Channel>, held: HeldMessage) {
+    pub(super) fn hold(&mut self, id: Id<Conn>, at: Id<Channel>, held: HeldMessage) {
         let size = held.bytes.len();
         let Some(socket) = self.websocket_mut(id) else { return };
         socket.held = Some(Box::new(held));
@@ -80,6 +84,7 @@ impl Machine {
     }
 
     fn do_and_answer(&mut self, id: Id<Conn>, tag: Option<&str>, verb: Verb<'_>) -> Result<(), Refusal> {
+        check_private(Role::Front, &verb)?;
         match verb {
             Verb::Publish { channel, body, sender } => {
                 let post = Post {

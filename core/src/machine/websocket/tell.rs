@@ -1,5 +1,6 @@
 //! Delivery to WebSockets: what a visited subscription lacks, as frames that all share.
 //! Knows nothing of who is visited when.
+use super::booth;
 use crate::arena::Id;
 use crate::conn::{Conn, Phase};
 use crate::dialect::{Batch, News, Voice};
@@ -22,25 +23,30 @@ impl Delivery<'_> {
         visit: &Visit<'_>,
     ) -> Took {
         let Phase::WebSocket(socket) = &mut conn.phase else { return Took::AndLeaves };
+        if visit.gives_way {
+            self.close_booth(conn, id, booth::REPLACED);
+            return Took::AndLeaves;
+        }
         let waits = conn.outbox.len();
         if waits >= self.config.limits.outbox_bytes_max || (self.is_short && waits > 0) {
             socket.thirsty = true;
             self.counters.subscribers_slow += 1;
             return Took::Nothing;
         }
-        let Visit { at, channel, from, lost, .. } = *visit;
+        let Visit { at, channel, from, until, lost, .. } = *visit;
         let history = channel.history();
         let head = history.head();
         let window = socket.window.filter(|_| head - from <= DEFLATED_BEHIND_MAX);
         let to = match window {
-            Some(_) => head.min(from + 1),
-            None => history.batch_end(from, self.config.limits.batch_bytes_max),
+            Some(_) => until.min(from + 1),
+            None => history.batch_end(from, self.config.limits.batch_bytes_max).min(until),
         };
         if let Lost::Some(n) = lost {
             self.counters.lost += n;
         }
         self.counters.delivered += to - from;
         let (dialect, style) = (socket.tongue.talker().dialect(), socket.style);
+        let is_booth = socket.booth.is_some();
         let mut news = Vec::new();
         if lost != Lost::Nothing && dialect.speaker().says_gaps(style) {
             news.push(News::Gap { channel: channel.name(), next: from, lost });
@@ -51,7 +57,8 @@ impl Delivery<'_> {
         let heard = visit.notices.is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
         let notices = visit.notices.map_or(0, |n| channel.roster().map_or(n, Roster::head));
         let took = Took::Upto { next: to, notices };
-        let closes = channel.is_closed() && to == head;
+        // Who reads several channels at a location goes on with the others.
+        let closes = channel.is_closed() && to == head && visit.others == 0;
         if heard && !closes {
             if !news.is_empty() {
                 let way = Way { dialect, style, live: true, wrap: Wrap::Messages(window) };
@@ -68,6 +75,9 @@ impl Delivery<'_> {
             socket.seats.retain(|seat| seat.channel != at);
         }
         self.tell(conn, id, &news);
+        if closes && is_booth {
+            self.close_booth(conn, id, booth::GONE);
+        }
         if closes { Took::Last { next: to } } else { took }
     }
 

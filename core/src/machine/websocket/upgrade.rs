@@ -8,16 +8,26 @@ use crate::conn::{Conn, Manner, OriginRef, Phase, Role, WebSocket, Wire};
 use crate::dialect::bayeux::COOKIE;
 use crate::dialect::{Answer, PLAIN, Request, Tongue};
 use crate::machine::Machine;
+use crate::machine::perform::is_another_origins;
 use crate::wire::http1::Status;
 use crate::wire::http1::head::Head;
 use crate::wire::http1::response::{End, HeadWriter};
 use crate::wire::params::Params;
 use crate::wire::ws::handshake::{self, Denied};
 
+/// What is said to newcomers on the way out.
+pub(super) const LEAVING: &str = "the server is going away";
+
 impl Machine {
     /// Answers a request at a place where there is a WebSocket; false if there is none.
-    pub(in crate::machine) fn upgrade(&mut self, id: Id<Conn>, manner: Manner, head: &Head<'_, '_>) -> bool {
-        let Some(tongue) = Tongue::at(head, &self.config) else { return false };
+    pub(in crate::machine) fn upgrade(
+        &mut self,
+        id: Id<Conn>,
+        role: Role,
+        manner: Manner,
+        head: &Head<'_, '_>,
+    ) -> bool {
+        let Some(tongue) = Tongue::at(role, head, &self.config) else { return false };
         let asked = match handshake::read(head) {
             Ok(asked) => asked,
             Err(denied) => {
@@ -26,7 +36,21 @@ impl Machine {
             }
         };
         if self.is_draining() {
-            self.say_no(id, manner, Status::UNAVAILABLE, &[], "the server is going away");
+            self.say_no(id, manner, Status::UNAVAILABLE, &[], LEAVING);
+            return true;
+        }
+        let params = Params::of_query(head.query);
+        let Some(peer) = self.conns.get(id).map(|conn| conn.peer) else { return true };
+        let request = Request { role, peer, head, params: &params, body: b"" };
+        if tongue == Tongue::Push {
+            if role == Role::Admin && is_another_origins(head) {
+                // No browser keeps a page from it, and not all of them say from which site it comes.
+                self.counters.sites_denied += 1;
+                let words = "pages of other sites may not use the admin side";
+                self.say_no(id, manner, Status::FORBIDDEN, &[], words);
+            } else {
+                self.enter(id, manner, &request, asked);
+            }
             return true;
         }
         // Pages send their origin; what is no page may say what it likes (RFC 6455, section 10.2).
@@ -37,9 +61,6 @@ impl Machine {
             return true;
         }
         let talker = tongue.talker();
-        let params = Params::of_query(head.query);
-        let Some(peer) = self.conns.get(id).map(|conn| conn.peer) else { return true };
-        let request = Request { role: Role::Front, peer, head, params: &params, body: b"" };
         let opening = match talker.open(&request, &self.config) {
             Ok(opening) => opening,
             Err(refusal) => {
@@ -101,7 +122,14 @@ impl Machine {
         self.say_no(id, manner, status, fields, denied.words());
     }
 
-    fn say_no(&mut self, id: Id<Conn>, manner: Manner, status: Status, fields: &[(&str, &str)], words: &str) {
+    pub(super) fn say_no(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        status: Status,
+        fields: &[(&str, &str)],
+        words: &str,
+    ) {
         let answer = Answer { status, content_type: PLAIN };
         self.reply(id, manner, answer, fields, format!("{words}\n").as_bytes());
     }

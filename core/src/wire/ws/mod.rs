@@ -80,6 +80,8 @@ impl CloseCode {
     pub const POLICY: Self = Self(1008);
     /// A frame or message is larger than is taken.
     pub const TOO_BIG: Self = Self(1009);
+    /// Something has gone wrong that is not the client's doing.
+    pub const INTERNAL: Self = Self(1011);
     /// There is no room; it can be tried again.
     pub const TRY_AGAIN: Self = Self(1013);
 
