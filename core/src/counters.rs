@@ -63,6 +63,16 @@ counters! {
         disconnected,
         /// Requests refused because of a wrong token.
         tokens_refused,
+        /// Signed tokens that were right.
+        tokens_accepted,
+        /// Subscriptions and WebSockets ended because their signed token had expired.
+        tokens_expired,
+        /// Publishes answered with the answer of the one before with the same `Idempotency-Key`.
+        publishes_replayed,
+        /// Publishes refused with 422: another body with the same `Idempotency-Key`.
+        idempotency_conflicts,
+        /// Messages that expired by their `ttl` while they were kept.
+        messages_expired,
         /// Requests refused by an address rule.
         addresses_denied,
         /// Requests refused because a browser sent them for a page of another site: to the admin side, or Bayeux's from an origin that is not in `http.origins`.
@@ -177,6 +187,10 @@ counters! {
         bayeux_subscriptions_refused,
         /// Requests to publish refused because of `publish_messages_max`, or of what one channel can take at once.
         publishes_too_large,
+        /// Signed tokens refused because of `token_bytes_max` or `token_rules_max`.
+        tokens_too_large,
+        /// Publishes refused because of `idempotency_keys_max` or `idempotency_key_bytes_max`.
+        idempotency_refused,
         /// Requests refused because of `bayeux_batch_messages_max` or `bayeux_json_depth_max`.
         bayeux_batches_refused,
         /// People refused in a roster because `roster_max` was reached.

@@ -35,6 +35,7 @@ mod limits;
 pub mod log;
 mod machine;
 pub mod time;
+pub mod token;
 pub mod wheel;
 pub mod wire;
 

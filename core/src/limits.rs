@@ -95,6 +95,16 @@ limits! {
     publish_messages_max: usize = 500,
     /// Records of who came, was handed something, left or was refused, for `GET /explain`; the oldest makes room. 0 keeps none. One takes 64 bytes.
     explain_records_max: usize = 8_192,
+    /// Bytes of a signed token; a longer one is 401, and its signature is not looked at.
+    token_bytes_max: usize = 4_096,
+    /// Rules (`channels`) of a signed token; one with more is 401.
+    token_rules_max: usize = 100,
+    /// Keys of publishes (`Idempotency-Key`) that are remembered at once; a publish with one more is 503, and is not done.
+    idempotency_keys_max: usize = 100_000,
+    /// Bytes of such a key; a longer one is 400.
+    idempotency_key_bytes_max: usize = 255,
+    /// Seconds that such a key is remembered, with the answer that it got.
+    idempotency_seconds: u64 = 600,
     /// Messages in one request of a Bayeux client; more are 400.
     bayeux_batch_messages_max: usize = 100,
     /// Arrays and objects nested in each other in a request of a Bayeux client; more are 400.
@@ -159,6 +169,7 @@ impl Limits {
         at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
         at_least("hooks_max", self.hooks_max, 1)?;
         at_least("publish_messages_max", self.publish_messages_max, 1)?;
+        at_least("idempotency_key_bytes_max", self.idempotency_key_bytes_max, 1)?;
         if self.publish_messages_max > PUBLISH_CEILING {
             return Err(format!(
                 "publish_messages_max = {}: must be at most {PUBLISH_CEILING}",

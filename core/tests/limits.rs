@@ -16,6 +16,8 @@ mod memory;
 #[path = "support/rest.rs"]
 mod rest;
 mod support;
+#[path = "limits/tokens.rs"]
+mod tokens;
 
 use listener::{Framing, Listener};
 use rcomet_core::{Config, Counters, Limits, Role};
@@ -52,6 +54,7 @@ fn every_limit_is_reached_somewhere_here() {
         include_str!("limits/channels.rs"),
         include_str!("limits/bayeux.rs"),
         include_str!("explain.rs"),
+        include_str!("limits/tokens.rs"),
         include_str!("push_module_hooks.rs"),
         include_str!("push_module_groups.rs"),
     ]

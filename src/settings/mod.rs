@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use log::LevelFilter;
 use rcomet_core::config::{
-    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Location, Push, SimpleComet, Websocket,
+    AddressRules, Admin, Bayeux, Ccomet, Front, HistoryRules, Http, Icomet, Location, Push, SimpleComet,
+    Tokens, Websocket,
 };
 use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
@@ -27,8 +28,10 @@ pub(crate) struct Settings {
     pub(crate) server: Server,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
+    pub(crate) history: HistoryRules,
     pub(crate) http: Http,
     pub(crate) front: Front,
+    pub(crate) token: Tokens,
     pub(crate) admin: Admin,
     pub(crate) icomet: Icomet,
     pub(crate) ccomet: Ccomet,
@@ -143,8 +146,10 @@ impl Settings {
     pub(crate) fn core(&self) -> Config {
         Config {
             limits: self.limits.clone(),
+            history: self.history.clone(),
             http: self.http.clone(),
             front: self.front.clone(),
+            token: self.token.clone(),
             admin: self.admin.clone(),
             icomet: self.icomet.clone(),
             ccomet: self.ccomet.clone(),

@@ -13,10 +13,27 @@ pub(crate) fn effective(chosen: &Table) -> String {
         text += &format!("\n[{section}]\n");
         for (option, default) in options {
             let value = chosen.get(&section).and_then(|table| table.get(&option)).unwrap_or(&default);
+            if section == "token" && option == "keys" {
+                text += &keys(value);
+                continue;
+            }
             text += &format!("{option} = {value}\n");
         }
     }
     text
+}
+
+/// Keys, without their secrets: what is shown may be kept, or sent to somebody.
+fn keys(value: &Value) -> String {
+    let mut keys = value.clone();
+    let mut is_hidden = false;
+    for key in keys.as_array_mut().into_iter().flatten() {
+        if let Some(secret) = key.as_table_mut().and_then(|key| key.get_mut("secret")) {
+            *secret = "(not shown)".into();
+            is_hidden = true;
+        }
+    }
+    format!("{}keys = {keys}\n", if is_hidden { "# Secrets are not shown.\n" } else { "" })
 }
 
 type Section = (String, Vec<(String, Value)>);
@@ -72,6 +89,17 @@ mod tests {
             let options: Vec<_> = options.into_iter().map(|(option, _)| option).collect();
             assert_eq!(options, known(&format!("[{section}]\nnonesuch = 1")), "[{section}]");
         }
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let file = "[[token.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+        let shown = effective(&toml::from_str(file).expect("TOML"));
+        assert!(
+            !shown.contains("0123456789") && shown.contains("\n# Secrets are not shown.\nkeys = ["),
+            "{shown}"
+        );
+        assert!(shown.contains("id = \"a\""));
     }
 
     #[test]

@@ -55,9 +55,11 @@ fn merge(name: &str, content: &str, flags: &Table) -> Result<(Settings, Table), 
         }
     }
     with_real_names(&mut table);
-    let settings = Settings::deserialize(table.clone())
+    let mut settings = Settings::deserialize(table.clone())
         .map_err(|error| Fault::nowhere(in_plain_words(error.message())))?;
-    settings.check().map_err(|message| {
+    let loaded =
+        settings.token.load(|file| fs::read(file).map_err(|error| format!("cannot read {file}: {error}")));
+    loaded.and_then(|()| settings.check()).map_err(|message| {
         let path = message.split([' ', ':']).next().unwrap_or_default();
         match place_of(content, path).filter(|_| !flagged(path)) {
             Some(span) => Fault::at(name, content, &span, message),
@@ -141,8 +143,8 @@ mod tests {
         );
         assert_eq!(
             refusal("# one\n[sever]\n"),
-            "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `http`, `front`, \
-             `admin`, `icomet`, `ccomet`, `simple_comet`, `websocket`, \
+            "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `history`, `http`, `front`, \
+             `token`, `admin`, `icomet`, `ccomet`, `simple_comet`, `websocket`, \
              `bayeux`, `push`\n    [sever]\n     ^^^^^"
         );
         assert_eq!(
@@ -220,6 +222,33 @@ mod tests {
             first("[push]\n[[push.location]]\npath = \"/a\"\nrole = \"publisher\"\n")
                 .starts_with("rcomet.toml:2:1: push.location: `/a` names no channel")
         );
+    }
+
+    #[test]
+    fn keys_of_tokens_have_their_places_and_are_read_from_files() {
+        let first = |content: &str| refusal(content).lines().next().unwrap_or_default().to_owned();
+        let key =
+            |more: &str| format!("[token]\n[[token.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\n{more}\n");
+        assert!(
+            first(&key("secret = \"short\""))
+                .starts_with("rcomet.toml:2:1: token.keys: `a`: the secret has 5 bytes")
+        );
+        assert!(
+            first(&key("secret_file = \"/no/such/key\""))
+                .contains("token.keys: `a`: cannot read /no/such/key: ")
+        );
+        assert!(
+            first("[token]\nrequired = true\n")
+                .starts_with("rcomet.toml:2:12: token.required = true, but there are no")
+        );
+        assert!(first(&key("algorithm = \"none\"")).contains("duplicate key"));
+        let none = "[[token.keys]]\nid = \"a\"\nalgorithm = \"none\"\n";
+        assert!(first(none).starts_with("rcomet.toml:3:13: unknown value `none`, expected one of `HS256`"));
+        let file = std::env::temp_dir().join(format!("rcomet-key-{}", std::process::id()));
+        fs::write(&file, "0123456789abcdef0123456789abcdef\n").expect("it can be written");
+        let read = parse("f", &key(&format!("secret_file = {:?}", file.display().to_string())));
+        fs::remove_file(&file).expect("it can be removed");
+        assert_eq!(read.expect("it can be used").token.keys[0].content.as_ref().map(Vec::len), Some(33));
     }
 
     #[test]

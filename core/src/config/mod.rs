@@ -1,12 +1,14 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
 mod bayeux;
+mod history;
 mod location;
 mod location_path;
 mod pattern;
 mod push;
 mod rules;
 mod simple_comet;
+mod token;
 mod upstream;
 mod websocket;
 
@@ -14,12 +16,14 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
+pub use history::{HistoryRule, HistoryRules};
 pub use location::{Location, Named};
 pub use location_path::{LocationPath, Template};
 pub use pattern::{ChannelPattern, Origin};
 pub use push::{Batching, Concurrency, Duty, FirstMessage, Push, Side, Transport};
 pub use rules::{AddressRule, AddressRules};
 pub use simple_comet::{BasePath, SimpleComet};
+pub use token::{TokenKey, Tokens};
 pub use upstream::{Upstream, UpstreamPlace};
 pub use websocket::Websocket;
 
@@ -31,10 +35,14 @@ use crate::limits::Limits;
 pub struct Config {
     /// How much of everything.
     pub limits: Limits,
+    /// What channels keep.
+    pub history: HistoryRules,
     /// What holds for every dialect.
     pub http: Http,
     /// The public side.
     pub front: Front,
+    /// Signed tokens.
+    pub token: Tokens,
     /// The side of the application servers.
     pub admin: Admin,
     /// icomet's own settings.
@@ -188,6 +196,8 @@ impl Config {
         if self.icomet.channel_timeout_ms == 0 {
             return Err("icomet.channel_timeout_ms = 0: must be at least 1".into());
         }
+        self.token.check()?;
+        self.history.check()?;
         self.websocket.check().map_err(|why| format!("websocket.{why}"))?;
         self.simple_comet.check()?;
         self.bayeux.check()?;

@@ -15,6 +15,11 @@ impl ChannelPattern {
     pub fn matches(&self, name: &str) -> bool {
         if self.is_prefix { name.starts_with(&self.name) } else { name == self.name }
     }
+
+    /// Bytes of its text.
+    pub fn bytes(&self) -> usize {
+        self.name.len()
+    }
 }
 
 impl TryFrom<String> for ChannelPattern {

@@ -13,7 +13,7 @@ use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
 use crate::dialect::bayeux::message::Timesync;
 use crate::dialect::hooks::Hooks;
-use crate::dialect::{Hold, Item, Posting, Voice};
+use crate::dialect::{Hold, Item, Once, Posting, Voice};
 use crate::hub::Subscription;
 use crate::machine::{Errand, Hook, Session, Step};
 use crate::time::Moment;
@@ -133,13 +133,21 @@ pub(crate) struct Post {
     /// Where else it goes and what is said of it, in dialects that say so.
     pub(crate) posting: Option<Box<Posting>>,
     /// Several messages in its stead, of which all are published or none.
-    pub(crate) batch: Option<Vec<Item>>,
+    pub(crate) batch: Option<Several>,
+}
+
+/// Messages that are published together.
+#[derive(Debug)]
+pub(crate) struct Several {
+    pub(crate) items: Vec<Item>,
+    /// What the request is known by that asks for it, if it may be sent again.
+    pub(crate) once: Option<Box<Once>>,
 }
 
 impl Post {
     /// Bytes of what is published.
     pub(crate) fn bytes(&self) -> usize {
-        let batch = self.batch.iter().flatten().map(|item| item.body.len());
+        let batch = self.batch.iter().flat_map(|several| &several.items).map(|item| item.body.len());
         self.body.len() + batch.sum::<usize>()
     }
 }

@@ -24,7 +24,8 @@ pub use route::{Decoded, route, route_by_path};
 pub use talk::{Call, Opening, Talker, Tongue};
 pub use text::{Boundary, Text};
 pub use verb::{
-    Ahead, GroupTask, Hold, InGroup, Item, Listen, Page, Past, Posting, Read, Subscribe, Talk, Verb, Watch,
+    Ahead, Bulk, GroupTask, Hold, InGroup, Item, Listen, Once, Page, Past, Posting, Read, Subscribe, Talk,
+    Verb, Watch,
 };
 
 use crate::config::Config;
@@ -166,6 +167,12 @@ pub trait Dialect: Sync {
     /// Whether who reads several channels is told of the end of each; else only of the last.
     fn hears_each_end(&self) -> bool {
         true
+    }
+
+    /// Whether a poll of several channels is answered when one of them ends, and one with messages is told of an end behind
+    /// them; else it goes on waiting for the others.
+    fn polls_hear_ends(&self) -> bool {
+        false
     }
 
     /// Whether a poll that has waited long enough is told so; else it is ended without words.

@@ -53,6 +53,13 @@ pub enum News<'a> {
         /// Where it stands, if that is known.
         cursor: Option<Sealed>,
     },
+    /// The token expires in so many seconds.
+    Expiring {
+        /// Seconds.
+        in_s: u64,
+    },
+    /// The token has expired.
+    Expired,
     /// The channel has ended.
     Closed {
         /// The channel's name.

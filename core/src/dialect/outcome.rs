@@ -58,6 +58,16 @@ pub enum Outcome<'a> {
         /// The channel's name.
         channel: &'a str,
     },
+    /// A subscription has been ended: the token does not allow it any more.
+    Revoked {
+        /// The channel's name.
+        channel: &'a str,
+    },
+    /// A token is in force.
+    Authenticated {
+        /// Seconds for which it is.
+        expires_s: u64,
+    },
     /// On its way to every channel.
     Broadcast,
     /// A channel is known.
@@ -111,6 +121,8 @@ pub enum Outcome<'a> {
     },
     /// All appended, in order.
     PublishedAll(&'a [Placed<'a>]),
+    /// They have been appended before: the answer of then.
+    Replayed(&'a [u8]),
     /// What is kept of a channel.
     History {
         /// The messages.
@@ -122,13 +134,8 @@ pub enum Outcome<'a> {
         /// There are more behind them.
         more: bool,
     },
-    /// Who is listed in a channel.
-    Presence {
-        /// Its name.
-        channel: &'a str,
-        /// It, if it is there.
-        found: Option<&'a Channel>,
-    },
+    /// Who is listed in channels: their names as asked for, each with the channel if it is there.
+    Presence(&'a [(&'a str, Option<&'a Channel>)]),
     /// Channels by name.
     Directory {
         /// They.

@@ -1,5 +1,6 @@
 //! Why something is refused: the status for programs, the words for people.
 use crate::hub::GroupFull;
+use crate::token::Wrong;
 use crate::wire::http1::Status;
 
 /// Why something is refused. The connection lives on.
@@ -47,6 +48,22 @@ pub enum Refusal {
     NoChannel(String),
     /// The token is wrong, or there is no such channel.
     Token,
+    /// The signed token is refused.
+    Signed(Wrong),
+    /// A signed token is needed, and none is shown.
+    NoToken,
+    /// What is shown is no signed token, or there are no keys.
+    NoSigned,
+    /// The signed token does not allow it.
+    NotGranted,
+    /// The name to be listed under is not the token's.
+    NotTheirName,
+    /// The key of a publish is no key, or longer than `idempotency_key_bytes_max`.
+    KeyForm,
+    /// The key of a publish was used with another body.
+    KeyReused,
+    /// `idempotency_keys_max` is reached.
+    TooManyKeys,
     /// Publishing here is not allowed.
     Publish,
     /// The client's address may not do this.
@@ -93,6 +110,11 @@ impl Refusal {
             Self::UnknownSession | Self::Forbidden => Status::FORBIDDEN,
             Self::TooMuchAtOnce => Status::CONTENT_TOO_LARGE,
             Self::Conflict => Status::CONFLICT,
+            Self::Signed(_) | Self::NoToken => Status::UNAUTHORIZED,
+            Self::NotGranted | Self::NotTheirName => Status::FORBIDDEN,
+            Self::NoSigned | Self::KeyForm => Status::BAD_REQUEST,
+            Self::KeyReused => Status::UNPROCESSABLE,
+            Self::TooManyKeys => Status::UNAVAILABLE,
             Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
             Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions => {
@@ -136,6 +158,20 @@ impl Refusal {
             Self::Forbidden => "not allowed here",
             Self::NoChannel(_) => "there is no such channel",
             Self::Token => "Token error",
+            Self::Signed(wrong) => wrong.words(),
+            Self::NoToken => "a signed token is needed: Authorization: Bearer, or the parameter token",
+            Self::NoSigned => "expected a signed token, and keys in [token] that it can be signed with",
+            Self::NotGranted => "the token does not allow this here",
+            Self::NotTheirName => {
+                "the token's sub is another name: with a token that has one, who must be it"
+            }
+            Self::KeyForm => {
+                "the Idempotency-Key is empty, longer than idempotency_key_bytes_max, or has other than printable ASCII"
+            }
+            Self::KeyReused => "this Idempotency-Key was used with another body",
+            Self::TooManyKeys => {
+                "more Idempotency-Keys than idempotency_keys_max are remembered: try again later"
+            }
             Self::Publish => "publishing to this channel from here is not allowed",
             Self::Address => "this address may not use the admin side",
             Self::TooManyChannels => "Too many channels",

@@ -1,6 +1,8 @@
 //! Dialects over WebSocket: what a message asks for, and what is answered. They share with the others what subscribers get:
 //! each piece of a [`super::Text`] is one message.
 //! Knows nothing of frames, sockets or time; what must be remembered of a connection is its [`Opening`].
+use std::borrow::Cow;
+
 use super::{DialectId, Outcome, Refusal, Request, Verb, bayeux, echo, native, push};
 use crate::config::Config;
 use crate::conn::Role;
@@ -104,6 +106,8 @@ pub struct Opening<'b> {
     pub calls: Vec<Call<'b>>,
     /// The browser that asks, by its cookie.
     pub cookie: Option<&'b str>,
+    /// The signed token that is shown.
+    pub token: Option<Cow<'b, str>>,
 }
 
 /// One thing that a message asks for.

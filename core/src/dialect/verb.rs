@@ -127,15 +127,17 @@ pub enum Verb<'r> {
     /// Subscribe to channels by one cursor.
     Subscribe(Subscribe<'r>),
     /// Append several messages, or none.
-    PublishAll(Vec<Item>),
+    PublishAll(Bulk<'r>),
+    /// Show a signed token, where a connection keeps one.
+    Authenticate(Cow<'r, str>),
     /// Give what is kept of a channel.
     History(Past<'r>),
-    /// Say who is listed in a channel.
+    /// Say who is listed in channels.
     Presence {
-        /// Its name.
-        channel: Cow<'r, str>,
-        /// Its token, as shown.
-        token: Cow<'r, str>,
+        /// Their names; at least one.
+        channels: Vec<Cow<'r, str>>,
+        /// Their tokens, as shown: one for all, or one for each.
+        tokens: Vec<Cow<'r, str>>,
     },
     /// Name channels in the order of their names, a page of them.
     Directory(Page<'r>),
@@ -167,6 +169,26 @@ pub struct Subscribe<'r> {
     pub wait_ms: Option<u64>,
 }
 
+/// Messages that are published together, and what is shown for it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Bulk<'r> {
+    /// The messages; at least one.
+    pub items: Vec<Item>,
+    /// The signed token, as shown.
+    pub token: Cow<'r, str>,
+    /// They are to be published once, however often it is asked for.
+    pub once: Option<Box<Once>>,
+}
+
+/// What a publisher knows a request by that it may send again (draft-ietf-httpapi-idempotency-key-header).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// The publisher's key.
+    pub key: String,
+    /// A digest of the request's body.
+    pub print: [u8; 32],
+}
+
 /// One message of several that are published together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -174,6 +196,8 @@ pub struct Item {
     pub channel: String,
     /// The text.
     pub body: Arc<str>,
+    /// Milliseconds after which it is not handed to anybody any more; 0 for none.
+    pub ttl_ms: u64,
 }
 
 /// What is asked for of a channel's past.

@@ -1,5 +1,7 @@
 //! One channel: its history, the members who read it, and how long it lives.
 //! Knows nothing of other channels.
+use std::sync::Arc;
+
 use super::history::{History, Keep, Mark};
 use super::roster::Roster;
 use super::{Group, Settings, Subscription};
@@ -12,7 +14,7 @@ pub type Token = [u8; 16];
 
 /// One channel.
 pub struct Channel {
-    pub(super) name: Box<str>,
+    pub(super) name: Arc<str>,
     pub(super) history: History,
     pub(super) members: Vec<Id<Subscription>>,
     pub(super) walk: Walk,
@@ -46,6 +48,8 @@ pub struct Channel {
     pub(super) gives_way: Option<Generation>,
     /// It is no channel but the index of a pattern: nothing is published to it, and it has no name to be found by.
     pub(super) is_index: bool,
+    /// What it keeps by the rule for its name, if there is one.
+    pub(super) ruled: Option<Box<Keep>>,
     /// How whoever published to it last wants it to be kept.
     pub(super) posted: Option<Box<Posted>>,
     /// Second and tag of its last message, also when that is no longer kept.
@@ -112,6 +116,7 @@ impl Channel {
             watcher: None,
             gives_way: None,
             is_index: false,
+            ruled: None,
             posted: None,
             last: None,
             asked: None,
@@ -174,8 +179,9 @@ impl Channel {
         self.registered.as_deref()
     }
 
-    /// What it keeps, where `usual` is what others do.
+    /// What it keeps, where `usual` is what those do for whose name there is no rule.
     pub(super) fn keep(&self, usual: &Keep) -> Keep {
+        let usual = self.ruled.as_deref().unwrap_or(usual);
         match (&self.registered, &self.posted) {
             (Some(own), _) => Keep { messages: own.messages_max, ..*usual },
             (None, Some(own)) => {
@@ -302,6 +308,7 @@ impl Channel {
             + self.token.as_ref().map_or(0, |_| size_of::<Token>())
             + self.registered.as_ref().map_or(0, |_| size_of::<Registered>())
             + self.posted.as_ref().map_or(0, |_| size_of::<Posted>())
+            + self.ruled.as_ref().map_or(0, |_| size_of::<Keep>())
             + self.roster_bytes()
     }
 }

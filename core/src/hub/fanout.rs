@@ -142,14 +142,10 @@ impl Hub {
     pub fn is_crowded(&self, id: Id<Channel>, more_bytes: usize) -> bool {
         self.channels.get(id).is_some_and(|channel| {
             let (messages, bytes) = channel.lag();
-            let most = self.settings.ahead_bytes as u64;
+            let kept = channel.ruled.as_ref().map_or(usize::MAX, |keep| keep.bytes / 2);
+            let most = self.settings.ahead_bytes.min(kept) as u64;
             messages >= LIVE_MESSAGES as u64 / 2 || (messages > 0 && bytes + more_bytes as u64 > most)
         })
-    }
-
-    /// Bytes that may be published to a channel before those who listen are served.
-    pub fn ahead_bytes(&self) -> usize {
-        self.settings.ahead_bytes
     }
 
     /// Whether [`Hub::pump`] has something to do.
@@ -254,7 +250,7 @@ impl Hub {
             let id = one.channel;
             let history = channel.history();
             let (wanted, owner) = (one.next, subscription.owner);
-            let from = wanted.max(history.base());
+            let from = history.live_from(wanted);
             let until = history.head();
             let visit = Visit {
                 owner,

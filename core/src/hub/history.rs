@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::media::Media;
+use super::mortal::Mortal;
 use crate::time::Moment;
 
 /// What kind of message it is; dialects write them differently.
@@ -49,6 +50,8 @@ pub struct Beside {
     pub ext: Option<Box<str>>,
     /// What its reader knows it by, as JSON: the answer to something that was asked.
     pub id: Option<Box<str>>,
+    /// When it is no longer handed to anybody.
+    pub until: Option<Moment>,
 }
 
 impl Message {
@@ -76,6 +79,11 @@ impl Message {
     /// What its reader knows it by, as JSON.
     pub fn id(&self) -> Option<&str> {
         self.beside.as_ref()?.id.as_deref()
+    }
+
+    /// When it is no longer handed to anybody.
+    pub fn until(&self) -> Option<Moment> {
+        self.beside.as_ref()?.until
     }
 
     /// What its publisher's extensions have to say, as JSON.
@@ -111,18 +119,20 @@ pub(super) struct Mark {
 /// The messages of one channel, numbered 1, 2, 3 ... without gaps.
 #[derive(Debug)]
 pub struct History {
-    messages: VecDeque<Message>,
+    pub(super) messages: VecDeque<Message>,
     next: u64,
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Bytes of all messages ever appended.
     appended: u64,
     /// Where in the log the last message stood that is not kept any more; 0 if all are.
     forgotten: u64,
+    /// What is known of messages that are good for a time only; nothing where there are none.
+    pub(super) mortal: Option<Box<Mortal>>,
 }
 
 impl Default for History {
     fn default() -> Self {
-        Self { messages: VecDeque::new(), next: 1, bytes: 0, appended: 0, forgotten: 0 }
+        Self { messages: VecDeque::new(), next: 1, bytes: 0, appended: 0, forgotten: 0, mortal: None }
     }
 }
 
@@ -169,6 +179,9 @@ impl History {
         self.bytes += message.weight();
         self.appended += message.weight() as u64;
         let now = message.at;
+        if let Some(until) = message.until() {
+            self.note_mortal(seq, until);
+        }
         self.messages.push_back(message);
         (seq, self.trim(keep, somebody_listens, now))
     }
@@ -193,10 +206,11 @@ impl History {
         before - self.messages.len()
     }
 
-    fn pop(&mut self) {
+    pub(super) fn pop(&mut self) {
         if let Some(message) = self.messages.pop_front() {
             self.bytes -= message.weight();
             self.forgotten = message.offset;
+            self.forget_mortal();
         }
     }
 
@@ -209,6 +223,7 @@ impl History {
     pub fn clear(&mut self) -> usize {
         self.bytes = 0;
         self.forgotten = self.messages.back().map_or(self.forgotten, |message| message.offset);
+        self.mortal = None;
         std::mem::take(&mut self.messages).len()
     }
 
@@ -236,40 +251,45 @@ impl History {
         self.base() + index as u64
     }
 
-    /// Messages `from..to` with their numbers, oldest first, as far as they are kept.
+    /// Messages `from..to` with their numbers, oldest first, as far as they are kept and have not expired.
     pub fn range(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, &Message)> {
         let base = self.base();
         let start = from.clamp(base, self.next);
         let end = to.clamp(start, self.next);
         let indexes = (start - base) as usize..(end - base) as usize;
-        self.messages.range(indexes).enumerate().map(move |(i, m)| (start + i as u64, m))
+        let all = self.messages.range(indexes).enumerate().map(move |(i, m)| (start + i as u64, m));
+        all.filter(|(seq, _)| self.mortal.is_none() || self.is_live(*seq))
     }
 
-    /// Where a batch that begins at `from` has to end so as not to be larger than `bytes_max`; at least one message.
+    /// Where a batch that begins at `from` has to end so as not to be larger than `bytes_max`, and to have no hole where a message
+    /// has expired; at least one message.
     pub fn batch_end(&self, from: u64, bytes_max: usize) -> u64 {
         // The usual case first: somebody who has all but the newest.
         if from + 1 >= self.next {
             return self.next;
         }
+        let until = self.live_until(from);
         let mut bytes = 0;
-        for (seq, message) in self.range(from, self.next) {
+        for (seq, message) in self.range(from, until) {
             bytes += message.weight();
             if bytes > bytes_max && seq > from {
                 return seq;
             }
         }
-        self.next
+        until
     }
 
     /// Bytes of the table, for the memory accounts.
     pub fn table_bytes(&self) -> usize {
-        (self.messages.capacity() - self.messages.len()) * size_of::<Message>()
+        let mortal = self.mortal.as_ref().map_or(0, |mortal| mortal.bytes());
+        (self.messages.capacity() - self.messages.len()) * size_of::<Message>() + mortal
     }
 
-    /// When the oldest message is due to go for its age.
+    /// When the next message is due to go for its age, or because it was good until then.
     pub fn next_expiry(&self, keep: &Keep) -> Option<Moment> {
-        let oldest = self.messages.front().filter(|_| keep.age_ms > 0)?;
-        Some(oldest.at.after_ms(keep.age_ms))
+        let oldest = self.messages.front().filter(|_| keep.age_ms > 0);
+        let too_old = oldest.map(|oldest| oldest.at.after_ms(keep.age_ms));
+        [too_old, self.next_death()].into_iter().flatten().min()
     }
 
     /// Every structural promise.
@@ -277,110 +297,10 @@ impl History {
         assert_eq!(self.bytes, self.messages.iter().map(Message::weight).sum::<usize>());
         assert!(self.messages.iter().zip(self.messages.iter().skip(1)).all(|(a, b)| a.offset < b.offset));
         assert!(self.base() >= 1);
+        self.check_mortal();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(n: u64) -> Message {
-        Message {
-            offset: n * 10,
-            at: Moment(n * 1000),
-            unix_s: n as u32 / 4,
-            tag: n as u32 % 4,
-            kind: Kind::Data,
-            body: format!("m{n}").into(),
-            sender: None,
-            beside: None,
-            media: None,
-        }
-    }
-
-    fn filled(n: u64, keep: &Keep, listens: bool) -> History {
-        let mut history = History::default();
-        for i in 1..=n {
-            assert_eq!(history.append(message(i), keep, listens).0, i);
-            history.check();
-        }
-        history
-    }
-
-    const MANY: Keep = Keep { messages: 10, bytes: 1 << 20, age_ms: 0 };
-
-    #[test]
-    fn the_last_n_are_kept() {
-        let history = filled(25, &MANY, false);
-        assert_eq!((history.base(), history.head()), (16, 26));
-        assert!(history.get(15).is_none() && history.get(26).is_none());
-        assert_eq!(&*history.get(16).unwrap().body, "m16");
-    }
-
-    #[test]
-    fn more_is_kept_while_somebody_listens() {
-        let mut history = filled(25, &MANY, true);
-        assert_eq!(history.base(), 1);
-        assert_eq!(history.trim(&MANY, false, Moment(0)), 15);
-    }
-
-    #[test]
-    fn bytes_and_age_count_too() {
-        let weight = message(1).weight();
-        let history = filled(9, &Keep { bytes: 3 * weight, ..MANY }, false);
-        assert_eq!(history.base(), 7);
-        let history = filled(9, &Keep { bytes: 1, ..MANY }, true);
-        assert_eq!(history.base(), 9, "the newest stays for those who listen");
-        let mut history = filled(9, &MANY, false);
-        let aged = Keep { age_ms: 4_000, ..MANY };
-        assert_eq!(history.next_expiry(&aged), Some(Moment(5_000)));
-        assert_eq!(history.trim(&aged, true, Moment(9_000)), 5);
-        assert_eq!(history.base(), 6);
-    }
-
-    #[test]
-    fn positions_find_their_message() {
-        let history = filled(25, &MANY, false);
-        for (offset, want) in [(0, 16), (159, 16), (160, 17), (249, 25), (250, 26), (9999, 26)] {
-            assert_eq!(history.first_after(offset), want, "after {offset}");
-        }
-    }
-
-    #[test]
-    fn seconds_and_tags_find_their_message() {
-        let history = filled(25, &MANY, false);
-        for (unix_s, tag, want) in [
-            (0, Some(9), 16),
-            (4, Some(0), 17),
-            (4, Some(2), 19),
-            (4, Some(9), 20),
-            (4, None, 17),
-            (3, None, 16),
-            (6, Some(1), 26),
-            (9, None, 26),
-        ] {
-            assert_eq!(history.first_behind(unix_s, tag), want, "behind {unix_s}:{tag:?}");
-        }
-    }
-
-    #[test]
-    fn batches_end_where_they_must() {
-        let history = filled(9, &MANY, false);
-        let weight = message(1).weight();
-        assert_eq!(history.batch_end(1, 3 * weight), 4);
-        assert_eq!(history.batch_end(1, 0), 2, "at least one");
-        assert_eq!(history.batch_end(9, 0), 10);
-        assert_eq!(history.batch_end(1, usize::MAX), 10);
-        assert_eq!(history.range(3, 6).map(|(n, _)| n).collect::<Vec<_>>(), [3, 4, 5]);
-        assert_eq!(history.range(10, 10).count(), 0);
-        assert_eq!(history.range(12, 15).count(), 0);
-    }
-
-    #[test]
-    fn clearing_keeps_the_numbers() {
-        let mut history = filled(9, &MANY, false);
-        assert_eq!(history.clear(), 9);
-        assert_eq!((history.base(), history.head(), history.bytes()), (10, 10, 0));
-        assert_eq!(history.append(message(10), &MANY, false).0, 10);
-    }
-}
+#[path = "history_tests.rs"]
+mod tests;

@@ -68,9 +68,13 @@ impl Hub {
             self.each_index(&channel.name, |index| matched.push(index));
             if !matched.is_empty() {
                 let ext = message.ext().map(Into::into);
-                let beside = Some(Arc::new(Beside { channel: Some(channel.name.clone()), ext, id: None }));
+                let (name, until) = (Some((*channel.name).into()), message.until());
+                let beside = Some(Arc::new(Beside { channel: name, ext, id: None, until }));
                 for &index in &matched {
                     self.append_to(index, Message { beside: beside.clone(), ..message.clone() });
+                    if until.is_some() {
+                        self.arm(index, message.at);
+                    }
                 }
             }
         }
@@ -114,7 +118,7 @@ impl Hub {
         self.settle(id, now);
         let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
         channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
-        let beside = ext.map(|ext| Arc::new(Beside { channel: None, ext: Some(ext.into()), id: None }));
+        let beside = ext.map(|ext| Arc::new(Beside { ext: Some(ext.into()), ..Beside::default() }));
         let message = self.stamped(id, kind, body, now);
         Some(self.append_message(id, Message { beside, ..message }))
     }

@@ -27,6 +27,12 @@ impl Hub {
         self.made += 1;
         let id = self.channels.insert(channel).ok_or(Full)?;
         self.names.insert(name, id);
+        if let Some(channel) = self.channels.get(id) {
+            self.sorted.insert(Arc::clone(&channel.name), id);
+        }
+        if !self.rules.is_empty() {
+            self.apply_rule(id);
+        }
         self.names_bytes += name.len();
         self.counters.channels_opened += 1;
         self.put_into_group(id);
@@ -145,11 +151,12 @@ impl Hub {
     /// message that will never come.
     pub fn close(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
         self.settle(id, now);
-        let Self { channels, names, groups, ended, .. } = &mut *self;
+        let Self { channels, names, sorted, groups, ended, .. } = &mut *self;
         let channel = channels.get_mut(id).filter(|c| !c.closed)?;
         channel.closed = true;
         groups.dismiss(channel);
         names.remove(&channel.name, id);
+        sorted.remove(&*channel.name);
         let next = channel.history.head();
         *ended = (*ended).max(channel.history.offset_before(next));
         self.counters.channels_closed += 1;

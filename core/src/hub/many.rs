@@ -128,7 +128,7 @@ impl Hub {
             return None;
         }
         let history = channel.history();
-        Some(history.get(seat.next.max(history.base())).map_or(u64::MAX, |message| message.offset))
+        Some(history.get(history.live_from(seat.next)).map_or(u64::MAX, |message| message.offset))
     }
 
     /// Collects what a reader of several lacks; returns how many seats were looked at. On a walk, only hot channels can
@@ -257,7 +257,7 @@ impl Hub {
         let seat = many.seats[i];
         let Some(channel) = self.channels.get(seat.channel) else { return Took::Nothing };
         let history = channel.history();
-        let from = seat.next.max(history.base());
+        let from = history.live_from(seat.next);
         let until = match due.peek() {
             Some(Reverse((offset, _))) => history.first_after(*offset).max(from),
             None => history.head(),
@@ -321,7 +321,7 @@ impl Hub {
 
     /// One of several channels has ended: the reader goes on with the others.
     fn give_up_seat(&mut self, sub: Id<Subscription>, channel: Id<Channel>, now: Moment) {
-        let name = self.channels.get(channel).map(|c| c.name.clone());
+        let name: Option<Box<str>> = self.channels.get(channel).map(|c| (*c.name).into());
         let again = name.as_deref().and_then(|name| self.find(name));
         let already = self.many(sub).is_some_and(|(many, _)| {
             again.is_some_and(|at| many.find(at).is_some())

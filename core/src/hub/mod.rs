@@ -12,18 +12,21 @@ mod life;
 mod mailbox;
 mod many;
 mod media;
+mod mortal;
 mod names;
 mod pattern;
 mod publish;
 mod revive;
 mod roster;
+mod rules;
 mod session;
 mod settings;
 mod start;
 mod subscription;
 mod sweep;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 pub use channel::{Channel, Posted, Registered, Token};
 pub use chronicle::{Chronicle, Record, What};
@@ -43,6 +46,7 @@ pub use start::{From, Lost, Place, Start};
 pub use subscription::{Access, Subscription};
 
 use crate::arena::{Arena, Id};
+use crate::config::ChannelPattern;
 use crate::counters::Counters;
 use crate::log::{Log, Position, Sealer};
 use crate::time::Moment;
@@ -66,9 +70,16 @@ pub struct Full;
 /// Tags that are left to a log of the same second before this one, for each millisecond that it had.
 const TAGS_A_MS: u32 = 100;
 
+/// Bytes that a name takes in the table in which names have an order, which is never quite full.
+const SORTED_BYTES: usize = 40;
+
 /// All channels.
 pub struct Hub {
     names: Names<Channel>,
+    /// The same in the order of their names.
+    sorted: BTreeMap<Arc<str>, Id<Channel>>,
+    /// What channels keep whose names these patterns match; the first holds.
+    rules: Vec<(ChannelPattern, Keep)>,
     channels: Arena<Channel>,
     subscriptions: Arena<Subscription>,
     /// Channels whose members are due visits, each once.
@@ -127,6 +138,8 @@ impl Hub {
         let announcing = Announcing::new(&mut channels, log.head());
         Self {
             names: Names::new(seed),
+            sorted: BTreeMap::new(),
+            rules: Vec::new(),
             channels,
             subscriptions: Arena::with_limit(usize::MAX),
             hot: Hot::default(),
@@ -261,6 +274,7 @@ impl Hub {
         counters.published += since.published;
         counters.published_bytes += since.published_bytes;
         counters.trimmed += since.trimmed;
+        counters.messages_expired += since.messages_expired;
         counters.channels_opened += since.channels_opened;
         counters.channels_closed += since.channels_closed;
         counters.roster_refused += since.roster_refused;
@@ -302,6 +316,7 @@ impl Hub {
         self.channels.len() * Arena::<Channel>::slot_bytes()
             + self.subscriptions.len() * (Arena::<Subscription>::slot_bytes() + size_of::<Id<Subscription>>())
             + self.names.bytes()
+            + self.sorted.len() * SORTED_BYTES
             + self.names_bytes
             + self.wheel.bytes()
             + self.broadcasts.bytes()

@@ -91,7 +91,9 @@ impl Hub {
         let Some(channel) = self.channels.get_mut(id) else { return };
         let before = channel.history.weight();
         let keep = channel.keep(&self.settings.keep);
-        self.counters.trimmed += channel.history.trim(&keep, somebody_listens, now) as u64;
+        let (expired, gone) = channel.history.expire(now);
+        self.counters.messages_expired += expired as u64;
+        self.counters.trimmed += (gone + channel.history.trim(&keep, somebody_listens, now)) as u64;
         self.weigh(id, before);
     }
 

@@ -72,8 +72,8 @@ impl Hub {
             let seat = many.seats.get(*i as usize).and_then(|seat| self.channels.get(seat.channel));
             let Some(ended) = seat.filter(|channel| channel.closed) else { continue };
             let again = self.find(&ended.name).filter(|at| many.find(*at).is_none());
-            if again.is_some() && !many.absent.contains(&ended.name) {
-                reborn.push(ended.name.clone());
+            if again.is_some() && !many.absent.iter().any(|name| **name == *ended.name) {
+                reborn.push((*ended.name).into());
             }
         }
         if let Some(many) = self.many_mut(sub).filter(|_| !reborn.is_empty()) {

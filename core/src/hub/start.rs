@@ -81,7 +81,7 @@ impl Hub {
         // Without history, what is still kept for those who listen is not for those who come.
         let base = if keeps { channel.history.base() } else { head };
         let at = |next: u64, lost: Lost| Start { next, lost, ahead: false };
-        Some(match from {
+        let start = match from {
             From::New => Start { next: head, lost: Lost::Nothing, ahead: true },
             From::Oldest => at(base, Lost::Nothing),
             From::Next(seq) if seq > head => Start { next: head, lost: Lost::Nothing, ahead: true },
@@ -115,13 +115,16 @@ impl Hub {
                     None => after(channel, place, base),
                 }
             }
-        })
+        };
+        // Who asks for what there is misses nothing that is not there.
+        let is_counted = !matches!(from, From::New | From::Oldest | From::Newest(_));
+        Some(behind_holes(channel, start, is_counted))
     }
 
     /// Where a subscription would begin that has everything of all channels up to this place in the log.
     pub fn start_after(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
         let (channel, base) = self.as_found(id, now)?;
-        Some(after(channel, offset.max(channel.born.offset), base))
+        Some(behind_holes(channel, after(channel, offset.max(channel.born.offset), base), true))
     }
 
     /// Where a subscription would begin that has everything up to a second and a tag, or that counts from an end.
@@ -136,7 +139,7 @@ impl Hub {
             // Nothing has been published behind it: whatever its second is, it waits for the next message.
             Place::Behind { unix_s, tag } => history.first_behind(unix_s, tag).max(base),
         };
-        Some(Start { next, lost: Lost::Nothing, ahead: false })
+        Some(behind_holes(channel, Start { next, lost: Lost::Nothing, ahead: false }, false))
     }
 
     /// A channel as those who come find it: trimmed, and with the number of the first message that they may get. What is
@@ -167,6 +170,21 @@ impl Hub {
     pub fn seal(&self, channel: &Channel, cursor: Cursor) -> Sealed {
         self.sealer.seal(cursor, channel.mark)
     }
+}
+
+/// The same, if the first message has expired behind it and all that have after it; they are lost, where that is counted.
+fn behind_holes(channel: &Channel, start: Start, is_counted: bool) -> Start {
+    let next = channel.history.live_from(start.next);
+    let missed = next.saturating_sub(start.next);
+    if missed == 0 {
+        return start;
+    }
+    let lost = match start.lost {
+        Lost::Nothing if is_counted => Lost::Some(missed),
+        Lost::Some(count) => Lost::Some(count + missed),
+        other => other,
+    };
+    Start { next, lost, ..start }
 }
 
 /// Behind a place in the log, and not before `base`.

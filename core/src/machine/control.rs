@@ -1,6 +1,7 @@
 //! Changes to the running server: another configuration, and the way out.
 //! Knows nothing of signals or files.
-use super::{Machine, conns_max, settings};
+use super::Machine;
+use super::of_config::{conns_max, keep_rules, settings};
 use crate::arena::Id;
 use crate::config::{AddressRules, Config, Origin};
 use crate::conn::{Conn, OriginRef, Phase};
@@ -27,6 +28,8 @@ impl Machine {
         self.hub.set(settings(&config));
         self.post.set(&config.limits);
         self.hooks.set_limit(config.limits.hooks_max);
+        self.bearers.set(&config.token);
+        self.hub.set_rules(keep_rules(&config), self.post.now);
         self.frames.set(config.websocket.compression_bytes_min);
         let before = std::mem::replace(&mut self.config, config);
         self.heads.forget();

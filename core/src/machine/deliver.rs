@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::Machine;
 use super::bayeux::Sessions;
+use super::bearers::Bearers;
 use super::frames::{Frames, Range, Way, Wrap};
 use super::heads::Heads;
 use super::post::Post;
@@ -22,6 +23,7 @@ pub(super) struct Delivery<'a> {
     pub(super) frames: &'a mut Frames,
     pub(super) heads: &'a mut Heads,
     pub(super) sessions: &'a mut Sessions,
+    pub(super) bearers: &'a Bearers,
     pub(super) counters: &'a mut Counters,
     pub(super) deferred: &'a mut VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     pub(super) config: &'a Config,
@@ -42,6 +44,7 @@ impl Machine {
             frames: &mut self.frames,
             heads: &mut self.heads,
             sessions: &mut self.sessions,
+            bearers: &self.bearers,
             counters: &mut self.counters,
             deferred: &mut self.deferred,
             config: &self.config,
@@ -129,7 +132,8 @@ impl Delivery<'_> {
         // Whoever says where a client is to go on may name the end of the log only if nothing waits behind this.
         let last = if visit.more || to < head { history.get(to.max(1) - 1).map(|m| m.offset) } else { None };
         let last = hub.id_of(last.unwrap_or(hub.head().offset));
-        if heard && told && !(channel.is_closed() && parked.hold == Hold::Stream) {
+        let tells_end = parked.hold == Hold::Stream || speaker.polls_hear_ends();
+        if heard && told && !(channel.is_closed() && tells_end) {
             let range = Some((visit.at, from, to, lost));
             return self.hand_news(conn, id, &news, range, last, Took::Upto { next: to, notices });
         }
@@ -137,8 +141,10 @@ impl Delivery<'_> {
         {
             people(channel, roster, visit.notices, &parked.voice, &mut news);
         }
-        let closes = channel.is_closed() && to == head && (parked.hold == Hold::Stream || news.is_empty());
-        if closes && visit.others > 0 && (parked.hold == Hold::Poll || !speaker.hears_each_end()) {
+        let hears_end = parked.hold == Hold::Stream || news.is_empty() || speaker.polls_hear_ends();
+        let closes = channel.is_closed() && to == head && hears_end;
+        let goes_on = parked.hold == Hold::Poll && !speaker.polls_hear_ends();
+        if closes && visit.others > 0 && (goes_on || !speaker.hears_each_end()) {
             // It goes on waiting for the others.
             return Took::Upto { next: to, notices };
         }

@@ -1,11 +1,15 @@
 //! What is to be known of channels by name, and the end of their readers.
 //! Knows nothing of how it is asked for or written.
+use std::borrow::Cow;
+
 use super::Machine;
-use super::events::standing;
+use super::events::{CHANNELS_A_REQUEST, standing};
+use super::tokens::Shown;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase, Role};
 use crate::dialect::{Answer, Batch, Outcome, Page, Past, Refusal, Voice};
 use crate::hub::Channel;
+use crate::token::Act;
 
 impl Machine {
     /// Says what is kept of a channel.
@@ -17,7 +21,8 @@ impl Machine {
         voice: &Voice,
         past: &Past<'_>,
     ) {
-        let found = match self.shown_channel(role, &past.channel, &past.token) {
+        let found = self.shown_channels(role, &[&*past.channel], &[&*past.token], Act::History);
+        let found = match found.map(|found| found.first().copied().flatten()) {
             Ok(at) => at.and_then(|at| Some((at, self.hub.start(at, past.from, self.post.now)?))),
             Err(refusal) => return self.refuse(id, manner, voice, &refusal),
         };
@@ -48,48 +53,60 @@ impl Machine {
         });
     }
 
-    /// The channel of this name, if there is one, for somebody who shows this token.
-    fn shown_channel(&mut self, role: Role, name: &str, token: &str) -> Result<Option<Id<Channel>>, Refusal> {
-        if self.hub.find(name).is_none() && !self.needs_token(role) {
-            return Ok(None);
+    /// The channels of these names, as far as they are there, for somebody who shows these tokens and wants to do this.
+    fn shown_channels(
+        &mut self,
+        role: Role,
+        names: &[&str],
+        tokens: &[&str],
+        act: Act,
+    ) -> Result<Vec<Option<Id<Channel>>>, Refusal> {
+        let grant = self.signed(role, tokens.iter().copied())?;
+        let mut found = Vec::with_capacity(names.len());
+        for (i, name) in names.iter().enumerate() {
+            let is_granted = grant.as_ref().is_some_and(|grant| grant.allows(act, name));
+            if self.hub.find(name).is_none() && (is_granted || !self.needs_token(role)) {
+                found.push(None);
+                continue;
+            }
+            let token = if let [one] = tokens { one } else { tokens.get(i).copied().unwrap_or_default() };
+            let (at, _) = self.readable(role, name, Shown { token, grant: grant.as_ref(), act })?;
+            found.push(Some(at));
         }
-        self.readable(role, name, token).map(Some)
+        Ok(found)
     }
 
-    /// Says who is listed in a channel.
+    /// Says who is listed in channels.
     pub(super) fn say_presence(
         &mut self,
         id: Id<Conn>,
         role: Role,
         manner: Manner,
         voice: &Voice,
-        (channel, token): (&str, &str),
+        (channels, tokens): (&[Cow<'_, str>], &[Cow<'_, str>]),
     ) {
-        match self.shown_channel(role, channel, token) {
+        if channels.len() > self.config.limits.channels_per_subscription_max {
+            return self.refuse(id, manner, voice, &Refusal::TooManyInOne);
+        }
+        self.served += channels.len() / CHANNELS_A_REQUEST;
+        let names: Vec<&str> = channels.iter().map(|name| &**name).collect();
+        let tokens: Vec<&str> = tokens.iter().map(|token| &**token).collect();
+        match self.shown_channels(role, &names, &tokens, Act::Presence) {
             Err(refusal) => self.refuse(id, manner, voice, &refusal),
             Ok(at) => self.reply_with(id, manner, |machine, out| {
-                let found = at.and_then(|at| machine.hub.peek(at));
-                voice.dialect.speaker().answer(voice, &Outcome::Presence { channel, found }, out)
+                let found = |at: Option<Id<Channel>>| at.and_then(|at| machine.hub.peek(at));
+                let listed: Vec<_> = names.iter().copied().zip(at.into_iter().map(found)).collect();
+                voice.dialect.speaker().answer(voice, &Outcome::Presence(&listed), out)
             }),
         }
     }
 
     /// Names channels.
     pub(super) fn say_directory(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, page: &Page<'_>) {
-        let mut found: Vec<&str> = self
-            .hub
-            .names()
-            .filter(|name| {
-                name.starts_with(&*page.prefix) && page.after.as_deref().is_none_or(|after| *name > after)
-            })
-            .collect();
-        let more = found.len() > page.limit;
-        if more {
-            found.select_nth_unstable(page.limit);
-            found.truncate(page.limit);
-        }
-        found.sort_unstable();
-        let at: Vec<Id<Channel>> = found.iter().filter_map(|name| self.hub.find(name)).collect();
+        let after = page.after.as_deref().unwrap_or_default();
+        let mut at: Vec<Id<Channel>> = self.hub.page(&page.prefix, after).take(page.limit + 1).collect();
+        let more = at.len() > page.limit;
+        at.truncate(page.limit);
         self.reply_with(id, manner, |machine, out| {
             let channels: Vec<&Channel> = at.iter().filter_map(|at| machine.hub.peek(*at)).collect();
             voice.dialect.speaker().answer(voice, &Outcome::Directory { channels: &channels, more }, out)

@@ -4,14 +4,34 @@ use super::Machine;
 use super::listen::Waiting;
 use super::read::Place;
 use super::tell::{Asker, Tidings};
+use super::tokens::{Shown, without_history};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Role};
 use crate::dialect::{Hold, News, Refusal, Subscribe, Tail, Voice};
-use crate::hub::{Access, Channel, From, Hub, Join, Lost, Start, Wanted, is_private};
+use crate::hub::{Access, Channel, From, Hub, Join, Lost, Start, Wanted};
 use crate::log::{Cursor, Position, Sealed};
+use crate::token::{Act, Grant};
 
 /// A channel, and where the subscription begins in it.
 type Entry = (Id<Channel>, Start);
+
+/// Channels of a subscription that count as a request when the turn's work is shared out.
+pub(super) const CHANNELS_A_REQUEST: usize = 16;
+
+/// A subscriber that was let in.
+struct Admitted {
+    entries: Vec<Entry>,
+    /// What its signed token allows, if it has shown one.
+    grant: Option<Grant>,
+    /// It may read these channels when they come again, too.
+    is_open: bool,
+}
+
+/// What lets a subscriber in.
+struct Pass {
+    grant: Option<Grant>,
+    is_open: bool,
+}
 
 impl Machine {
     /// Begins a subscription.
@@ -23,8 +43,8 @@ impl Machine {
         voice: Voice,
         subscribe: &Subscribe<'_>,
     ) {
-        let entries = match self.admit_subscriber(role, subscribe) {
-            Ok(entries) => entries,
+        let Admitted { entries, grant, is_open } = match self.admit_subscriber(role, subscribe) {
+            Ok(admitted) => admitted,
             Err(refusal) => {
                 self.note_refusals(id, subscribe.channels.iter().map(|name| &**name), &refusal);
                 return self.refuse(id, manner, &voice, &refusal);
@@ -44,9 +64,14 @@ impl Machine {
         }
         let places: Vec<Place> = entries.iter().map(|(at, start)| (*at, start.next)).collect();
         let has_gaps = entries.iter().any(|(_, start)| start.lost != Lost::Nothing);
+        let pass = Pass { grant, is_open };
         if subscribe.hold == Hold::Stream {
-            return self.begin_events((id, role), manner, voice, subscribe, &entries, &places);
+            return self.begin_events(id, manner, voice, subscribe, (&entries, &places), pass);
         }
+        let now_s = self.date.unix_seconds();
+        let expiring =
+            pass.grant.as_ref().and_then(|grant| grant.expires_soon(self.config.token.warn_seconds, now_s));
+        let expiring = expiring.map(|in_s| News::Expiring { in_s });
         if has_gaps || self.has_news(&places) {
             let (_, _, hub) = self.delivery();
             // Messages say where whoever has them stands; gaps do not.
@@ -61,6 +86,7 @@ impl Machine {
             if !first.is_empty() {
                 first.push(News::Ready { channels: &[], cursor: ready });
             }
+            first.extend(expiring);
             return self.say_several(id, manner, &voice, &places, 0, &first);
         }
         let (mut delivery, conns, hub) = self.delivery();
@@ -68,14 +94,15 @@ impl Machine {
         // missed.
         if subscribe.wait_ms == Some(0) || subscribe.from == From::New {
             let Some(conn) = conns.get_mut(id) else { return };
-            let news = [News::Quiet { channel: "", echo: 0, cursor: Some(standing(hub, &places)) }];
+            let quiet = News::Quiet { channel: "", echo: 0, cursor: Some(standing(hub, &places)) };
+            let news: Vec<News<'_>> = [quiet].into_iter().chain(expiring).collect();
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
-        self.take_places((id, role), manner, voice, subscribe, &places);
+        self.take_places(id, manner, voice, subscribe, &places, pass);
     }
 
-    fn admit_subscriber(&mut self, role: Role, subscribe: &Subscribe<'_>) -> Result<Vec<Entry>, Refusal> {
+    fn admit_subscriber(&mut self, role: Role, subscribe: &Subscribe<'_>) -> Result<Admitted, Refusal> {
         let now = self.post.now;
         if subscribe.channels.len() > self.config.limits.channels_per_subscription_max {
             return Err(Refusal::TooManyInOne);
@@ -83,58 +110,62 @@ impl Machine {
         if let Some(who) = &subscribe.who {
             self.check_person(who)?;
         }
+        let grant = self.signed(role, subscribe.tokens.iter().map(|token| &**token))?;
+        if let (Some(who), Some(channel)) = (&subscribe.who, subscribe.channels.first()) {
+            self.check_bearer(role, grant.as_ref(), who, channel)?;
+        }
+        // What is to be looked at is work, and counts as such.
+        self.served += subscribe.channels.len() / CHANNELS_A_REQUEST;
         let bytes: usize =
             subscribe.channels.iter().map(|name| name.len() + 2 * size_of::<(Place, Place)>()).sum();
+        let bytes = bytes + grant.as_ref().map_or(0, Grant::bytes);
         if self.is_short_of(bytes + subscribe.who.as_ref().map_or(0, |who| who.len())) {
             return Err(Refusal::Memory);
         }
-        let mut found: Vec<Id<Channel>> = Vec::with_capacity(subscribe.channels.len());
+        let mut found: Vec<(Id<Channel>, bool)> = Vec::with_capacity(subscribe.channels.len());
+        let mut is_open = !self.needs_token(role);
+        let mut granted = 0;
         for (i, name) in subscribe.channels.iter().enumerate() {
             let token = match &subscribe.tokens[..] {
                 [one] => Some(one),
                 several => several.get(i),
             };
-            let at = self.readable(role, name, token.map_or("", |token| token))?;
+            let token = token.map_or("", |token| token);
+            let shown = Shown { token, grant: grant.as_ref(), act: Act::Subscribe };
+            let (at, is_granted) = self.readable(role, name, shown)?;
+            let has_past =
+                !is_granted || grant.as_ref().is_some_and(|grant| grant.allows(Act::History, name));
+            if !has_past {
+                without_history(subscribe.from)?;
+            }
+            granted += usize::from(is_granted);
             if self.hub.peek(at).map_or(0, Channel::members) >= self.config.limits.subscribers_per_channel_max
             {
                 return Err(Refusal::TooManySubscribers);
             }
-            if !found.contains(&at) {
-                found.push(at);
+            if !found.iter().any(|(other, _)| *other == at) {
+                found.push((at, has_past));
             }
         }
+        // A channel that comes again is another, with another token of its own; a signed one names it still.
+        is_open |= granted == subscribe.channels.len();
         let mut entries = Vec::with_capacity(found.len());
-        for at in found {
+        for (at, has_past) in found {
             self.hub.prolong(at, self.channel_ms(), now);
             self.hub.note_asked(at, now);
-            entries.extend(self.hub.start(at, subscribe.from, now).map(|start| (at, start)));
+            entries.extend(self.start_granted(at, subscribe.from, has_past).map(|start| (at, start)));
         }
-        Ok(entries)
-    }
-
-    /// The channel of this name for somebody who shows this token; made if there is none and nobody has to show any.
-    pub(super) fn readable(&mut self, role: Role, name: &str, token: &str) -> Result<Id<Channel>, Refusal> {
-        let needs_token = self.needs_token(role);
-        let at = match self.hub.find(name) {
-            Some(at) => at,
-            None if needs_token => return Err(Refusal::Token),
-            None => self.open_channel(name, 0)?,
-        };
-        let has_token = self.hub.has_token(at, token);
-        // It may have been registered for clients who are known by name, and they are not known here.
-        let for_sessions = self.hub.peek(at).and_then(Channel::registered).is_some_and(|own| own.sessions);
-        let is_shut = needs_token || ((for_sessions || is_private(name)) && role != Role::Admin);
-        if is_shut && !has_token { Err(Refusal::Token) } else { Ok(at) }
+        Ok(Admitted { entries, grant, is_open })
     }
 
     fn begin_events(
         &mut self,
-        (id, role): (Id<Conn>, Role),
+        id: Id<Conn>,
         manner: Manner,
         voice: Voice,
         subscribe: &Subscribe<'_>,
-        entries: &[Entry],
-        places: &[Place],
+        (entries, places): (&[Entry], &[Place]),
+        pass: Pass,
     ) {
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
@@ -154,17 +185,18 @@ impl Machine {
         let to = Asker { id, manner, voice: &voice };
         delivery.begin(conn, to);
         delivery.say_news(conn, to, &news);
-        self.take_places((id, role), manner, voice, subscribe, places);
+        self.take_places(id, manner, voice, subscribe, places, pass);
     }
 
     /// Takes the seats. What is there already is handed over as what comes later is.
     fn take_places(
         &mut self,
-        (id, role): (Id<Conn>, Role),
+        id: Id<Conn>,
         manner: Manner,
         voice: Voice,
         subscribe: &Subscribe<'_>,
         places: &[Place],
+        pass: Pass,
     ) {
         if !self.may_wait(id) {
             return;
@@ -181,9 +213,8 @@ impl Machine {
                 self.hub.join(at, Join { next, owner, who: subscribe.who.as_deref(), notices }, now)
             }
             _ => {
-                // A channel that ends and comes to be anew is another: its token is, too.
-                let is_admin = role == Role::Admin;
-                let access = Access { open: !self.needs_token(role), sessions: is_admin, private: is_admin };
+                let is_admin = self.conns.get(id).is_some_and(|conn| conn.role == Role::Admin);
+                let access = Access { open: pass.is_open, sessions: is_admin, private: is_admin };
                 self.hub.join_many(
                     Wanted { places, absent: Vec::new(), awaits: true, access, session: None },
                     owner,
@@ -194,6 +225,9 @@ impl Machine {
         if let Ok(sub) = joined {
             let (hold, quiet_until) = (subscribe.hold, now.after_ms(quiet_ms));
             self.wait(id, sub, Waiting { manner, voice, hold, echo: 0, quiet_until });
+            if let Some(grant) = pass.grant {
+                self.bear(id, grant, Some(sub));
+            }
         }
     }
 }

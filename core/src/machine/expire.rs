@@ -18,6 +18,8 @@ impl Machine {
         self.expire_hooks(now);
         self.expire_watchers(now);
         self.tell_stats(now);
+        self.expire_tokens(now);
+        self.once.expire(now);
         let mut fired = std::mem::take(&mut self.fired);
         self.post.wheel.advance(now, &mut fired);
         for id in fired.drain(..) {

@@ -2,11 +2,13 @@
 //! Knows nothing of how it is written.
 use super::Machine;
 use super::tell::{Asker, Tidings};
+use super::tokens::without_history;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Parked, Phase, Role};
 use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Tail, Voice};
 use crate::hub::{Channel, From, Join, Lost, Start, Subscription, is_private};
 use crate::time::Moment;
+use crate::token::Act;
 
 /// A subscription that was admitted: whose, to what, and where it begins.
 struct Entry<'l> {
@@ -68,8 +70,16 @@ impl Machine {
         role: Role,
         listen: &Listen<'_>,
     ) -> Result<Id<Channel>, Refusal> {
-        let needs_token = self.needs_token(role);
+        // Only a WebSocket's token allows something here: it was shown on the connection.
+        let grant = self.bearers.grant(id);
+        let is_granted = grant.is_some_and(|grant| grant.allows(Act::Subscribe, &listen.channel));
+        let needs_token = self.needs_token(role) && !is_granted;
+        let is_by_grant = is_granted && self.needs_token(role);
+        if is_by_grant && !grant.is_some_and(|grant| grant.allows(Act::History, &listen.channel)) {
+            without_history(listen.from)?;
+        }
         if let Some(who) = &listen.who {
+            self.check_bearer(role, grant, who, &listen.channel)?;
             self.check_person(who)?;
             if self.is_short_of(who.len()) {
                 return Err(Refusal::Memory);
@@ -78,12 +88,12 @@ impl Machine {
         let at = match self.hub.find(&listen.channel) {
             Some(at) => at,
             // Whoever must show a token cannot make a channel.
-            None if needs_token => return Err(Refusal::Token),
+            None if needs_token => return Err(self.not_let_in_here(id)),
             None => self.open_channel(&listen.channel, 0)?,
         };
-        let has_token = self.hub.has_token(at, &listen.token);
+        let has_token = is_granted || self.hub.has_token(at, &listen.token);
         if needs_token && !has_token {
-            return Err(Refusal::Token);
+            return Err(self.not_let_in_here(id));
         }
         // It was registered for clients who are known by name, and they are not known here.
         let for_sessions = self.hub.peek(at).and_then(Channel::registered).is_some_and(|own| own.sessions);

@@ -45,7 +45,7 @@ impl Machine {
         true
     }
 
-    pub(super) fn gauges(&self) -> [(&'static str, &'static str, u64); 15] {
+    pub(super) fn gauges(&self) -> [(&'static str, &'static str, u64); 17] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
@@ -63,6 +63,8 @@ impl Machine {
             ),
             ("bayeux_subscriptions", "Subscriptions of Bayeux sessions.", all(self.sessions.seats())),
             ("patterns", "Patterns of channel names that somebody reads.", all(self.hub.indexes())),
+            ("token_bearers", "Connections that a signed token is in force on.", all(self.bearers.len())),
+            ("idempotency_keys", "Keys of publishes that are remembered.", all(self.once.len())),
             ("history_bytes", "Bytes of messages kept, overhead included.", all(self.hub.history_bytes())),
             (
                 "buffers_bytes",

@@ -1,6 +1,7 @@
 //! The whole server but for sockets: the contract with the shell. What happens inside stands next door.
 mod admit;
 mod bayeux;
+mod bearers;
 mod check;
 mod control;
 mod deliver;
@@ -13,17 +14,21 @@ mod heads;
 mod hooks;
 mod listen;
 mod metrics;
+mod of_config;
+mod once;
 mod perform;
 mod post;
 mod posting;
 mod private;
 mod publish_all;
 mod read;
+mod refuse;
 mod register;
 mod reply;
 mod serve;
 mod stats;
 mod tell;
+mod tokens;
 mod watch;
 mod websocket;
 
@@ -34,7 +39,7 @@ use std::net::IpAddr;
 use hashbrown::HashMap;
 
 pub(crate) use bayeux::Session;
-use bayeux::{Sessions, TABLE_MAX};
+use bayeux::Sessions;
 pub use check::Standing;
 pub(crate) use hooks::{Errand, Step};
 pub use hooks::{Hook, HookAnswer, HookFailure};
@@ -43,15 +48,16 @@ pub(crate) use websocket::Entering;
 
 use crate::arena::{Arena, Id};
 use crate::chance::Entropy;
-use crate::config::{AddressRules, Config, Location};
+use crate::config::{AddressRules, Config};
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
-use crate::hub::{Channel, Hub, Seed, Settings, Subscription};
+use crate::hub::{Channel, Hub, Seed, Subscription};
 use crate::log::{Epoch, Log};
 use crate::time::{Date, Moment};
 use crate::wheel::Wheel;
 use frames::Frames;
 use heads::Heads;
+use of_config::{conns_max, keep_rules, settings};
 use post::Post;
 
 /// Connections beyond `connections_max` that may be there at once, only to be told 503: so many descriptors more are
@@ -71,6 +77,8 @@ pub struct Machine {
     frames: Frames,
     heads: Heads,
     hooks: hooks::Hooks,
+    bearers: bearers::Bearers,
+    once: once::Table,
     scratch: websocket::Scratch,
     stats: stats::Stats,
     /// Connections with requests that were put off to the next turn.
@@ -131,6 +139,7 @@ impl Machine {
         let mut hub = Hub::new(settings(&config), log, seed);
         hub.set_clock(date.unix_seconds());
         hub.begin_second_at(date.ms());
+        hub.set_rules(keep_rules(&config), now);
         let mut machine = Self {
             rules: AddressRules::new(&config.admin.allow, &config.admin.deny),
             conns: Arena::with_limit(conns_max(&config)),
@@ -141,6 +150,8 @@ impl Machine {
             frames: Frames::default(),
             heads: Heads::default(),
             hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
+            bearers: bearers::Bearers::new(&config.token, seed),
+            once: once::Table::new(seed),
             scratch: websocket::Scratch::default(),
             stats: stats::Stats::default(),
             deferred: VecDeque::new(),
@@ -240,6 +251,7 @@ impl Machine {
             Phase::Hooked(hooked) => self.give_up_hook(&hooked),
             _ => {}
         }
+        self.bearers.forget(id);
         self.post.forget(&mut conn);
         self.dismiss(&conn);
         self.counters.connections_closed += 1;
@@ -292,7 +304,12 @@ impl Machine {
     pub fn deadline(&self) -> Option<Moment> {
         let own =
             [self.post.wheel.next(), self.hub.deadline(), self.sessions.deadline(), self.hooks.deadline()];
-        let own = own.into_iter().chain([self.watching_until.next(), self.stats.deadline()]);
+        let own = own.into_iter().chain([
+            self.watching_until.next(),
+            self.bearers.deadline(),
+            self.once.deadline(),
+            self.stats.deadline(),
+        ]);
         own.flatten().min()
     }
 
@@ -363,6 +380,8 @@ impl Machine {
             + self.watching_until.len() * size_of::<(u64, (Id<Conn>, Id<Subscription>))>()
             + self.post.pieces.bytes()
             + self.sessions.bytes()
+            + self.bearers.bytes()
+            + self.once.bytes()
             + parked
             + websockets
     }
@@ -383,16 +402,4 @@ impl Machine {
     fn is_short_of(&self, bytes: usize) -> bool {
         self.used_bytes().saturating_add(bytes) > self.config.limits.memory_bytes_max
     }
-}
-
-/// Entries in the table of connections.
-fn conns_max(config: &Config) -> usize {
-    config.limits.connections_max.saturating_add(REFUSALS_MAX).min(TABLE_MAX)
-}
-
-/// What the hub must know of a configuration.
-fn settings(config: &Config) -> Settings {
-    let counts_groups = config.push.location.iter().any(Location::counts_groups);
-    let (channel_ms, session_ms) = (config.icomet.channel_timeout_ms, config.simple_comet.session_timeout_ms);
-    Settings { counts_groups, ..Settings::new(&config.limits, channel_ms, session_ms) }
 }

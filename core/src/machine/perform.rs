@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::private::check_private;
+use super::tokens::{changes_something, is_closed};
 use super::{Errand, Machine};
 use crate::arena::Id;
 use crate::config::Auth;
@@ -109,36 +110,6 @@ impl Machine {
         }
     }
 
-    /// Says no in the dialect's words.
-    pub(super) fn refuse(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, refusal: &Refusal) {
-        self.count_refusal(refusal);
-        // A callback that was refused must not be called.
-        let silent = Voice { before: None, ..voice.clone() };
-        let is_callback = matches!(refusal, Refusal::Callback | Refusal::UnmarkedCallback);
-        let voice = if is_callback { &silent } else { voice };
-        self.answer(id, manner, voice, &Outcome::Refused(refusal));
-    }
-
-    pub(super) fn count_refusal(&mut self, refusal: &Refusal) {
-        match refusal {
-            Refusal::Callback | Refusal::UnmarkedCallback => self.counters.callbacks_refused += 1,
-            Refusal::Name | Refusal::SessionName => self.counters.names_refused += 1,
-            Refusal::MediaType => self.counters.media_types_refused += 1,
-            Refusal::Conflict => self.counters.conflicts += 1,
-            Refusal::TooManyInOne => self.counters.compounds_refused += 1,
-            Refusal::TooMuchAtOnce => self.counters.publishes_too_large += 1,
-            Refusal::Token | Refusal::UnknownSession => self.counters.tokens_refused += 1,
-            Refusal::Publish => self.counters.publishes_refused += 1,
-            Refusal::TooManyChannels => self.counters.channels_refused += 1,
-            Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
-            Refusal::TooManySubscriptions => self.counters.websocket_subscriptions_refused += 1,
-            Refusal::Group(_) => self.counters.groups_refused += 1,
-            Refusal::TooManyHooks => self.counters.hooks_refused += 1,
-            Refusal::Memory => self.counters.memory_refused += 1,
-            _ => {}
-        }
-    }
-
     fn serve_page(&mut self, id: Id<Conn>, role: Role, manner: Manner, head: &Head<'_, '_>) -> bool {
         if !matches!(head.method, Method::Get | Method::Head) {
             return false;
@@ -156,6 +127,9 @@ impl Machine {
         let now = self.post.now;
         if let Err(refusal) = check_private(role, &verb) {
             return self.refuse(id, manner, &voice, &refusal);
+        }
+        if is_closed(&self.config, role) && changes_something(&verb) {
+            return self.refuse(id, manner, &voice, &Refusal::Publish);
         }
         let outcome = match verb {
             Verb::Read(read) => return self.read(id, role, manner, voice, &read),
@@ -216,10 +190,10 @@ impl Machine {
                 return self.answer(id, manner, &voice, &Outcome::Deleted { channel, removed });
             }
             Verb::Subscribe(wanted) => return self.subscribe_channels(id, role, manner, voice, &wanted),
-            Verb::PublishAll(items) => return self.publish_all_or_hold(id, manner, voice, items),
+            Verb::PublishAll(bulk) => return self.publish_bulk(id, role, manner, voice, bulk),
             Verb::History(past) => return self.say_history(id, role, manner, &voice, &past),
-            Verb::Presence { channel, token } => {
-                return self.say_presence(id, role, manner, &voice, (&channel, &token));
+            Verb::Presence { channels, tokens } => {
+                return self.say_presence(id, role, manner, &voice, (&channels, &tokens));
             }
             Verb::Directory(page) => return self.say_directory(id, manner, &voice, &page),
             Verb::Describe(channel) => return self.say_channel(id, manner, &voice, &channel),
@@ -229,7 +203,7 @@ impl Machine {
             Verb::Talk(talk) => return self.talk(id, role, manner, voice, &talk),
             Verb::Listen(listen) => return self.listen(id, role, manner, voice, &listen),
             // An answer over HTTP has one subscription, which ends with it.
-            Verb::Unlisten(_) => Err(Refusal::NotFound),
+            Verb::Unlisten(_) | Verb::Authenticate(_) => Err(Refusal::NotFound),
             Verb::Announcements => return self.listen_to_announcements(id, manner, voice),
             Verb::Publish { channel, body, sender } => {
                 let sender = sender.map(|s| Arc::from(&*s));
@@ -293,8 +267,8 @@ impl Machine {
         channel: &str,
         post: Post,
     ) {
-        if let Some(items) = post.batch {
-            return self.publish_all_or_hold(id, manner, voice, items);
+        if let Some(several) = post.batch {
+            return self.publish_all_or_hold(id, manner, voice, several);
         }
         if let Some(posting) = post.posting {
             return self.post_or_hold(id, manner, voice, posting, post.body);
@@ -415,9 +389,9 @@ impl Machine {
         (self.config.icomet.polling_timeout_ms / 1000).max(1)
     }
 
-    /// Whether a subscriber must show the channel's token.
+    /// Whether a subscriber must show a token: the channel's, or a signed one that allows it.
     pub(super) fn needs_token(&self, role: Role) -> bool {
-        role != Role::Admin && self.config.front.auth == Auth::Token
+        role != Role::Admin && (self.config.front.auth == Auth::Token || self.config.token.required)
     }
 }
 

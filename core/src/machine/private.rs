@@ -1,7 +1,7 @@
 //! Names that are between a client of Bayeux and the server: what the public side may not do with them, in any dialect.
 //! Knows nothing of Bayeux's own messages, which have rules of their own.
 use crate::conn::Role;
-use crate::dialect::{Refusal, Verb};
+use crate::dialect::{Bulk, Refusal, Verb};
 use crate::hub::is_private;
 
 /// Whether something may be done that would change a channel, or look at it as its publisher does. Reading is looked at where
@@ -27,7 +27,7 @@ pub(super) fn check_private(role: Role, verb: &Verb<'_>) -> Result<(), Refusal> 
         Verb::Delete(channel) => channel.as_deref().is_some_and(is_private),
         Verb::Post { posting, .. } => posting.channels.iter().any(|name| is_private(name)),
         Verb::Look(channels) | Verb::End { channels, .. } => channels.iter().any(|name| is_private(name)),
-        Verb::PublishAll(items) => items.iter().any(|item| is_private(&item.channel)),
+        Verb::PublishAll(Bulk { items, .. }) => items.iter().any(|item| is_private(&item.channel)),
         // What concerns no channel, or all of them, or is asked by who reads.
         _ => false,
     };

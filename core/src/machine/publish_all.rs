@@ -1,55 +1,140 @@
-//! Publishing several messages together: all of them, or none.
+//! Publishing several messages together: all of them, or none; and once, however often it is asked for.
 //! Knows nothing of how they were written.
 use std::sync::Arc;
 
 use super::Machine;
+use super::once::{Known, Table};
 use crate::arena::Id;
-use crate::conn::{Conn, Held, Manner, Phase, Post};
-use crate::dialect::{Item, Outcome, Placed, Refusal, Voice};
+use crate::conn::{Conn, Held, Manner, Phase, Post, Role, Several};
+use crate::dialect::{Answer, Bulk, Item, JSON, Once, Outcome, Placed, Refusal, Voice};
 use crate::hub::Channel;
 use crate::log::Sealed;
+use crate::token::Grant;
+use crate::wire::http1::Status;
+
+/// Bytes that a message takes in an answer, besides its channel's name.
+const PLACED_BYTES: usize = 96;
 
 impl Machine {
+    /// Publishes for whoever may.
+    pub(super) fn publish_bulk(
+        &mut self,
+        id: Id<Conn>,
+        role: Role,
+        manner: Manner,
+        voice: Voice,
+        bulk: Bulk<'_>,
+    ) {
+        let grant = match self.signed(role, [&*bulk.token].into_iter()) {
+            Ok(grant) => grant,
+            Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
+        };
+        let checked = self.check_publishers(role, grant.as_ref(), &bulk.items);
+        let once = checked.and_then(|()| self.scoped(role, grant.as_ref(), bulk.once));
+        match once {
+            Ok(once) => self.publish_all_or_hold(id, manner, voice, Several { items: bulk.items, once }),
+            Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+        }
+    }
+
+    fn check_publishers(&self, role: Role, grant: Option<&Grant>, items: &[Item]) -> Result<(), Refusal> {
+        items.iter().try_for_each(|item| self.check_publisher(role, grant, &item.channel))
+    }
+
+    /// A key, checked, that is nobody else's: strangers may use the same.
+    fn scoped(
+        &self,
+        role: Role,
+        grant: Option<&Grant>,
+        once: Option<Box<Once>>,
+    ) -> Result<Option<Box<Once>>, Refusal> {
+        let Some(mut once) = once else { return Ok(None) };
+        let is_key = |c: u8| (b' '..=b'~').contains(&c);
+        let most = self.config.limits.idempotency_key_bytes_max;
+        if once.key.is_empty() || once.key.len() > most || !once.key.bytes().all(is_key) {
+            return Err(Refusal::KeyForm);
+        }
+        let whose = match (role, grant.and_then(|grant| grant.sub.as_deref())) {
+            (Role::Admin, _) => "\u{1}",
+            (_, Some(sub)) => sub,
+            (_, None) => "",
+        };
+        // No key has this between its parts.
+        once.key = format!("{}\0{whose}", once.key);
+        Ok(Some(once))
+    }
+
     /// Publishes and answers, or waits with both until those who listen have what came before.
     pub(super) fn publish_all_or_hold(
         &mut self,
         id: Id<Conn>,
         manner: Manner,
         voice: Voice,
-        items: Vec<Item>,
+        several: Several,
     ) {
-        if let Err(refusal) = self.check_batch(&items) {
+        if let Some(once) = &several.once
+            && self.answer_again(id, manner, &voice, once)
+        {
+            return;
+        }
+        if let Err(refusal) = self.check_batch(&several) {
             return self.refuse(id, manner, &voice, &refusal);
         }
+        let items = &several.items;
         let crowded = items.iter().find_map(|item| {
             let found = self.hub.find(&item.channel);
-            self.hub.crowded(&item.channel, found, of_channel(&items, &item.channel))
+            self.hub.crowded(&item.channel, found, of_channel(items, &item.channel))
         });
         if let Some(at) = crowded
             && let Some(conn) = self.conns.get_mut(id)
         {
-            let post = Post { batch: Some(items), ..Post::default() };
+            let post = Post { batch: Some(several), ..Post::default() };
             self.held_bytes += post.bytes();
             conn.phase = Phase::Held(Box::new(Held { channel: String::new(), post, manner, voice }));
             return self.defer(id, Some(at));
         }
-        match self.publish_all(&items) {
+        match self.publish_all(items) {
             Err(refusal) => self.refuse(id, manner, &voice, &refusal),
             Ok(stands) => {
-                let placed: Vec<Placed<'_>> = items
-                    .iter()
-                    .zip(stands)
-                    .map(|(item, (seq, cursor))| Placed { channel: &item.channel, seq, cursor })
-                    .collect();
-                self.answer(id, manner, &voice, &Outcome::PublishedAll(&placed));
+                let placed = placed(items, stands);
+                let mut body = std::mem::take(&mut self.body);
+                body.clear();
+                let answer =
+                    voice.dialect.speaker().answer(&voice, &Outcome::PublishedAll(&placed), &mut body);
+                if let Some(once) = &several.once {
+                    let until =
+                        self.post.now.after_ms(self.config.limits.idempotency_seconds.saturating_mul(1_000));
+                    self.once.insert(once, &body, until);
+                }
+                self.reply(id, manner, answer, &[], &body);
+                self.body = body;
             }
         }
     }
 
+    /// Answers what has been asked for before; true if there is nothing more to be done.
+    fn answer_again(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, once: &Once) -> bool {
+        match self.once.find(once, self.post.now) {
+            Known::New => return false,
+            Known::Other => self.refuse(id, manner, voice, &Refusal::KeyReused),
+            Known::Same(answer) => {
+                let answer: Box<[u8]> = answer.into();
+                self.counters.publishes_replayed += 1;
+                let fields = [("Idempotent-Replayed", "true")];
+                self.reply(id, manner, Answer { status: Status::OK, content_type: JSON }, &fields, &answer);
+            }
+        }
+        true
+    }
+
     /// Whether those who listen can be handed all of it without being outrun, and whether every name can be a channel's.
-    fn check_batch(&self, items: &[Item]) -> Result<(), Refusal> {
+    pub(super) fn check_batch(&self, several: &Several) -> Result<(), Refusal> {
+        let Several { items, once } = several;
         if items.len() > self.config.limits.publish_messages_max {
             return Err(Refusal::TooMuchAtOnce);
+        }
+        if once.is_some() && self.once.len() >= self.config.limits.idempotency_keys_max {
+            return Err(Refusal::TooManyKeys);
         }
         let mut new = 0;
         for (i, item) in items.iter().enumerate() {
@@ -58,7 +143,7 @@ impl Machine {
                 continue;
             }
             let is_one = items[i + 1..].iter().all(|other| other.channel != item.channel);
-            if !is_one && of_channel(items, &item.channel) > self.hub.ahead_bytes() {
+            if !is_one && of_channel(items, &item.channel) > self.hub.ahead_bytes(&item.channel) {
                 return Err(Refusal::TooMuchAtOnce);
             }
             self.check_name(&item.channel)?;
@@ -67,11 +152,15 @@ impl Machine {
         if new > 0 && self.hub.channels() + new > self.config.limits.channels_max {
             return Err(Refusal::TooManyChannels);
         }
+        let names = |items: &[Item]| items.iter().map(|item| PLACED_BYTES + item.channel.len()).sum();
+        if once.as_ref().is_some_and(|once| self.is_short_of(Table::cost(once, names(items)))) {
+            return Err(Refusal::Memory);
+        }
         Ok(())
     }
 
     /// Appends all, once it is known that all can be; gives where each stands.
-    fn publish_all(&mut self, items: &[Item]) -> Result<Vec<(u64, Sealed)>, Refusal> {
+    pub(super) fn publish_all(&mut self, items: &[Item]) -> Result<Vec<(u64, Sealed)>, Refusal> {
         let now = self.post.now;
         let total: usize = items.iter().map(size).sum();
         // Each channel can make room in its own history; if that is not enough, nobody's is touched.
@@ -94,12 +183,19 @@ impl Machine {
         let mut stands = Vec::with_capacity(items.len());
         for (at, item) in at.into_iter().zip(items) {
             // Only a closed channel takes nothing, and a closed one has no name to be found by.
-            let seq = self.hub.publish(at, Arc::clone(&item.body), None, now).ok_or(Refusal::NotFound)?;
+            let body = Arc::clone(&item.body);
+            let seq = self.hub.publish_for(at, body, item.ttl_ms, now).ok_or(Refusal::NotFound)?;
             let channel = self.hub.peek(at).ok_or(Refusal::NotFound)?;
             stands.push((seq, self.hub.seal(channel, self.hub.cursor(channel, seq + 1))));
         }
         Ok(stands)
     }
+}
+
+/// Messages with the places where they have come to stand.
+fn placed<'i>(items: &'i [Item], stands: Vec<(u64, Sealed)>) -> Vec<Placed<'i>> {
+    let place = |(item, (seq, cursor)): (&'i Item, _)| Placed { channel: &item.channel, seq, cursor };
+    items.iter().zip(stands).map(place).collect()
 }
 
 /// What a message takes.
@@ -108,6 +204,6 @@ fn size(item: &Item) -> usize {
 }
 
 /// What the messages of one channel take.
-fn of_channel(items: &[Item], channel: &str) -> usize {
+pub(super) fn of_channel(items: &[Item], channel: &str) -> usize {
     items.iter().filter(|item| item.channel == channel).map(size).sum()
 }

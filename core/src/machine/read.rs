@@ -142,6 +142,7 @@ impl Machine {
         let Some(conn) = conns.get_mut(id) else { return };
         let mut ends: Vec<u64> = places.iter().map(|&(_, next)| next).collect();
         let message = |i: usize, seq: u64| hub.peek(places[i].0)?.history().get(seq);
+        let is_live = |i: usize, seq: u64| hub.peek(places[i].0).is_some_and(|c| c.history().is_live(seq));
         let mut due: BinaryHeap<Reverse<(u64, usize)>> =
             (0..places.len()).filter_map(|i| Some(Reverse((message(i, ends[i])?.offset, i)))).collect();
         let (mut bytes, mut count) = (0, 0);
@@ -154,7 +155,7 @@ impl Machine {
                 last = taken;
                 break;
             }
-            (bytes, count, taken) = (bytes + weight, count + 1, offset);
+            (bytes, count, taken) = (bytes + weight, count + u64::from(is_live(i, ends[i])), offset);
             ends[i] += 1;
             if let Some(next) = message(i, ends[i]) {
                 due.push(Reverse((next.offset, i)));
@@ -169,7 +170,10 @@ impl Machine {
             .collect();
         // What one channel has for many who begin at the same place is written once.
         let range = match places {
-            [(at, from)] if first.is_empty() => Some((*at, *from, ends[0], Lost::Nothing)),
+            // Frames are known by their range, in which nothing may have expired since.
+            [(at, from)] if first.is_empty() && hub.peek(*at).is_some_and(|c| c.history().is_whole()) => {
+                Some((*at, *from, ends[0], Lost::Nothing))
+            }
             _ => None,
         };
         let news: Vec<News<'_>> = first.iter().copied().chain([News::Several(&batches)]).collect();

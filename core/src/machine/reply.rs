@@ -11,7 +11,7 @@ use crate::wire::http1::response::{End, HeadWriter};
 use crate::wire::http1::{Reject, Status};
 
 /// What pages on other origins may send besides what they always may.
-const CORS_HEADERS: &str = "Content-Type, Last-Event-ID, Cache-Control";
+const CORS_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Cache-Control";
 /// The same for Bayeux's clients (`protocols/bayeux.md`, section 10).
 const BAYEUX_HEADERS: &str = "Accept, Authorization, Content-Type, Pragma, X-Requested-With";
 
@@ -23,6 +23,14 @@ impl Machine {
         let answer = voice.dialect.speaker().answer(voice, outcome, &mut body);
         let allow = match outcome {
             Outcome::Refused(Refusal::Method(methods)) => Some(("Allow", *methods)),
+            // RFC 6750, section 3.
+            Outcome::Refused(Refusal::NoToken) => Some(("WWW-Authenticate", "Bearer")),
+            Outcome::Refused(Refusal::Signed(_)) => {
+                Some(("WWW-Authenticate", "Bearer error=\"invalid_token\""))
+            }
+            Outcome::Refused(Refusal::NotGranted) => {
+                Some(("WWW-Authenticate", "Bearer error=\"insufficient_scope\""))
+            }
             _ => None,
         };
         self.reply(id, manner, answer, allow.as_slice(), &body);

@@ -44,6 +44,17 @@ impl Delivery<'_> {
     /// Answers a poll that has been waiting.
     pub(super) fn end_poll(&mut self, conn: &mut Conn, id: Id<Conn>, parked: &Parked, tidings: Tidings<'_>) {
         let to = Asker::of(id, parked);
+        if let Some(in_s) = self.bearers.expiring(id, self.date.unix_seconds()) {
+            // It is one client's alone then.
+            let news: Vec<News<'_>> = tidings.news.iter().copied().chain([News::Expiring { in_s }]).collect();
+            let tidings = Tidings { news: &news, range: None, ..tidings };
+            return self.end_poll_as_told(conn, to, parked, tidings);
+        }
+        self.end_poll_as_told(conn, to, parked, tidings);
+    }
+
+    fn end_poll_as_told(&mut self, conn: &mut Conn, to: Asker<'_>, parked: &Parked, tidings: Tidings<'_>) {
+        let id = to.id;
         if parked.head_sent {
             self.say_poll_body(conn, to, tidings);
             self.after_poll(conn, id, parked.manner);
@@ -147,7 +158,19 @@ impl Delivery<'_> {
     }
 
     /// Answers a poll that nothing has happened, and that it may ask again.
-    pub(super) fn end_quietly(&mut self, conn: &mut Conn, id: Id<Conn>, mut parked: Parked, hub: &Hub) {
+    pub(super) fn end_quietly(&mut self, conn: &mut Conn, id: Id<Conn>, parked: Parked, hub: &Hub) {
+        self.end_poll_with(conn, id, parked, hub, None);
+    }
+
+    /// The same, with something that is told besides.
+    pub(super) fn end_poll_with(
+        &mut self,
+        conn: &mut Conn,
+        id: Id<Conn>,
+        mut parked: Parked,
+        hub: &Hub,
+        besides: Option<News<'_>>,
+    ) {
         let sub = hub.subscription(parked.sub);
         let at = sub.and_then(|s| hub.peek(s.channel()?));
         // Whoever lacks nothing of its channels stands at the end of the log. Who lacks something, or does not know that a channel
@@ -155,7 +178,9 @@ impl Delivery<'_> {
         let is_whole =
             sub.is_some_and(|sub| !sub.misses_channels() && sub.seats().all(|seat| is_level(hub, seat)));
         let cursor = is_whole.then(|| super::events::standing(hub, &[]));
-        let news = [News::Quiet { channel: at.map_or("", Channel::name), echo: parked.echo, cursor }];
+        let quiet = News::Quiet { channel: at.map_or("", Channel::name), echo: parked.echo, cursor };
+        let both = [quiet, besides.unwrap_or(quiet)];
+        let news = &both[..1 + usize::from(besides.is_some())];
         if !parked.voice.dialect.speaker().calls_when_quiet(parked.voice.style) {
             parked.voice.before = None;
         }
@@ -164,7 +189,7 @@ impl Delivery<'_> {
             false => hub.offset_of(u64::try_from(parked.echo).unwrap_or(0)),
         };
         let tail = Tail { echo: parked.echo, last: hub.id_of(last) };
-        self.end_poll(conn, id, &parked, Tidings { news: &news, range: None, live: true, tail });
+        self.end_poll(conn, id, &parked, Tidings { news, range: None, live: true, tail });
     }
 
     pub(super) fn after_poll(&mut self, conn: &mut Conn, id: Id<Conn>, manner: Manner) {

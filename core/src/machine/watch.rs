@@ -208,12 +208,12 @@ impl Machine {
 
     /// The first message in the order of the log that somebody lacks.
     fn earliest(&self, places: &[Place]) -> Option<Place> {
-        let offset = |&(at, next): &Place| self.hub.peek(at)?.history().get(next).map(|m| m.offset);
-        places
-            .iter()
-            .filter_map(|place| Some((offset(place)?, *place)))
-            .min_by_key(|(o, _)| *o)
-            .map(|(_, p)| p)
+        let first = |&(at, next): &Place| {
+            let history = self.hub.peek(at)?.history();
+            let next = history.live_from(next);
+            Some((history.get(next)?.offset, (at, next)))
+        };
+        places.iter().filter_map(first).min_by_key(|(o, _)| *o).map(|(_, p)| p)
     }
 
     fn begin_watching(

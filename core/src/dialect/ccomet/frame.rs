@@ -39,6 +39,8 @@ pub(super) fn frame(news: &[News<'_>], out: &mut Text) {
             | News::NextSeq { .. }
             | News::Life { .. }
             | News::Quiet { .. }
+            | News::Expiring { .. }
+            | News::Expired
             | News::Ready { .. }
             | News::Roster { .. } => {}
         }

@@ -141,7 +141,7 @@ fn each(
                 Some(cursor)
             }
             // Of those who have one cursor for all their channels.
-            News::Ready { .. } => continue,
+            News::Ready { .. } | News::Expiring { .. } | News::Expired => continue,
             News::Life { channel, next, life } => {
                 fields("epoch", channel, next, &life.to_string(), &mut object);
                 None

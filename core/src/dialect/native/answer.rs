@@ -16,7 +16,8 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
         Outcome::Unsubscribed { .. } => "unsubscribed",
         Outcome::Published { .. } => "published",
         Outcome::Pong { .. } => "pong",
-        Outcome::Refused(_) => "error",
+        Outcome::Authenticated { .. } => "authenticated",
+        Outcome::Refused(_) | Outcome::Revoked { .. } => "error",
         _ => "ok",
     };
     out.extend_from_slice(format!("{{\"type\":\"{kind}\"").as_bytes());
@@ -31,6 +32,11 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
             token(*cursor, out);
         }
         Outcome::Unsubscribed { channel } => string("channel", channel, out),
+        Outcome::Authenticated { expires_s } => field("expires_in", *expires_s, out),
+        Outcome::Revoked { channel } => {
+            string("channel", channel, out);
+            refusal(&Refusal::NotGranted, out);
+        }
         Outcome::Refused(refused) => refusal(refused, out),
         _ => {}
     }
@@ -84,11 +90,16 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
             }
             out.extend_from_slice(format!(",\"more\":{more}").as_bytes());
         }
-        Outcome::Presence { channel, found } => {
+        Outcome::Presence([(channel, found)]) => {
             out.push(b'{');
             member("channel", channel, out);
-            field("subscribers", found.map_or(0, Channel::members) as u64, out);
-            people(*found, out);
+            presence(*found, out);
+        }
+        Outcome::Presence(listed) => {
+            list("channels", listed.iter(), out, |(channel, found), out| {
+                string("channel", channel, out);
+                presence(*found, out);
+            });
         }
         Outcome::Directory { channels, more } => {
             out.push(b'{');
@@ -133,8 +144,13 @@ fn problem(refused: &Refusal, out: &mut Vec<u8>) -> Answer {
 fn figures(channel: &Channel, out: &mut Vec<u8>) {
     let history = channel.history();
     field("subscribers", channel.members() as u64, out);
-    field("messages", history.head() - history.base(), out);
+    field("messages", history.live() as u64, out);
     field("next", history.head(), out);
+}
+
+fn presence(found: Option<&Channel>, out: &mut Vec<u8>) {
+    field("subscribers", found.map_or(0, Channel::members) as u64, out);
+    people(found, out);
 }
 
 fn people(channel: Option<&Channel>, out: &mut Vec<u8>) {

@@ -1,11 +1,11 @@
 //! What a client says: one JSON object a message.
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::config::Config;
-use crate::dialect::{Ahead, Call, Hold, Listen, Refusal, Verb};
+use crate::dialect::{Ahead, Bulk, Call, Hold, Item, Listen, Refusal, Verb};
 use crate::hub::From;
 
 /// Bytes of an `id` at most: it is sent back.
@@ -25,19 +25,20 @@ struct Said<'m> {
     roster: Option<u64>,
     #[serde(borrow)]
     data: Option<&'m RawValue>,
+    ttl: Option<u64>,
 }
 
 /// What one message asks for.
-pub(super) fn call<'m>(text: &'m str, config: &Config) -> Call<'m> {
+pub(super) fn call(text: &str) -> Call<'_> {
     let refuse = |tag, why| Call::Refuse { tag, refusal: Refusal::Parameter(why) };
-    let Ok(said) = serde_json::from_str::<Said<'m>>(text) else {
+    let Ok(said) = serde_json::from_str::<Said<'_>>(text) else {
         return refuse(None, "a message is a JSON object with a type; see docs/websocket.md for its fields");
     };
     let tag = said.id.map(RawValue::get);
     if tag.is_some_and(|tag| !is_id(tag)) {
         return refuse(None, "an id is a string or a number, and short");
     }
-    match verb(said, config) {
+    match verb(said) {
         Ok(verb) => Call::Do { tag, verb },
         Err(refusal) => Call::Refuse { tag, refusal },
     }
@@ -48,7 +49,7 @@ fn is_id(text: &str) -> bool {
     text.len() <= ID_BYTES_MAX && text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
 }
 
-fn verb<'m>(said: Said<'m>, config: &Config) -> Result<Verb<'m>, Refusal> {
+fn verb<'m>(said: Said<'m>) -> Result<Verb<'m>, Refusal> {
     let named = |channel: Option<Cow<'m, str>>| {
         channel.filter(|name| !name.is_empty()).ok_or(Refusal::Parameter("the channel is missing or empty"))
     };
@@ -71,14 +72,20 @@ fn verb<'m>(said: Said<'m>, config: &Config) -> Result<Verb<'m>, Refusal> {
         "unsubscribe" => Ok(Verb::Unlisten(named(said.channel)?)),
         "publish" => {
             let channel = named(said.channel)?;
-            if !config.front.publish.iter().any(|pattern| pattern.matches(&channel)) {
-                return Err(Refusal::Publish);
-            }
             let data = said.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
-            Ok(Verb::Publish { channel, body: text_of(data), sender: None })
+            let item = Item {
+                channel: channel.into_owned(),
+                body: Arc::from(&*text_of(data)),
+                ttl_ms: ttl_ms(said.ttl)?,
+            };
+            Ok(Verb::PublishAll(Bulk { items: vec![item], token: "".into(), once: None }))
+        }
+        "auth" => {
+            let token = said.token.filter(|token| !token.is_empty());
+            Ok(Verb::Authenticate(token.ok_or(Refusal::Parameter("there is no token to show"))?))
         }
         "ping" => Ok(Verb::Ping),
-        _ => Err(Refusal::Parameter("the type is subscribe, unsubscribe, publish or ping")),
+        _ => Err(Refusal::Parameter("the type is subscribe, unsubscribe, publish, auth or ping")),
     }
 }
 
@@ -95,6 +102,15 @@ fn begins(cursor: Option<&str>, seq: Option<i64>) -> Result<From, Refusal> {
     })
 }
 
+/// How long a message is for, in milliseconds.
+pub(super) fn ttl_ms(seconds: Option<u64>) -> Result<u64, Refusal> {
+    match seconds {
+        None => Ok(0),
+        Some(0) => Err(Refusal::Parameter("ttl is the seconds for which a message is good: at least 1")),
+        Some(seconds) => Ok(seconds.saturating_mul(1_000)),
+    }
+}
+
 /// A string is the text that it holds; anything else is its JSON.
 pub(super) fn text_of(data: &RawValue) -> Cow<'_, str> {
     match serde_json::from_str::<String>(data.get()) {
@@ -108,7 +124,7 @@ mod tests {
     use super::*;
 
     fn words(text: &str) -> &'static str {
-        match call(text, &Config::default()) {
+        match call(text) {
             Call::Refuse { refusal, .. } => refusal.words(),
             other => panic!("{other:?}"),
         }
@@ -116,18 +132,17 @@ mod tests {
 
     #[test]
     fn what_is_asked_is_understood() {
-        let mut config = Config::default();
-        config.front.publish = vec!["chat.*".to_owned().try_into().expect("a pattern")];
         let text = r#"{"type":"publish","id":"a<1","channel":"chat.x","data":"h\u00e4","else":[1,{}]}"#;
-        let publish =
-            |body: &'static str| Verb::Publish { channel: "chat.x".into(), body: body.into(), sender: None };
-        assert_eq!(call(text, &config), Call::Do { tag: Some("\"a<1\""), verb: publish("hä") });
-        let text = r#"{"type":"publish","channel":"chat.x","data":{"a": [1]}}"#;
-        assert_eq!(call(text, &config), Call::Do { tag: None, verb: publish("{\"a\": [1]}") });
-        assert_eq!(
-            call(r#"{"type":"ping","id":-7}"#, &config),
-            Call::Do { tag: Some("-7"), verb: Verb::Ping }
-        );
+        let publish = |body: &'static str, ttl_ms| {
+            let item = Item { channel: "chat.x".into(), body: body.into(), ttl_ms };
+            Verb::PublishAll(Bulk { items: vec![item], token: "".into(), once: None })
+        };
+        assert_eq!(call(text), Call::Do { tag: Some("\"a<1\""), verb: publish("hä", 0) });
+        let text = r#"{"type":"publish","channel":"chat.x","data":{"a": [1]},"ttl":7}"#;
+        assert_eq!(call(text), Call::Do { tag: None, verb: publish("{\"a\": [1]}", 7_000) });
+        assert_eq!(call(r#"{"type":"ping","id":-7}"#), Call::Do { tag: Some("-7"), verb: Verb::Ping });
+        let text = r#"{"type":"auth","token":"a.b.c"}"#;
+        assert_eq!(call(text), Call::Do { tag: None, verb: Verb::Authenticate("a.b.c".into()) });
         for (more, from) in [
             ("", From::New),
             (",\"seq\":0", From::New),
@@ -138,7 +153,7 @@ mod tests {
                 From::Shown("A".repeat(32).parse().expect("a token")),
             ),
         ] {
-            match call(&format!("{{\"type\":\"subscribe\",\"channel\":\"a\"{more}}}"), &config) {
+            match call(&format!("{{\"type\":\"subscribe\",\"channel\":\"a\"{more}}}")) {
                 Call::Do { verb: Verb::Listen(listen), .. } => assert_eq!(listen.from, from, "{more}"),
                 other => panic!("{other:?}"),
             }
@@ -154,7 +169,7 @@ mod tests {
         }
         for id in ["null", "true", "[1]", "{}", &format!("\"{}\"", "x".repeat(200))] {
             let text = format!("{{\"type\":\"ping\",\"id\":{id}}}");
-            let answer = call(&text, &Config::default());
+            let answer = call(&text);
             assert!(matches!(answer, Call::Refuse { tag: None, .. }) || id == "null", "{answer:?}");
         }
         assert_eq!(words(r#"{"type":"subscribe"}"#), "the channel is missing or empty");
@@ -162,7 +177,10 @@ mod tests {
         assert!(
             words(r#"{"type":"subscribe","channel":"a","cursor":"?"}"#).starts_with("the cursor is none")
         );
-        assert_eq!(words(r#"{"type":"publish","channel":"a","data":1}"#), Refusal::Publish.words());
+        assert!(
+            words(r#"{"type":"publish","channel":"a","data":1,"ttl":0}"#).starts_with("ttl is the seconds")
+        );
+        assert_eq!(words(r#"{"type":"auth"}"#), "there is no token to show");
         assert!(words(r#"{"type":"leave"}"#).starts_with("the type is subscribe"));
     }
 }

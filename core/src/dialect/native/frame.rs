@@ -63,6 +63,17 @@ impl Pen {
                 }
                 self.put("gap", None, out);
             }
+            News::Expiring { in_s } => {
+                self.object.clear();
+                self.object.extend_from_slice(b"{\"type\":\"expiring\"");
+                field("in", in_s, &mut self.object);
+                self.put("expiring", None, out);
+            }
+            News::Expired => {
+                self.object.clear();
+                self.object.extend_from_slice(b"{\"type\":\"expired\"");
+                self.put("expired", None, out);
+            }
             News::Closed { channel, .. } => {
                 self.begin("closed", channel);
                 self.put("closed", None, out);
@@ -115,6 +126,7 @@ impl Pen {
     /// Messages of several channels in the order of the log.
     fn several(&mut self, batches: &[Batch<'_>], out: &mut Text) {
         let mut order: Vec<(u64, usize, u64)> = Vec::new();
+        let mut next: Vec<u64> = batches.iter().map(|batch| batch.from).collect();
         for (i, batch) in batches.iter().enumerate() {
             let range = batch.channel.history().range(batch.from, batch.to);
             order.extend(range.map(|(seq, message)| (message.offset, i, seq)));
@@ -122,8 +134,19 @@ impl Pen {
         order.sort_unstable();
         for (_, i, seq) in order {
             if let Some(message) = batches[i].channel.history().get(seq) {
+                // What has expired in between is missing.
+                self.gap_before(&batches[i], next[i], seq, out);
+                next[i] = seq + 1;
                 self.message(&batches[i], seq, message, out);
             }
+        }
+    }
+
+    /// Says that messages of a batch are missing before this one, if they are.
+    fn gap_before(&mut self, batch: &Batch<'_>, next: u64, seq: u64, out: &mut Text) {
+        if next < seq {
+            let lost = Lost::Some(seq - next);
+            self.news(&News::Gap { channel: batch.channel.name(), next: seq, lost }, out);
         }
     }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::decode::text_of;
+use super::decode::{text_of, ttl_ms};
 use super::style;
 use crate::config::Config;
 use crate::conn::Role;
-use crate::dialect::{Decoded, DialectId, Hold, Item, Page, Past, Refusal, Request, Subscribe, Verb, Voice};
+use crate::dialect::{
+    Bulk, Decoded, DialectId, Hold, Item, Once, Page, Past, Refusal, Request, Subscribe, Verb, Voice,
+};
 use crate::hub::From;
 use crate::log::Token;
 use crate::wire::http1::Method;
@@ -34,12 +36,18 @@ enum Path<'h> {
     Explain,
 }
 
-fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
+fn path<'h>(role: Role, head: &'h Head<'_, '_>, config: &Config) -> Option<Path<'h>> {
     Some(match (role, head.raw_path) {
         (Role::Front | Role::Admin, b"/events") => Path::Events,
         (Role::Front | Role::Admin, b"/history") => Path::History,
         (Role::Front | Role::Admin, b"/presence") => Path::Presence,
         (Role::Admin, b"/publish") if is_publish(head) => Path::Publish,
+        // CComet has the same path: whoever shows a token is not one of its clients.
+        (Role::Front, b"/publish")
+            if is_publish(head) && (!config.ccomet.on_front || head.field("authorization").is_some()) =>
+        {
+            Path::Publish
+        }
         (Role::Admin, b"/channels") => Path::Channels,
         (Role::Admin, b"/disconnect") => Path::Disconnect,
         (Role::Admin, b"/stats") => Path::Stats,
@@ -62,16 +70,16 @@ fn is_publish(head: &Head<'_, '_>) -> bool {
 }
 
 /// Whether a request is for the API.
-pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>) -> bool {
-    path(role, head).is_some()
+pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
+    path(role, head, config).is_some()
 }
 
 /// Reads a request.
-pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded<'b> {
+pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let head = request.head;
     let mut voice = Voice { dialect: DialectId::Native, style: style::POLL, before: None };
     let params = Params::of_query(head.query);
-    let verb = match path(request.role, head) {
+    let verb = match path(request.role, head, config) {
         Some(Path::Events) => {
             voice.style = style_of(head.field("accept").unwrap_or_default());
             only(head, Method::Get, "GET, OPTIONS").and_then(|()| subscribe(head, &params, voice.style))
@@ -80,9 +88,13 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
             only(head, Method::Get, "GET, HEAD, OPTIONS").and_then(|()| history(head, &params))
         }
         Some(Path::Presence) => only(head, Method::Get, "GET, HEAD, OPTIONS").and_then(|()| {
-            Ok(Verb::Presence { channel: channel(&params)?, token: token(head, &params).unwrap_or_default() })
+            Ok(Verb::Presence { channels: channels(&params)?, tokens: tokens(head, &params) })
         }),
-        Some(Path::Publish) => only(head, Method::Post, "POST").and_then(|()| publish(request.body)),
+        Some(Path::Publish) => only(head, Method::Post, "POST").and_then(|()| {
+            let token = token(head, &params).unwrap_or_default();
+            publish(request.body)
+                .map(|items| Verb::PublishAll(Bulk { items, token, once: once(head, request.body) }))
+        }),
         Some(Path::Channels) => only(head, Method::Get, "GET, HEAD").map(|()| {
             let limit = limit(&params);
             let after = params.get("after").filter(|name| !name.is_empty());
@@ -131,6 +143,14 @@ fn style_of(accept: &[u8]) -> u8 {
     }
 }
 
+fn channels<'b>(params: &Params<'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
+    let names: Vec<Cow<'b, str>> = params.all("channel").filter(|name| !name.is_empty()).collect();
+    if names.is_empty() {
+        return Err(Refusal::Parameter("the parameter channel is missing: name one channel or more"));
+    }
+    Ok(names)
+}
+
 fn channel<'b>(params: &Params<'b>) -> Result<Cow<'b, str>, Refusal> {
     let name = params.get("channel").filter(|name| !name.is_empty());
     name.ok_or(Refusal::Parameter("the parameter channel, the channel's name, is missing or empty"))
@@ -154,12 +174,30 @@ fn explain<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
 }
 
 /// The token of the query, or of the field that programs use.
-fn token<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Option<Cow<'b, str>> {
+pub(super) fn token<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Option<Cow<'b, str>> {
     params.get("token").or_else(|| {
         let field = head.field("authorization")?;
         let is_bearer = field.len() > 7 && field[..7].eq_ignore_ascii_case(b"bearer ");
         is_bearer.then(|| String::from_utf8_lossy(field[7..].trim_ascii()))
     })
+}
+
+/// The same where there may be one for each channel.
+fn tokens<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Vec<Cow<'b, str>> {
+    let mut tokens: Vec<Cow<'b, str>> = params.all("token").collect();
+    if tokens.is_empty() {
+        tokens.extend(token(head, params));
+    }
+    tokens
+}
+
+/// What a publisher knows its request by. The field is a string in quotation marks (RFC 9651, section 3.3.3); many write none.
+fn once(head: &Head<'_, '_>, body: &[u8]) -> Option<Box<Once>> {
+    let field = head.field("idempotency-key")?.trim_ascii();
+    let inside = field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(field);
+    let mut print = [0; 32];
+    print.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
+    Some(Box::new(Once { key: String::from_utf8_lossy(inside).into_owned(), print }))
 }
 
 fn limit(params: &Params<'_>) -> usize {
@@ -168,23 +206,16 @@ fn limit(params: &Params<'_>) -> usize {
 }
 
 fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<Verb<'b>, Refusal> {
-    let channels: Vec<Cow<'b, str>> = params.all("channel").collect();
-    if channels.is_empty() {
-        return Err(Refusal::Parameter("the parameter channel is missing: name one channel or more"));
-    }
+    let channels = channels(params)?;
     let who = params.get("who").filter(|who| !who.is_empty());
     if who.is_some() && channels.len() > 1 {
         return Err(Refusal::Parameter("with who, one channel is read"));
-    }
-    let mut tokens: Vec<Cow<'b, str>> = params.all("token").collect();
-    if tokens.is_empty() {
-        tokens.extend(token(head, params));
     }
     Ok(Verb::Subscribe(Subscribe {
         channels,
         from: begins(head, params)?,
         hold: if style == style::POLL { Hold::Poll } else { Hold::Stream },
-        tokens,
+        tokens: tokens(head, params),
         who,
         wait_ms: params.integer("wait").map(|s| u64::try_from(s).unwrap_or(0).saturating_mul(1_000)),
     }))
@@ -234,18 +265,21 @@ struct Message<'b> {
     channels: Vec<Cow<'b, str>>,
     #[serde(borrow)]
     data: Option<&'b RawValue>,
+    ttl: Option<u64>,
     #[serde(borrow)]
     messages: Option<Vec<Self>>,
 }
 
-const SHAPE: &str = "expected {\"channel\": NAME, \"data\": ...}, {\"channels\": [...], \"data\": ...} or {\"messages\": [...]}, and no \
-                     other fields";
+const SHAPE: &str = "expected {\"channel\": NAME, \"data\": ...}, {\"channels\": [...], \"data\": ...} or {\"messages\": [...]}, the \
+                     first two perhaps with \"ttl\": SECONDS, and no other fields";
 
-fn publish<'b>(body: &[u8]) -> Result<Verb<'b>, Refusal> {
+fn publish(body: &[u8]) -> Result<Vec<Item>, Refusal> {
     let message: Message<'_> = serde_json::from_slice(body).map_err(|_| Refusal::Parameter(SHAPE))?;
     let mut items = Vec::new();
     match &message {
-        Message { channel: None, data: None, messages: Some(messages), channels } if channels.is_empty() => {
+        Message { channel: None, data: None, ttl: None, messages: Some(messages), channels }
+            if channels.is_empty() =>
+        {
             for message in messages {
                 if message.messages.is_some() {
                     return Err(Refusal::Parameter(SHAPE));
@@ -256,19 +290,15 @@ fn publish<'b>(body: &[u8]) -> Result<Verb<'b>, Refusal> {
         Message { messages: None, .. } => put(&message, &mut items)?,
         _ => return Err(Refusal::Parameter(SHAPE)),
     }
-    if items.is_empty() {
-        Err(Refusal::Parameter("there is nothing to publish"))
-    } else {
-        Ok(Verb::PublishAll(items))
-    }
+    if items.is_empty() { Err(Refusal::Parameter("there is nothing to publish")) } else { Ok(items) }
 }
 
 fn put(message: &Message<'_>, items: &mut Vec<Item>) -> Result<(), Refusal> {
     let data = message.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
     let body: Arc<str> = Arc::from(&*text_of(data));
     let names = message.channel.iter().chain(&message.channels);
-    let before = items.len();
-    items.extend(names.map(|name| Item { channel: name.to_string(), body: Arc::clone(&body) }));
+    let (before, ttl_ms) = (items.len(), ttl_ms(message.ttl)?);
+    items.extend(names.map(|name| Item { channel: name.to_string(), body: Arc::clone(&body), ttl_ms }));
     if items.len() == before { Err(Refusal::Parameter("no channel is named")) } else { Ok(()) }
 }
 

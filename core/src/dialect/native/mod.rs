@@ -27,12 +27,12 @@ impl Talker for Native {
         &["rcomet"]
     }
 
-    fn open<'b>(&self, _request: &Request<'_, 'b>, _config: &Config) -> Result<Opening<'b>, Refusal> {
-        Ok(Opening::default())
+    fn open<'b>(&self, request: &Request<'_, 'b>, _config: &Config) -> Result<Opening<'b>, Refusal> {
+        Ok(Opening { token: http::token(request.head, request.params), ..Opening::default() })
     }
 
-    fn text<'m>(&self, _topic: &str, text: &'m str, config: &Config) -> Result<Vec<Call<'m>>, Fault> {
-        Ok(vec![decode::call(text, config)])
+    fn text<'m>(&self, _topic: &str, text: &'m str, _config: &Config) -> Result<Vec<Call<'m>>, Fault> {
+        Ok(vec![decode::call(text)])
     }
 
     fn answer(&self, tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>) {
@@ -81,6 +81,10 @@ impl Dialect for Native {
 
     fn epilogue(&self, _is_call: bool) -> &'static str {
         "\n"
+    }
+
+    fn polls_hear_ends(&self) -> bool {
+        true
     }
 
     fn says_gaps(&self, _style: u8) -> bool {

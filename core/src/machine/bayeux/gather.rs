@@ -52,7 +52,7 @@ pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>
     for (i, seat) in session.seats.iter().enumerate() {
         let Some((_, channel, next)) = session.reads(hub, seat) else { continue };
         let history = channel.history();
-        let from = next.max(history.base());
+        let from = history.live_from(next);
         if from > next {
             gathered.lost += from - next;
             gathered.moves.push((i, from));
@@ -119,12 +119,14 @@ fn gather_all(
             gathered.more = true;
             break;
         }
+        let after = channel.history().live_from(seq + 1);
+        gathered.lost += after - (seq + 1);
         match gathered.moves.iter_mut().find(|(moved, _)| *moved == i) {
-            Some((_, next)) => *next = seq + 1,
-            None => gathered.moves.push((i, seq + 1)),
+            Some((_, next)) => *next = after,
+            None => gathered.moves.push((i, after)),
         }
-        if let Some(next) = channel.history().get(seq + 1) {
-            due.push(Reverse((next.offset, i, seq + 1)));
+        if let Some(next) = channel.history().get(after) {
+            due.push(Reverse((next.offset, i, after)));
         }
         // However many of its subscriptions it is in, a session gets it once.
         if is_same || (offset <= session.at && had(hub, session, i, channel, message)) {

@@ -255,6 +255,10 @@ impl Machine {
     }
 
     fn may_publish(&self, role: Role, channel: &str) -> bool {
+        if self.config.token.required && role != Role::Admin {
+            // Its messages have no place for a token.
+            return false;
+        }
         role == Role::Admin
             || self.config.bayeux.publish.iter().any(|pattern| pattern.matches(channel))
             || self.config.front.publish.iter().any(|pattern| pattern.matches(channel))

@@ -81,7 +81,7 @@ impl Machine {
                     Some(at)
                 }
             };
-        let beside = Beside { channel: Some(channel.into()), ext: None, id: known_by };
+        let beside = Beside { channel: Some(channel.into()), id: known_by, ..Beside::default() };
         let at = at.ok_or(Refusal::NotFound)?;
         self.make_room(at, body.len() + 256)?;
         self.hub.post_to(at, kind, body, beside, self.post.now).ok_or(Refusal::NotFound)?;

@@ -1,14 +1,14 @@
 //! What messages ask for, done, and answered.
 //! Knows nothing of how they are written.
-use std::sync::Arc;
-
 use crate::arena::Id;
-use crate::conn::{Conn, HeldMessage, Phase, Post, Role, Seat};
-use crate::dialect::{Batch, Call, Listen, News, Outcome, Refusal, Verb, Voice};
+use crate::conn::{Conn, HeldMessage, Phase, Role, Seat, Several};
+use crate::dialect::{Batch, Bulk, Call, Item, Listen, News, Outcome, Refusal, Verb, Voice};
 use crate::hub::{Channel, Join, Lost};
 use crate::machine::Machine;
 use crate::machine::bayeux::Spoken;
 use crate::machine::private::check_private;
+use crate::machine::publish_all::of_channel;
+use crate::token::{Act, is_signed};
 use crate::wire::ws::Fault;
 
 impl Machine {
@@ -30,9 +30,8 @@ impl Machine {
             Err(fault) => return self.fail(id, fault),
         };
         for (number, call) in calls.into_iter().enumerate().skip(done) {
-            if let Call::Do { verb: Verb::Publish { channel, body, .. }, .. } = &call
-                && let Some(at) = self.hub.find(channel)
-                && self.hub.is_crowded(at, body.len())
+            if let Call::Do { verb: Verb::PublishAll(bulk), .. } = &call
+                && let Some(at) = self.crowded_by_items(id, &bulk.items)
             {
                 return self.hold(id, at, HeldMessage { bytes: message.into(), is_text, done: number });
             }
@@ -48,6 +47,17 @@ impl Machine {
             }
             self.answer_call(id, call, message, is_text);
         }
+    }
+
+    /// A channel whose listeners must be served before these are published, if whoever asks for it may.
+    fn crowded_by_items(&self, id: Id<Conn>, items: &[Item]) -> Option<Id<Channel>> {
+        let grant = self.bearers.grant(id);
+        if items.iter().any(|item| self.check_publisher(Role::Front, grant, &item.channel).is_err()) {
+            return None;
+        }
+        items.iter().find_map(|item| {
+            self.hub.crowded(&item.channel, self.hub.find(&item.channel), of_channel(items, &item.channel))
+        })
     }
 
     pub(super) fn hold(&mut self, id: Id<Conn>, at: Id<Channel>, held: HeldMessage) {
@@ -86,16 +96,20 @@ impl Machine {
     fn do_and_answer(&mut self, id: Id<Conn>, tag: Option<&str>, verb: Verb<'_>) -> Result<(), Refusal> {
         check_private(Role::Front, &verb)?;
         match verb {
-            Verb::Publish { channel, body, sender } => {
-                let post = Post {
-                    body: Arc::from(&*body),
-                    sender: sender.map(|s| Arc::from(&*s)),
-                    to_known: false,
-                    posting: None,
-                    batch: None,
-                };
-                let known_by = self.publish(self.hub.find(&channel), &channel, post)?;
+            Verb::PublishAll(Bulk { items, .. }) => {
+                let grant = self.bearers.grant(id);
+                items.iter().try_for_each(|item| self.check_publisher(Role::Front, grant, &item.channel))?;
+                let several = Several { items, once: None };
+                self.check_batch(&several)?;
+                self.publish_all(&several.items)?;
+                let known_by = self.hub.id_of(self.hub.head().offset);
                 self.answer_tagged(id, tag, &Outcome::Published { id: known_by });
+            }
+            Verb::Authenticate(token) => {
+                self.renew(id, &token)?;
+                let expires_s = self.expires_in(id);
+                self.answer_tagged(id, tag, &Outcome::Authenticated { expires_s });
+                self.revoke(id);
             }
             Verb::Listen(listen) => self.sit_down(id, tag, &listen)?,
             Verb::Unlisten(channel) => {
@@ -124,8 +138,14 @@ impl Machine {
             return Err(Refusal::TooManySubscriptions);
         }
         let voice = Voice { dialect: socket.tongue.talker().dialect(), style: socket.style, before: None };
+        if is_signed(&listen.token) {
+            self.renew(id, &listen.token)?;
+        }
         let at = self.admit_listener(id, Role::Front, listen)?;
-        let Some(start) = self.hub.start(at, listen.from, now) else { return Ok(()) };
+        let has_past = self.bearers.grant(id).is_none_or(|grant| grant.allows(Act::History, &listen.channel))
+            || !self.needs_token(Role::Front)
+            || self.hub.has_token(at, &listen.token);
+        let Some(start) = self.start_granted(at, listen.from, has_past) else { return Ok(()) };
         if let Some(who) = &listen.who {
             self.hub.meet(at, who, id.to_bits(), now);
         }
@@ -172,7 +192,7 @@ impl Machine {
         Ok(())
     }
 
-    fn leave_seat(&mut self, id: Id<Conn>, seat: Seat) {
+    pub(in crate::machine) fn leave_seat(&mut self, id: Id<Conn>, seat: Seat) {
         if let Some(socket) = self.websocket_mut(id) {
             socket.seats.retain(|one| *one != seat);
         }
@@ -193,7 +213,7 @@ impl Machine {
         {
             let (name, history) = (channel.name(), channel.history());
             let next = sub.seats().next().map_or(1, |(_, next)| next);
-            let (head, from) = (history.head(), next.max(history.base()));
+            let (head, from) = (history.head(), history.live_from(next));
             let to = history.batch_end(from, delivery.config.limits.batch_bytes_max);
             let mut news = Vec::new();
             for (missed, after) in [(from - next, from), (head - to, head)] {
@@ -212,7 +232,12 @@ impl Machine {
         self.leave_seat(id, seat);
     }
 
-    fn answer_tagged(&mut self, id: Id<Conn>, tag: Option<&str>, outcome: &Outcome<'_>) {
+    pub(in crate::machine) fn answer_tagged(
+        &mut self,
+        id: Id<Conn>,
+        tag: Option<&str>,
+        outcome: &Outcome<'_>,
+    ) {
         let Some(socket) = self.websocket(id) else { return };
         let talker = socket.tongue.talker();
         let mut body = std::mem::take(&mut self.body);

@@ -69,6 +69,14 @@ impl Machine {
                 return true;
             }
         };
+        let grant = match self.signed(Role::Front, opening.token.iter().map(|token| &**token)) {
+            Ok(grant) => grant,
+            Err(refusal) => {
+                self.count_refusal(&refusal);
+                self.say_no(id, manner, refusal.status(), &[], refusal.words());
+                return true;
+            }
+        };
         let drawn = if tongue == Tongue::Bayeux { self.browser_cookie(opening.cookie) } else { None };
         let deflate = asked.deflate.filter(|_| self.config.websocket.compression);
         let subprotocol = asked.subprotocol(talker.subprotocols());
@@ -104,6 +112,9 @@ impl Machine {
         post.rearm(conn, id);
         self.scratch.open += 1;
         self.counters.websockets_opened += 1;
+        if let Some(grant) = grant {
+            self.bear(id, grant, None);
+        }
         for call in opening.calls {
             self.answer_call(id, call, &[], true);
         }

@@ -26,6 +26,8 @@ impl Status {
     pub const NOT_MODIFIED: Self = Self(304);
     /// 400
     pub const BAD_REQUEST: Self = Self(400);
+    /// 401
+    pub const UNAUTHORIZED: Self = Self(401);
     /// 403
     pub const FORBIDDEN: Self = Self(403);
     /// 404
@@ -46,6 +48,8 @@ impl Status {
     pub const UNSUPPORTED_MEDIA_TYPE: Self = Self(415);
     /// 417
     pub const EXPECTATION_FAILED: Self = Self(417);
+    /// 422
+    pub const UNPROCESSABLE: Self = Self(422);
     /// 426
     pub const UPGRADE_REQUIRED: Self = Self(426);
     /// 429, with the words that icomet's clients know
@@ -90,6 +94,7 @@ impl Status {
             414 => "URI Too Long",
             415 => "Unsupported Media Type",
             417 => "Expectation Failed",
+            422 => "Unprocessable Content",
             426 => "Upgrade Required",
             429 => "Too Many Channels",
             431 => "Request Header Fields Too Large",

@@ -1,0 +1,87 @@
+//! The connections that a signed token is in force on, and when each of those is looked at again.
+//! Knows nothing of what they are told then.
+use hashbrown::HashMap;
+
+use crate::arena::Id;
+use crate::config::Tokens;
+use crate::conn::Conn;
+use crate::hub::{Seed, Subscription};
+use crate::time::Moment;
+use crate::token::{Grant, Keys};
+use crate::wheel::Wheel;
+
+/// Connections whose token is in force: WebSockets with what theirs allows, streams and polls with its end only.
+pub(super) struct Bearers {
+    pub(super) keys: Keys,
+    pub(super) table: HashMap<u64, Bearer, Seed>,
+    pub(super) wheel: Wheel<Id<Conn>>,
+    pub(super) fired: Vec<Id<Conn>>,
+    /// Bytes of the grants.
+    pub(super) bytes: usize,
+    pub(super) warn_s: u64,
+}
+
+pub(super) struct Bearer {
+    pub(super) grant: Grant,
+    /// What ends with it; a WebSocket ends as a whole.
+    pub(super) sub: Option<Id<Subscription>>,
+    /// When the wheel will next look at it.
+    pub(super) armed: Moment,
+    /// It has been told that its end is near.
+    pub(super) told: bool,
+}
+
+impl Bearers {
+    pub(super) fn new(config: &Tokens, seed: Seed) -> Self {
+        Self {
+            keys: config.keys(),
+            table: HashMap::with_hasher(seed),
+            wheel: Wheel::default(),
+            fired: Vec::new(),
+            bytes: 0,
+            warn_s: config.warn_seconds,
+        }
+    }
+
+    /// Other keys: who has been let in by one that is gone stays until its token's end.
+    pub(super) fn set(&mut self, config: &Tokens) {
+        self.keys = config.keys();
+        self.warn_s = config.warn_seconds;
+    }
+
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.wheel.next()
+    }
+
+    /// Bytes, for the account of memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+            + self.table.len() * size_of::<(u64, Bearer)>()
+            + self.wheel.len() * size_of::<(u64, Id<Conn>)>()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// The connection is gone, or its token is not in force any more.
+    pub(super) fn forget(&mut self, id: Id<Conn>) {
+        if !self.table.is_empty()
+            && let Some(gone) = self.table.remove(&id.to_bits())
+        {
+            self.bytes -= gone.grant.bytes();
+        }
+    }
+
+    /// What the token of a connection allows.
+    pub(super) fn grant(&self, id: Id<Conn>) -> Option<&Grant> {
+        if self.table.is_empty() { None } else { self.table.get(&id.to_bits()).map(|bearer| &bearer.grant) }
+    }
+
+    /// In how many seconds the token of a poll expires, if that is soon; `now_s` is the wall clock.
+    pub(super) fn expiring(&self, id: Id<Conn>, now_s: u64) -> Option<u64> {
+        self.grant(id).and_then(|grant| grant.expires_soon(self.warn_s, now_s))
+    }
+}

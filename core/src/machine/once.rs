@@ -1,0 +1,129 @@
+//! Publishes that are done once however often they are asked for: the keys of those that were done, each with the answer that it
+//! got (draft-ietf-httpapi-idempotency-key-header).
+//! Knows nothing of what was published. What was refused is not remembered: it may be asked for again.
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use crate::dialect::Once;
+use crate::hub::Seed;
+use crate::time::Moment;
+
+/// Keys, and what they stand for.
+pub(super) struct Table {
+    known: HashMap<Arc<str>, Done, Seed>,
+    /// The same keys, the first to be forgotten first.
+    order: VecDeque<(Moment, Arc<str>)>,
+    bytes: usize,
+}
+
+struct Done {
+    print: [u8; 32],
+    answer: Box<[u8]>,
+    until: Moment,
+}
+
+/// What is known of a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Known<'t> {
+    /// Nothing.
+    New,
+    /// The same was asked for, and answered so.
+    Same(&'t [u8]),
+    /// Something else was asked for.
+    Other,
+}
+
+/// Bytes of an entry besides its key and answer.
+const ENTRY: usize = size_of::<(Arc<str>, Done)>() + size_of::<(Moment, Arc<str>)>() + 2 * size_of::<usize>();
+
+impl Table {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self { known: HashMap::with_hasher(seed), order: VecDeque::new(), bytes: 0 }
+    }
+
+    /// What is known of a request. What is over by `now` is not.
+    pub(super) fn find(&self, once: &Once, now: Moment) -> Known<'_> {
+        match self.known.get(&*once.key).filter(|done| now < done.until) {
+            None => Known::New,
+            Some(done) if done.print == once.print => Known::Same(&done.answer),
+            Some(_) => Known::Other,
+        }
+    }
+
+    /// A request has been done and answered so; it is remembered until then.
+    pub(super) fn insert(&mut self, once: &Once, answer: &[u8], until: Moment) {
+        let key: Arc<str> = once.key.as_str().into();
+        self.bytes += ENTRY + key.len() + answer.len();
+        let done = Done { print: once.print, answer: answer.into(), until };
+        if let Some(before) = self.known.insert(Arc::clone(&key), done) {
+            // It was over, and nobody has looked since.
+            self.bytes -= ENTRY + key.len() + before.answer.len();
+            self.order.retain(|(_, other)| *other != key);
+        }
+        self.order.push_back((until, key));
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Bytes, for the account of memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes that a request would take with an answer of so many.
+    pub(super) fn cost(once: &Once, answer: usize) -> usize {
+        ENTRY + once.key.len() + answer
+    }
+
+    /// When the first is to be forgotten.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.order.front().map(|(until, _)| *until)
+    }
+
+    /// Forgets what is over.
+    pub(super) fn expire(&mut self, now: Moment) {
+        while let Some((until, key)) = self.order.front()
+            && *until <= now
+        {
+            if let Some(gone) = self.known.remove(key) {
+                self.bytes -= ENTRY + key.len() + gone.answer.len();
+            }
+            self.order.pop_front();
+        }
+        if self.order.is_empty() {
+            self.order = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn once(key: &str, print: u8) -> Once {
+        Once { key: key.into(), print: [print; 32] }
+    }
+
+    #[test]
+    fn what_was_done_is_known_for_its_time() {
+        let mut table = Table::new(Seed::new(1, 2));
+        assert_eq!(table.find(&once("a", 1), Moment(0)), Known::New);
+        table.insert(&once("a", 1), b"answer", Moment(100));
+        table.insert(&once("b", 1), b"", Moment(200));
+        assert_eq!(table.find(&once("a", 1), Moment(99)), Known::Same(b"answer"));
+        assert_eq!(table.find(&once("a", 2), Moment(99)), Known::Other);
+        assert_eq!(table.find(&once("a", 2), Moment(100)), Known::New, "also before anybody has tidied up");
+        table.insert(&once("a", 2), b"another", Moment(300));
+        assert_eq!((table.len(), table.deadline()), (2, Some(Moment(200))));
+        table.expire(Moment(250));
+        assert_eq!((table.len(), table.find(&once("a", 2), Moment(250))), (1, Known::Same(b"another")));
+        assert_eq!(table.bytes(), Table::cost(&once("a", 2), 7));
+        table.expire(Moment(300));
+        assert_eq!((table.len(), table.bytes(), table.deadline()), (0, 0, None));
+    }
+}
