@@ -25,3 +25,4 @@ node tests/browser/chat.mjs
 node tests/browser/dialects.mjs
 node tests/browser/websocket.mjs
 node tests/browser/bayeux.mjs
+node tests/browser/notifier.mjs

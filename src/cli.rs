@@ -108,7 +108,7 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "HOW", value_parser = ["none", "token"])]
     auth: Option<String>,
 
-    /// Serve a web chat too, at /chat/, and pages on the dialects, at /dialects/ and /comet/
+    /// Serve a web chat too, at /chat/, pages on the dialects, at /dialects/ and /comet/, and notes, at /notifier/
     ///
     /// Everybody may then publish to the channels /chat/* and chat.* from the public side, in every dialect; and the public
     /// side speaks CComet and Simple Comet, too.
