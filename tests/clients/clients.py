@@ -1,6 +1,7 @@
 """The clients of several languages against the real daemon, all of them through the same days: what one can, the others can."""
 import json
 import os
+import subprocess
 import sys
 import unittest
 
@@ -222,6 +223,33 @@ class Bash(Shell):
 class Java(Days, unittest.TestCase):
     command = ('java', '-XX:TieredStopAtLevel=1', '-Xshare:auto', '-cp', JAVA, 'Probe')
     sockets = False
+
+    def test_where_streams_do_not_get_through_it_polls(self):
+        wire = Wire(lambda: self.daemon.at['front'], holds_back=b'x-ndjson')
+        with self.client.subscribe(self.daemon, 'polled', front=wire.url, RCOMET_SECONDS='0.5') as listening:
+            until(1, lambda: self.daemon.subscribers('polled'))
+            self.daemon.publish('polled', 'one', 'two')
+            until(['one', 'two'], listening.data)
+            wire.cut()
+            self.daemon.publish('polled', 'three')
+            until(['one', 'two', 'three'], listening.data)
+
+    def test_the_chat_meets_the_web_chat(self):
+        daemon = Daemon('demo = true\n')
+        self.addCleanup(daemon.end)
+        daemon.publish('/chat/kitchen', json.dumps({'name': 'Web', 'text': 'before \U0001f600', 'id': '1', 'at': 1}), 'plain \x1b[31m')
+        ann, bob = (subprocess.Popen(['java', '-Dstdout.encoding=UTF-8', '-Dfile.encoding=UTF-8', '-cp', JAVA, 'rcomet.Chat', name, 'kitchen',
+                                      daemon.front], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding='utf-8')
+                    for name in ('Ann "A"', 'Bob'))
+        self.addCleanup(ann.kill)
+        self.addCleanup(bob.kill)
+        first = [bob.stdout.readline() for _ in range(3)]
+        self.assertEqual(first, ['-- connected\n', 'Web: before \U0001f600\n', 'someone: plain  [31m\n'])
+        ann.stdin.write('hello "you" \\ \u00e9\n')
+        ann.stdin.flush()
+        self.assertEqual(bob.stdout.readline(), 'Ann "A": hello "you" \\ \u00e9\n')
+        ann.stdin.close()
+        self.assertEqual(ann.wait(20), 0)
 
 
 if __name__ == '__main__':
