@@ -53,6 +53,9 @@ proxies: ## nginx, HAProxy and Caddy as docs/operations.md shows them, in front 
 package: ## a Debian package and an rpm: target/debian, target/generate-rpm
 	scripts/package.sh
 
+admin-day: ## an administrator's day as docs/operations.md tells it, with the package (takes root; leaves the machine as it was)
+	scripts/admin-day.sh
+
 bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
 	cargo build --release --workspace
 	cargo run --release --quiet -p rcomet-sim -- compare $(foreach row,$(ONLY),--only $(row)) $(BENCH)

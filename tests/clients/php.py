@@ -7,6 +7,8 @@ import subprocess
 import threading
 import time
 import unittest
+import urllib.error
+import urllib.parse
 import urllib.request
 from xml.etree import ElementTree
 
@@ -36,16 +38,16 @@ def php(code, at=None, **more):
 
 
 class Site:
-    """PHP's own web server with pages."""
+    """PHP's own web server with pages, or with a folder of them."""
 
-    def __init__(self, **pages):
+    def __init__(self, folder=None, **pages):
         self.daemon = Daemon()
         for name, text in pages.items():
             with open(os.path.join(self.daemon.folder, f'{name}.php'), 'w') as file:
                 file.write(f"<?php require '{FOLDER}/rcomet.php'; require '{FOLDER}/relay.php';\n{text}")
         port = self.daemon.free_port()
         self.url = f'http://127.0.0.1:{port}'
-        self.process = subprocess.Popen([*PHP, '-S', f'127.0.0.1:{port}', '-t', self.daemon.folder], stderr=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*PHP, '-S', f'127.0.0.1:{port}', '-t', folder or self.daemon.folder], stderr=subprocess.DEVNULL,
                                         env={**os.environ, 'PHP_CLI_SERVER_WORKERS': '4', 'RCOMET_CONTROL': self.daemon.control,
                                              'FRONT': self.daemon.front}, start_new_session=True)
         until(True, self._is_there)
@@ -246,6 +248,48 @@ class Relay(unittest.TestCase):
         text = lost.exception.read().decode()
         self.assertEqual((lost.exception.code, 'such.sock' in text), (502, False))
         lost.exception.close()
+
+
+class Notes(unittest.TestCase):
+    """The demo's pages in PHP; the rest of it is played in a browser."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.site = Site(os.path.abspath(os.path.join(HERE, '../../demos/notifier')))
+        cls.at = f'unix:{cls.site.daemon.control}'
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.site.end()
+
+    def post(self, fields, **headers):
+        request = urllib.request.Request(f'{self.site.url}/write.php', urllib.parse.urlencode(fields).encode(), headers)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read().decode()
+
+    def test_the_form_writes_and_announces_again(self):
+        status, page = self.post({'refresh': '1', 'for': 'nobody'})
+        self.assertEqual((status, 'nothing at chat.notes.nobody' in page), (200, True))
+        status, page = self.post({'text': '<b>100%+</b>', 'for': 'ann'})
+        self.assertEqual((status, 'written to chat.notes.ann, version' in page), (200, True))
+        first = json.loads(urllib.request.urlopen(f'{self.site.url}/read.php?for=ann&since=0').read())
+        self.assertEqual(first['value'], '<b>100%+</b>')
+        self.assertIn('announced again', self.post({'refresh': '1', 'for': 'ann'})[1])
+        again = json.loads(urllib.request.urlopen(f'{self.site.url}/read.php?for=ann&since={first["version"]}').read())
+        self.assertEqual((again['value'], again['version'] > first['version']), ('<b>100%+</b>', True))
+        self.assertEqual(php("show($c->read('chat.notes'));", self.at), None)
+
+    def test_what_a_form_must_not(self):
+        status, page = self.post({'text': 'x'}, **{'Sec-Fetch-Site': 'cross-site'})
+        self.assertEqual((status, 'another site' in page), (400, True))
+        self.assertEqual(self.post({'text': ''}, Accept='application/json'), (400, '{"type":"error","detail":"there is no text"}'))
+        self.assertEqual(self.post({'text': 'x'}, Accept='application/json'), (200, '{"type":"ok"}'))
+        # Who it is for is a word; anything else is for everybody, and nothing of it comes back.
+        self.assertNotIn('<script>', self.post({'text': 'x', 'for': '"><script>'})[1])
 
 
 if __name__ == '__main__':
