@@ -12,7 +12,7 @@ import urllib.parse
 import urllib.request
 from xml.etree import ElementTree
 
-from support import HERE, NASTY, SOON_S, Daemon, stranger, until
+from support import BINARY, HERE, NASTY, SOON_S, Daemon, stranger, until
 
 FOLDER = os.path.abspath(os.path.join(HERE, '../../clients/php'))
 #: -n: no configuration, and so no extension beyond those that are built in.
@@ -248,6 +248,33 @@ class Relay(unittest.TestCase):
         text = lost.exception.read().decode()
         self.assertEqual((lost.exception.code, 'such.sock' in text), (502, False))
         lost.exception.close()
+
+
+class Original(unittest.TestCase):
+    """CometServer's own class runs a command, whose place ours takes. This runs it as that class does."""
+
+    def test_the_command_that_it_runs(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.end)
+
+        def command(words):
+            done = subprocess.run(f'{BINARY} --comet=decoded {words} 2>&1', shell=True, stdout=subprocess.PIPE, text=True,
+                                  env={**os.environ, 'RCOMET_CONTROL': daemon.control})
+            return done.stdout.strip()
+
+        key = php("show(Rcomet\\Client::channel(['ann@example.org']));")
+        text = '<b> "q" $HOME `id` \u00e9 100%+'
+        self.assertEqual(command(f'write {key} "{urllib.parse.quote_plus(text)}"'), '')
+        self.assertEqual(command(f'write {key}-time "1795219794"'), '')
+        read = command(f'read {key}')
+        self.assertEqual((read[:7], urllib.parse.unquote_plus(read)), ('value: ', f'value: {text}'))
+        self.assertEqual(command(f'read {key}-time'), 'value: 1795219794')
+        self.assertEqual(command('read unknown'), 'value:')
+        # Pages that use that class and those that use ours meet.
+        at = f'unix:{daemon.control}'
+        self.assertEqual(php("show((string) $c->read(['ann@example.org']));", at), text)
+        php("$c->write(['ann@example.org'], 'a + b & c');", at)
+        self.assertEqual(urllib.parse.unquote_plus(command(f'read {key}')), 'value: a + b & c')
 
 
 class Notes(unittest.TestCase):
