@@ -13,12 +13,12 @@ python3 tests/admin-day/day.py target/debian/rcomet_*.deb
 for script in packaging/rpm/*.sh; do sh -n "$script"; done
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-quiet=(rpm --root "$root" --nodeps --noscripts --ignorearch)
+quiet=(rpm --force-debian --root "$root" --nodeps --noscripts)
 mkdir -p "$root/var/lib/rpm"
-"${quiet[@]}" -i target/generate-rpm/rcomet-*.rpm
+"${quiet[@]}" --ignorearch -i target/generate-rpm/rcomet-*.rpm
 "$root/usr/bin/rcomet" check-config "$root/etc/rcomet/rcomet.toml" >/dev/null
 echo '# mine' >>"$root/etc/rcomet/rcomet.toml"
-"${quiet[@]}" -U --replacepkgs target/generate-rpm/rcomet-*.rpm
+"${quiet[@]}" --ignorearch -U --replacepkgs target/generate-rpm/rcomet-*.rpm
 grep -q '# mine' "$root/etc/rcomet/rcomet.toml"
 "${quiet[@]}" -e rcomet
 [ ! -e "$root/usr/bin/rcomet" ] && [ -e "$root/etc/rcomet/rcomet.toml.rpmsave" ]

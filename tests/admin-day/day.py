@@ -120,6 +120,8 @@ def day(package, folder):
             assert done.returncode == 0, done.stdout
             if not SYSTEMD and command.startswith('dpkg -i'):
                 must('systemctl start rcomet')
+            if command.startswith('dpkg -i'):
+                unit(folder)
         else:
             assert settled(done.stdout) == settled(shown), f'{command}\nprints:\n{done.stdout}\nand not:\n{shown}'
         print(f'ok    {command}')
@@ -129,12 +131,27 @@ def day(package, folder):
     print('ok    nothing is left')
 
 
-def unit():
-    """What systemd says of the unit, as far as it can be asked here."""
+def unit(folder):
+    """What systemd says of the unit, as far as it can be asked here; and a port that it would hold for the daemon."""
+    files = '/usr/lib/systemd/system/rcomet.service'
     if shutil.which('systemd-analyze'):
-        said = must('systemd-analyze verify --man=no /usr/lib/systemd/system/rcomet.service /usr/lib/systemd/system/rcomet.socket')
+        said = must(f'systemd-analyze verify --man=no {files} /usr/lib/systemd/system/rcomet.socket')
         assert 'rcomet' not in said, said
-        print('ok    systemd-analyze verify')
+        must(f'systemd-analyze security --offline=yes --threshold=20 {files}')
+        print('ok    systemd-analyze verify, and security (exposure below 2.0)')
+    if shutil.which('systemd-socket-activate'):
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            port = server.getsockname()[1]
+        command = ['systemd-socket-activate', '--fdname=front', '-l', f'127.0.0.1:{port}', '-E', f'RCOMET_CONTROL={folder}/given.sock',
+                   'rcomet', 'run', '--admin', '127.0.0.1:0']
+        daemon = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        try:
+            must(f'curl -sf --retry 20 --retry-connrefused --retry-delay 1 http://127.0.0.1:{port}/healthz')
+            assert f'127.0.0.1:{port} (front)' in must(f'rcomet status --socket {folder}/given.sock')
+        finally:
+            daemon.terminate()
+            daemon.wait()
+        print('ok    a socket of systemd is the front')
 
 
 if __name__ == '__main__':
@@ -148,6 +165,7 @@ if __name__ == '__main__':
         os.environ['PATH'] = f'{HERE}:{os.environ["PATH"]}'
     for name in ('RCOMET_CONTROL', 'XDG_RUNTIME_DIR'):
         os.environ.pop(name, None)
+    os.environ['HOME'] = '/root'
     with tempfile.TemporaryDirectory() as folder:
         try:
             day(os.path.abspath(sys.argv[1]), folder)
