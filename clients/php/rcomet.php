@@ -161,7 +161,7 @@ class Client
 
     /**
      * Waits for the next value: the next behind a version or a value, of which each comes once and in order, or without one the next that
-     * is written. 0 is behind nothing: the latest, at once if there is one. Null when nothing came in time.
+     * is written. 0 is behind nothing: the latest, at once if there is one. Null when nothing came in time, or the key was deleted.
      *
      * @param Value|int|null $after
      */
@@ -200,7 +200,8 @@ class Client
         do {
             $answer = $this->ask('GET', $this->address, '/keys', $query);
             foreach (self::field($answer, 'keys', 'array') as $each) {
-                $values[] = self::value($each, self::field($each, 'key', 'string'));
+                $bytes = isset($each['key_base64']) ? \base64_decode((string) $each['key_base64'], true) : false;
+                $values[] = self::value($each, $bytes === false ? self::field($each, 'key', 'string') : $bytes);
             }
             $query['after'] = self::field($answer, 'after', 'integer', true);
         } while ($query['after'] !== null);

@@ -145,6 +145,9 @@ class Client(unittest.TestCase):
             show([array_map(function ($v) { return [$v->key, $v->data]; }, $c->dump('dump.')), $c->delete('dump.a'), $c->delete('dump.a'),
                 count($c->dump('dump.')), $c->delete('dump.b')]);"""),
                          [[['dump.b', '1'], ['dump.a', '2']], True, False, 1, True])
+        self.assertEqual(self.both("""
+            $c->write("\\xff", 'b');
+            show([in_array("\\xff", array_map(function ($v) { return $v->key; }, $c->dump()), true), $c->delete("\\xff")]);"""), [True, True])
         self.assertEqual(php("for ($i = 0; $i < 1200; $i++) { $c->write(\"many.$i\", $i); } show(count($c->dump('many.')));",
                              f'unix:{self.daemon.control}'), 1200)
 
