@@ -124,6 +124,11 @@ impl Channel {
         &self.name
     }
 
+    /// So many channels were made before it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Tells it apart in a cursor.
     pub fn mark(&self) -> u16 {
         self.mark

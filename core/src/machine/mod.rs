@@ -2,6 +2,8 @@
 mod admit;
 mod bayeux;
 mod check;
+mod clients;
+mod command;
 mod control;
 mod deliver;
 mod directory;
@@ -10,8 +12,10 @@ mod expire;
 mod frames;
 mod heads;
 mod hooks;
+mod keys;
 mod listen;
 mod metrics;
+mod orders;
 mod perform;
 mod post;
 mod posting;
@@ -80,6 +84,7 @@ pub struct Machine {
     entropy: Box<dyn Entropy>,
     counters: Counters,
     drain: control::Drain,
+    about: crate::dialect::About,
     /// Bytes of publishes that wait.
     held_bytes: usize,
     /// Bytes of tables, looked at once a turn.
@@ -145,6 +150,7 @@ impl Machine {
             entropy,
             counters: Counters::default(),
             drain: control::Drain::No,
+            about: crate::dialect::About::default(),
             held_bytes: 0,
             tables_bytes: 0,
             fired: Vec::new(),
@@ -167,9 +173,11 @@ impl Machine {
     fn room_of(&self, conn: &Conn) -> usize {
         match conn.phase {
             Phase::Parked(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
-            Phase::Held(_) | Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {
-                self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
-            }
+            Phase::Held(_)
+            | Phase::Attached(_)
+            | Phase::HeldTalk(_)
+            | Phase::Hooked(_)
+            | Phase::Ordered(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
             Phase::Ready | Phase::WebSocket(_) if conn.deferred || self.is_clogged(conn) => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
@@ -215,6 +223,7 @@ impl Machine {
             Phase::WebSocket(_) => self.end_websocket(id, None),
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
             Phase::Closing | Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {}
+            Phase::Ordered(_) => {}
         }
     }
 

@@ -202,7 +202,7 @@ fn publish_to<'b>(
         age_ms: location.message_timeout_ms,
     };
     let (group, events) = (in_group(location, named), hooks::events(location, named));
-    let posting = Box::new(Posting { channels, media, keep, group, events });
+    let posting = Box::new(Posting { channels, media, keep, group, events, again: false });
     Ok(Verb::Post { posting, body: Cow::Borrowed(body) })
 }
 
