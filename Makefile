@@ -1,6 +1,6 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bayeux autobahn js-client bench bench-quick bench-core instructions install clean
+.PHONY: help run build test lint unit sim mutants browser bayeux autobahn js-client clients proxies package admin-day bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
@@ -13,7 +13,7 @@ run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
 build: ## the release binary: target/release/rcomet
 	cargo build --release
 
-test: lint unit browser bayeux js-client instructions ## everything: format, lints, tests, real browsers and clients, instruction counts
+test: lint unit browser bayeux js-client clients proxies instructions ## everything: format, lints, tests, real browsers and clients, instruction counts
 	@echo "make test: all green"
 
 lint: ## rustfmt and clippy, warnings are errors; planted bugs have their places
@@ -43,6 +43,18 @@ bayeux: ## cometd and faye of npm, unmodified, against the real daemon
 
 js-client: ## the JavaScript client in Node and a real Chromium, through proxies, restarts and takeovers; its size
 	scripts/js-client-test.sh
+
+clients: ## the clients in PHP, Python, Node, shell and Java against the real daemon
+	scripts/clients-test.sh
+
+proxies: ## nginx, HAProxy and Caddy as docs/operations.md shows them, in front of the real daemon
+	scripts/proxies-test.sh
+
+package: ## a Debian package and an rpm: target/debian, target/generate-rpm
+	scripts/package.sh
+
+admin-day: ## an administrator's day as docs/operations.md tells it, with the package (takes root; leaves the machine as it was)
+	scripts/admin-day.sh
 
 bench: ## rcomet, the floor and installed peers side by side, into benches/RESULTS.md: make bench ONLY=fanout-sse
 	cargo build --release --workspace

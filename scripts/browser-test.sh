@@ -26,3 +26,4 @@ node tests/browser/dialects.mjs
 node tests/browser/websocket.mjs
 node tests/browser/bayeux.mjs
 node tests/browser/dashboard.mjs
+node tests/browser/notifier.mjs

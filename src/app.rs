@@ -1,131 +1,78 @@
-//! The commands: each puts together what it needs and says what came of it.
+//! The commands: which does what, and what is said to whoever called.
 //! Knows nothing of how any of it works.
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
-use rcomet_core::{Config, Limits, Role};
+use clap::CommandFactory;
+use serde_json::json;
 
-use crate::cli::{Command, RunFlags};
+use crate::cli::{Cli, Command};
 use crate::descriptors::Descriptors;
-use crate::entropy::OperatingSystem;
-use crate::logging::Logging;
-use crate::reactor::{Bound, Reactor, name_of};
-use crate::settings::{Server, Settings, Source};
-use crate::{dashboard, demo, import, settings};
+use crate::exit::Failure;
+use crate::settings::Source;
+use crate::{command, import, serve, settings};
 
 /// Does what the command line asks for.
 pub(crate) fn run(command: &Command) -> ExitCode {
-    let done = match command {
-        Command::Run(flags) => serve(flags),
-        Command::CheckConfig { file } => check_config(file.as_deref()),
-        Command::ImportIcometConf { file } => import_icomet_conf(file),
+    let (done, json) = match command {
+        Command::Run(flags) => (serve::run(flags), false),
+        Command::Start(flags) if flags.run.is_in_background() || flags.foreground => {
+            (serve::run(&flags.run), flags.json)
+        }
+        Command::CheckConfig { file } => (check_config(file.as_deref()), false),
+        Command::ImportIcometConf { file } => (import_icomet_conf(file), false),
+        Command::Completions { shell } => (completions(*shell), false),
+        Command::Man { directory } => (manual(directory), false),
+        asking => {
+            let (done, json) = ask(asking);
+            (done.map_err(Into::into), json)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("rcomet: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => ended(error.as_ref(), json),
     }
 }
 
-fn serve(flags: &RunFlags) -> Result<(), Box<dyn Error>> {
-    let source = flags.source();
-    let (settings, _) = source.read()?;
-    let logging = Logging::start(settings.log.level, flags.sets_log())?;
-    let descriptors = Descriptors::raise();
-    log::info!("rcomet {} starts as process {}", env!("CARGO_PKG_VERSION"), process::id());
-
-    let bound = listen(&settings.server)?;
-    let config = config_of(&settings, descriptors);
-    let entropy =
-        OperatingSystem::probe().map_err(|error| format!("there are no random bytes to be had: {error}"))?;
-    for Bound { role, address, .. } in &bound {
-        log::info!("listening {} {address}", name_of(*role));
-    }
-    if settings.server.demo {
-        invite(&bound);
-    }
-
-    let reactor = Reactor::new(config, Box::new(entropy), bound, settings.server.drain_ms_max)?;
-    reactor.run(&mut || reload(&source, &settings.server, descriptors, logging))?;
-    Ok(())
-}
-
-/// Says where the pages of the demo are, and how to join in from a shell.
-fn invite(bound: &[Bound]) {
-    let of = |role| bound.iter().filter(move |bound| bound.role == role).map(|bound| &bound.address);
-    for (name, url) in of(Role::Front).find_map(demo::visits).into_iter().flatten() {
-        say(&format!("{name}: {url}"));
-    }
-    if let Some(url) = of(Role::Admin).find_map(demo::dashboard) {
-        say(&format!("dashboard: {url}"));
-    }
-    if let Some(command) = of(Role::Admin).find_map(demo::greeting) {
-        say(&format!("say hello in the chat: {command}"));
+/// The commands that have to do with another process.
+fn ask(command: &Command) -> (Result<(), Failure>, bool) {
+    match command {
+        Command::Start(flags) => (command::start(flags), flags.json),
+        Command::Stop(flags) => (command::stop(flags), flags.target.json),
+        Command::Status(target) => (command::status(target), target.json),
+        Command::Reload(target) => (command::reload(target), target.json),
+        Command::Write(flags) => (command::write(flags), flags.target.json),
+        Command::Read(flags) => (command::read(flags), flags.target.json),
+        Command::Refresh(flags) => (command::refresh(flags), flags.target.json),
+        Command::Delete(flags) => (command::delete(flags), flags.target.json),
+        Command::Dump(flags) => (command::dump(flags), flags.target.json),
+        Command::Publish(flags) => (command::publish(flags), flags.target.json),
+        Command::Subscribe(flags) => (command::subscribe(flags), flags.target.json),
+        Command::Channels(flags) => (command::channels(flags), flags.target.json),
+        Command::Clients(flags) => (command::clients(flags), flags.target.json),
+        Command::Disconnect(flags) => (command::disconnect(flags), flags.target.json),
+        Command::Top(flags) => (command::top(flags), flags.target.json),
+        Command::Run(_)
+        | Command::CheckConfig { .. }
+        | Command::ImportIcometConf { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => (Ok(()), false),
     }
 }
 
-fn listen(server: &Server) -> Result<Vec<Bound>, Box<dyn Error>> {
-    let access = server.access();
-    let mut bound = Vec::new();
-    for (role, _, addresses) in server.roles() {
-        for address in addresses {
-            bound.push(Bound::take(role, address, &access, server.send_buffer_bytes)?);
-        }
+/// Says what went wrong; the exit code.
+pub(crate) fn ended(error: &(dyn Error + 'static), json: bool) -> ExitCode {
+    let failure = error.downcast_ref::<Failure>();
+    let words = error.to_string();
+    if json {
+        let word = failure.map_or("failed", Failure::word);
+        say(&json!({ "error": word, "detail": words }).to_string());
+    } else if !words.is_empty() {
+        say(&format!("rcomet: {words}"));
     }
-    Ok(bound)
-}
-
-/// What the core is given: the settings, with what this machine and the demo make of them.
-fn config_of(settings: &Settings, descriptors: Descriptors) -> Config {
-    for warning in settings.warnings() {
-        log::warn!("{warning}");
-    }
-    let mut config = settings.core();
-    let wanted = config.limits.connections_max;
-    let possible = descriptors.connections(settings.descriptors());
-    if possible < wanted {
-        config.limits.connections_max = possible;
-        // Nobody has asked for the default, so nobody is disappointed.
-        let level =
-            if wanted == Limits::default().connections_max { log::Level::Info } else { log::Level::Warn };
-        log::log!(
-            level,
-            "limits.connections_max is lowered from {wanted} to {possible}: the process may have {} descriptors \
-             (ulimit -n)",
-            descriptors.count()
-        );
-    }
-    dashboard::add_to(&mut config);
-    if settings.server.demo {
-        demo::add_to(&mut config);
-    }
-    config
-}
-
-/// Reads everything again; all of it is used or none.
-fn reload(source: &Source, server: &Server, descriptors: Descriptors, logging: Logging) -> Option<Config> {
-    let Some(file) = &source.file else {
-        log::warn!("there is no configuration to read again: the daemon was started without --config");
-        return None;
-    };
-    let settings = match source.read() {
-        Ok((settings, _)) => settings,
-        Err(error) => {
-            log::error!("the configuration stays as it was: {error}");
-            return None;
-        }
-    };
-    if settings.server != *server {
-        log::warn!("what has changed in [server] takes a restart; the rest is in force");
-    }
-    logging.set_level(settings.log.level);
-    let config = config_of(&Settings { server: server.clone(), ..settings }, descriptors);
-    log::info!("the configuration has been read again from {}", file.display());
-    Some(config)
+    ExitCode::from(failure.map_or(1, Failure::code))
 }
 
 fn check_config(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
@@ -146,8 +93,7 @@ fn check_config(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
              allow\n# (ulimit -Hn).\n"
         );
     }
-    print(&text)?;
-    Ok(())
+    Ok(print(&text)?)
 }
 
 fn import_icomet_conf(file: &Path) -> Result<(), Box<dyn Error>> {
@@ -158,19 +104,31 @@ fn import_icomet_conf(file: &Path) -> Result<(), Box<dyn Error>> {
     for note in &imported.notes {
         say(&format!("rcomet: note: {note}"));
     }
-    print(&imported.toml)?;
-    Ok(())
+    Ok(print(&imported.toml)?)
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Box<dyn Error>> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "rcomet", &mut text);
+    Ok(print(&String::from_utf8_lossy(&text))?)
+}
+
+fn manual(directory: &Path) -> Result<(), Box<dyn Error>> {
+    let command = Cli::command().disable_help_subcommand(true);
+    clap_mangen::generate_to(command, directory)
+        .map_err(|error| format!("cannot write manual pages into {}: {error}", directory.display()).into())
 }
 
 /// Says something to whoever has started us. If nobody listens, that is no reason to fail.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints a result. A reader that has seen enough (`| head`) is content.
-fn print(text: &str) -> Result<(), String> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
-        _ => Ok(()),
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => other.map_err(|error| Failure::Other(format!("cannot print: {error}"))),
     }
 }

@@ -1,5 +1,5 @@
-//! The pages that come with the daemon, a web chat, one on its dialects and one with jquery.comet's calls, and what they
-//! need to be allowed.
+//! The pages that come with the daemon, a web chat, one on its dialects, one with jquery.comet's calls and one on which notes pop
+//! up, and what they need to be allowed.
 //! Knows nothing of how pages are served.
 use std::net::SocketAddr;
 
@@ -33,8 +33,12 @@ const DIALECTS_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rco
 const COMET_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
     <meta http-equiv=\"refresh\" content=\"0; url=comet/\"><p><a href=\"comet/\">To jquery.comet's calls</a></p>\n";
 
+/// The same for the notes.
+const NOTIFIER_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
+    <meta http-equiv=\"refresh\" content=\"0; url=notifier/\"><p><a href=\"notifier/\">To the notes</a></p>\n";
+
 /// What is served: path, media type, content.
-const PAGES: [(&str, &str, &[u8]); 18] = [
+const PAGES: [(&str, &str, &[u8]); 24] = [
     ("/", HTML, DOOR),
     ("/chat", HTML, DOOR),
     ("/chat/", HTML, include_bytes!("../demos/webchat/index.html")),
@@ -53,6 +57,12 @@ const PAGES: [(&str, &str, &[u8]); 18] = [
     ("/comet/comet.js", SCRIPT, include_bytes!("../demos/bayeux/comet.js")),
     ("/comet/page.css", CSS, include_bytes!("../demos/bayeux/page.css")),
     ("/comet/page.js", SCRIPT, include_bytes!("../demos/bayeux/page.js")),
+    ("/notifier", HTML, NOTIFIER_DOOR),
+    ("/notifier/", HTML, include_bytes!("../demos/notifier/index.html")),
+    ("/notifier/notifier.css", CSS, include_bytes!("../demos/notifier/notifier.css")),
+    ("/notifier/notifier.js", SCRIPT, include_bytes!("../demos/notifier/notifier.js")),
+    ("/notifier/page.css", CSS, include_bytes!("../demos/notifier/page.css")),
+    ("/notifier/page.js", SCRIPT, include_bytes!("../demos/notifier/page.js")),
 ];
 
 /// Adds the pages to what the core serves, and lets them listen in every dialect.
@@ -84,10 +94,15 @@ fn rooms() -> Option<Location> {
 
 /// Where a browser on this machine finds the pages of a listener: what each is, and its address. None for a socket file,
 /// which no browser can open.
-pub(crate) fn visits(listener: &Address) -> Option<[(&'static str, String); 3]> {
+pub(crate) fn visits(listener: &Address) -> Option<[(&'static str, String); 4]> {
     let base = base(listener)?;
     let page = |name| format!("{base}/{name}/");
-    Some([("web chat", page("chat")), ("dialects", page("dialects")), ("jquery.comet", page("comet"))])
+    Some([
+        ("web chat", page("chat")),
+        ("dialects", page("dialects")),
+        ("jquery.comet", page("comet")),
+        ("notes", page("notifier")),
+    ])
 }
 
 /// How somebody on this machine says something in the chat's first room by the admin side.

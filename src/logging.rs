@@ -1,6 +1,9 @@
 //! The log: to standard error, at a level that the configuration file may change while we run.
 //! Knows nothing of what is logged.
 use std::env;
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use log::{LevelFilter, SetLoggerError};
 
@@ -8,6 +11,20 @@ use crate::settings::Level;
 
 /// The environment's word on what is logged; it takes levels for single modules too.
 pub(crate) const VARIABLE: &str = "RCOMET_LOG";
+
+/// Where the log goes, when it does not go to the standard error that we were started with.
+static FILE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Sends the log, and all that goes to standard error, to the end of a file.
+///
+/// # Errors
+/// The file cannot be opened.
+pub(crate) fn into_file(path: &std::path::Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    rustix::stdio::dup2_stderr(file)?;
+    let _ = FILE.set(path.into());
+    Ok(())
+}
 
 /// Whose word decides the level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +56,15 @@ impl Logging {
                 log::set_max_level(level.into());
                 Ok(Self::Settings)
             }
+        }
+    }
+
+    /// Opens the log's file again, if it has one: what was it may have been moved away.
+    pub(crate) fn reopen(self) {
+        let Some(path) = FILE.get() else { return };
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        if let Err(error) = opened.and_then(|file| Ok(rustix::stdio::dup2_stderr(file)?)) {
+            log::error!("the log goes on where it was: cannot open {}: {error}", path.display());
         }
     }
 

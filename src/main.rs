@@ -1,15 +1,24 @@
 //! The daemon `rcomet`: every system call, around a server ([`rcomet_core`]) that makes none.
 //! Knows nothing of HTTP, of channels or of any dialect.
 
+mod activation;
 mod app;
+mod background;
 mod cli;
+mod client;
+mod command;
 mod dashboard;
 mod demo;
 mod descriptors;
 mod entropy;
+mod exit;
 mod import;
 mod logging;
+mod notify;
+mod pid_file;
+mod place;
 mod reactor;
+mod serve;
 mod settings;
 mod upstream;
 
@@ -18,5 +27,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    app::run(&cli::Cli::parse().command)
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match command::comet(&arguments) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(failure)) => app::ended(&failure, false),
+        None => app::run(&cli::Cli::parse().command),
+    }
 }

@@ -77,6 +77,10 @@ counters! {
         addresses_denied,
         /// Requests refused because a browser sent them for a page of another site: to the admin side, or Bayeux's from an origin that is not in `http.origins`.
         sites_denied,
+        /// Commands in text on the control socket.
+        commands,
+        /// Requests refused because whoever came in by the control socket may not do that.
+        rights_denied,
         /// WebSockets opened.
         websockets_opened,
         /// Messages of clients that came whole over WebSockets.
@@ -131,6 +135,10 @@ counters! {
         heads_too_large,
         /// Requests refused with 413: more than `body_bytes_max`.
         bodies_too_large,
+        /// Commands refused because they were longer than `command_bytes_max`.
+        commands_too_long,
+        /// Dumps of keys that were cut at `dump_bytes_max`.
+        dumps_cut,
         /// Requests refused with 408: not whole within `head_ms_max` or `body_ms_max`.
         requests_too_slow,
         /// Connections closed because the peer took less than `write_least_bytes` of what waited within `write_stall_ms_max`.

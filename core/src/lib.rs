@@ -16,6 +16,9 @@
 //! A request to an application ([`Todo::Hook`]) is sent as [`Machine::hook`] shows it, and what came of it is said with
 //! [`Machine::hook_answered`], in the turn in which it is known.
 //!
+//! [`Todo::Reload`] is granted by reading the configuration and [`Machine::reconfigure`], or not; [`Machine::reloaded`] says how
+//! it went, in the same turn.
+//!
 //! Granting a wish can make new work: what a socket has taken makes room. So if there were any, pump again before
 //! waiting. Then wait until an event, or [`Machine::deadline`]. `now` is read once a turn; [`Machine::set_date`] when the
 //! second has changed.
@@ -40,7 +43,8 @@ pub mod wheel;
 pub mod wire;
 
 pub use config::Config;
-pub use conn::{Conn, Role};
+pub use conn::{Conn, Right, Rights, Role};
 pub use counters::Counters;
+pub use dialect::About;
 pub use limits::Limits;
 pub use machine::{Hook, HookAnswer, HookFailure, Machine, Memory, REFUSALS_MAX, Standing, Todo};

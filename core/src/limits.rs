@@ -41,6 +41,10 @@ limits! {
     headers_max: usize = 64,
     /// Bytes of a request body after dechunking; more is 413.
     body_bytes_max: usize = 1 << 20,
+    /// Bytes of a command in text on the control socket, its end included; a longer one is refused, and the connection ends.
+    command_bytes_max: usize = 1 << 20,
+    /// Bytes of keys and values that one dump of them shows; how it goes on is said, where there are words for it.
+    dump_bytes_max: usize = 4 << 20,
     /// Milliseconds for a request head to arrive, from its first byte; longer is 408.
     head_ms_max: u64 = 10_000,
     /// Milliseconds for a request body to arrive, from the end of its head; longer is 408.
@@ -158,6 +162,8 @@ impl Limits {
         at_least("connections_max", self.connections_max, 1)?;
         at_least("request_line_bytes_max", self.request_line_bytes_max, 64)?;
         at_least("head_bytes_max", self.head_bytes_max, 128)?;
+        at_least("command_bytes_max", self.command_bytes_max, 64)?;
+        at_least("dump_bytes_max", self.dump_bytes_max, 1)?;
         at_least("headers_max", self.headers_max, 1)?;
         at_least("pipeline_bytes_max", self.pipeline_bytes_max, 1)?;
         at_least("outbox_bytes_max", self.outbox_bytes_max, 1)?;
@@ -187,6 +193,8 @@ impl Limits {
         for (name, bytes) in [
             ("head_bytes_max", self.head_bytes_max),
             ("body_bytes_max", self.body_bytes_max),
+            ("command_bytes_max", self.command_bytes_max),
+            ("dump_bytes_max", self.dump_bytes_max),
             ("pipeline_bytes_max", self.pipeline_bytes_max),
             ("outbox_bytes_max", self.outbox_bytes_max),
             ("batch_bytes_max", self.batch_bytes_max),

@@ -9,6 +9,8 @@ mod bayeux_client;
 mod change;
 #[path = "limits/channels.rs"]
 mod channels;
+#[path = "limits/control.rs"]
+mod control;
 #[path = "support/listener.rs"]
 mod listener;
 #[path = "limits/memory.rs"]
@@ -55,6 +57,7 @@ fn every_limit_is_reached_somewhere_here() {
         include_str!("limits/bayeux.rs"),
         include_str!("explain.rs"),
         include_str!("limits/tokens.rs"),
+        include_str!("limits/control.rs"),
         include_str!("push_module_hooks.rs"),
         include_str!("push_module_groups.rs"),
     ]

@@ -9,6 +9,7 @@ use mio::{Interest, Registry};
 use rcomet_core::Role;
 use rcomet_core::time::Moment;
 
+use super::doors::{Doors, Peers};
 use super::listen::{Bound, Listening};
 use super::socket_file::SocketFile;
 use super::stream::Stream;
@@ -23,25 +24,29 @@ const EPISODE_MS: u64 = 10_000;
 
 /// The listening sockets.
 pub(super) struct Listeners {
-    list: Vec<Listener>,
+    pub(super) list: Vec<Listener>,
+    /// What is in force of what can be said anew.
+    pub(super) doors: Option<Doors>,
+    /// Who may use the control socket.
+    pub(super) peers: Peers,
     /// The system would not accept; not before then is it asked again.
     retry_at: Option<Moment>,
     /// When it last would not.
     failed_at: Option<Moment>,
 }
 
-struct Listener {
-    socket: Door,
-    role: Role,
+pub(super) struct Listener {
+    pub(super) socket: Door,
+    pub(super) role: Role,
     /// There may be newcomers in the kernel's queue. Events say so only once, so we have to remember.
     waiting: bool,
 }
 
 /// What newcomers come in by.
-enum Door {
+pub(super) enum Door {
     Tcp(TcpListener),
-    /// The file goes when nobody listens any more.
-    Unix(UnixListener, #[expect(dead_code, reason = "it is kept for the end")] SocketFile),
+    /// The file, if it is ours, goes when nobody listens any more.
+    Unix(UnixListener, Option<SocketFile>),
 }
 
 impl Door {
@@ -76,12 +81,13 @@ impl Listeners {
         for Bound { role, socket, .. } in bound {
             let mut socket = match socket {
                 Listening::Tcp(socket) => Door::Tcp(TcpListener::from_std(socket)),
-                Listening::Unix(socket, file) => Door::Unix(UnixListener::from_std(socket), file),
+                Listening::Unix(socket, file) => Door::Unix(UnixListener::from_std(socket), Some(file)),
+                Listening::GivenUnix(socket) => Door::Unix(UnixListener::from_std(socket), None),
             };
             registry.register(socket.source(), About::Listener(list.len()).into(), Interest::READABLE)?;
             list.push(Listener { socket, role, waiting: false });
         }
-        Ok(Self { list, retry_at: None, failed_at: None })
+        Ok(Self { list, doors: None, peers: Peers::default(), retry_at: None, failed_at: None })
     }
 
     /// An event has announced newcomers.
@@ -98,7 +104,7 @@ impl Listeners {
         }
         self.retry_at = None;
         for listener in &mut self.list {
-            if let Err(error) = listener.accept(&mut welcome) {
+            if let Err(error) = listener.accept(&self.peers, &mut welcome) {
                 return self.pause(&error, now);
             }
         }
@@ -137,12 +143,18 @@ impl Listeners {
 }
 
 impl Listener {
-    fn accept(&mut self, welcome: &mut impl FnMut(Stream, Role, IpAddr)) -> io::Result<()> {
+    fn accept(&mut self, peers: &Peers, welcome: &mut impl FnMut(Stream, Role, IpAddr)) -> io::Result<()> {
         let mut left = SLICE;
         while self.waiting && left > 0 {
             left -= 1;
             match self.socket.accept() {
-                Ok((stream, peer)) => welcome(stream, self.role, peer),
+                Ok((stream, peer)) => {
+                    let role = match self.role {
+                        Role::Control(rights) => Role::Control(peers.rights(stream.user(), rights)),
+                        other => other,
+                    };
+                    welcome(stream, role, peer);
+                }
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => self.waiting = false,
                     // Its client has left the queue again; the next may be there.

@@ -10,7 +10,7 @@ use std::path::Path;
 use rcomet_core::Role;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::socket_file::SocketFile;
+use super::socket_file::{SocketFile, Turn};
 use crate::settings::{Access, Address};
 
 /// Connections that the kernel holds ready for us. It cuts the number down to its own limit (net.core.somaxconn).
@@ -29,9 +29,36 @@ pub(crate) struct Bound {
 pub(super) enum Listening {
     Tcp(TcpListener),
     Unix(UnixListener, SocketFile),
+    /// Its file is somebody else's.
+    GivenUnix(UnixListener),
+}
+
+/// A listening socket that the process was started with.
+pub(crate) enum Given {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 impl Bound {
+    /// A socket that was made by somebody else, who listens already: it goes on as it is.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub(crate) fn given(role: Role, given: Given) -> io::Result<Self> {
+        let (address, socket) = match given {
+            Given::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                (Address::Ip(socket.local_addr()?), Listening::Tcp(socket))
+            }
+            Given::Unix(socket) => {
+                socket.set_nonblocking(true)?;
+                let path = socket.local_addr()?.as_pathname().unwrap_or(Path::new("(no name)")).to_owned();
+                (Address::Unix(path), Listening::GivenUnix(socket))
+            }
+        };
+        Ok(Self { role, address, socket })
+    }
+
     /// Takes `address` for `role`. A socket file is for those whom `access` names. What the kernel may hold for one TCP
     /// connection is limited to `send_buffer_bytes`; 0 leaves that to the kernel.
     ///
@@ -82,20 +109,13 @@ fn listen(address: SocketAddr, send_buffer_bytes: usize) -> io::Result<TcpListen
 
 fn listen_at(path: &Path, access: &Access) -> io::Result<(UnixListener, SocketFile)> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // Whoever starts at the same time waits until it is seen that somebody lives here.
+    let turn = Turn::wait(path);
     let file = SocketFile::bind(&socket, path, access)?;
     socket.listen(BACKLOG)?;
+    drop(turn);
     socket.set_nonblocking(true)?;
     Ok((socket.into(), file))
-}
-
-/// The name of a role, as the configuration has it.
-pub(crate) fn name_of(role: Role) -> &'static str {
-    match role {
-        Role::Front => "front",
-        Role::Admin => "admin",
-        Role::Ccomet => "ccomet",
-        Role::SimpleComet => "simple_comet",
-    }
 }
 
 /// An address could not be had.
@@ -106,9 +126,16 @@ pub(crate) struct CannotListen {
     error: io::Error,
 }
 
+impl CannotListen {
+    /// Whether somebody else listens there.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.error.kind() == ErrorKind::AddrInUse
+    }
+}
+
 impl fmt::Display for CannotListen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot listen on {} ({}): ", self.address, name_of(self.role))?;
+        write!(f, "cannot listen on {} ({}): ", self.address, self.role.name())?;
         match self.error.kind() {
             ErrorKind::AddrInUse => f.write_str("address already in use; is another rcomet running?"),
             ErrorKind::AddrNotAvailable => f.write_str("no interface of this machine has this address"),

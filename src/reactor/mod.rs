@@ -2,7 +2,9 @@
 //! Knows nothing of what the bytes mean, nor where the configuration comes from.
 mod accept;
 mod clock;
+mod doors;
 mod listen;
+mod reload;
 mod report;
 mod signals;
 mod socket;
@@ -18,16 +20,19 @@ use mio::Poll;
 use rcomet_core::arena::Id;
 use rcomet_core::chance::Entropy;
 use rcomet_core::time::Moment;
-use rcomet_core::{Config, Conn, Machine};
+use rcomet_core::{About, Conn, Machine};
 
 use self::accept::Listeners;
 use self::clock::Clock;
-pub(crate) use self::listen::{Bound, name_of};
+pub(crate) use self::doors::Doors;
+pub(crate) use self::listen::{Bound, Given};
+pub(crate) use self::reload::{Fresh, Reload};
 use self::report::Report;
 use self::signals::Signals;
 use self::sockets::Sockets;
 pub(crate) use self::stream::Stream;
 pub(crate) use self::token::upstream_token;
+use crate::notify::Manager;
 use crate::upstream::Upstreams;
 
 /// Bytes of the one block that all connections are read into. What is not finished in it is copied by the core.
@@ -50,6 +55,9 @@ pub(crate) struct Reactor {
     report: Report,
     life: Life,
     drain_ms_max: u64,
+    manager: Manager,
+    /// When the service manager is next told that we live.
+    alive_at: Option<Moment>,
 }
 
 /// Where the process is between its start and its end.
@@ -64,24 +72,28 @@ enum Life {
 }
 
 impl Reactor {
-    /// A reactor that serves what `bound` brings in, and gives connections `drain_ms_max` to end when it is told to
-    /// leave.
+    /// A reactor that serves what `bound` brings in, by what `fresh` says, and says `about` itself what it is asked.
     ///
     /// # Errors
-    /// The operating system refuses epoll or signals.
+    /// The operating system refuses epoll or signals, or something that is said of listeners.
     pub(crate) fn new(
-        config: Config,
+        fresh: Fresh,
         entropy: Box<dyn Entropy>,
         bound: Vec<Bound>,
-        drain_ms_max: u64,
+        about: About,
     ) -> io::Result<Self> {
+        let Fresh { config, doors, drain_ms_max, .. } = fresh;
         let poll = Poll::new()?;
         let mut clock = Clock::start();
         let upstreams = Upstreams::new(&config);
-        let machine = Machine::new(config, entropy, clock.now(), clock.date());
+        let mut machine = Machine::new(config, entropy, clock.now(), clock.date());
+        machine.set_about(about);
+        let mut listeners = Listeners::register(bound, poll.registry())?;
+        listeners.set_doors(&doors).map_err(io::Error::other)?;
+        let manager = Manager::find();
         Ok(Self {
             signals: Signals::register(poll.registry())?,
-            listeners: Listeners::register(bound, poll.registry())?,
+            listeners,
             sockets: Sockets::default(),
             upstreams,
             scratch: vec![0; SCRATCH_BYTES].into_boxed_slice(),
@@ -90,6 +102,8 @@ impl Reactor {
             report: Report::default(),
             life: Life::Serving,
             drain_ms_max,
+            alive_at: manager.alive_every_ms().map(|_| clock.now()),
+            manager,
             poll,
             clock,
             machine,

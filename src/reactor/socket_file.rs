@@ -1,10 +1,11 @@
 //! A socket file: taken over from a server that has died, refused while one lives, removed at the end.
 //! Knows nothing of who connects to it.
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Group, Uid, User};
 use socket2::{SockAddr, Socket};
@@ -30,13 +31,27 @@ impl SocketFile {
         socket.bind(&SockAddr::unix(path)?)?;
         let found = fs::symlink_metadata(path)?;
         let file = Self { path: path.into(), identity: (found.dev(), found.ino()) };
-        fs::set_permissions(path, Permissions::from_mode(access.mode.0))?;
+        file.set(access)?;
+        Ok(file)
+    }
+
+    /// Says who may use it.
+    ///
+    /// # Errors
+    /// There is no such user or group, or the operating system refuses.
+    pub(super) fn set(&self, access: &Access) -> io::Result<()> {
         let owner = (!access.owner.is_empty()).then(|| user(&access.owner)).transpose()?;
         let group = (!access.group.is_empty()).then(|| group(&access.group)).transpose()?;
+        // The mode last: until then the file is for fewer than it will be.
         if owner.is_some() || group.is_some() {
-            std::os::unix::fs::chown(path, owner, group)?;
+            std::os::unix::fs::chown(&self.path, owner, group)?;
         }
-        Ok(file)
+        fs::set_permissions(&self.path, Permissions::from_mode(access.mode.0))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 }
 
@@ -47,6 +62,28 @@ impl Drop for SocketFile {
         if is_ours && let Err(error) = fs::remove_file(&self.path) {
             log::warn!("the socket file {} stays behind: {error}", self.path.display());
         }
+    }
+}
+
+/// How long a start waits for another one.
+const TURN_WAITS: Duration = Duration::from_secs(2);
+
+/// One's turn to look whether somebody lives at a path, and to move in: two servers that start at once would both find it empty,
+/// and the later one would remove the socket of the earlier. It is a lock on the directory, so nothing is left behind.
+pub(super) struct Turn(#[expect(dead_code, reason = "it is held")] Option<File>);
+
+impl Turn {
+    /// Waits for it, but not for ever: whoever may list the directory can hold the lock.
+    pub(super) fn wait(path: &Path) -> Self {
+        let directory = path.parent().and_then(|directory| File::open(directory).ok());
+        let since = Instant::now();
+        while let Some(directory) = &directory
+            && directory.try_lock().is_err()
+            && since.elapsed() < TURN_WAITS
+        {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self(directory)
     }
 }
 
@@ -73,7 +110,8 @@ fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-fn user(name: &str) -> io::Result<u32> {
+/// The number of a user, by name or number.
+pub(crate) fn user(name: &str) -> io::Result<u32> {
     if let Ok(number) = name.parse() {
         return Ok(number);
     }

@@ -17,6 +17,16 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// The user at the other end of a socket file, as the kernel knows it.
+    pub(crate) fn user(&self) -> Option<u32> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(stream) => {
+                rustix::net::sockopt::socket_peercred(stream).ok().map(|peer| peer.uid.as_raw())
+            }
+        }
+    }
+
     /// Ends the sending side.
     pub(crate) fn shut_sending(&self) -> io::Result<()> {
         match self {

@@ -8,8 +8,9 @@ use mio::event::Event;
 use mio::{Events, Interest};
 use rcomet_core::arena::Id;
 use rcomet_core::time::Moment;
-use rcomet_core::{Config, Conn, Role, Todo};
+use rcomet_core::{Conn, Role, Todo};
 
+use super::reload::Reload;
 use super::signals::Order;
 use super::socket::{Reading, Socket};
 use super::stream::Stream;
@@ -27,15 +28,13 @@ const VISITS_AT_ONCE: usize = 32;
 /// everybody else is served. The second round of most turns finds nothing to do, and is cheaper than a look.
 const ROUNDS_PER_TURN: usize = 16;
 
-/// Where a new configuration comes from, when one is asked for; `None` if there is none that can be used.
-pub(crate) type Reload<'a> = dyn FnMut() -> Option<Config> + 'a;
-
 impl Reactor {
     /// Serves until the process is told to leave.
     ///
     /// # Errors
     /// The operating system will not wait for events any more.
-    pub(crate) fn run(mut self, reload: &mut Reload<'_>) -> io::Result<()> {
+    pub(crate) fn run(mut self, reload: &mut dyn Reload) -> io::Result<()> {
+        self.manager.ready();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         while self.life != Life::Over {
             self.wait(&mut events)?;
@@ -54,6 +53,7 @@ impl Reactor {
                 self.drained_by(),
                 self.report.due(),
                 self.upstreams.deadline(),
+                self.alive_at,
             ];
             moments.into_iter().flatten().min().map(|moment| self.clock.until(moment))
         };
@@ -63,7 +63,7 @@ impl Reactor {
         }
     }
 
-    fn turn(&mut self, events: &Events, reload: &mut Reload<'_>) {
+    fn turn(&mut self, events: &Events, reload: &mut dyn Reload) {
         let now = self.clock.now();
         if let Some(date) = self.clock.new_date() {
             self.machine.set_date(date);
@@ -75,7 +75,7 @@ impl Reactor {
                 About::Connection(id) => self.hear(id, event, now),
                 About::Listener(number) => self.listeners.announce(number),
                 About::Upstream(slot) => self.hear_upstream(slot, now),
-                About::Signals => self.obey(reload, now),
+                About::Signals => self.obey_signals(reload, now),
             }
         }
         self.read_on(now);
@@ -85,7 +85,8 @@ impl Reactor {
         self.machine.expire(now);
         self.upstreams.expire(now);
 
-        self.work(now);
+        self.work(reload, now);
+        self.show_life(now);
 
         if let Some(line) = self.report.look(self.machine.counters(), now) {
             log::warn!("{line}");
@@ -93,14 +94,14 @@ impl Reactor {
         self.see_off(now);
     }
 
-    fn work(&mut self, now: Moment) {
+    fn work(&mut self, reload: &mut dyn Reload, now: Moment) {
         for _ in 0..ROUNDS_PER_TURN {
             // 3. Work: bring subscribers up to date, a slice of them.
             self.more = self.machine.pump(VISITS_AT_ONCE, now);
 
             // 4. Wishes: what all this means for sockets. Bytes that a socket has taken make room, and room can be new
             // work: then the machine must not be left to wait for an event that nobody owes it.
-            if !self.grant_wishes(now) {
+            if !self.grant_wishes(reload, now) {
                 return;
             }
         }
@@ -157,7 +158,7 @@ impl Reactor {
     }
 
     /// Does what the machine wishes; whether there was anything to do.
-    fn grant_wishes(&mut self, now: Moment) -> bool {
+    fn grant_wishes(&mut self, reload: &mut dyn Reload, now: Moment) -> bool {
         let mut any = false;
         while let Some(todo) = self.machine.next_todo() {
             any = true;
@@ -172,6 +173,11 @@ impl Reactor {
                     upstreams.ask(id, machine, scratch, poll.registry(), now);
                 }
                 Todo::Unhook(id) => self.upstreams.give_up(id),
+                Todo::Reload(id) => {
+                    let how = self.reload(reload);
+                    self.machine.reloaded(id, how.as_deref().map_err(String::as_str));
+                }
+                Todo::Stop => self.leave(Life::Serving, now),
             }
         }
         any
@@ -213,27 +219,43 @@ impl Reactor {
         }
     }
 
-    fn obey(&mut self, reload: &mut Reload<'_>, now: Moment) {
+    fn obey_signals(&mut self, reload: &mut dyn Reload, now: Moment) {
         for order in self.signals.orders() {
-            match (order, self.life) {
-                (Order::Leave, Life::Serving) => {
-                    let connections = self.machine.connections();
-                    log::info!("leaving within {} ms; open connections: {connections}", self.drain_ms_max);
-                    self.listeners.close();
-                    self.machine.drain(now);
-                    self.life = Life::Draining { since: now };
-                }
-                (Order::Leave, _) => {
-                    log::warn!("told to leave again; connections cut: {}", self.machine.connections());
-                    self.life = Life::Over;
-                }
-                (Order::Reload, _) => {
-                    if let Some(config) = reload() {
-                        self.upstreams.set(&config);
-                        self.machine.reconfigure(config);
-                    }
-                }
+            match order {
+                Order::Leave => self.leave(self.life, now),
+                // Whoever sends a signal reads the answer in the log.
+                Order::Reload => drop(self.reload(reload)),
             }
+        }
+    }
+
+    /// Leaves; at once when told so while leaving, `as_if` it were in this part of its life.
+    fn leave(&mut self, as_if: Life, now: Moment) {
+        match (as_if, self.life) {
+            (Life::Serving, Life::Serving) => {
+                let connections = self.machine.connections();
+                log::info!("leaving within {} ms; open connections: {connections}", self.drain_ms_max);
+                self.manager.stopping();
+                self.listeners.close();
+                self.machine.drain(now);
+                self.life = Life::Draining { since: now };
+            }
+            // Somebody else has asked for it before.
+            (Life::Serving, _) => {}
+            _ => {
+                log::warn!("told to leave again; connections cut: {}", self.machine.connections());
+                self.life = Life::Over;
+            }
+        }
+    }
+
+    /// Tells the service manager that the loop goes round.
+    fn show_life(&mut self, now: Moment) {
+        if let (Some(at), Some(every_ms)) = (self.alive_at, self.manager.alive_every_ms())
+            && now >= at
+        {
+            self.manager.alive();
+            self.alive_at = Some(now.after_ms(every_ms));
         }
     }
 

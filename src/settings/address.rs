@@ -52,17 +52,14 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix(UNIX) {
-            if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
-                return Err(format!(
-                    "`{text}` is no socket file: expected a whole path, such as unix:/run/rcomet.sock"
-                ));
-            }
             if path.len() > UNIX_PATH_BYTES_MAX {
                 return Err(format!(
                     "`{text}` is too long: a socket file's path has at most {UNIX_PATH_BYTES_MAX} bytes"
                 ));
             }
-            return Ok(Self::Unix(path.into()));
+            return check_path(path).map(|path| Self::Unix(path.into())).ok_or_else(|| {
+                format!("`{text}` is no socket file: expected a whole path, such as unix:/run/rcomet.sock")
+            });
         }
         text.parse().map(Self::Ip).map_err(|_| {
             format!(
@@ -71,6 +68,12 @@ impl FromStr for Address {
             )
         })
     }
+}
+
+/// A path at which there can be a socket file.
+pub(super) fn check_path(path: &str) -> Option<&str> {
+    let is_whole = path.starts_with('/') && !path.ends_with('/') && !path.contains('\0');
+    Some(path).filter(|_| is_whole && path.len() <= UNIX_PATH_BYTES_MAX)
 }
 
 impl TryFrom<String> for Address {

@@ -1,6 +1,7 @@
 //! What the administrator has chosen, from file and flags together.
 //! Knows nothing of sockets, nor of what the core makes of its part.
 mod address;
+mod control;
 mod fault;
 mod show;
 mod source;
@@ -17,6 +18,7 @@ use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
 
 pub(crate) use self::address::{Access, Address, Mode};
+pub(crate) use self::control::{Control, Door};
 pub(crate) use self::fault::Fault;
 pub(crate) use self::show::effective;
 pub(crate) use self::source::{LimitFlag, Source, parse};
@@ -26,6 +28,7 @@ pub(crate) use self::source::{LimitFlag, Source, parse};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     pub(crate) server: Server,
+    pub(crate) control: Control,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) history: HistoryRules,
@@ -59,6 +62,8 @@ pub(crate) struct Server {
     pub(crate) unix_owner: String,
     /// Their group.
     pub(crate) unix_group: String,
+    /// Where the number of the process is written; nowhere by default.
+    pub(crate) pid_file: String,
     /// Milliseconds that connections have to end when the process is told to leave.
     pub(crate) drain_ms_max: u64,
     /// Bytes that the kernel may hold for one connection that does not read; 0 leaves it to the kernel, which goes to
@@ -79,6 +84,7 @@ impl Default for Server {
             unix_mode: Mode::default(),
             unix_owner: String::new(),
             unix_group: String::new(),
+            pid_file: String::new(),
             drain_ms_max: 10_000,
             send_buffer_bytes: 128 << 10,
             demo: false,
@@ -169,7 +175,8 @@ impl Settings {
         applications.dedup_by_key(|upstream| upstream.place());
         let asking = if applications.is_empty() { 0 } else { self.limits.hooks_max };
         let idle = applications.len().saturating_mul(self.limits.hook_connections_idle_max);
-        self.server.listeners().saturating_add(asking).saturating_add(idle)
+        let listeners = self.server.listeners() + self.control.listeners();
+        listeners.saturating_add(asking).saturating_add(idle)
     }
 
     /// What is wrong, in words that begin with the option's path.
@@ -182,12 +189,14 @@ impl Settings {
                 }
             }
         }
-        if self.server.listeners() == 0 {
+        if self.server.listeners() == 0 && self.control.path == Door::None {
             return Err(
-                "server.front: there is no address to listen on, here or in admin, ccomet and simple_comet"
+                "server.front: there is no address to listen on, here or in admin, ccomet and simple_comet, and no \
+                 control.path"
                     .into(),
             );
         }
+        self.control.check()?;
         self.core().check()
     }
 

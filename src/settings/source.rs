@@ -139,12 +139,12 @@ mod tests {
         assert_eq!(
             refusal("[server]\nfronty = 1\n"),
             "rcomet.toml:2:1: unknown option `fronty`, expected one of `front`, `admin`, `ccomet`, `simple_comet`, \
-             `unix_mode`, `unix_owner`, `unix_group`, `drain_ms_max`, `send_buffer_bytes`, `demo`\n    fronty = 1\n    ^^^^^^"
+             `unix_mode`, `unix_owner`, `unix_group`, `pid_file`, `drain_ms_max`, `send_buffer_bytes`, `demo`\n    fronty = 1\n    ^^^^^^"
         );
         assert_eq!(
             refusal("# one\n[sever]\n"),
-            "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `log`, `limits`, `history`, `http`, `front`, \
-             `token`, `admin`, `icomet`, `ccomet`, `simple_comet`, `websocket`, \
+            "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `control`, `log`, `limits`, `history`, `http`, \
+             `front`, `token`, `admin`, `icomet`, `ccomet`, `simple_comet`, `websocket`, \
              `bayeux`, `push`\n    [sever]\n     ^^^^^"
         );
         assert_eq!(
@@ -273,9 +273,9 @@ mod tests {
              [\"127.0.0.1:8100\"]\n            ^^^^^^^^^^^^^^^^^^"
         );
         assert_eq!(
-            refusal("[server]\nadmin = []\nfront = []\n").lines().next(),
+            refusal("[server]\nadmin = []\nfront = []\n[control]\npath = \"\"\n").lines().next(),
             Some(
-                "rcomet.toml:3:9: server.front: there is no address to listen on, here or in admin, ccomet and simple_comet"
+                "rcomet.toml:3:9: server.front: there is no address to listen on, here or in admin, ccomet and simple_comet, and no control.path"
             )
         );
         assert!(

@@ -208,7 +208,7 @@ impl Config {
     pub fn idle_ms(&self, role: Role) -> u64 {
         match role {
             Role::SimpleComet => self.simple_comet.http_timeout_ms,
-            Role::Front | Role::Admin | Role::Ccomet => self.limits.idle_ms_max,
+            Role::Front | Role::Admin | Role::Ccomet | Role::Control(_) => self.limits.idle_ms_max,
         }
     }
 

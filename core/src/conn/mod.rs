@@ -1,12 +1,14 @@
 //! One connection: what has come and is not understood yet, what waits to go, and what it is in the middle of.
 //! Knows nothing of channels or of what a request means.
 mod inbox;
+mod rights;
 mod websocket;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use inbox::Inbox;
+pub use rights::{Right, Rights};
 pub(crate) use websocket::{AskedMessage, Booth, HeldMessage, Seat, Verdict, WebSocket, Wire};
 
 use crate::arena::Id;
@@ -30,6 +32,37 @@ pub enum Role {
     Ccomet,
     /// Simple Comet's own listeners.
     SimpleComet,
+    /// The control socket, for somebody who may do this.
+    Control(Rights),
+}
+
+impl Role {
+    /// Its name, as it is shown and configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Front => "front",
+            Self::Admin => "admin",
+            Self::Ccomet => "ccomet",
+            Self::SimpleComet => "simple_comet",
+            Self::Control(_) => "control",
+        }
+    }
+
+    /// What whoever comes in by it may do, where that depends on who it is: elsewhere dialects and channels say so.
+    pub(crate) fn rights(self) -> Rights {
+        match self {
+            Self::Control(rights) => rights,
+            _ => Rights::Manage,
+        }
+    }
+
+    /// The side on whose paths HTTP is spoken there.
+    pub(crate) fn over_http(self) -> Self {
+        match self {
+            Self::Control(_) => Self::Admin,
+            other => other,
+        }
+    }
 }
 
 /// One connection. Only the machine touches it; the shell knows its id.
@@ -77,6 +110,8 @@ pub(crate) enum Phase {
     Attached(Box<Attached>),
     /// A batch of messages waits, as a publish does.
     HeldTalk(Box<HeldTalk>),
+    /// The shell has been asked to do something, and says how it went before this turn is over.
+    Ordered(Box<Ordered>),
     /// Nothing is read any more; what waits is sent, then the sending side is shut.
     Closing,
     /// Everything is sent; what the peer still sends is thrown away until it ends or time is up.
@@ -107,6 +142,8 @@ pub(crate) struct Manner {
     pub(crate) keep_alive: bool,
     /// The answer to HEAD has no body.
     pub(crate) head_only: bool,
+    /// It has no head at all: what is answered is text.
+    pub(crate) bare: bool,
     pub(crate) origin: OriginRef,
 }
 
@@ -177,6 +214,13 @@ pub(crate) struct Hooked {
     pub(crate) errand: Errand,
     /// Bytes of all this, on the account of memory.
     pub(crate) bytes: usize,
+}
+
+/// A request that waits for the shell.
+#[derive(Debug)]
+pub(crate) struct Ordered {
+    pub(crate) manner: Manner,
+    pub(crate) voice: Voice,
 }
 
 /// A request that waits for messages.

@@ -5,6 +5,8 @@ mod ccomet;
 mod echo;
 pub mod hooks;
 mod icomet;
+mod keys;
+pub(crate) mod local;
 mod native;
 mod news;
 mod outcome;
@@ -16,6 +18,7 @@ mod talk;
 mod text;
 mod verb;
 
+pub use keys::{About, CHANNELS_NAMED, ClientPage, ClientView, DumpPage, KeyTask, KeyView, Order, Report};
 pub use news::{Batch, News};
 pub use outcome::{Figures, Info, Outcome, Placed};
 pub use push::{Outlet, Plan};
@@ -50,6 +53,8 @@ pub enum DialectId {
     Bayeux,
     /// The nginx push module's, and Nchan's.
     Push,
+    /// The control socket's: keys and orders.
+    Local,
 }
 
 impl DialectId {
@@ -62,6 +67,7 @@ impl DialectId {
             Self::Native => &native::Native,
             Self::Bayeux => &bayeux::Bayeux,
             Self::Push => &push::Push,
+            Self::Local => &local::Local,
         }
     }
 }

@@ -1,4 +1,5 @@
 //! How a request ended that is over at once.
+use super::keys::{ClientView, KeyView, Report};
 use super::{Batch, Refusal};
 use crate::hub::{Census, Channel, Lost};
 use crate::log::Sealed;
@@ -147,6 +148,30 @@ pub enum Outcome<'a> {
     Described(&'a Channel, Sealed),
     /// So many connections are being ended.
     Disconnected(usize),
+    /// A key has this value.
+    Key(KeyView<'a>),
+    /// Keys and their values, in the order in which they came to be.
+    Dump {
+        /// They.
+        keys: &'a [KeyView<'a>],
+        /// The place of the last in the order, when there are more.
+        after: Option<u64>,
+    },
+    /// How the server stands.
+    Report(Report<'a>),
+    /// What can be said.
+    Help,
+    /// It ends; the number of its process.
+    Stopping(u32),
+    /// The configuration has been read again, and what is to be said of it; or it stays as it was, and why.
+    Reloaded(Result<&'a [String], &'a str>),
+    /// Connections.
+    Clients {
+        /// They.
+        clients: &'a [ClientView<'a>],
+        /// The number of the last, when there are more.
+        after: Option<u64>,
+    },
     /// No.
     Refused(&'a Refusal),
 }
@@ -175,6 +200,8 @@ pub struct Info {
     pub last: (u32, u32),
     /// Whether a message has met somebody, when there was one.
     pub reached: Option<bool>,
+    /// The number by which the last message of all is known.
+    pub id: u64,
 }
 
 /// Figures of the server.

@@ -84,6 +84,14 @@ pub enum Refusal {
     Group(GroupFull),
     /// `hooks_max` is reached.
     TooManyHooks,
+    /// Whoever comes in by this socket may not do that.
+    Rights,
+    /// More than `command_bytes_max` without an end.
+    CommandTooLong,
+    /// There is no value under this key.
+    NoValue,
+    /// There is no such connection.
+    NoClient,
     /// An application could not be asked, or its answer cannot be used.
     HookFailed,
     /// An application has not answered in time.
@@ -94,7 +102,7 @@ impl Refusal {
     /// The status that says it to a program.
     pub fn status(&self) -> Status {
         match self {
-            Self::NotFound | Self::NoChannel(_) => Status::NOT_FOUND,
+            Self::NotFound | Self::NoChannel(_) | Self::NoValue | Self::NoClient => Status::NOT_FOUND,
             Self::Method(_) => Status::METHOD_NOT_ALLOWED,
             Self::Parameter(_)
             | Self::Callback
@@ -107,8 +115,8 @@ impl Refusal {
             | Self::MediaType
             | Self::TooManyInOne => Status::BAD_REQUEST,
             Self::NoneReadable => Status::NOT_FOUND,
-            Self::UnknownSession | Self::Forbidden => Status::FORBIDDEN,
-            Self::TooMuchAtOnce => Status::CONTENT_TOO_LARGE,
+            Self::UnknownSession | Self::Forbidden | Self::Rights => Status::FORBIDDEN,
+            Self::TooMuchAtOnce | Self::CommandTooLong => Status::CONTENT_TOO_LARGE,
             Self::Conflict => Status::CONFLICT,
             Self::Signed(_) | Self::NoToken => Status::UNAUTHORIZED,
             Self::NotGranted | Self::NotTheirName => Status::FORBIDDEN,
@@ -183,6 +191,10 @@ impl Refusal {
             Self::Group(GroupFull::Subscribers) => "Group limit reached for number of subscribers.",
             Self::Group(GroupFull::Messages) => "Group limit reached for number of messages.",
             Self::Group(GroupFull::Bytes) => "Group limit reached for memory used by messages.",
+            Self::Rights => "whoever comes in by this socket may not do that",
+            Self::CommandTooLong => "the command is longer than command_bytes_max",
+            Self::NoValue => "there is no value under this key",
+            Self::NoClient => "there is no such connection",
             Self::TooManyHooks => "too many requests wait for the application: try again later",
             Self::HookFailed => "the application cannot be asked, or its answer cannot be used",
             Self::HookTooSlow => "the application has not answered in time",

@@ -1,6 +1,6 @@
 //! Which dialect a request is in, by the listener, the path and, where two dialects share a path, the parameters.
 //! Knows nothing of what the request means.
-use super::{DialectId, Refusal, Request, Verb, Voice, bayeux, native, push, simple_comet};
+use super::{DialectId, Refusal, Request, Verb, Voice, bayeux, local, native, push, simple_comet};
 use crate::config::Config;
 use crate::conn::Role;
 use crate::wire::http1::head::Head;
@@ -29,6 +29,9 @@ pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option
     }
     if is_api {
         return Some(DialectId::Native);
+    }
+    if local::is_at(role, head) {
+        return Some(DialectId::Local);
     }
     simple_comet::is_at(role, head, config).then_some(DialectId::SimpleComet)
 }

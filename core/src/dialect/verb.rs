@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::hooks::{Events, Follow, Hooks};
+use super::keys::{ClientPage, DumpPage, KeyTask, Order};
 use crate::config::Concurrency;
 use crate::hub::{From, GroupLimits, Media, Place, Posted, Registered};
 
@@ -143,6 +144,21 @@ pub enum Verb<'r> {
     Directory(Page<'r>),
     /// Describe one channel.
     Describe(Cow<'r, str>),
+    /// Something is asked of a key.
+    Key {
+        /// The name of its channel.
+        name: String,
+        /// What.
+        task: KeyTask<'r>,
+    },
+    /// Show keys and their values, a page of them.
+    Dump(DumpPage<'r>),
+    /// Something is asked of the server itself.
+    Order(Order),
+    /// Show connections, a page of them.
+    Clients(ClientPage<'r>),
+    /// End a connection, by its number.
+    DisconnectClient(u64),
     /// End the connections of those who read a channel.
     Disconnect {
         /// Its name.
@@ -222,6 +238,8 @@ pub struct Page<'r> {
     pub after: Option<Cow<'r, str>>,
     /// Channels at most.
     pub limit: usize,
+    /// Those with most subscribers, and not in the order of their names; then there is one page.
+    pub busiest: bool,
 }
 
 /// A batch of messages, as it came.
@@ -311,6 +329,8 @@ pub struct Posting {
     pub group: Option<Box<InGroup>>,
     /// Where it is told that it was published.
     pub events: Option<Arc<Events>>,
+    /// It is the last message of each channel once more, and no text.
+    pub again: bool,
 }
 
 /// What a subscriber asks for who knows messages by second and tag.

@@ -129,6 +129,11 @@ impl Channel {
         &self.name
     }
 
+    /// So many channels were made before it.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Tells it apart in a cursor.
     pub fn mark(&self) -> u16 {
         self.mark
@@ -167,11 +172,6 @@ impl Channel {
     /// Its secret, if one was ever asked for.
     pub fn token(&self) -> Option<&Token> {
         self.token.as_deref()
-    }
-
-    /// How many channels were made before it.
-    pub fn number(&self) -> u64 {
-        self.number
     }
 
     /// How it was registered, if it was.

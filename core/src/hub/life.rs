@@ -106,9 +106,14 @@ impl Hub {
 
     /// Names of all channels, in no order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.named().map(|channel| &*channel.name)
+    }
+
+    /// All channels that have names, in no order.
+    pub fn named(&self) -> impl Iterator<Item = &Channel> {
         let named =
             self.channels.iter().filter(|(id, c)| !c.closed && !c.is_index && *id != self.announcing.feed);
-        named.map(|(_, channel)| &*channel.name)
+        named.map(|(_, channel)| channel)
     }
 
     /// How many clients are registered.

@@ -36,6 +36,18 @@ impl Hub {
         Some(self.append(id, Kind::Data, body, (None, Some(media)), now))
     }
 
+    /// Appends a channel's last message once more; returns its number. `None` if it is not kept.
+    pub fn publish_again(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
+        self.settle(id, now);
+        let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
+        let last = channel.history.get(channel.history.head() - 1)?.clone();
+        channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
+        // A broadcast's body is on the account of all channels; said again, it is this one's.
+        let kind = if last.kind == Kind::Broadcast { Kind::Data } else { last.kind };
+        let message = self.stamped(id, kind, last.body, now);
+        Some(self.append_message(id, Message { sender: last.sender, media: last.media, ..message }))
+    }
+
     pub(super) fn append(
         &mut self,
         id: Id<Channel>,

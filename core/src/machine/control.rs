@@ -60,6 +60,7 @@ impl Machine {
             Some(Phase::Attached(attached)) => &mut attached.manner,
             Some(Phase::HeldTalk(held)) => &mut held.manner,
             Some(Phase::Hooked(hooked)) => &mut hooked.manner,
+            Some(Phase::Ordered(ordered)) => &mut ordered.manner,
             _ => return,
         };
         if let OriginRef::Listed(place) = manner.origin {
@@ -109,7 +110,7 @@ impl Machine {
         match &mut conn.phase {
             Phase::Ready if conn.inbox.is_empty() => delivery.post.hang_up(conn, id),
             Phase::Ready | Phase::Body(_) | Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {}
-            Phase::WebSocket(_) | Phase::Closing | Phase::Lingering => {}
+            Phase::WebSocket(_) | Phase::Closing | Phase::Lingering | Phase::Ordered(_) => {}
             Phase::Attached(_) => self.end_attached(id, false),
             Phase::Parked(_) => {
                 let Phase::Parked(mut parked) = std::mem::replace(&mut conn.phase, Phase::Ready) else {

@@ -103,6 +103,9 @@ impl Machine {
 
     /// Names channels.
     pub(super) fn say_directory(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, page: &Page<'_>) {
+        if page.busiest {
+            return self.say_busiest(id, manner, voice, page);
+        }
         let after = page.after.as_deref().unwrap_or_default();
         let mut at: Vec<Id<Channel>> = self.hub.page(&page.prefix, after).take(page.limit + 1).collect();
         let more = at.len() > page.limit;
@@ -111,6 +114,22 @@ impl Machine {
             let channels: Vec<&Channel> = at.iter().filter_map(|at| machine.hub.peek(*at)).collect();
             voice.dialect.speaker().answer(voice, &Outcome::Directory { channels: &channels, more }, out)
         });
+    }
+
+    /// Names the channels with most subscribers.
+    fn say_busiest(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, page: &Page<'_>) {
+        let rank = |channel: &&Channel| (std::cmp::Reverse(channel.members()), channel.number());
+        let named = self.hub.named().filter(|channel| channel.name().starts_with(&*page.prefix));
+        let mut channels: Vec<&Channel> = named.collect();
+        if channels.len() > page.limit {
+            channels.select_nth_unstable_by_key(page.limit, rank);
+            channels.truncate(page.limit);
+        }
+        channels.sort_unstable_by_key(rank);
+        let mut body = Vec::new();
+        let outcome = Outcome::Directory { channels: &channels, more: false };
+        let answer = voice.dialect.speaker().answer(voice, &outcome, &mut body);
+        self.reply(id, manner, answer, &[], &body);
     }
 
     /// Describes one.
@@ -134,7 +153,7 @@ impl Machine {
         }
     }
 
-    fn reply_with(
+    pub(super) fn reply_with(
         &mut self,
         id: Id<Conn>,
         manner: Manner,

@@ -213,7 +213,7 @@ impl Machine {
                 self.hub.join(at, Join { next, owner, who: subscribe.who.as_deref(), notices }, now)
             }
             _ => {
-                let is_admin = self.conns.get(id).is_some_and(|conn| conn.role == Role::Admin);
+                let is_admin = self.conns.get(id).is_some_and(|conn| conn.role.over_http() == Role::Admin);
                 let access = Access { open: pass.is_open, sessions: is_admin, private: is_admin };
                 self.hub.join_many(
                     Wanted { places, absent: Vec::new(), awaits: true, access, session: None },

@@ -80,7 +80,7 @@ impl Machine {
             }
             Phase::Ready | Phase::Body(_) => self.reject(id, Reject::TooSlow),
             Phase::Closing | Phase::Lingering => self.post.cut(conn, id),
-            Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {
+            Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) | Phase::Ordered(_) => {
                 conn.deadline = now.after_ms(self.config.limits.idle_ms_max);
                 self.post.rearm(conn, id);
             }

@@ -249,7 +249,7 @@ impl Machine {
         self.park(id, at, join, Waiting { manner, voice, hold: Hold::Stream, echo: 0, quiet_until });
     }
 
-    fn park(&mut self, id: Id<Conn>, at: Id<Channel>, join: Join<'_>, waiting: Waiting) {
+    pub(super) fn park(&mut self, id: Id<Conn>, at: Id<Channel>, join: Join<'_>, waiting: Waiting) {
         if self.may_wait(id)
             // There was room when it was admitted, in this very turn.
             && let Ok(sub) = self.hub.join(at, join, self.post.now)

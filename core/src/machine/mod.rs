@@ -3,6 +3,8 @@ mod admit;
 mod bayeux;
 mod bearers;
 mod check;
+mod clients;
+mod command;
 mod control;
 mod deliver;
 mod directory;
@@ -12,10 +14,12 @@ mod explain;
 mod frames;
 mod heads;
 mod hooks;
+mod keys;
 mod listen;
 mod metrics;
 mod of_config;
 mod once;
+mod orders;
 mod perform;
 mod post;
 mod posting;
@@ -93,6 +97,7 @@ pub struct Machine {
     entropy: Box<dyn Entropy>,
     counters: Counters,
     drain: control::Drain,
+    about: crate::dialect::About,
     /// Bytes of publishes that wait.
     held_bytes: usize,
     /// Bytes of tables, looked at once a turn.
@@ -162,6 +167,7 @@ impl Machine {
             entropy,
             counters: Counters::default(),
             drain: control::Drain::No,
+            about: crate::dialect::About::default(),
             held_bytes: 0,
             tables_bytes: 0,
             fired: Vec::new(),
@@ -184,9 +190,11 @@ impl Machine {
     fn room_of(&self, conn: &Conn) -> usize {
         match conn.phase {
             Phase::Parked(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
-            Phase::Held(_) | Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {
-                self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
-            }
+            Phase::Held(_)
+            | Phase::Attached(_)
+            | Phase::HeldTalk(_)
+            | Phase::Hooked(_)
+            | Phase::Ordered(_) => self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len()),
             Phase::WebSocket(ref socket) if socket.is_asking() => {
                 self.config.limits.pipeline_bytes_max.saturating_sub(conn.inbox.len())
             }
@@ -236,6 +244,7 @@ impl Machine {
             Phase::WebSocket(_) => self.end_websocket(id, None),
             Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
             Phase::Closing | Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {}
+            Phase::Ordered(_) => {}
         }
     }
 

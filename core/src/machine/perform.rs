@@ -7,7 +7,7 @@ use super::tokens::{changes_something, is_closed};
 use super::{Errand, Machine};
 use crate::arena::Id;
 use crate::config::Auth;
-use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Role};
+use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Right, Role};
 use crate::dialect::{
     Answer, DialectId, Hold, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
 };
@@ -24,14 +24,17 @@ impl Machine {
     pub(super) fn serve_one(&mut self, id: Id<Conn>, head: &Head<'_, '_>, body: &[u8]) {
         self.counters.requests += 1;
         let Some(conn) = self.conns.get(id) else { return };
-        let (role, peer) = (conn.role, conn.peer);
+        let (is_local, rights) = (matches!(conn.role, Role::Control(_)), conn.role.rights());
+        let (role, peer) = (conn.role.over_http(), conn.peer);
         let mut manner = Manner {
             is_11: head.is_11,
             keep_alive: head.keep_alive && !self.is_draining(),
             head_only: head.method == Method::Head,
+            bare: false,
             origin: self.origin_of(role, head),
         };
-        if role == Role::Admin && !self.rules.allows(peer) {
+        // Who may use a socket file is said by its mode, and by the users who are named.
+        if role == Role::Admin && !is_local && !self.rules.allows(peer) {
             self.counters.addresses_denied += 1;
             manner.keep_alive = false;
             let words = format!("{}\n", Refusal::Address.words());
@@ -63,6 +66,7 @@ impl Machine {
         if role == Role::Admin
             && &*head.path == b"/metrics"
             && matches!(head.method, Method::Get | Method::Head)
+            && rights.has(Right::Read)
         {
             return self.serve_metrics(id, manner);
         }
@@ -102,7 +106,7 @@ impl Machine {
             )),
             // CComet knows no tokens: where they are asked for, it has nothing to do.
             None if dialect == DialectId::Ccomet && self.needs_token(role) => Err(Refusal::Token),
-            None => decoded.verb,
+            None => decoded.verb.and_then(|verb| self.allowed(id, verb)),
         };
         match verb {
             Ok(verb) => self.perform(id, role, manner, decoded.voice, verb),
@@ -123,7 +127,7 @@ impl Machine {
         true
     }
 
-    fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
+    pub(super) fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
         if let Err(refusal) = check_private(role, &verb) {
             return self.refuse(id, manner, &voice, &refusal);
@@ -197,6 +201,11 @@ impl Machine {
             }
             Verb::Directory(page) => return self.say_directory(id, manner, &voice, &page),
             Verb::Describe(channel) => return self.say_channel(id, manner, &voice, &channel),
+            Verb::Key { name, task } => return self.do_with_key(id, role, manner, voice, (name, task)),
+            Verb::Dump(page) => return self.dump(id, manner, &voice, &page),
+            Verb::Order(order) => return self.take_order(id, manner, voice, order),
+            Verb::Clients(page) => return self.say_clients(id, manner, &voice, &page),
+            Verb::DisconnectClient(client) => return self.send_client_off(id, manner, &voice, client),
             Verb::Disconnect { channel, who } => {
                 return self.send_off(id, manner, &voice, (&channel, who.as_deref()));
             }

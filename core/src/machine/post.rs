@@ -28,6 +28,10 @@ pub enum Todo {
     Hook(Id<Hook>),
     /// Nobody waits any more for what an application says to this.
     Unhook(Id<Hook>),
+    /// Read the configuration again, and say [`crate::Machine::reloaded`] in this turn.
+    Reload(Id<Conn>),
+    /// End, as a signal would have it.
+    Stop,
     /// Close the socket, and say [`crate::Machine::closed`].
     Close(Id<Conn>),
 }

@@ -51,6 +51,9 @@ impl Machine {
         body: &Arc<str>,
     ) -> Result<Info, Refusal> {
         let now = self.post.now;
+        if posting.again {
+            return self.publish_again(posting, body.len());
+        }
         self.check_posting(posting, body.len())?;
         let mut at = Vec::with_capacity(posting.channels.len());
         for name in &posting.channels {
@@ -72,6 +75,15 @@ impl Machine {
         }
         let info = self.info_of(&at);
         Ok(Info { subscribers: subscribers as u64, reached: Some(subscribers > 0), ..info })
+    }
+
+    /// Appends the last message of a channel once more, if it is still there.
+    fn publish_again(&mut self, posting: &Posting, bytes: usize) -> Result<Info, Refusal> {
+        let found = posting.channels.first().and_then(|name| self.hub.find(name));
+        let at = found.ok_or(Refusal::NoValue)?;
+        self.make_room(at, bytes + 256)?;
+        self.hub.publish_again(at, self.post.now).ok_or(Refusal::NoValue)?;
+        Ok(self.info_of(&[at]))
     }
 
     /// Describes the channels that there are.
@@ -174,7 +186,7 @@ impl Machine {
     /// Of several: the messages of the fullest, all subscribers, and what happened last in any.
     fn info_of(&mut self, at: &[Id<Channel>]) -> Info {
         let now = self.post.now;
-        let mut info = Info::default();
+        let mut info = Info { id: self.hub.id_of(self.hub.head().offset), ..Info::default() };
         for &at in at {
             info.messages = info.messages.max(self.hub.kept(at, now));
             let Some(channel) = self.hub.peek(at) else { continue };

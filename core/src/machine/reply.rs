@@ -49,6 +49,11 @@ impl Machine {
         let Self { conns, post, heads, head, config, date, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return };
         head.clear();
+        if manner.bare {
+            post.say(conn, id, body);
+            let idle_until = post.now.after_ms(config.idle_ms(conn.role));
+            return finish(conn, id, manner, post, idle_until);
+        }
         let Answer { status, content_type } = answer;
         // RFC 9110, section 8.6: no length with 204.
         let (mut writer, end) = if status == Status::NO_CONTENT {
@@ -73,7 +78,7 @@ impl Machine {
     /// Answers OPTIONS: the methods, and for pages on allowed origins what a preflight wants to know.
     pub(super) fn preflight(&mut self, id: Id<Conn>, role: Role, manner: Manner, is_bayeux: bool) {
         let methods = match role {
-            Role::Admin => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+            Role::Admin | Role::Control(_) => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
             Role::SimpleComet => "GET, HEAD, POST, DELETE, OPTIONS",
             Role::Front | Role::Ccomet => "GET, HEAD, POST, OPTIONS",
         };
@@ -120,7 +125,8 @@ impl Machine {
 
     /// Says a status and words, and ends the connection.
     pub(super) fn refuse_connection(&mut self, id: Id<Conn>, status: Status, words: &str) {
-        let manner = Manner { is_11: true, keep_alive: false, head_only: false, origin: OriginRef::None };
+        let manner =
+            Manner { is_11: true, keep_alive: false, head_only: false, bare: false, origin: OriginRef::None };
         self.reply(id, manner, Answer { status, content_type: PLAIN }, &[], words.as_bytes());
     }
 }

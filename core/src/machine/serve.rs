@@ -1,8 +1,9 @@
 //! From bytes to requests: heads, bodies, pipelines, and everything that is refused before anybody asks what it means.
 //! Knows nothing of dialects.
 use super::Machine;
+use super::command::Command;
 use crate::arena::Id;
-use crate::conn::{Body, BodyFraming, Conn, Held, Phase};
+use crate::conn::{Body, BodyFraming, Conn, Held, Phase, Role};
 use crate::hub::Channel;
 use crate::wire::http1::chunked::Chunked;
 use crate::wire::http1::head::{self, Framing};
@@ -110,6 +111,7 @@ impl Machine {
             }
             Phase::Attached(_) => self.cut_attached(id),
             Phase::Hooked(_) => self.cut_hooked(id),
+            Phase::Ordered(_) => self.post.cut(conn, id),
             Phase::Ready if conn.deferred => self.post.cut(conn, id),
             _ => {
                 let words = "memory_bytes_max is reached: try again later\n";
@@ -168,6 +170,18 @@ impl Machine {
             }
             if self.served >= REQUESTS_A_TURN {
                 break;
+            }
+            if self.conns.get(id).is_some_and(|conn| matches!(conn.role, Role::Control(_))) {
+                match self.serve_command(id, &bytes[used..], &mut scanned) {
+                    Command::Http => {}
+                    Command::More => return (used, scanned),
+                    Command::Over => return (bytes.len(), 0),
+                    Command::Served(n) => {
+                        (used, scanned) = (used + n, 0);
+                        self.served += 1;
+                        continue;
+                    }
+                }
             }
             let empty = head::leading_empty_lines(&bytes[used..]);
             if empty > 0 {
@@ -264,7 +278,7 @@ impl Machine {
             Phase::Body(body) => body,
             Phase::Closing | Phase::Lingering => return None,
             Phase::Ready | Phase::Parked(_) | Phase::Held(_) | Phase::WebSocket(_) => return Some(0),
-            Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => return Some(0),
+            Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) | Phase::Ordered(_) => return Some(0),
         };
         let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
         let used = match &mut body.framing {

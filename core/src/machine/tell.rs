@@ -115,8 +115,10 @@ impl Delivery<'_> {
                 let after = epilogue(voice);
                 let body = self.frames.make(way, tidings.news);
                 self.head.clear();
-                let writer = head(self.head, self.heads, to, tidings.news, self.date, &self.config.http);
-                writer.end(End::Length(body.len() + after.len()), manner.keep_alive);
+                if !manner.bare {
+                    let writer = head(self.head, self.heads, to, tidings.news, self.date, &self.config.http);
+                    writer.end(End::Length(body.len() + after.len()), manner.keep_alive);
+                }
                 self.head.extend_from_slice(body);
                 self.head.extend_from_slice(after.as_bytes());
                 self.frames.keep(range, way, self.head)
@@ -138,8 +140,10 @@ impl Delivery<'_> {
         }
         let frame = self.frames.frame(range, Way::of(voice, live, Wrap::Bare), news);
         self.head.clear();
-        let writer = head(self.head, self.heads, to, news, self.date, &self.config.http);
-        writer.end(End::Length(before.len() + frame.len() + self.tail.len()), manner.keep_alive);
+        if !manner.bare {
+            let writer = head(self.head, self.heads, to, news, self.date, &self.config.http);
+            writer.end(End::Length(before.len() + frame.len() + self.tail.len()), manner.keep_alive);
+        }
         if manner.head_only {
             return self.post.say(conn, id, self.head);
         }

@@ -44,6 +44,10 @@ pub struct Server {
     pub asked: Vec<Id<Hook>>,
     /// How many of them were given up.
     pub unasked: usize,
+    /// Who wants the configuration to be read again.
+    pub reloads: Vec<Id<Conn>>,
+    /// How often the server was told to end.
+    pub stops: usize,
 }
 
 /// 2026-11-21 00:00:00 GMT.
@@ -73,6 +77,8 @@ impl Server {
             budget: 4096,
             asked: Vec::new(),
             unasked: 0,
+            reloads: Vec::new(),
+            stops: 0,
         }
     }
 
@@ -237,6 +243,8 @@ impl Server {
                 self.asked.retain(|asked| *asked != id);
                 self.unasked += 1;
             }
+            Todo::Reload(id) => self.reloads.push(id),
+            Todo::Stop => self.stops += 1,
             Todo::Close(id) => {
                 if let Some(i) = self.by_id.remove(&id) {
                     (self.ends[i].shut, self.ends[i].closed, self.ends[i].id) = (true, true, None);

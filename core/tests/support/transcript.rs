@@ -6,7 +6,7 @@
 //! | `# ...` and empty rows | for the reader |
 //! | `config limits.idle_ms_max = 5` | before anything else: a value of the configuration, as JSON |
 //! | `$name follows text` | what the server says behind `text`, up to the next `"`, `-` or `;`, is written `$name` from then on |
-//! | `A@front 10.1.2.3` | A connects to this listener (`front`, `admin`, `ccomet`, `simple`), from this address or from loopback |
+//! | `A@front 10.1.2.3` | A connects to this listener (`front`, `admin`, `ccomet`, `simple`, `control`), from this address or from loopback |
 //! | `A: GET /ping` | A sends a request: this line with `HTTP/1.1` behind it, and a `Host` field |
 //! | `A> text` | A sends a line, CRLF behind it; such rows that follow each other are sent at once |
 //! | `A>> text` | the same without CRLF; ends what is sent at once |
@@ -172,6 +172,7 @@ impl Stage {
             "admin" => Role::Admin,
             "ccomet" => Role::Ccomet,
             "simple" => Role::SimpleComet,
+            "control" => Role::Control(rcomet_core::Rights::All),
             _ => panic!("there is no listener {listener}"),
         };
         let client = self.server.connect_from(role, address);

@@ -56,6 +56,8 @@ impl World {
                     self.part(i);
                 }
                 Todo::Hook(_) | Todo::Unhook(_) => {}
+                // Nobody here gives orders.
+                Todo::Reload(_) | Todo::Stop => {}
             }
         }
         any

@@ -63,7 +63,7 @@ fn token(cursor: Sealed, out: &mut Vec<u8>) {
 /// Writes the body of an answer over HTTP.
 pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
     match outcome {
-        Outcome::Refused(refused) => return problem(refused, out),
+        Outcome::Refused(refused) => return problem(refused.status(), reason(refused), out),
         Outcome::Done { .. } => return Answer { status: Status::NO_CONTENT, content_type: JSON },
         Outcome::PublishedAll(placed) => {
             list("published", placed.iter(), out, |placed, out| {
@@ -131,12 +131,12 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
     Answer { status: Status::OK, content_type: JSON }
 }
 
-fn problem(refused: &Refusal, out: &mut Vec<u8>) -> Answer {
-    let status = refused.status();
+/// Writes why something is not done (RFC 9457).
+pub(in crate::dialect) fn problem(status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
     out.extend_from_slice(b"{\"type\":\"about:blank\"");
     string("title", status.reason(), out);
     field("status", u64::from(status.0), out);
-    string("detail", reason(refused), out);
+    string("detail", why, out);
     out.extend_from_slice(b"}\n");
     Answer { status, content_type: PROBLEM }
 }

@@ -98,7 +98,8 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         Some(Path::Channels) => only(head, Method::Get, "GET, HEAD").map(|()| {
             let limit = limit(&params);
             let after = params.get("after").filter(|name| !name.is_empty());
-            Verb::Directory(Page { prefix: params.get("prefix").unwrap_or_default(), after, limit })
+            let busiest = params.get("sort").as_deref() == Some("subscribers");
+            Verb::Directory(Page { prefix: params.get("prefix").unwrap_or_default(), after, limit, busiest })
         }),
         Some(Path::Channel(name)) => {
             let name = String::from_utf8_lossy(&percent_decoded(name)).into_owned();
@@ -305,12 +306,20 @@ fn put(message: &Message<'_>, items: &mut Vec<Item>) -> Result<(), Refusal> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Whom {
-    channel: String,
+    channel: Option<String>,
     who: Option<String>,
+    client: Option<String>,
 }
 
 fn disconnect<'b>(body: &[u8]) -> Result<Verb<'b>, Refusal> {
-    let shape = "expected {\"channel\": NAME}, or {\"channel\": NAME, \"who\": NAME}";
-    let Whom { channel, who } = serde_json::from_slice(body).map_err(|_| Refusal::Parameter(shape))?;
-    Ok(Verb::Disconnect { channel: channel.into(), who: who.map(Into::into) })
+    let shape = "expected {\"channel\": NAME}, {\"channel\": NAME, \"who\": NAME}, or {\"client\": ID}";
+    match serde_json::from_slice(body).map_err(|_| Refusal::Parameter(shape))? {
+        Whom { channel: Some(channel), who, client: None } => {
+            Ok(Verb::Disconnect { channel: channel.into(), who: who.map(Into::into) })
+        }
+        Whom { channel: None, who: None, client: Some(id) } => {
+            Ok(Verb::DisconnectClient(id.parse().map_err(|_| Refusal::NoClient)?))
+        }
+        _ => Err(Refusal::Parameter(shape)),
+    }
 }

@@ -5,6 +5,7 @@ mod frame;
 mod http;
 mod style;
 
+pub(super) use answer::problem;
 pub(super) use http::is_at;
 
 use super::{

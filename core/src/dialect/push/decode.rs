@@ -221,7 +221,7 @@ pub(super) fn posting(
         age_ms: location.message_timeout_ms,
     };
     let (group, events) = (in_group(location, named), hooks::events(location, named));
-    Ok(Posting { channels: named.channels.clone(), media, keep, group, events })
+    Ok(Posting { channels: named.channels.clone(), media, keep, group, events, again: false })
 }
 
 /// Reads what a subscriber wants, and how.

@@ -28,7 +28,7 @@ pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config
         Role::SimpleComet => return true,
         Role::Front => own.on_front,
         Role::Admin => own.on_admin,
-        Role::Ccomet => false,
+        Role::Ccomet | Role::Control(_) => false,
     };
     let names = |path: &[u8]| {
         own.base_path.below(path).is_some_and(|rest| {
@@ -141,7 +141,7 @@ fn is_trusted(role: Role, config: &Config) -> bool {
     match role {
         Role::Admin => true,
         Role::SimpleComet => config.simple_comet.publish,
-        Role::Front | Role::Ccomet => false,
+        Role::Front | Role::Ccomet | Role::Control(_) => false,
     }
 }
 

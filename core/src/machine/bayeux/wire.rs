@@ -25,7 +25,8 @@ use crate::time::Moment;
 use crate::wire::ws::{Fault, Opcode, frame};
 
 /// How a WebSocket would be answered over HTTP: it is not.
-const MANNER: Manner = Manner { is_11: true, keep_alive: true, head_only: false, origin: OriginRef::None };
+const MANNER: Manner =
+    Manner { is_11: true, keep_alive: true, head_only: false, bare: false, origin: OriginRef::None };
 
 /// What a batch came to.
 pub(in crate::machine) enum Spoken {

@@ -95,8 +95,13 @@ pub(in crate::machine) fn kind_of(conn: &Conn) -> (&'static str, &'static str) {
             if attached.voice.before.is_some() { "JSONP" } else { "long poll" },
         ),
         Phase::WebSocket(socket) => (socket.tongue.talker().dialect().speaker().name(), "WebSocket"),
-        Phase::Ready | Phase::Body(_) | Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {
-            (if conn.role == Role::Admin { "admin" } else { "HTTP" }, "between requests")
+        Phase::Ready
+        | Phase::Body(_)
+        | Phase::Held(_)
+        | Phase::HeldTalk(_)
+        | Phase::Hooked(_)
+        | Phase::Ordered(_) => {
+            (if conn.role.over_http() == Role::Admin { "admin" } else { "HTTP" }, "between requests")
         }
         Phase::Closing | Phase::Lingering => ("HTTP", "ending"),
     }

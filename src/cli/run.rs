@@ -1,31 +1,14 @@
-//! The command line: what can be said, and the help that teaches it.
+//! The flags of `rcomet run` and `rcomet start`, and what they say in the shape of a configuration file.
 //! Knows nothing of how it is done.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use rcomet_core::Limits;
 use toml::Table;
 
 use crate::settings::{Address, Level, LimitFlag, Source};
 
-const EXAMPLES: &str = "\
-Examples:
-  rcomet run --demo
-      Serve on this machine only, with a web chat to try it: http://127.0.0.1:8100/chat/
-
-  curl -N 'http://127.0.0.1:8100/stream?cname=news'
-  curl 'http://127.0.0.1:8000/push?cname=news' --data-urlencode 'content=hello' -G
-      Listen to a channel in one terminal, publish to it from another.
-
-  rcomet check-config /etc/rcomet.toml && rcomet run --config /etc/rcomet.toml
-      Serve with a configuration file, once it is known to be right.
-
-  rcomet import-icomet-conf icomet.conf > rcomet.toml
-      Move here from icomet.
-
-Signals: TERM and INT end connections cleanly and leave, a second one leaves at once; HUP reads the configuration again.";
-
-const RUN_EXAMPLES: &str = "\
+pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   rcomet run
       With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000.
@@ -35,39 +18,6 @@ Examples:
 
   rcomet run --config /etc/rcomet.toml --log debug --limit channels_max=1000
       A file, and two things said differently from it.";
-
-/// Pushes messages from a back end to browsers, phones and programs over plain HTTP.
-#[derive(Debug, Parser)]
-#[command(name = "rcomet", version, after_help = EXAMPLES)]
-pub(crate) struct Cli {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-/// What the process is to do.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Serve, in the foreground, until told to leave
-    #[command(after_help = RUN_EXAMPLES, after_long_help = run_help())]
-    Run(RunFlags),
-
-    /// Show what would be in force with a configuration file, or what is wrong with it
-    ///
-    /// Prints every option with the value it would have, in the shape of a configuration file. Exits with 1 if the file
-    /// cannot be used.
-    CheckConfig {
-        /// The file; without one, the defaults are shown
-        file: Option<PathBuf>,
-    },
-
-    /// Make a configuration file out of icomet's
-    ///
-    /// Prints it to standard output. What cannot be carried over is said in its comments and on standard error.
-    ImportIcometConf {
-        /// icomet's file, usually called icomet.conf
-        file: PathBuf,
-    },
-}
 
 /// The flags of `rcomet run`. They go before the file.
 #[derive(Args, Debug)]
@@ -101,6 +51,33 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "ADDR")]
     simple_comet: Vec<Address>,
 
+    /// Make the control socket here, by which the other commands reach the daemon [default: auto]
+    ///
+    /// A whole path; `auto` for the place where the other commands look, and "" for none. See `rcomet status --help` for where
+    /// that is.
+    #[arg(long, value_name = "PATH")]
+    control: Option<String>,
+
+    /// Open no port at all: be reached by the control socket alone, and by socket files that are named
+    #[arg(long)]
+    no_tcp: bool,
+
+    /// Write the number of the process into this file, and remove it at the end
+    ///
+    /// `rcomet start` without it writes rcomet.pid beside the control socket.
+    #[arg(long, value_name = "FILE")]
+    pid_file: Option<PathBuf>,
+
+    /// Write the log to the end of this file, instead of standard error
+    ///
+    /// It is opened again with every reload, so that it can be moved away before.
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+
+    /// Said by `rcomet start` to the process that it makes.
+    #[arg(long, hide = true)]
+    in_background: bool,
+
     /// Who may subscribe: everybody, or whoever has the channel's token
     ///
     /// With `token`, the application server asks /sign on the admin side for a channel's token and gives it to those
@@ -108,7 +85,7 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "HOW", value_parser = ["none", "token"])]
     auth: Option<String>,
 
-    /// Serve a web chat too, at /chat/, and pages on the dialects, at /dialects/ and /comet/
+    /// Serve a web chat too, at /chat/, pages on the dialects, at /dialects/ and /comet/, and notes, at /notifier/
     ///
     /// Everybody may then publish to the channels /chat/* and chat.* from the public side, in every dialect; and the public
     /// side speaks CComet and Simple Comet, too.
@@ -135,6 +112,16 @@ impl RunFlags {
         self.log.is_some()
     }
 
+    /// Whether somebody waits for word of the start, and nobody for anything else.
+    pub(crate) fn is_in_background(&self) -> bool {
+        self.in_background
+    }
+
+    /// Where the log goes, if not to standard error.
+    pub(crate) fn log_file(&self) -> Option<&Path> {
+        self.log_file.as_deref()
+    }
+
     /// The file and the flags, for the settings to be read from.
     pub(crate) fn source(&self) -> Source {
         let mut flags = Table::new();
@@ -149,9 +136,17 @@ impl RunFlags {
             ("ccomet", &self.ccomet),
             ("simple_comet", &self.simple_comet),
         ] {
-            if !addresses.is_empty() {
-                set("server", option, addresses.iter().map(ToString::to_string).collect::<Vec<_>>().into());
+            let named: Vec<&Address> =
+                addresses.iter().filter(|a| !self.no_tcp || a.ip().is_none()).collect();
+            if !named.is_empty() || self.no_tcp {
+                set("server", option, named.iter().map(ToString::to_string).collect::<Vec<_>>().into());
             }
+        }
+        if let Some(path) = &self.control {
+            set("control", "path", path.as_str().into());
+        }
+        if let Some(path) = &self.pid_file {
+            set("server", "pid_file", path.display().to_string().into());
         }
         if self.demo {
             set("server", "demo", true.into());
@@ -169,7 +164,7 @@ impl RunFlags {
     }
 }
 
-fn run_help() -> String {
+pub(super) fn run_help() -> String {
     let mut help = format!("{RUN_EXAMPLES}\n\nLimits and their defaults:\n");
     for (name, meaning, value) in Limits::default().list() {
         help += &format!("  {name}={value}\n      {meaning}\n");
@@ -179,8 +174,10 @@ fn run_help() -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::{CommandFactory, Parser};
+
     use super::*;
-    use clap::CommandFactory;
+    use crate::cli::{Cli, Command};
 
     fn source(line: &str) -> Source {
         let cli = Cli::try_parse_from(line.split(' ')).expect("it can be said");
@@ -213,6 +210,17 @@ mod tests {
             settings.server.demo
                 && settings.server.admin == Source::default().read().expect("the defaults").0.server.admin
         );
+    }
+
+    #[test]
+    fn without_ports_only_socket_files_are_left() {
+        let (settings, _) =
+            source("rcomet run --no-tcp --front unix:/tmp/f --front 127.0.0.1:1 --control /tmp/c")
+                .read()
+                .expect("it works");
+        let front: Vec<String> = settings.server.front.iter().map(ToString::to_string).collect();
+        assert_eq!((front, settings.server.listeners()), (vec!["unix:/tmp/f".to_owned()], 1));
+        assert_eq!(settings.control.sockets()[0].path, Path::new("/tmp/c"));
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! What comes in on the control socket and is not HTTP: from bytes to what is asked for.
+//! Knows nothing of what it means.
+use super::Machine;
+use crate::arena::Id;
+use crate::conn::{Conn, Manner, OriginRef, Role};
+use crate::dialect::local::hear::{Heard, hear, may_be_http};
+use crate::dialect::{Decoded, Refusal, Verb, Voice, local};
+
+/// What became of some bytes.
+pub(super) enum Command {
+    /// They are no text: somebody else reads them.
+    Http,
+    /// Nothing whole stands there yet.
+    More,
+    /// So many bytes are done with.
+    Served(usize),
+    /// The connection ends.
+    Over,
+}
+
+impl Machine {
+    /// Serves what stands at the beginning of `unread`, if it is no HTTP.
+    pub(super) fn serve_command(&mut self, id: Id<Conn>, unread: &[u8], scanned: &mut usize) -> Command {
+        let limits = &self.config.limits;
+        let most = limits.command_bytes_max;
+        // What begins as HTTP does is searched anew each time, so not much of it is waited for.
+        let most_unread = if may_be_http(unread) { limits.request_line_bytes_max } else { most };
+        let (decoded, used, keep_alive) = match hear(unread, scanned) {
+            Heard::Http => return Command::Http,
+            Heard::More if unread.len() > most_unread => return self.refuse_command(id),
+            Heard::More => return Command::More,
+            Heard::Blank(used) => return Command::Served(used),
+            Heard::Line(_, used) if used > most => return self.refuse_command(id),
+            Heard::Legacy(request) if request.len() > most => return self.refuse_command(id),
+            Heard::Line(line, used) => (local::line(line), used, true),
+            Heard::Legacy(request) => (local::legacy(request), request.len(), false),
+        };
+        self.counters.commands += 1;
+        let Decoded { verb, voice } = decoded;
+        let keep_alive = keep_alive && !self.is_draining();
+        self.perform_as(id, Manner { keep_alive, ..TEXT }, voice, verb);
+        Command::Served(used)
+    }
+
+    fn refuse_command(&mut self, id: Id<Conn>) -> Command {
+        self.counters.commands_too_long += 1;
+        let voice = local::line(b"").voice;
+        let refusal = Refusal::CommandTooLong;
+        self.refuse(id, Manner { keep_alive: false, ..TEXT }, &voice, &refusal);
+        Command::Over
+    }
+
+    /// Does what is asked for, if whoever asks may.
+    fn perform_as(&mut self, id: Id<Conn>, manner: Manner, voice: Voice, verb: Result<Verb<'_>, Refusal>) {
+        match verb.and_then(|verb| self.allowed(id, verb)) {
+            Ok(verb) => self.perform(id, Role::Admin, manner, voice, verb),
+            Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+        }
+    }
+
+    /// Whether what is asked for may be asked for on this connection.
+    pub(super) fn allowed<'v>(&self, id: Id<Conn>, verb: Verb<'v>) -> Result<Verb<'v>, Refusal> {
+        let rights = self.conns.get(id).map(|conn| conn.role.rights());
+        if rights.is_some_and(|rights| rights.has(verb.needs())) { Ok(verb) } else { Err(Refusal::Rights) }
+    }
+}
+
+/// How text is answered.
+const TEXT: Manner =
+    Manner { is_11: true, keep_alive: true, head_only: false, bare: true, origin: OriginRef::None };

@@ -1,0 +1,128 @@
+//! The flags of commands about channels and connections.
+use clap::Args;
+
+use super::Target;
+
+pub(super) const PUBLISH_HELP: &str = "\
+Examples:
+  rcomet publish news 'it rains'
+  some-program | rcomet publish news -
+
+Prints nothing, or with --json where the message has come to stand. Unlike a key that was written, a channel that was only published
+to is forgotten when nobody has listened for a while (`icomet.channel_timeout_ms`).";
+
+/// The flags of `rcomet publish`.
+#[derive(Args, Debug)]
+pub(crate) struct PublishFlags {
+    /// The channel
+    pub(crate) channel: String,
+
+    /// The message, which is text; - reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) message: String,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+pub(super) const SUBSCRIBE_HELP: &str = "\
+Examples:
+  rcomet subscribe news
+  rcomet subscribe news sport --history 10 --json | jq -r .data
+  rcomet subscribe news --count 1
+      The next message, and no more.
+
+Messages are printed one a line; of several channels with the channel's name and a tab before. That something is missing, or that a
+channel was closed, is said on standard error. With --json each event is an object as in docs/api.md, with a cursor to go on from.";
+
+/// The flags of `rcomet subscribe`.
+#[derive(Args, Debug)]
+pub(crate) struct SubscribeFlags {
+    /// Channels
+    #[arg(required = true, value_name = "CHANNEL")]
+    pub(crate) channels: Vec<String>,
+
+    /// Go on behind this cursor, as a message had it with --json
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) since: Option<String>,
+
+    /// Begin with so many of the newest messages of each channel, or with `all`
+    #[arg(long, value_name = "COUNT", conflicts_with = "since")]
+    pub(crate) history: Option<String>,
+
+    /// End after so many messages
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) count: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// The flags of `rcomet channels`.
+#[derive(Args, Debug)]
+pub(crate) struct ChannelsFlags {
+    /// Only channels that begin with this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) prefix: String,
+
+    /// At most so many [default: all]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// The flags of `rcomet clients`.
+#[derive(Args, Debug)]
+pub(crate) struct ClientsFlags {
+    /// Only those who read this channel
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) channel: Option<String>,
+
+    /// At most so many [default: all]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) limit: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// The flags of `rcomet disconnect`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("whom").required(true).args(["client", "channel"]))]
+pub(crate) struct DisconnectFlags {
+    /// The connection with this number, as `rcomet clients` shows it
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+
+    /// All who read this channel
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) channel: Option<String>,
+
+    /// Of those who read the channel only the one who is listed under this name
+    #[arg(long, value_name = "NAME", requires = "channel")]
+    pub(crate) who: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+pub(super) const TOP_HELP: &str = "\
+In a terminal the view is drawn anew every few seconds; q or Ctrl-C ends it. Into a file or a pipe it is one line each time, with
+--json one object.";
+
+/// The flags of `rcomet top`.
+#[derive(Args, Debug)]
+pub(crate) struct TopFlags {
+    /// Look every so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    pub(crate) every: f64,
+
+    /// End after so many looks [default: go on until interrupted]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) count: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}

@@ -1,0 +1,46 @@
+//! What the daemon has said: a status, and JSON.
+//! Knows nothing of what it means.
+use serde_json::Value;
+
+use crate::exit::Failure;
+
+/// An answer.
+pub(crate) struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, body }
+    }
+
+    /// The JSON of a good answer; `null` when there is none.
+    ///
+    /// # Errors
+    /// The daemon said no, or something that cannot be understood.
+    pub(crate) fn json(&self) -> Result<Value, Failure> {
+        match self.status {
+            200..=299 if self.body.is_empty() => Ok(Value::Null),
+            200..=299 => serde_json::from_slice(&self.body)
+                .map_err(|error| Failure::Other(format!("the daemon's answer is no JSON: {error}"))),
+            status => Err(refusal(status, &self.body)),
+        }
+    }
+}
+
+/// What a bad status means.
+pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
+    let problem: Option<Value> = serde_json::from_slice(body).ok();
+    let detail = problem.as_ref().and_then(|problem| problem["detail"].as_str()).map(str::to_owned);
+    let words = detail.unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(body).trim().to_owned();
+        if text.is_empty() { format!("the daemon answered {status}") } else { text }
+    });
+    match status {
+        404 => Failure::Unknown(words),
+        400 => Failure::Usage(words),
+        500.. => Failure::Other(words),
+        _ => Failure::Refused(words),
+    }
+}

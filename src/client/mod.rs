@@ -1,0 +1,220 @@
+//! A client of a running daemon: HTTP over its control socket, or its admin side. One request a connection; it waits.
+//! Knows nothing of what is asked.
+mod answer;
+mod find;
+mod stream;
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rcomet_core::wire::http1::fetched::Fetched;
+
+pub(crate) use self::answer::Answer;
+pub(crate) use self::stream::Lines;
+use crate::exit::Failure;
+
+/// Bytes of an answer's body that are taken.
+const BODY_BYTES_MAX: usize = 256 << 20;
+
+/// How long an answer may take that nothing is waited for in.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the daemon is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A control socket.
+    Socket(PathBuf),
+    /// An admin side: host and port.
+    Admin(String),
+}
+
+/// A daemon that answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    place: Place,
+}
+
+/// A connection to it.
+enum Wire {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Wire {
+    fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => {
+                stream.set_read_timeout(patience)?;
+                stream.set_write_timeout(Some(PATIENCE))
+            }
+            Self::Tcp(stream) => {
+                stream.set_read_timeout(patience)?;
+                stream.set_write_timeout(Some(PATIENCE))
+            }
+        }
+    }
+
+    fn shut(&self) {
+        // Whoever is gone is gone.
+        let _ = match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        };
+    }
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(bytes),
+            Self::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is asked.
+pub(crate) struct Ask<'a> {
+    pub(crate) method: &'a str,
+    /// Path and query, escaped.
+    pub(crate) target: &'a str,
+    /// What is wanted: a media type.
+    pub(crate) accept: &'a str,
+    /// The body and its media type.
+    pub(crate) body: Option<(&'a str, &'a [u8])>,
+    /// How long an answer may take; `None` for as long as it likes.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl<'a> Ask<'a> {
+    /// A question without a body.
+    pub(crate) fn new(method: &'a str, target: &'a str) -> Self {
+        Self { method, target, accept: "application/json", body: None, patience: Some(PATIENCE) }
+    }
+
+    /// With this body.
+    pub(crate) fn with(self, content_type: &'a str, body: &'a [u8]) -> Self {
+        Self { body: Some((content_type, body)), ..self }
+    }
+
+    /// With an answer that may take this long, besides.
+    pub(crate) fn waiting(self, wait: Duration) -> Self {
+        Self { patience: Some(PATIENCE + wait), ..self }
+    }
+}
+
+impl Client {
+    /// Asks, and gives the answer, whatever its status.
+    ///
+    /// # Errors
+    /// Nobody listens, or what comes is no answer.
+    pub(crate) fn ask(&self, ask: &Ask<'_>) -> Result<Answer, Failure> {
+        let mut wire = self.send(ask)?;
+        let mut fetched = Fetched::new(BODY_BYTES_MAX);
+        let mut buffer = vec![0; 64 << 10];
+        while !fetched.is_done() {
+            let n = self.read(&mut wire, &mut buffer)?;
+            let taken = if n == 0 { fetched.end() } else { fetched.take(&buffer[..n]).map(|_| ()) };
+            taken.map_err(|fault| {
+                Failure::Other(format!("{}: the answer cannot be read: {fault:?}", self.name()))
+            })?;
+        }
+        wire.shut();
+        Ok(Answer::new(fetched.status(), fetched.body().to_vec()))
+    }
+
+    /// Asks for something that goes on, one line after the other.
+    ///
+    /// # Errors
+    /// Nobody listens, or it is refused.
+    pub(crate) fn listen(&self, ask: &Ask<'_>) -> Result<Lines, Failure> {
+        let wire = self.send(&Ask { patience: None, ..*ask })?;
+        Lines::begin(wire, self.name())
+    }
+
+    fn send(&self, ask: &Ask<'_>) -> Result<Wire, Failure> {
+        let mut wire = self.connect()?;
+        wire.set_patience(ask.patience)?;
+        let host = match &self.place {
+            Place::Socket(_) => "localhost",
+            Place::Admin(authority) => authority,
+        };
+        let mut request = format!(
+            "{} {} HTTP/1.1\r\nHost: {host}\r\nAccept: {}\r\nConnection: close\r\n",
+            ask.method, ask.target, ask.accept
+        )
+        .into_bytes();
+        if let Some((content_type, body)) = ask.body {
+            let fields = format!("Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n", body.len());
+            request.extend_from_slice(fields.as_bytes());
+            request.extend_from_slice(body);
+        } else {
+            request.extend_from_slice(b"\r\n");
+        }
+        match wire.write_all(&request) {
+            // It was refused before it was read whole: the answer says why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            other => other.map_err(|error| Failure::Other(format!("{}: {error}", self.name())))?,
+        }
+        Ok(wire)
+    }
+
+    fn read(&self, wire: &mut Wire, buffer: &mut [u8]) -> Result<usize, Failure> {
+        loop {
+            match wire.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    return Err(Failure::TimedOut(format!("{} does not answer", self.name())));
+                }
+                Err(error) => return Err(Failure::Other(format!("{}: {error}", self.name()))),
+                Ok(n) => return Ok(n),
+            }
+        }
+    }
+
+    /// Where it is, in words.
+    pub(crate) fn name(&self) -> String {
+        match &self.place {
+            Place::Socket(path) => path.display().to_string(),
+            Place::Admin(authority) => format!("http://{authority}"),
+        }
+    }
+}
+
+/// Escapes one part of a path, or a value of a query (RFC 3986, section 2.3).
+pub(crate) fn escaped(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_paths_are_escaped() {
+        assert_eq!(escaped("a b/c%é~".as_bytes()), "a%20b%2Fc%25%C3%A9~");
+    }
+}

@@ -1,0 +1,177 @@
+//! `write`, `read`, `refresh`, `delete`, `dump`.
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::table::{Table, shown};
+use super::{given, number, print_json};
+use crate::app::{print, say};
+use crate::cli::{DeleteFlags, DumpFlags, ReadFlags, RefreshFlags, WriteFlags};
+use crate::client::{Ask, Client, escaped};
+use crate::exit::Failure;
+
+/// How long the daemon is asked to wait before it is asked again; it has a limit of its own.
+const WAIT: Duration = Duration::from_secs(25);
+
+fn of(key: &[u8]) -> String {
+    format!("/keys/{}", escaped(key))
+}
+
+/// Gives a key a value; the answer.
+pub(super) fn put(client: &Client, key: &str, value: &[u8], query: &str) -> Result<Value, Failure> {
+    let target = format!("{}{query}", of(key.as_bytes()));
+    client.ask(&Ask::new("PUT", &target).with("application/octet-stream", value))?.json()
+}
+
+/// What is known of a key.
+pub(super) fn get(client: &Client, key: &str) -> Result<Value, Failure> {
+    client.ask(&Ask::new("GET", &of(key.as_bytes())))?.json()
+}
+
+/// The bytes of a value.
+pub(super) fn value_of(answer: &Value) -> Vec<u8> {
+    bytes_of(answer, "value", "base64")
+}
+
+fn bytes_of(answer: &Value, name: &str, encoded: &str) -> Vec<u8> {
+    match (answer[name].as_str(), answer[encoded].as_str()) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (None, Some(text)) => STANDARD.decode(text).unwrap_or_default(),
+        (None, None) => Vec::new(),
+    }
+}
+
+/// `rcomet write`.
+pub(crate) fn write(flags: &WriteFlags) -> Result<(), Failure> {
+    let value = given(&flags.value)?;
+    let said = [("ttl", flags.ttl), ("history", flags.history)];
+    let said: Vec<String> = said.iter().filter_map(|(name, n)| n.map(|n| format!("{name}={n}"))).collect();
+    let query = if said.is_empty() { String::new() } else { format!("?{}", said.join("&")) };
+    let answer = put(&Client::find(&flags.target)?, &flags.key, &value, &query)?;
+    if flags.target.json { print_json(&answer) } else { Ok(()) }
+}
+
+/// `rcomet refresh`.
+pub(crate) fn refresh(flags: &RefreshFlags) -> Result<(), Failure> {
+    let target = format!("{}/refresh", of(flags.key.as_bytes()));
+    let answer = Client::find(&flags.target)?.ask(&Ask::new("POST", &target))?.json();
+    let answer = answer.map_err(|failure| named(failure, &flags.key))?;
+    if flags.target.json { print_json(&answer) } else { Ok(()) }
+}
+
+/// `rcomet delete`.
+pub(crate) fn delete(flags: &DeleteFlags) -> Result<(), Failure> {
+    let target = of(flags.key.as_bytes());
+    let answer = Client::find(&flags.target)?.ask(&Ask::new("DELETE", &target))?.json();
+    answer.map_err(|failure| named(failure, &flags.key))?;
+    if flags.target.json { print_json(&serde_json::json!({ "deleted": true })) } else { Ok(()) }
+}
+
+fn named(failure: Failure, key: &str) -> Failure {
+    match failure {
+        Failure::Unknown(_) => Failure::Unknown(format!("there is no value under the key `{}`", shown(key))),
+        other => other,
+    }
+}
+
+/// `rcomet read`.
+pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
+    let client = Client::find(&flags.target)?;
+    if !flags.wait && !flags.follow && flags.since.is_none() {
+        let answer = get(&client, &flags.key).map_err(|failure| named(failure, &flags.key))?;
+        return show(flags, &answer, false);
+    }
+    let until = flags.timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let mut since = if flags.follow { flags.since.or(Some(0)) } else { flags.since };
+    loop {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let is_once = !flags.wait && !flags.follow;
+        let wait = if is_once { Duration::ZERO } else { left.map_or(WAIT, |left| left.min(WAIT)) };
+        // In whole seconds; never 0 for somebody who waits.
+        let seconds = if is_once { 0 } else { wait.as_secs().max(1) };
+        let behind = since.map_or(String::new(), |since| format!("&since={since}"));
+        let target = format!("{}?wait={seconds}{behind}", of(flags.key.as_bytes()));
+        let answer = client.ask(&Ask::new("GET", &target).waiting(wait))?.json()?;
+        if answer["deleted"] == true {
+            if !flags.follow {
+                return Err(Failure::Unknown(format!("the key `{}` was deleted", shown(&flags.key))));
+            }
+            continue;
+        }
+        if answer["version"].is_u64() {
+            show(flags, &answer, flags.follow)?;
+            if !flags.follow {
+                return Ok(());
+            }
+            since = Some(number(&answer, "version"));
+            continue;
+        }
+        if is_once || until.is_some_and(|until| Instant::now() >= until) {
+            let words = format!("nothing has been written to the key `{}`", shown(&flags.key));
+            return Err(Failure::TimedOut(words));
+        }
+    }
+}
+
+fn show(flags: &ReadFlags, answer: &Value, is_line: bool) -> Result<(), Failure> {
+    match &answer["missing"] {
+        Value::Number(count) => say(&format!("rcomet: {count} values before this one are missing")),
+        Value::Null if answer.get("missing").is_some() => {
+            say("rcomet: values before this one may be missing");
+        }
+        _ => {}
+    }
+    if flags.target.json {
+        return print_json(answer);
+    }
+    let mut bytes = value_of(answer);
+    // Scripts get the value and nothing else; people, and whoever reads line by line, a line.
+    if is_line || (std::io::stdout().is_terminal() && !bytes.ends_with(b"\n")) {
+        bytes.push(b'\n');
+    }
+    let mut out = std::io::stdout();
+    match out.write_all(&bytes).and_then(|()| out.flush()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe && !is_line => Ok(()),
+        other => other.map_err(|error| Failure::Other(format!("cannot print: {error}"))),
+    }
+}
+
+/// All keys, page by page.
+pub(super) fn every_key(
+    client: &Client,
+    prefix: &str,
+    mut each: impl FnMut(&Value) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut after = String::new();
+    loop {
+        let target = format!("/keys?limit=1000&prefix={}{after}", escaped(prefix.as_bytes()));
+        let page = client.ask(&Ask::new("GET", &target))?.json()?;
+        page["keys"].as_array().into_iter().flatten().try_for_each(&mut each)?;
+        match page["after"].as_u64() {
+            Some(last) => after = format!("&after={last}"),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// `rcomet dump`.
+pub(crate) fn dump(flags: &DumpFlags) -> Result<(), Failure> {
+    let client = Client::find(&flags.target)?;
+    if flags.target.json {
+        return every_key(&client, &flags.prefix, print_json);
+    }
+    let mut table = Table::new(&["VERSION", "AGE", "WAITING", "KEY", "VALUE"]);
+    every_key(&client, &flags.prefix, |key| {
+        let age = format!("{}s", number(key, "age_ms") / 1_000);
+        let text = |bytes: Vec<u8>| shown(&String::from_utf8_lossy(&bytes)).into_owned();
+        let name = text(bytes_of(key, "key", "key_base64"));
+        let (version, waiting) = (number(key, "version").to_string(), number(key, "waiting").to_string());
+        table.row(vec![version, age, waiting, name, text(value_of(key))]);
+        Ok(())
+    })?;
+    print(&table.text())
+}

@@ -1,0 +1,57 @@
+//! Another configuration for the running daemon: checked first, put in force whole or not at all.
+//! Knows nothing of files.
+use rcomet_core::Config;
+
+use super::{Doors, Reactor};
+
+/// Everything that can be put in force while the daemon runs.
+pub(crate) struct Fresh {
+    /// The core's.
+    pub(crate) config: Config,
+    /// What can be said anew of listeners.
+    pub(crate) doors: Doors,
+    /// Milliseconds that connections have to end.
+    pub(crate) drain_ms_max: u64,
+    /// What is to be said of it: what cannot be had without a restart, and what is probably not meant.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Where another configuration comes from.
+pub(crate) trait Reload {
+    /// Reads it, and checks all of it.
+    ///
+    /// # Errors
+    /// Why there is none that can be used.
+    fn read(&mut self) -> Result<Fresh, String>;
+
+    /// What was read last is in force.
+    fn adopted(&mut self);
+}
+
+impl Reactor {
+    /// Puts what `reload` reads in force; gives what is to be said of it.
+    pub(super) fn reload(&mut self, reload: &mut dyn Reload) -> Result<Vec<String>, String> {
+        self.manager.reloading();
+        let how = self.try_to_reload(reload);
+        if let Err(why) = &how {
+            log::error!("the configuration stays as it was: {why}");
+        }
+        self.manager.ready();
+        how
+    }
+
+    fn try_to_reload(&mut self, reload: &mut dyn Reload) -> Result<Vec<String>, String> {
+        let Fresh { config, doors, drain_ms_max, notes } = reload.read()?;
+        self.listeners.set_doors(&doors)?;
+        // Nothing fails from here on.
+        self.upstreams.set(&config);
+        self.machine.reconfigure(config);
+        self.drain_ms_max = drain_ms_max;
+        reload.adopted();
+        for note in &notes {
+            log::warn!("{note}");
+        }
+        log::info!("the configuration has been read again");
+        Ok(notes)
+    }
+}

@@ -1,0 +1,244 @@
+//! `rcomet run`: what the settings say, put together and set going.
+//! Knows nothing of how any of it works.
+use std::error::Error;
+use std::process;
+
+use rcomet_core::{About, Limits, Role};
+
+use crate::background::Background;
+use crate::cli::RunFlags;
+use crate::descriptors::Descriptors;
+use crate::entropy::OperatingSystem;
+use crate::exit::Failure;
+use crate::logging::{self, Logging};
+use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload};
+use crate::settings::{Server, Settings, Source};
+use crate::{activation, dashboard, demo, pid_file, place};
+
+/// Serves, until told to leave.
+///
+/// # Errors
+/// It could not begin, or the operating system will not go on.
+pub(crate) fn run(flags: &RunFlags) -> Result<(), Box<dyn Error>> {
+    let mut background = Background::enter(flags.is_in_background())?;
+    let how = serve(flags, &mut background);
+    if let Err(error) = &how {
+        // Whoever has started us waits for this, if nobody sees what we say.
+        background.report(Err(error.as_ref()));
+    }
+    how
+}
+
+fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Error>> {
+    let source = flags.source();
+    let (settings, _) = source.read()?;
+    if let Some(path) = flags.log_file() {
+        logging::into_file(path)
+            .map_err(|error| format!("cannot open the log {}: {error}", path.display()))?;
+    }
+    let logging = Logging::start(settings.log.level, flags.sets_log())?;
+    let descriptors = Descriptors::raise();
+    log::info!("rcomet {} starts as process {}", env!("CARGO_PKG_VERSION"), process::id());
+
+    let bound = listen(&settings, flags.is_in_background())?;
+    let entropy =
+        OperatingSystem::probe().map_err(|error| format!("there are no random bytes to be had: {error}"))?;
+    for Bound { role, address, .. } in &bound {
+        log::info!("listening {} {address}", role.name());
+    }
+    if settings.server.demo {
+        invite(&bound);
+    }
+    let pid_file = pid_file::of(&settings, flags.is_in_background(), &bound)?;
+
+    let about = About {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: process::id(),
+        config: source.file.as_ref().map(|file| file.display().to_string()),
+        listeners: bound.iter().map(|one| (one.role.name().to_owned(), one.address.to_string())).collect(),
+    };
+    let mut fresh = fresh(&settings, descriptors);
+    for note in std::mem::take(&mut fresh.notes) {
+        log::warn!("{note}");
+    }
+    let reactor = Reactor::new(fresh, Box::new(entropy), bound, about)?;
+    background.report(Ok(()));
+    reactor.run(&mut Again { source, running: settings, descriptors, logging, read: None })?;
+    drop(pid_file);
+    Ok(())
+}
+
+/// Says where the pages of the demo are, and how to join in from a shell.
+fn invite(bound: &[Bound]) {
+    let of = |role| bound.iter().filter(move |bound| bound.role == role).map(|bound| &bound.address);
+    for (name, url) in of(Role::Front).find_map(demo::visits).into_iter().flatten() {
+        crate::app::say(&format!("{name}: {url}"));
+    }
+    if let Some(url) = of(Role::Admin).find_map(demo::dashboard) {
+        crate::app::say(&format!("dashboard: {url}"));
+    }
+    if let Some(command) = of(Role::Admin).find_map(demo::greeting) {
+        crate::app::say(&format!("say hello in the chat: {command}"));
+    }
+}
+
+/// Takes everything that is to be listened on. A side for which the service manager has made sockets listens on those alone.
+fn listen(settings: &Settings, in_background: bool) -> Result<Vec<Bound>, Box<dyn Error>> {
+    let mut bound = activation::sockets(settings)?;
+    let given: Vec<Role> = bound.iter().map(|one| one.role).collect();
+    // The control socket first: it says best that another one runs already.
+    for socket in settings.control.sockets() {
+        if given.contains(&socket.role) {
+            continue;
+        }
+        if socket.optional {
+            place::make_room(&socket.path);
+        }
+        let address = crate::settings::Address::Unix(socket.path);
+        match Bound::take(socket.role, &address, &socket.access, 0) {
+            Ok(one) => bound.push(one),
+            Err(error) if in_background && error.is_taken() => {
+                return Err(Failure::AlreadyRunning(format!("another rcomet runs already: {error}")).into());
+            }
+            Err(error) if socket.optional && !in_background => {
+                log::warn!("{error}; this one goes without, unless it is given a place: --control PATH");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let access = settings.server.access();
+    for (role, _, addresses) in settings.server.roles() {
+        for address in addresses.iter().filter(|_| !given.contains(&role)) {
+            bound.push(Bound::take(role, address, &access, settings.server.send_buffer_bytes)?);
+        }
+    }
+    if bound.is_empty() {
+        return Err("there is nothing to listen on: no address in [server], and no control socket".into());
+    }
+    Ok(bound)
+}
+
+/// What the daemon is given: the settings, with what this machine and the demo make of them.
+fn fresh(settings: &Settings, descriptors: Descriptors) -> Fresh {
+    let mut notes = settings.warnings();
+    let mut config = settings.core();
+    let wanted = config.limits.connections_max;
+    let possible = descriptors.connections(settings.descriptors());
+    if possible < wanted {
+        config.limits.connections_max = possible;
+        let note = format!(
+            "limits.connections_max is lowered from {wanted} to {possible}: the process may have {} descriptors \
+             (ulimit -n)",
+            descriptors.count()
+        );
+        // Nobody has asked for the default, so nobody is disappointed.
+        if wanted == Limits::default().connections_max {
+            log::info!("{note}");
+        } else {
+            notes.push(note);
+        }
+    }
+    dashboard::add_to(&mut config);
+    if settings.server.demo {
+        demo::add_to(&mut config);
+    }
+    let control = settings.control.sockets().into_iter().map(|socket| (socket.role, socket.access));
+    let doors = Doors {
+        usual: settings.server.access(),
+        control: control.collect(),
+        peers: settings.control.peers.clone(),
+        send_buffer_bytes: settings.server.send_buffer_bytes,
+    };
+    Fresh { config, doors, drain_ms_max: settings.server.drain_ms_max, notes }
+}
+
+/// Reads everything again.
+struct Again {
+    source: Source,
+    /// What is in force.
+    running: Settings,
+    descriptors: Descriptors,
+    logging: Logging,
+    /// What has been read and is not in force yet.
+    read: Option<Settings>,
+}
+
+impl Reload for Again {
+    fn read(&mut self) -> Result<Fresh, String> {
+        if self.source.file.is_none() {
+            return Err(
+                "there is no configuration to read again: the daemon was started without --config".into()
+            );
+        }
+        let (mut settings, _) = self.source.read().map_err(|error| error.to_string())?;
+        let mut notes = keep_addresses(&mut settings, &self.running);
+        let mut fresh = fresh(&settings, self.descriptors);
+        notes.append(&mut fresh.notes);
+        fresh.notes = notes;
+        self.read = Some(settings);
+        Ok(fresh)
+    }
+
+    fn adopted(&mut self) {
+        if let Some(settings) = self.read.take() {
+            self.logging.set_level(settings.log.level);
+            self.logging.reopen();
+            self.running = settings;
+        }
+    }
+}
+
+/// Addresses stay what they are while the daemon runs; says of which it is noticed.
+fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
+    let mut notes = Vec::new();
+    let changed = |name: &str| format!("{name} has changed: that takes a restart, the rest is in force");
+    for ((_, name, new), (_, _, old)) in settings.server.roles().iter().zip(running.server.roles()) {
+        if **new != *old {
+            notes.push(changed(&format!("server.{name}")));
+        }
+    }
+    for ((name, new), (_, old)) in settings.control.doors().iter().zip(running.control.doors()) {
+        if **new != *old {
+            notes.push(changed(&format!("control.{name}")));
+        }
+    }
+    if settings.server.pid_file != running.server.pid_file {
+        notes.push(changed("server.pid_file"));
+    }
+    let old = &running.server;
+    settings.server = Server {
+        front: old.front.clone(),
+        admin: old.admin.clone(),
+        ccomet: old.ccomet.clone(),
+        simple_comet: old.simple_comet.clone(),
+        pid_file: old.pid_file.clone(),
+        ..settings.server.clone()
+    };
+    settings.control.path = running.control.path.clone();
+    settings.control.read_path = running.control.read_path.clone();
+    settings.control.write_path = running.control.write_path.clone();
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::parse;
+
+    #[test]
+    fn addresses_stay_and_everything_else_is_taken_over() {
+        let running = parse("f", "[server]\nfront = [\"127.0.0.1:1\"]\n").expect("it works");
+        let text =
+            "[server]\nfront = [\"127.0.0.1:2\"]\ndemo = true\n[control]\nmode = \"600\"\npath = \"/a/b\"\n";
+        let mut settings = parse("f", text).expect("it works");
+        let notes = keep_addresses(&mut settings, &running);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].starts_with("server.front has changed: that takes a restart"));
+        assert!(notes[1].starts_with("control.path has changed"));
+        assert_eq!((&settings.server.front, settings.server.demo), (&running.server.front, true));
+        assert_eq!(settings.control.path, running.control.path);
+        assert_ne!(settings.control.mode, running.control.mode);
+        let config: rcomet_core::Config = fresh(&settings, Descriptors::in_reach()).config;
+        assert!(!config.pages.is_empty(), "the demo has come");
+    }
+}

@@ -1,0 +1,256 @@
+"""The clients of several languages against the real daemon, all of them through the same days: what one can, the others can."""
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from support import HERE, NASTY, Client, Daemon, Wire, stranger, until
+
+JAVA = os.environ.get('RCOMET_JAVA_CLASSES', '')
+
+
+class Days:
+    """What every client lives through."""
+
+    command = ()
+    subscribes = True
+    sockets = True  # can use socket files
+    misread = 'misunderstood: '
+    codes = (3, 3, 3)  # of refused, unreachable, misunderstood
+    said = ('refused: ', 'unreachable: ')
+
+    @classmethod
+    def setUpClass(cls):
+        cls.client = Client(*cls.command)
+        cls.daemon = Daemon('[http]\norigins = ["*"]\n')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.end()
+
+    def text(self, out):
+        """What `read` prints, as the text that it means."""
+        return json.loads(out)
+
+    def texts(self, out):
+        return json.loads(out)
+
+    def done(self, *words, **more):
+        code, out, err = self.client.ask(self.daemon, *words, **more)
+        self.assertEqual((code, err), (0, ''), words)
+        return out
+
+    def test_any_text_comes_back_as_it_was(self):
+        for text in ('hello', NASTY, '0', ' a  b '):
+            self.done('publish', 'texts', text)
+            self.assertEqual(self.text(self.done('read', 'texts')), text)
+        self.done('publish', 'r\u00e4ume/a b&c', 'there')
+        self.assertEqual(self.text(self.done('read', 'r\u00e4ume/a b&c')), 'there')
+
+    def test_history_is_in_order_and_limited(self):
+        self.daemon.publish('history', *'abcde')
+        self.assertEqual(self.texts(self.done('history', 'history', '3')), ['c', 'd', 'e'])
+        self.assertEqual(self.texts(self.done('history', 'history', '100')), list('abcde'))
+        self.assertEqual(self.texts(self.done('history', 'no-such-channel', '100')), [])
+
+    def test_a_refusal_is_told_with_its_reason(self):
+        code, out, err = self.client.ask(self.daemon, 'publish', 'x' * 300, 'hello')
+        self.assertEqual((code, out), (self.codes[0], ''), err)
+        self.assertTrue(err.startswith(self.said[0]), err)
+        self.assertRegex(err, r'channel|name')
+
+    def test_nobody_there(self):
+        code, _, err = self.client.ask(self.daemon, 'publish', 'a', 'b', admin='http://127.0.0.1:1', front='http://127.0.0.1:1')
+        self.assertEqual(code, self.codes[1], err)
+        self.assertIn(self.said[1], err)
+
+    def test_one_who_never_answers(self):
+        mute = stranger(None)
+        code, _, err = self.client.ask(self.daemon, 'publish', 'a', 'b', admin=mute, front=mute, RCOMET_SECONDS='1')
+        self.assertEqual(code, self.codes[1], err)
+        self.assertIn(self.said[1], err)
+
+    def test_one_who_is_not_rcomet(self):
+        page = b'<html>It works!</html>'
+        other = stranger(b'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s' % (len(page), page))
+        code, _, err = self.client.ask(self.daemon, 'history', 'a', '1', admin=other, front=other)
+        self.assertEqual(code, self.codes[2], err)
+        self.assertIn(self.misread, err)
+
+    def test_a_token_is_shown_where_it_is_asked_for(self):
+        daemon = Daemon('[front]\nauth = "token"\n')
+        self.addCleanup(daemon.end)
+        _, token, _ = Client(sys.executable, os.path.join(HERE, 'probe.py')).ask(daemon, 'sign', 'guarded')
+        daemon.publish('guarded', 'secret')
+        code, _, err = self.client.ask(daemon, 'read', 'guarded')
+        self.assertEqual(code, self.codes[0])
+        self.assertIn('token', err)
+        code, out, _ = self.client.ask(daemon, 'read', 'guarded', RCOMET_TOKEN=token.strip())
+        self.assertEqual((code, self.text(out)), (0, 'secret'))
+        if self.subscribes:
+            with self.client.subscribe(daemon, 'guarded') as listening:
+                self.assertEqual(listening.process.wait(20), self.codes[0])
+                self.assertIn('token', listening.process.stderr.read())
+
+    def test_socket_files(self):
+        if not self.sockets:
+            self.skipTest('has none')
+        daemon = Daemon(front='unix:%s/front.sock' % self.daemon.folder)
+        self.addCleanup(daemon.end)
+        daemon.publish('by-file', 'here')
+        code, out, err = self.client.ask(daemon, 'read', 'by-file')
+        self.assertEqual((code, self.text(out)), (0, 'here'), err)
+
+    def test_a_subscription_goes_on_where_the_line_was_cut(self):
+        if not self.subscribes:
+            self.skipTest('clients/js does')
+        wire = Wire(lambda: self.daemon.at['front'])
+        self.daemon.publish('cut', 'old 1', 'old 2', 'old 3')
+        with self.client.subscribe(self.daemon, 'cut', 'cut.other', front=wire.url, RCOMET_HISTORY='2') as listening:
+            until(1, lambda: self.daemon.subscribers('cut'))
+            until(['old 2', 'old 3'], listening.data)
+            wanted = ['old 2', 'old 3']
+            for n in range(3):
+                self.daemon.publish('cut', f'before {n}', NASTY)
+                wanted += [f'before {n}', NASTY]
+                until(wanted, listening.data)
+                wire.cut()
+                until(0, lambda: self.daemon.subscribers('cut'))
+                self.daemon.publish('cut.other', f'while away {n}')
+                self.daemon.publish('cut', f'and {n}')
+                wanted += [f'while away {n}', f'and {n}']
+                until(wanted, listening.data)
+            self.assertEqual(listening.gaps(), [])
+
+    def test_what_is_lost_is_told_also_after_a_restart(self):
+        if not self.subscribes:
+            self.skipTest('clients/js does')
+        daemon = Daemon('[limits]\nhistory_messages_max = 5\n')
+        self.addCleanup(daemon.end)
+        wire = Wire(lambda: daemon.at['front'])
+        with self.client.subscribe(daemon, 'lossy', front=wire.url) as listening:
+            until(1, lambda: daemon.subscribers('lossy'))
+            daemon.publish('lossy', 'first')
+            until(['first'], listening.data)
+            target, wire.target = wire.target, lambda: '127.0.0.1:1'
+            wire.cut()
+            until(0, lambda: daemon.subscribers('lossy'))
+            daemon.publish('lossy', *map(str, range(9)))
+            wire.target = target
+            until(['first', '4', '5', '6', '7', '8'], listening.data)
+            self.assertEqual(listening.gaps(), [4])
+            daemon.stop()
+            daemon.start()
+            until(1, lambda: daemon.subscribers('lossy'))
+            until([4, None], listening.gaps)
+            daemon.publish('lossy', 'anew')
+            until('anew', lambda: listening.data()[-1])
+
+    def test_a_channel_that_is_closed_ends_it(self):
+        if not self.subscribes:
+            self.skipTest('clients/js does')
+        with self.client.subscribe(self.daemon, 'ending') as listening:
+            until(1, lambda: self.daemon.subscribers('ending'))
+            self.daemon.close('ending')
+            until(['closed'], lambda: [event['type'] for event in listening.events])
+
+
+class Python(Days, unittest.TestCase):
+    command = (sys.executable, os.path.join(HERE, 'probe.py'))
+
+    def test_several_together_or_none(self):
+        messages = [['both.a', '1'], ['both.b', {'two': 2}], ['both.a', '3']]
+        self.assertEqual(json.loads(self.done('all', stdin=json.dumps(messages))), [['both.a', 1], ['both.b', 1], ['both.a', 2]])
+        self.assertEqual(json.loads(self.text(self.done('read', 'both.b'))), {'two': 2})
+        code, _, err = self.client.ask(self.daemon, 'all', stdin=json.dumps([['both.a', 'not this'], ['', 'as this is refused']]))
+        self.assertEqual(code, 3, err)
+        self.assertEqual(self.texts(self.done('history', 'both.a', '9')), ['1', '3'])
+        self.assertEqual(json.loads(self.done('channels', 'both.')), ['both.a', 'both.b'])
+        self.assertEqual([self.done('close', 'both.a'), self.done('close', 'both.a')], ['true\n', 'false\n'])
+
+    def test_what_is_no_string_is_json(self):
+        self.done('json', 'objects', '{"a": [1, null, "\u00e9"]}')
+        self.assertEqual(json.loads(self.text(self.done('read', 'objects'))), {'a': [1, None, '\u00e9']})
+
+
+class Node(Python):
+    command = ('node', os.path.join(HERE, 'probe.mjs'))
+    subscribes = False
+
+
+class Shell(Days, unittest.TestCase):
+    command = (os.environ.get('RCOMET_SHELL', 'sh'), os.path.join(HERE, 'probe.sh'))
+    codes = (2, 3, 2)
+    said = ('rcomet: refused', 'rcomet: no answer')
+    misread = 'not rcomet'
+
+    def text(self, out):
+        return out[:-1]
+
+    def texts(self, out):
+        return out.splitlines()
+
+    def test_nothing_is_not_an_empty_text(self):
+        self.assertEqual(self.client.ask(self.daemon, 'read', 'nothing-here')[:2], (1, ''))
+        self.done('publish', 'empty', '')
+        self.assertEqual(self.done('read', 'empty'), '\n')
+
+    def test_standard_input_is_published_as_it_is(self):
+        self.done('stdin', 'piped', stdin='line 1\nline 2\n')
+        self.assertEqual(self.done('read', 'piped'), 'line 1\nline 2\n\n')
+
+    def test_a_token_is_on_no_command_line(self):
+        with self.client.subscribe(self.daemon, 'watched', RCOMET_TOKEN='s3cret') as listening:
+            until(1, lambda: self.daemon.subscribers('watched'))
+            seen = []
+            for pid in filter(str.isdigit, os.listdir('/proc')):
+                try:
+                    with open(f'/proc/{pid}/cmdline') as file:
+                        seen.append(file.read())
+                except OSError:
+                    pass
+            self.assertTrue(any('channel=watched' in line for line in seen))
+            self.assertFalse(any('s3cret' in line for line in seen))
+            self.assertIsNone(listening.process.poll())
+
+
+class Bash(Shell):
+    command = ('bash', os.path.join(HERE, 'probe.sh'))
+
+
+@unittest.skipUnless(JAVA, 'RCOMET_JAVA_CLASSES names the compiled client')
+class Java(Days, unittest.TestCase):
+    command = ('java', '-XX:TieredStopAtLevel=1', '-Xshare:auto', '-cp', JAVA, 'Probe')
+    sockets = False
+
+    def test_where_streams_do_not_get_through_it_polls(self):
+        wire = Wire(lambda: self.daemon.at['front'], holds_back=b'x-ndjson')
+        with self.client.subscribe(self.daemon, 'polled', front=wire.url, RCOMET_SECONDS='0.5') as listening:
+            until(1, lambda: self.daemon.subscribers('polled'))
+            self.daemon.publish('polled', 'one', 'two')
+            until(['one', 'two'], listening.data)
+            wire.cut()
+            self.daemon.publish('polled', 'three')
+            until(['one', 'two', 'three'], listening.data)
+
+    def test_the_chat_meets_the_web_chat(self):
+        daemon = Daemon('demo = true\n')
+        self.addCleanup(daemon.end)
+        daemon.publish('/chat/kitchen', json.dumps({'name': 'Web', 'text': 'before \U0001f600', 'id': '1', 'at': 1}), 'plain \x1b[31m')
+        ann, bob = (subprocess.Popen(['java', '-Dstdout.encoding=UTF-8', '-Dfile.encoding=UTF-8', '-cp', JAVA, 'rcomet.Chat', name, 'kitchen',
+                                      daemon.front], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding='utf-8')
+                    for name in ('Ann "A"', 'Bob'))
+        self.addCleanup(ann.kill)
+        self.addCleanup(bob.kill)
+        first = [bob.stdout.readline() for _ in range(3)]
+        self.assertEqual(first, ['-- connected\n', 'Web: before \U0001f600\n', 'someone: plain  [31m\n'])
+        ann.stdin.write('hello "you" \\ \u00e9\n')
+        ann.stdin.flush()
+        self.assertEqual(bob.stdout.readline(), 'Ann "A": hello "you" \\ \u00e9\n')
+        ann.stdin.close()
+        self.assertEqual(ann.wait(20), 0)
+
+
+if __name__ == '__main__':
+    unittest.main(warnings='ignore')  # of sockets that the threads of a test leave to its end
