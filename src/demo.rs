@@ -38,15 +38,25 @@ const NOTIFIER_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rco
     <meta http-equiv=\"refresh\" content=\"0; url=notifier/\"><p><a href=\"notifier/\">To the notes</a></p>\n";
 
 /// What is served: path, media type, content.
-const PAGES: [(&str, &str, &[u8]); 24] = [
+const PAGES: [(&str, &str, &[u8]); 34] = [
     ("/", HTML, DOOR),
     ("/chat", HTML, DOOR),
     ("/chat/", HTML, include_bytes!("../demos/webchat/index.html")),
     ("/chat/chat.css", CSS, include_bytes!("../demos/webchat/chat.css")),
     ("/chat/chat.js", SCRIPT, include_bytes!("../demos/webchat/chat.js")),
     ("/chat/dom.js", SCRIPT, include_bytes!("../demos/webchat/dom.js")),
+    ("/chat/cursor.js", SCRIPT, include_bytes!("../demos/webchat/cursor.js")),
+    ("/chat/feed.js", SCRIPT, include_bytes!("../demos/webchat/feed.js")),
+    ("/chat/jsonp.js", SCRIPT, include_bytes!("../demos/webchat/jsonp.js")),
+    ("/chat/letters.js", SCRIPT, include_bytes!("../demos/webchat/letters.js")),
+    ("/chat/publish.js", SCRIPT, include_bytes!("../demos/webchat/publish.js")),
     ("/chat/transports.js", SCRIPT, include_bytes!("../demos/webchat/transports.js")),
     ("/chat/wire.js", SCRIPT, include_bytes!("../demos/webchat/wire.js")),
+    ("/chat/client/index.js", SCRIPT, include_bytes!("../clients/js/src/index.js")),
+    ("/chat/client/feed.js", SCRIPT, include_bytes!("../clients/js/src/feed.js")),
+    ("/chat/client/places.js", SCRIPT, include_bytes!("../clients/js/src/places.js")),
+    ("/chat/client/share.js", SCRIPT, include_bytes!("../clients/js/src/share.js")),
+    ("/chat/client/transports.js", SCRIPT, include_bytes!("../clients/js/src/transports.js")),
     ("/dialects", HTML, DIALECTS_DOOR),
     ("/dialects/", HTML, include_bytes!("../demos/dialects/index.html")),
     ("/dialects/clients.js", SCRIPT, include_bytes!("../demos/dialects/clients.js")),

@@ -1,12 +1,12 @@
 // The page of the chat: rooms, people, messages, sending. How messages travel is the business of transports.js.
 import { $, button, clock, date, disc, el, hue, keep, kept, shortId, tidyName, tidyRoom } from './dom.js';
-import { Cursor, publish, transports } from './transports.js';
+import { Cursor } from './cursor.js';
+import { TEXT_MOST, drawMessage, nestle, readLetter } from './letters.js';
+import { publish } from './publish.js';
+import { transports } from './transports.js';
 import { wire } from './wire.js';
 
 const PREFIX = '/chat/'; // the channel of a room: this and its name, so that Bayeux's clients can be there too
-const TEXT_MOST = 2000;
-const PLAIN_MOST = 8000; // what others put into the channel may be long
-const SAME_BREATH_MS = 5 * 60_000; // messages of one person closer than this stand together
 const COMES_BACK_MS = 20_000; // what was taken but does not come through the channel for so long is in doubt
 const LINGER_MS = 2_000; // how long the old transport may stay while the new one connects
 
@@ -113,9 +113,10 @@ narrow.onchange();
 
 // ---- the line to the server
 
-let transport = kept('localStorage', 'transport', 'sse');
-if (!Object.hasOwn(transports, transport)) transport = 'sse';
+let transport = kept('localStorage', 'transport', 'auto');
+if (!Object.hasOwn(transports, transport)) transport = 'auto';
 let hangUp = () => {};
+let send; // how the present line publishes, if it can
 let turn = 0;
 
 /** Listens to the room. gently: the line before stays until this one stands, so that nobody sees us leave. */
@@ -127,7 +128,7 @@ function connect(gently = false) {
   const here = room;
   here.cursor = new Cursor(here.cursor);
   const options = { cname: PREFIX + here.name, cursor: here.cursor, who: `${myName}~${pageId}`, trace: (entry) => now === turn && wire(entry) };
-  const close = transports[transport].subscribe(options, (message, verdict) => now === turn && take(here, message, verdict), (state) => {
+  const line = transports[transport].subscribe(options, (message, verdict) => now === turn && take(here, message, verdict), (state) => {
     if (now !== turn) return;
     if (state.name === 'live') hangUpBefore();
     drawLine(state);
@@ -136,8 +137,9 @@ function connect(gently = false) {
   hangUp = () => {
     clearTimeout(linger);
     hangUpBefore();
-    close();
+    line.close();
   };
+  send = line.publish;
 }
 $('again').onclick = () => connect();
 // A page kept for the back button keeps no connections.
@@ -186,17 +188,7 @@ function take(room, { type, content }, { missed, restarted, fresh }) {
   }
 }
 
-/** What was published, if it is from a page like this. Anything else in the channel was said by someone. */
-function readLetter(content) {
-  try {
-    const { name, text, id = '', at } = JSON.parse(content);
-    if (typeof text === 'string' && typeof id === 'string' && tidyName(name)) {
-      const known = Number.isFinite(at) && at > 0 && at < Date.now() + 86_400_000;
-      return { name: tidyName(name), text: text.slice(0, TEXT_MOST), id, at: known ? at : Date.now() };
-    }
-  } catch { /* not from a page like this */ }
-  return { name: 'someone', text: content.length > PLAIN_MOST ? `${content.slice(0, PLAIN_MOST)}…` : content, id: '', at: Date.now(), kind: 'plain' };
-}
+const isOwn = ({ id }) => id.startsWith(`${browserId}-`);
 
 function addMessage(room, type, content) {
   const letter = readLetter(content);
@@ -205,7 +197,7 @@ function addMessage(room, type, content) {
   if (type === 'broadcast') Object.assign(letter, { name: 'Announcement', id: '', kind: 'broadcast' });
   const mine = room.sent.get(letter.id);
   if (mine) unqueue(mine);
-  const item = mine?.item ?? drawMessage(letter);
+  const item = mine?.item ?? drawMessage(letter, isOwn(letter));
   item.classList.remove('sending', 'failed');
   item.querySelector('time').textContent = clock.format(letter.at);
   const day = new Date(letter.at).toDateString();
@@ -215,24 +207,6 @@ function addMessage(room, type, content) {
   room.log.append(item);
   if (!item.matches('.own')) arrived(room);
   shown(room);
-}
-
-function drawMessage(letter) {
-  const { name, text, at, id, kind = '' } = letter;
-  const own = id.startsWith(`${browserId}-`);
-  const time = Object.assign(el('time', 'when', clock.format(at)), { dateTime: new Date(at).toISOString(), title: new Date(at).toLocaleString() });
-  const said = el('div', 'said', Object.assign(el('div', 'text', text), { dir: 'auto' }), time);
-  const head = el('div', own ? 'unseen' : 'head', el('bdi', '', own ? 'You' : name));
-  const item = el('li', `msg ${own ? 'own' : ''} ${kind}`, ...(own ? [] : [disc(name)]), head, said);
-  item.style.setProperty('--hue', kind === 'broadcast' ? 16 : hue(name));
-  return Object.assign(item, { letter });
-}
-
-/** Moves a message close to the one above if the same person said both in one breath: name and disc stand there once. */
-function nestle(item, above) {
-  const near = above?.letter && above.letter.name === item.letter.name && above.matches('.own') === item.matches('.own')
-    && Math.abs(item.letter.at - above.letter.at) < SAME_BREATH_MS;
-  item.classList.toggle('more', Boolean(near));
 }
 
 function addNote(room, kind, text) {
@@ -336,8 +310,8 @@ function drawPeople() {
 const queue = []; // one POST at a time, or quick messages would overtake each other
 let posting = false;
 
-function send(room, letter) {
-  const item = drawMessage(letter);
+function say(room, letter) {
+  const item = drawMessage(letter, isOwn(letter));
   const entry = { room, letter, item };
   room.sent.set(letter.id, entry);
   nestle(item, room.outbox.lastElementChild ?? room.log.lastElementChild);
@@ -370,7 +344,7 @@ async function post() {
   for (let entry; (entry = queue.shift());) {
     const { room, letter } = entry;
     const needed = () => room.sent.has(letter.id);
-    const refusal = await publish({ cname: PREFIX + room.name, content: JSON.stringify(letter), needed, trace: wire });
+    const refusal = await publish({ cname: PREFIX + room.name, content: JSON.stringify(letter), send, needed, trace: wire });
     if (needed()) refusal ? failed(entry, refusal) : doubt(entry);
   }
   posting = false;
@@ -423,12 +397,12 @@ $('compose').onsubmit = (event) => {
   $('text').value = '';
   textChanged();
   toEnd();
-  send(room, { name: myName, text, id: `${browserId}-${shortId()}`, at: Date.now() });
+  say(room, { name: myName, text, id: `${browserId}-${shortId()}`, at: Date.now() });
 };
 
 // ---- go
 
 $('my-name').textContent = myName;
-for (const [name, letter] of kept('sessionStorage', 'unsent', [])) send(roomOf(name), letter);
+for (const [name, letter] of kept('sessionStorage', 'unsent', [])) say(roomOf(name), letter);
 if (myName) enter();
 else askName();

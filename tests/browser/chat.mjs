@@ -7,8 +7,19 @@ import assert from 'node:assert/strict';
 import { admin, check, front, launch, NASTY, pause, run, until } from './support.mjs';
 
 const LEASE_MS = 40_000; // somebody who left is still listed for a while
-const WHO = { sse: 'EventSource', stream: 'fetch stream', jsonp: 'JSONP' };
-const ASKS = { sse: '/sse?', stream: '/stream?', jsonp: '/sub?' };
+// Those of which each has a chat of its own; all are switched to.
+const WHO = { websocket: 'WebSocket', sse: 'EventSource', jsonp: 'JSONP' };
+// What a page asks for then: the kind of request, and a part of its address.
+const ASKS = {
+  auto: ['websocket', '/ws'],
+  websocket: ['websocket', '/ws'],
+  sse: ['eventsource', '/events?'],
+  stream: ['fetch', '/events?'],
+  jsonp: ['script', '/sub?'],
+};
+
+/** Whether one of these requests is what a transport begins with. */
+const asks = (asked, transport) => asked.some(([kind, url]) => kind === ASKS[transport][0] && url.includes(ASKS[transport][1]));
 
 const browser = await launch();
 
@@ -34,7 +45,8 @@ class Person {
     person.asked = [];
     person.page.on('console', (m) => m.type() === 'error' && person.complaints.push(`${m.text()} ${m.location().url}`));
     person.page.on('pageerror', (error) => person.complaints.push(error.message));
-    person.page.on('request', (request) => person.asked.push(request.url()));
+    person.page.on('request', (request) => person.asked.push([request.resourceType(), request.url()]));
+    person.page.on('websocket', (socket) => person.asked.push(['websocket', socket.url()]));
     await person.page.goto(`${front}/chat/#${room}`);
     return person;
   }
@@ -83,7 +95,7 @@ class Person {
 
 async function chat(transport) {
   const by = WHO[transport];
-  const others = Object.keys(WHO).filter((key) => key !== transport);
+  const others = Object.keys(ASKS).filter((key) => key !== transport);
   const room = `test-${transport}-${Math.random().toString(36).slice(2, 8)}`;
   const ann = await Person.arrives('Ann', room, transport);
   const bob = await Person.arrives('Bob', room, transport);
@@ -94,7 +106,7 @@ async function chat(transport) {
     for (const one of both) await until('live', () => one.line());
     for (const one of both) await until(['Ann', 'Bob'], () => one.people());
     assert.match(await ann.notes(), /Bob joined/);
-    for (const one of both) assert.ok(one.asked.some((url) => url.includes(ASKS[transport])), 'asked by another way');
+    for (const one of both) assert.ok(asks(one.asked, transport), 'asked by another way');
   });
 
   await check(`${by}: 20 quick messages each way arrive once and in order`, async () => {
@@ -139,7 +151,7 @@ async function chat(transport) {
       await pause(350);
       const before = ann.asked.length;
       await ann.switches(next);
-      await until(true, () => ann.asked.slice(before).some((url) => url.includes(ASKS[next])));
+      await until(true, () => asks(ann.asked.slice(before), next));
     }
     await pause(350);
     talking = false;
