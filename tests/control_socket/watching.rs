@@ -72,7 +72,9 @@ fn who_is_there_is_listed_and_sent_away() {
     let home = Home::running(&[]);
     let mut one = Printed::by(home.spawn(&["subscribe", "a", "--json"]));
     let mut two = Printed::by(home.spawn(&["subscribe", "b", "--json"]));
-    (one.json(), two.json());
+    for begun in [&mut one, &mut two] {
+        assert_eq!(begun.json()["type"], "ready");
+    }
     let clients: Vec<Value> = home
         .says(&["clients", "--json"])
         .lines()
