@@ -16,6 +16,7 @@ mod keys;
 mod listen;
 mod metrics;
 mod orders;
+mod pages;
 mod perform;
 mod post;
 mod posting;
