@@ -193,9 +193,12 @@ fn a_configuration_is_taken_over_whole_or_not_at_all() {
         "{refused}"
     );
 
-    file("living.toml", &format!("{before}demo = true\n[log]\nlevel = \"debug\"\n"));
+    file(
+        "living.toml",
+        "[server]\nfront = [\"127.0.0.1:1\"]\nadmin = []\ndemo = true\n[log]\nlevel = \"debug\"\n",
+    );
     daemon.signal("HUP");
-    daemon.says("what has changed in [server] takes a restart");
+    daemon.says("server.front has changed: that takes a restart, the rest is in force");
     daemon.says("the configuration has been read again");
-    assert!(get(front, "/").starts_with("HTTP/1.1 "), "it still serves");
+    assert!(get(front, "/chat/").starts_with("HTTP/1.1 200 "), "it still serves, and the demo has come");
 }

@@ -46,8 +46,8 @@ Examples:
       The present value, and every one that follows, one a line.
 
   rcomet read greeting --wait --since 0 --json
-      The present value at once, or the first; with its version. Ask again with that version, and nothing is missed:
-      rcomet read greeting --wait --since 179521979400001 --json
+      The present value at once, or the first that is written; with its version. Ask again with
+      that version (--since 179521979400001), and nothing is missed.
 
 Exit codes: 4 when the key has no value, 6 when nothing was written within --timeout.";
 
@@ -98,8 +98,8 @@ pub(crate) struct DeleteFlags {
 }
 
 pub(super) const DUMP_HELP: &str = "\
-Columns: the value's version, seconds since it was written, how many wait for the next, the key, the value. In a table, what is
-no printable text is shown escaped; with --json everything is there byte for byte.";
+Columns: the value's version, seconds since it was written, how many wait for the next, the key, the value. What is no printable \
+text is shown escaped; with --json everything is there byte for byte.";
 
 /// The flags of `rcomet dump`.
 #[derive(Args, Debug)]

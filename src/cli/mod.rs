@@ -20,8 +20,8 @@ pub(crate) use self::watch::{
 const ABOUT: &str = "\
 rcomet pushes messages from a back end to browsers, phones and programs over plain HTTP.
 
-A program publishes to a channel; everybody who listens to that channel has the message at once. Browsers listen with what they
-have (server-sent events, WebSocket, long polls); scripts with curl, or with this command. A channel's last message can also be
+A program publishes to a channel; everybody who listens to that channel has the message at once. Browsers listen with what they \
+have (server-sent events, WebSocket, long polls); scripts with curl, or with this command. A channel's last message can also be \
 read by its name, like a value under a key: what `rcomet write` writes, browsers are pushed.";
 
 const EXAMPLES: &str = "\
@@ -36,7 +36,7 @@ Examples:
 
   rcomet subscribe news
   rcomet publish news 'it rains'
-      Listen to a channel in one terminal, publish to it from another. A browser listens to the same with
+      Listen to a channel in one terminal, publish to it from another. A browser listens with
       new EventSource('http://127.0.0.1:8100/events?channel=news').
 
   rcomet check-config /etc/rcomet.toml && rcomet run --config /etc/rcomet.toml
@@ -48,7 +48,7 @@ Exit codes:
   2  it was asked for in a wrong way  6  nothing happened in time
   3  no daemon runs                   7  a daemon runs already
 
-Signals to the daemon: TERM and INT end connections cleanly and leave, a second one leaves at once; HUP reads the configuration
+Signals to the daemon: TERM and INT end connections cleanly and leave, a second one leaves at once; HUP reads the configuration \
 again.";
 
 /// Pushes messages from a back end to browsers, phones and programs over plain HTTP.
@@ -164,8 +164,8 @@ Examples:
       With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000, and the control socket.
 
   rcomet start --no-tcp --control /home/me/app/rcomet.sock
-      Without any port: only who may open that file can reach it. The other commands need --socket with the same path, or
-      RCOMET_CONTROL in their environment.
+      Without any port: only who may open that file can reach it. The other commands need
+      --socket with the same path, or RCOMET_CONTROL in their environment.
 
   rcomet start --config /etc/rcomet.toml --log-file /var/log/rcomet.log
 

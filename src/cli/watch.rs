@@ -8,8 +8,8 @@ Examples:
   rcomet publish news 'it rains'
   some-program | rcomet publish news -
 
-Prints nothing, or with --json where the message has come to stand. Unlike a key that was written, a channel that was only published
-to is forgotten when nobody has listened for a while (`icomet.channel_timeout_ms`).";
+Prints nothing, or with --json where the message has come to stand. Unlike a key that was written, a channel that was only \
+published to is forgotten when nobody has listened for a while (`icomet.channel_timeout_ms`).";
 
 /// The flags of `rcomet publish`.
 #[derive(Args, Debug)]
@@ -28,12 +28,15 @@ pub(crate) struct PublishFlags {
 pub(super) const SUBSCRIBE_HELP: &str = "\
 Examples:
   rcomet subscribe news
-  rcomet subscribe news sport --history 10 --json | jq -r .data
+  rcomet subscribe news sport --history 10
+      The last ten messages of each, and all that follow.
+
   rcomet subscribe news --count 1
       The next message, and no more.
 
-Messages are printed one a line; of several channels with the channel's name and a tab before. That something is missing, or that a
-channel was closed, is said on standard error. With --json each event is an object as in docs/api.md, with a cursor to go on from.";
+Messages are printed one a line; of several channels with the channel's name and a tab before. That something is missing, or that \
+a channel was closed, is said on standard error. With --json each event is an object as in docs/api.md, with a cursor to go on \
+from with --since. Exit codes: 0 after --count messages or when all channels were closed, 3 when the daemon has gone.";
 
 /// The flags of `rcomet subscribe`.
 #[derive(Args, Debug)]
@@ -109,7 +112,7 @@ pub(crate) struct DisconnectFlags {
 }
 
 pub(super) const TOP_HELP: &str = "\
-In a terminal the view is drawn anew every few seconds; q or Ctrl-C ends it. Into a file or a pipe it is one line each time, with
+In a terminal the view is drawn anew every few seconds; q or Ctrl-C ends it. Into a file or a pipe it is one line each time, with \
 --json one object.";
 
 /// The flags of `rcomet top`.

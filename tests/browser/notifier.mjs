@@ -4,6 +4,8 @@
 //
 // The daemon must run with its demo on.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { admin, check, front, launch, NASTY, pause, run, until } from './support.mjs';
 
 const browser = await launch();
@@ -77,6 +79,16 @@ await run(async () => {
     await until(['n7', 'from the form', 'from the form'], () => shown(other));
     assert.deepEqual(other.complaints, []);
     await other.close();
+  });
+  await check('rcomet write pops up, and rcomet refresh once more', async () => {
+    const binary = process.env.RCOMET ?? fileURLToPath(new URL('../../target/debug/rcomet', import.meta.url));
+    const rcomet = (...words) => execFileSync(binary, [...words, '--url', admin]);
+    const shell = await arrives('shell');
+    rcomet('write', 'chat.notes.shell', lasting('The backup is done'));
+    await until(['The backup is done'], () => shown(shell));
+    rcomet('refresh', 'chat.notes.shell');
+    await until(['The backup is done', 'The backup is done'], () => shown(shell));
+    await shell.close();
   });
   await check('notes for one are not for another, and those for all are', async () => {
     const bob = await arrives('bob');

@@ -28,6 +28,8 @@ impl Daemon {
         let mut process = Command::new(env!("CARGO_BIN_EXE_rcomet"))
             .arg("run")
             .args(arguments)
+            // Daemons of several tests would want the same.
+            .args(["--control", ""])
             .env_remove("RCOMET_LOG")
             .stderr(Stdio::piped())
             .spawn()

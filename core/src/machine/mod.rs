@@ -20,6 +20,7 @@ mod metrics;
 mod of_config;
 mod once;
 mod orders;
+mod pages;
 mod perform;
 mod post;
 mod posting;

@@ -8,7 +8,7 @@ use crate::conn::{Conn, Manner, OriginRef, Phase, Role, WebSocket, Wire};
 use crate::dialect::bayeux::COOKIE;
 use crate::dialect::{Answer, PLAIN, Request, Tongue};
 use crate::machine::Machine;
-use crate::machine::perform::is_another_origins;
+use crate::machine::pages::is_another_origins;
 use crate::wire::http1::Status;
 use crate::wire::http1::head::Head;
 use crate::wire::http1::response::{End, HeadWriter};

@@ -1,0 +1,179 @@
+//! Keys over HTTP.
+use super::*;
+
+#[test]
+fn a_key_is_written_read_listed_and_deleted() {
+    let mut server = Server::default();
+    assert_eq!(get(&mut server, "/keys/k").0, 404);
+    let first = put(&mut server, "k", b"one");
+    server.pass_ms(1_500);
+    let second = put(&mut server, "k", b"");
+    assert!(second > first);
+    let (status, key) = get(&mut server, "/keys/k");
+    assert_eq!(
+        (status, &key["value"], &key["version"]),
+        (200, &json!(""), &json!(second)),
+        "empty is not unknown"
+    );
+    server.pass_ms(250);
+    assert_eq!(get(&mut server, "/keys/k").1["age_ms"], 250);
+    put(&mut server, "a%2Fb", "\u{e9}\n".as_bytes());
+    put(&mut server, "", b"of the empty key");
+    put(&mut server, "x%0Ay%FF", b"of no name");
+    let (_, all) = get(&mut server, "/keys");
+    let names: Vec<&Value> = all["keys"]
+        .as_array()
+        .expect("keys")
+        .iter()
+        .map(|k| k.get("key").unwrap_or(&k["key_base64"]))
+        .collect();
+    assert_eq!(
+        names,
+        [&json!("k"), &json!("a/b"), &json!(""), &json!("eAp5/w==")],
+        "in the order of their making"
+    );
+    assert_eq!(get(&mut server, "/keys/").1["value"], "of the empty key");
+    assert_eq!(get(&mut server, "/keys/x%0Ay%FF").1["value"], "of no name");
+    let (_, page) = get(&mut server, "/keys?limit=2");
+    assert_eq!((page["keys"].as_array().map(Vec::len), &page["after"]), (Some(2), &json!(1)));
+    let (_, rest) = get(&mut server, "/keys?limit=2&after=1");
+    assert_eq!((rest["keys"].as_array().map(Vec::len), &rest["after"]), (Some(2), &Value::Null));
+    assert_eq!(http(&mut server, ALL, "DELETE", "/keys/k", b"").0, 204);
+    assert_eq!(http(&mut server, ALL, "DELETE", "/keys/k", b"").0, 404);
+    for (method, target, status) in [
+        ("POST", "/keys/k", 405),
+        ("GET", "/keys/k/refresh", 405),
+        ("DELETE", "/keys", 405),
+        ("PUT", "/keys/k?ttl=soon", 400),
+        ("GET", "/keys/k?wait=x", 400),
+        ("GET", "/keys/k?since=-1", 400),
+        ("GET", "/keys?after=z", 400),
+    ] {
+        let (got, problem) = http(&mut server, ALL, method, target, b"");
+        assert_eq!(got, status, "{method} {target}: {problem}");
+        assert!(problem["detail"].as_str().is_some_and(|words| !words.is_empty()));
+    }
+}
+
+#[test]
+fn keys_live_on_and_values_with_a_time_do_not() {
+    let mut server = Server::default();
+    put(&mut server, "stays", b"x");
+    put(&mut server, "goes?ttl=100", b"x");
+    server.push("published", "x");
+    server.pass_ms(99_000);
+    assert_eq!(get(&mut server, "/keys/goes").0, 200);
+    server.pass_ms(2_000);
+    assert_eq!(get(&mut server, "/keys/goes").0, 404);
+    assert_eq!(
+        get(&mut server, "/keys/published").0,
+        404,
+        "a channel that was only published to is forgotten"
+    );
+    server.pass_ms(1_000_000_000);
+    assert_eq!(get(&mut server, "/keys/stays").1["value"], "x");
+}
+
+#[test]
+fn only_so_many_values_are_kept_as_is_said() {
+    let mut server = Server::default();
+    let first = put(&mut server, "k?history=2", b"1");
+    for value in [b"2", b"3", b"4"] {
+        put(&mut server, "k?history=2", value);
+    }
+    let (_, next) = get(&mut server, &format!("/keys/k?since={first}"));
+    assert_eq!(
+        (&next["value"], next.get("missing")),
+        (&json!("3"), Some(&Value::Null)),
+        "and what is gone is said"
+    );
+}
+
+/// The weaknesses of the original that are named in its report: a write between two polls was never told (6), a poll could
+/// answer an old value with a new time and lose the new one (8), and of two writes in a second one was dropped.
+#[test]
+fn nothing_is_lost_between_two_polls() {
+    let mut server = Server::default();
+    let (_, none) = get(&mut server, "/keys/k?since=0");
+    assert_eq!(none, json!({ "key": "k", "timeout": true }), "nobody waits who does not say so");
+    let client = waits(&mut server, "/keys/k?wait=30&since=0");
+    let first = put(&mut server, "k", b"1");
+    let (_, heard) = answered(&server.received(client));
+    assert_eq!((&heard["value"], &heard["version"]), (&json!("1"), &json!(first)));
+    // Two in the same instant, while nobody polls.
+    put(&mut server, "k", b"2");
+    put(&mut server, "k", b"2");
+    let mut since = first;
+    for _ in 0..2 {
+        let (_, heard) = get(&mut server, &format!("/keys/k?wait=30&since={since}"));
+        assert_eq!((&heard["value"], heard.get("missing")), (&json!("2"), None));
+        since = heard["version"].as_u64().expect("a version");
+    }
+    let client = waits(&mut server, &format!("/keys/k?wait=30&since={since}"));
+    assert_eq!(http(&mut server, ALL, "POST", "/keys/k/refresh", b"").0, 200);
+    let (_, heard) = answered(&server.received(client));
+    assert_eq!(heard["value"], "2", "a refresh is told like a write");
+    let (_, last) = get(&mut server, "/keys/k?wait=30&since=0");
+    assert_eq!(last["version"], heard["version"], "0 is for who knows nothing: the present value");
+}
+
+#[test]
+fn who_waits_is_told_how_it_ended() {
+    let mut server = Server::default();
+    let client = waits(&mut server, "/keys/k?wait=2");
+    server.pass_ms(2_000);
+    assert_eq!(answered(&server.received(client)).1, json!({ "key": "k", "timeout": true }));
+    let long = waits(&mut server, "/keys/k?wait=1000");
+    server.pass_ms(30_000);
+    assert_eq!(answered(&server.received(long)).1["timeout"], true, "polling_timeout_ms is the longest");
+    let version = put(&mut server, "k", b"1");
+    let client = waits(&mut server, &format!("/keys/k?wait=&since={version}"));
+    assert_eq!(get(&mut server, "/keys/k").1["waiting"], 1);
+    http(&mut server, ALL, "DELETE", "/keys/k", b"");
+    assert_eq!(answered(&server.received(client)).1, json!({ "key": "k", "deleted": true }));
+    put(&mut server, "k", b"2");
+    let (_, again) = get(&mut server, &format!("/keys/k?since={version}"));
+    assert_eq!((&again["value"], again.get("missing")), (&json!("2"), None), "nothing was written between");
+    http(&mut server, ALL, "DELETE", "/keys/k", b"");
+    put(&mut server, "k", b"2");
+    let (_, again) = get(&mut server, &format!("/keys/k?since={version}"));
+    assert_eq!((&again["value"], again.get("missing")), (&json!("2"), Some(&Value::Null)), "a value was");
+    // A version of another daemon's: the key may have had any number of values since.
+    let (_, other) = get(&mut server, "/keys/k?since=1");
+    assert_eq!((&other["value"], other.get("missing")), (&json!("2"), Some(&Value::Null)));
+    let client = waits(&mut server, "/keys/unborn?wait=30&since=1");
+    put(&mut server, "unborn", b"first");
+    let (_, heard) = answered(&server.received(client));
+    assert_eq!(
+        (&heard["value"], heard.get("missing")),
+        (&json!("first"), Some(&Value::Null)),
+        "said when it comes"
+    );
+}
+
+#[test]
+fn many_wait_for_one_key() {
+    let mut server = Server::default();
+    let clients: Vec<Client> = (0..200).map(|_| waits(&mut server, "/keys/k?wait=30")).collect();
+    let version = put(&mut server, "k", b"for all");
+    for client in clients {
+        assert_eq!(answered(&server.received(client)).1["version"], version);
+    }
+}
+
+#[test]
+fn the_admin_side_has_keys_but_gives_no_orders() {
+    let mut server = Server::default();
+    assert_eq!(http(&mut server, Role::Admin, "PUT", "/keys/k", b"v").0, 200);
+    assert_eq!(http(&mut server, Role::Admin, "GET", "/keys/k", b"").1["value"], "v");
+    assert_eq!(http(&mut server, Role::Admin, "GET", "/control/status", b"").0, 200);
+    for order in ["/control/stop", "/control/reload"] {
+        assert_eq!(http(&mut server, Role::Admin, "POST", order, b"").0, 403, "{order}");
+        assert_eq!(http(&mut server, ALL, "GET", order, b"").0, 405, "{order}");
+    }
+    assert_eq!(http(&mut server, Role::Front, "GET", "/keys/k", b"").0, 404);
+    assert_eq!((server.stops, server.reloads.len()), (0, 0));
+    let client = server.connect(Role::Admin);
+    server.send(client, "read k\n\n");
+    assert!(server.received(client).starts_with("HTTP/1.1 400 "), "no text but on the control socket");
+}

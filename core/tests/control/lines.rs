@@ -1,0 +1,76 @@
+//! Lines of text.
+use super::*;
+
+#[test]
+fn a_conversation_in_lines() {
+    let mut server = Server::default();
+    let client = server.connect(ALL);
+    let mut say = |text: &str| {
+        server.send(client, text);
+        server.received(client)
+    };
+    let written = say("write greeting hello  world\r\n");
+    let version = written.strip_prefix("ok ").expect("ok").trim_end();
+    assert_eq!(say("read greeting\n"), format!("ok {version} \"hello  world\"\n"));
+    assert!(
+        say("write \"two words\" \"line 1\\nline 2\"\nread \"two words\"\n")
+            .ends_with(" \"line 1\\nline 2\"\n")
+    );
+    assert_eq!(say("read nothing\n"), "error unknown-key there is no value under this key\n");
+    assert_eq!(say("delete nothing\n"), "error unknown-key there is no value under this key\n");
+    assert_eq!(say("refresh nothing\n"), "error unknown-key there is no value under this key\n");
+    let usage =
+        "error usage expected write, read, wait, refresh, delete, dump, status, reload, stop or help\n";
+    assert_eq!((say("WRITE a b\n"), say("\n\r\nnonsense\n")), (usage.to_owned(), usage.to_owned()));
+    assert!(say("help\n").ends_with("\nok\n"));
+    assert_eq!(say("delete greeting\n"), "ok\n");
+    assert!(say("read greeting\n").starts_with("error unknown-key "));
+    let dump = say("dump\n");
+    assert!(
+        dump.starts_with("key 1 \"two words\" ") && dump.ends_with(" \"line 1\\nline 2\"\nok 1\n"),
+        "{dump}"
+    );
+    assert!(say("status\n").starts_with("ok {\"version\":"));
+    assert!(!server.is_shut(client), "the connection is for more than one line");
+}
+
+#[test]
+fn a_value_that_is_no_text_is_not_said_in_lines() {
+    let mut server = Server::default();
+    put(&mut server, "a", b"\xff\x00");
+    let refused = "error not-text the value is no UTF-8: read it over HTTP\n";
+    assert_eq!(line(&mut server, "read a"), refused);
+    assert_eq!(line(&mut server, "wait a 0"), refused);
+    assert!(line(&mut server, "dump").contains(" null\n"));
+    assert_eq!(get(&mut server, "/keys/a").1["base64"], "/wA=");
+    assert_eq!(tells(&mut server, "read a \0").0, b"%FF%00 \0");
+    let front = server.connect(Role::Front);
+    assert!(
+        server.get(front, "/sub?cname=a&seq=1").contains("\"content\":\"%FF%00\""),
+        "others see it encoded"
+    );
+}
+
+#[test]
+fn waiting_in_lines() {
+    let mut server = Server::default();
+    let client = server.connect(ALL);
+    server.send(client, "wait a\nread a\n");
+    assert_eq!(server.received(client), "", "what comes behind waits, too");
+    let version = line(&mut server, "write a one");
+    let version = version.trim_end().strip_prefix("ok ").expect("ok");
+    assert_eq!(server.received(client), format!("ok {version} \"one\"\nok {version} \"one\"\n"));
+    server.send(client, "wait a - 2\n");
+    server.pass_ms(1_999);
+    assert_eq!(server.received(client), "");
+    server.pass_ms(1);
+    assert_eq!(server.received(client), "error timeout nothing has been written\n");
+    server.send(client, format!("wait a {version}\n"));
+    line(&mut server, "refresh a");
+    let again = server.received(client);
+    assert!(again.ends_with(" \"one\"\n") && !again.contains(version), "{again}");
+    server.send(client, "wait a\n");
+    line(&mut server, "delete a");
+    assert_eq!(server.received(client), "error deleted the key was deleted\n");
+    assert!(!server.is_shut(client));
+}

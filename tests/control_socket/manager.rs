@@ -1,0 +1,135 @@
+//! Under a service manager: its notifications, its watchdog and its sockets, with real ones in its place.
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixDatagram, UnixListener};
+
+use super::*;
+
+/// Where a service manager hears.
+struct Manager {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Manager {
+    fn new(home: &Home) -> Self {
+        let path = home.directory.join("notify");
+        let socket = UnixDatagram::bind(&path).expect("it is free");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        Self { socket, path }
+    }
+
+    fn hears(&self) -> String {
+        let mut block = [0; 4096];
+        let n = self.socket.recv(&mut block).expect("word");
+        String::from_utf8_lossy(&block[..n]).into_owned()
+    }
+
+    /// The next word that is no sign of life.
+    fn hears_news(&self) -> String {
+        loop {
+            let word = self.hears();
+            if !word.contains("WATCHDOG=1") {
+                return word;
+            }
+        }
+    }
+}
+
+#[test]
+fn it_is_told_when_we_are_ready_reload_live_and_leave() {
+    let home = Home::new();
+    let manager = Manager::new(&home);
+    let file = home.file("rcomet.toml", "[server]\nfront = []\nadmin = []\n");
+    let mut daemon = home
+        .command(&["run", "--config", &file])
+        .env("NOTIFY_SOCKET", &manager.path)
+        .env("WATCHDOG_USEC", "200000")
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    assert!(manager.hears().starts_with("READY=1\n"), "and it is: nobody waits for it");
+    assert!(home.says(&["status"]).contains("listens"));
+    let start = Instant::now();
+    for _ in 0..5 {
+        assert!(manager.hears().starts_with("WATCHDOG=1"));
+    }
+    assert!(
+        start.elapsed() >= Duration::from_millis(300),
+        "twice within what is allowed, and not all the time"
+    );
+    for reload in ["by signal", "by command"] {
+        match reload {
+            "by signal" => signal("HUP", daemon.id()),
+            _ => assert_eq!(code(&home.rcomet(&["reload"])), 0),
+        }
+        let word = manager.hears_news();
+        assert!(word.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reload}: {word}");
+        assert!(manager.hears_news().starts_with("READY=1\n"), "{reload}");
+    }
+    home.file("rcomet.toml", "nonsense");
+    assert_eq!(code(&home.rcomet(&["reload"])), 5);
+    assert!(manager.hears_news().starts_with("RELOADING=1\n"));
+    assert!(manager.hears_news().starts_with("READY=1\n"), "as it was");
+    signal("TERM", daemon.id());
+    assert!(manager.hears_news().starts_with("STOPPING=1\n"));
+    assert_eq!(daemon.wait().expect("it ends").code(), Some(0));
+}
+
+/// Runs the daemon with a listening socket as its descriptor 3, as a service manager does.
+fn activated(home: &Home, socket: OwnedFd, name: &str, flags: &str) -> Child {
+    let script = format!(
+        "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES={name} exec {} run {flags}",
+        env!("CARGO_BIN_EXE_rcomet")
+    );
+    Command::new("sh")
+        .args(["-c", &script])
+        .env("RCOMET_CONTROL", home.socket())
+        .stdin(Stdio::from(socket))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell")
+}
+
+#[test]
+fn sockets_that_are_given_are_served() {
+    let home = Home::new();
+    let front = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = front.local_addr().expect("bound").to_string();
+    // Who connects before the daemon is there is served when it is.
+    let mut early = std::net::TcpStream::connect(&address).expect("the kernel listens");
+    let mut daemon = activated(&home, front.into(), "rcomet-front.socket", "--admin 127.0.0.1:0");
+    std::io::Write::write_all(&mut early, b"GET /healthz HTTP/1.0\r\n\r\n").expect("it is taken");
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut early, &mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    until("the control socket", || home.socket().exists());
+    let status = home.says(&["status"]);
+    assert!(status.contains(&format!("listens         {address} (front)\n")), "{status}");
+    assert_eq!(status.matches("(front)").count(), 1, "there and nowhere else");
+    signal("TERM", daemon.id());
+    assert_eq!(daemon.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_control_socket_can_be_given_and_stays_with_who_made_it() {
+    let home = Home::new();
+    let listener = UnixListener::bind(home.socket()).expect("it is free");
+    let mut daemon = activated(&home, listener.into(), "control", "--no-tcp");
+    home.says(&["write", "k", "v"]);
+    assert_eq!(home.says(&["read", "k"]), "v");
+    home.says(&["stop"]);
+    assert_eq!(daemon.wait().expect("it ends").code(), Some(0));
+    assert!(home.socket().exists(), "it is not ours to remove");
+}
+
+#[test]
+fn a_socket_that_nobody_knows_is_refused() {
+    let home = Home::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let daemon = activated(&home, listener.into(), "mystery.socket", "--no-tcp");
+    let output = daemon.wait_with_output().expect("it ends");
+    assert_eq!(code(&output), 1);
+    let wanted = "rcomet: nobody knows what the socket 3 of LISTEN_FDS (`mystery.socket`) is for: its FileDescriptorName= must be";
+    assert!(stderr(&output).contains(wanted), "{output:?}");
+}
