@@ -2,21 +2,26 @@
 //! are cut off in the middle of what they hear, and go on with the last cursor that they have seen. Nothing is lost, nothing
 //! comes twice, and what is no longer kept is said to be missing.
 //!
+//! In some worlds messages are good for a time only; in some, tokens are, and may not allow all that is asked for.
+//!
 //! `SEEDS=1000` lives through more worlds.
 #![allow(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
     reason = "a test tells what it does, and may be told how many seeds to try"
 )]
+#[path = "support/jwt.rs"]
+mod jwt;
 #[path = "support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
 
 use rcomet_core::chance::Chance;
+use rcomet_core::time::Date;
 use rcomet_core::{Config, Role};
-use serde_json::Value;
-use support::{Client, Server, split};
+use serde_json::{Value, json};
+use support::{Client, START, Server, split};
 
 const CHANNELS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -40,6 +45,8 @@ struct Reader {
     hearing: Option<(Transport, Client)>,
     heard: String,
     hops: u64,
+    /// What it shows, where something has to be shown.
+    token: Option<String>,
 }
 
 struct World {
@@ -48,8 +55,15 @@ struct World {
     readers: Vec<Reader>,
     published: BTreeMap<&'static str, u64>,
     keeps_all: bool,
+    /// Tokens have to be shown.
+    has_tokens: bool,
+    /// Messages are good for a time.
+    has_ttl: bool,
     gaps: u64,
     messages: u64,
+    /// Requests refused, and ends of tokens told.
+    refused: u64,
+    ends: u64,
 }
 
 impl World {
@@ -60,22 +74,53 @@ impl World {
         if !keeps_all {
             config.limits.history_messages_max = 1 + chance.below(6) as usize;
         }
+        let (has_tokens, has_ttl) = (chance.percent(40), !keeps_all && chance.percent(50));
+        if has_tokens {
+            config.token.keys = vec![jwt::key()];
+            config.token.required = true;
+            (config.token.leeway_seconds, config.token.warn_seconds) = (0, 2);
+        }
         config.limits.batch_bytes_max = [200, 2_000, 65_536][chance.below(3) as usize];
         let mut server = Server::with_seed(config, chance.bits());
         server.budget = [1, 7, 4096][chance.below(3) as usize];
         let readers = (0..3).map(|_| Self::reader(&mut chance)).collect();
-        Self { server, chance, readers, published: BTreeMap::new(), keeps_all, gaps: 0, messages: 0 }
+        let published = BTreeMap::new();
+        let (gaps, messages, refused, ends) = (0, 0, 0, 0);
+        Self {
+            server,
+            chance,
+            readers,
+            published,
+            keeps_all,
+            has_tokens,
+            has_ttl,
+            gaps,
+            messages,
+            refused,
+            ends,
+        }
     }
 
     fn reader(chance: &mut Chance) -> Reader {
         let mut channels = CHANNELS.to_vec();
         channels.rotate_left(chance.below(4) as usize);
         channels.truncate(1 + chance.below(4) as usize);
-        Reader { channels, cursor: None, next: BTreeMap::new(), hearing: None, heard: String::new(), hops: 0 }
+        Reader {
+            channels,
+            cursor: None,
+            next: BTreeMap::new(),
+            hearing: None,
+            heard: String::new(),
+            hops: 0,
+            token: None,
+        }
     }
 
     fn step(&mut self) {
         let i = self.chance.below(self.readers.len() as u64) as usize;
+        if (self.has_tokens || self.has_ttl) && self.chance.percent(10) {
+            return self.pass();
+        }
         match self.chance.below(10) {
             0..4 => self.publish(),
             4..7 => self.hear(i, false),
@@ -88,7 +133,39 @@ impl World {
         let channel = CHANNELS[self.chance.below(4) as usize];
         let seq = self.published.entry(channel).or_insert(0);
         *seq += 1;
-        self.server.push(channel, &format!("{channel}{seq}"));
+        let text = format!("{channel}{seq}");
+        if !self.has_ttl || self.chance.percent(50) {
+            return self.server.push(channel, &text);
+        }
+        let text = json!({"channel": channel, "data": text, "ttl": 1 + self.chance.below(4)}).to_string();
+        let client = self.server.connect(Role::Admin);
+        let fields = format!("Content-Type: application/json\r\nContent-Length: {}", text.len());
+        self.server.send(client, format!("POST /publish HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n{text}"));
+        assert!(self.server.received(client).starts_with("HTTP/1.1 200 "));
+        self.server.vanish(client);
+    }
+
+    /// Time passes, on both clocks.
+    fn pass(&mut self) {
+        for _ in 0..=self.chance.below(3) {
+            self.server.pass_ms(1_000);
+            self.server.machine.set_date(Date::from_unix(START + self.server.now.0 / 1_000));
+        }
+    }
+
+    /// A token for a reader: good for a while, and perhaps not for all that it wants.
+    fn token(&mut self, i: usize) -> String {
+        if let Some(token) = &self.readers[i].token {
+            return token.clone();
+        }
+        let until = START + self.server.now.0 / 1_000 + 1 + self.chance.below(20);
+        let missing = self.chance.percent(10);
+        let channels = &self.readers[i].channels[usize::from(missing)..];
+        let rules: Vec<Value> =
+            channels.iter().map(|name| json!({"match": name, "do": ["subscribe", "history"]})).collect();
+        let token = jwt::token(&json!({"exp": until, "channels": rules}));
+        self.readers[i].token = Some(token.clone());
+        token
     }
 
     /// Begins anew on another transport, with nothing but the cursor.
@@ -103,12 +180,15 @@ impl World {
         let mut transport = [Transport::Events, Transport::Lines, Transport::Poll, Transport::Sse]
             [self.chance.below(4) as usize];
         // It tells no place before the first message.
-        if transport == Transport::Sse && (reader.channels.len() > 1 || reader.cursor.is_none()) {
+        let is_whole = reader.channels.len() == 1 && reader.cursor.is_some();
+        if transport == Transport::Sse && (!is_whole || self.has_tokens) {
             transport = Transport::Poll;
         }
+        let token = if self.has_tokens { format!("&token={}", self.token(i)) } else { String::new() };
+        let reader = &self.readers[i];
         let client = self.server.connect(Role::Front);
         let names: Vec<String> = reader.channels.iter().map(|name| format!("channel={name}")).collect();
-        let mut query = names.join("&");
+        let mut query = names.join("&") + &token;
         let mut fields = String::new();
         if let Some(cursor) = &reader.cursor {
             if transport == Transport::Sse || (transport == Transport::Events && self.chance.percent(50)) {
@@ -143,10 +223,21 @@ impl World {
     }
 
     fn hear(&mut self, i: usize, ends: bool) {
-        let Some((transport, client)) = self.readers[i].hearing else { return };
+        let Some((transport, client)) = self.readers[i].hearing else {
+            if !ends && self.has_tokens {
+                self.hop(i);
+            }
+            return;
+        };
         let bytes = self.server.received(client);
         self.readers[i].heard += &bytes;
         self.take_in(i, transport);
+        // A stream whose token is over has ended: it comes again with another.
+        if !ends && self.has_tokens && self.readers[i].hearing.is_some() && self.server.is_shut(client) {
+            self.server.vanish(client);
+            self.readers[i].hearing = None;
+            return self.hop(i);
+        }
         // A poll has been answered: it asks again.
         if !ends && transport == Transport::Poll && self.server.is_shut(client) {
             self.server.vanish(client);
@@ -162,6 +253,14 @@ impl World {
                 return;
             }
             let (head, rest) = split(&self.readers[i].heard);
+            if self.has_tokens && (head.starts_with("HTTP/1.1 401 ") || head.starts_with("HTTP/1.1 403 ")) {
+                // It gets another, and comes again.
+                self.refused += 1;
+                let reader = &mut self.readers[i];
+                (reader.token, reader.hearing) = (None, None);
+                reader.heard.clear();
+                return;
+            }
             assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}{rest}");
             if transport == Transport::Poll && !rest.ends_with("}\n") {
                 return;
@@ -224,6 +323,10 @@ impl World {
                 self.gap(i, channel, said["next"].as_u64().expect("a number"), said["missing"].as_u64());
             }
             "ready" => {}
+            "expiring" | "expired" if self.has_tokens => {
+                self.ends += 1;
+                self.readers[i].token = None;
+            }
             other => panic!("{other}: nothing of the kind happens here"),
         }
     }
@@ -275,6 +378,10 @@ impl World {
             let reader = &self.readers[i];
             for &channel in &reader.channels {
                 let last = self.published.get(channel).copied().unwrap_or(0);
+                if self.has_ttl && !reader.next.contains_key(channel) {
+                    // There was nothing left of it to be seen.
+                    continue;
+                }
                 let next = reader.next.get(channel).copied().unwrap_or(1);
                 assert_eq!(next, last + 1, "{channel} of {reader:?}");
             }
@@ -285,7 +392,7 @@ impl World {
 #[test]
 fn ten_thousand_hops() {
     let seeds = std::env::var("SEEDS").map_or(60, |n| n.parse().expect("a number"));
-    let (mut hops, mut gaps, mut messages) = (0, 0, 0);
+    let (mut hops, mut gaps, mut messages, mut refused, mut ends) = (0, 0, 0, 0, 0);
     for seed in 0..seeds {
         let mut world = World::new(seed);
         for _ in 0..700 {
@@ -295,7 +402,9 @@ fn ten_thousand_hops() {
         hops += world.readers.iter().map(|reader| reader.hops).sum::<u64>();
         gaps += world.gaps;
         messages += world.messages;
+        (refused, ends) = (refused + world.refused, ends + world.ends);
     }
-    println!("{hops} hops, {messages} messages, {gaps} gaps");
-    assert!(hops > 170 * seeds && gaps > seeds && messages > 500 * seeds, "{hops} {messages} {gaps}");
+    println!("{hops} hops, {messages} messages, {gaps} gaps, {refused} refused, {ends} ends of tokens");
+    assert!(refused > seeds && ends > seeds, "{refused} {ends}");
+    assert!(hops > 170 * seeds && gaps > seeds && messages > 450 * seeds, "{hops} {messages} {gaps}");
 }

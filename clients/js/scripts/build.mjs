@@ -1,18 +1,25 @@
 // Makes dist/ of src/: an ES module, the same as a classic script (global `rcomet`), and the types.
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { minify } from 'terser';
 
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 // Names of properties that only our own modules see are made short, too. Not those of what travels: between server, tabs of
 // different versions, and users.
 const mangleProps = new RegExp(`^(${[
   'address', 'ask', 'level', 'drain', 'heard', 'refused', 'sync', 'adopt', 'wanted', 'leads', 'hello', 'hear', 'silent',
-  'told', 'groups', 'forget', 'tell', 'base', 'live', 'fail', 'take',
+  'told', 'groups', 'forget', 'tell', 'base', 'live', 'fail', 'take', 'ping', 'renew', 'resolve', 'reject',
 ].join('|')})$`);
 const common = {
   entryPoints: [at('src/index.js')], bundle: true, minify: true, target: 'es2022', legalComments: 'none', mangleProps,
 };
 await build({ ...common, format: 'esm', outfile: at('dist/rcomet.js') });
 await build({ ...common, format: 'iife', globalName: 'rcomet', outfile: at('dist/rcomet.global.js') });
+// What esbuild has put together, terser writes with four bytes less in a hundred.
+for (const name of ['rcomet.js', 'rcomet.global.js']) {
+  const file = at(`dist/${name}`);
+  const { code } = await minify(readFileSync(file, 'utf8'), { module: name === 'rcomet.js', ecma: 2022 });
+  writeFileSync(file, code);
+}
 copyFileSync(at('src/index.d.ts'), at('dist/rcomet.d.ts'));

@@ -1,6 +1,6 @@
 import { each, Places } from './places.js';
 import { share } from './share.js';
-import { refusal, transports } from './transports.js';
+import { refusal, request, transports } from './transports.js';
 
 const FINAL = [400, 401, 403]; // the server would say the same again
 const TRIES = 3; // of a path that is known to be good, before others are tried
@@ -30,6 +30,10 @@ export function connect(options) {
   let covered = ''; // the channels that it was begun with
   let later;
   let now = { state: 'idle' };
+  const renews = typeof token === 'function';
+  let shown = renews ? 0 : token; // nothing, while a new one has to be asked for
+
+  const renew = async () => { shown = await token(); };
 
   const emit = (type, event) => listeners[type]?.forEach((listener) => {
     try {
@@ -75,7 +79,7 @@ export function connect(options) {
     const query = new URLSearchParams(more);
     for (const name of names) {
       query.append('channel', name);
-      if (token) query.append('token', each(token, name) ?? '');
+      if (shown) query.append('token', each(shown, name) ?? '');
     }
     if (cursor) query.set('cursor', cursor);
     else if (history) query.set('history', history);
@@ -84,10 +88,7 @@ export function connect(options) {
   }
 
   async function ask(names, cursor, wait = Math.ceil(quietMs / 1000), signal) {
-    const response = await fetch(address(names, cursor, { wait }), {
-      headers: { accept: 'application/json' }, signal, cache: 'no-store',
-    });
-    if (!response.ok) throw refusal(response.status, (await response.json().catch(() => ({}))).detail);
+    const response = await request(address(names, cursor, { wait }), { headers: { accept: 'application/json' }, signal });
     const answer = await response.json();
     answer.cursor ??= cursor;
     return answer;
@@ -135,7 +136,8 @@ export function connect(options) {
     function fail(error) {
       if (signal.aborted) return;
       mine.abort();
-      if (FINAL.includes(error.status)) {
+      if (renews && error.status === 401) shown = 0; // another may do
+      else if (FINAL.includes(error.status)) {
         emit('error', error);
         return close();
       }
@@ -170,6 +172,10 @@ export function connect(options) {
       if (signal.aborted) return;
       heard();
       if (event.type === 'ready') becomeLive();
+      if (renews && event.type === 'expiring') {
+        renew().then(() => signal.aborted || (line.renew ?? begin)(), fail);
+      }
+      if (event.type === 'expired') return fail(refusal(401));
       group?.tell({ event });
       hear(event);
     }
@@ -184,24 +190,29 @@ export function connect(options) {
       clearTimeout(timer);
       clearInterval(clock);
     });
-    heard();
+    const go = () => {
+      if (signal.aborted) return; // closed by a listener, or meanwhile
+      heard();
+      try {
+        line = transports[order[at]]({
+          base, WebSocket, signal, address, take, heard, fail, who, history,
+          channels: all,
+          token: (channel) => each(shown, channel),
+          cursor: (channel) => places.of(channel),
+          ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
+          drain: (names) => drain(names, take, signal),
+          level: () => level(take, signal),
+          live: becomeLive,
+          refused: (channel, { status, message }) => take({ type: 'error', channel, status, message }),
+        });
+      } catch (error) {
+        fail(error); // no WebSocket, or none that may be used
+      }
+      if (line.silent) clearInterval(clock);
+    };
     state('connecting');
-    if (signal.aborted) return; // closed by a listener
-    try {
-      line = transports[order[at]]({
-        base, options, WebSocket, signal, address, take, heard, fail,
-        channels: all,
-        cursor: (channel) => places.of(channel),
-        ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
-        drain: (names) => drain(names, take, signal),
-        level: () => level(take, signal),
-        live: becomeLive,
-        refused: (channel, { status, message }) => take({ type: 'error', channel, status, message }),
-      });
-    } catch (error) {
-      fail(error); // no WebSocket, or none that may be used
-    }
-    if (line.silent) clearInterval(clock);
+    if (renews && !shown) renew().then(go, fail);
+    else go();
   }
 
   /** Goes on with other channels than before. */
@@ -299,13 +310,13 @@ export function connect(options) {
       settle();
     },
     async publish(channel, data) {
-      if (typeof data !== 'string') data = JSON.stringify(data);
       const said = line.publish?.(channel, data);
       if (said) return said;
-      const body = new URLSearchParams({ cname: channel, content: data });
-      const response = await fetch(`${base}push`, { method: 'POST', body });
-      const text = await response.text();
-      if (!/"ok"/.test(text)) throw refusal(response.status, text.trim());
+      const bearer = each(shown, channel);
+      await request(`${base}publish`, {
+        method: 'POST', body: JSON.stringify({ channel, data }),
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
+      });
     },
     async* [Symbol.asyncIterator]() {
       const queue = [];

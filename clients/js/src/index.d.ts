@@ -4,6 +4,9 @@ export type Transport = 'websocket' | 'sse' | 'stream' | 'poll';
 /** Where a feed stands: one cursor, or one for each channel. Can be kept as JSON. */
 export type Cursor = string | Record<string, string>;
 
+/** One for all channels, or one for each. */
+export type Token = string | Record<string, string>;
+
 export interface Options {
   /** Where the daemon is; default: `/` of the page. A path is kept: `https://example.org/push/`. */
   url?: string;
@@ -11,8 +14,11 @@ export interface Options {
   channels?: Iterable<string>;
   /** `auto` is WebSocket, then SSE, then long polls. An array is tried in its order. */
   transport?: 'auto' | Transport | Transport[];
-  /** What lets one subscribe, where the daemon asks for it: one for all channels, or one for each. */
-  token?: string | Record<string, string>;
+  /**
+   * What lets one subscribe, where the daemon asks for it: one for all channels, or one for each. A function is asked for one at
+   * the beginning, before one expires, and when one is refused as over (401).
+   */
+  token?: Token | (() => Token | Promise<Token>);
   /** Be listed under this name, and hear of others; for feeds with one channel. */
   who?: string;
   /** Go on here: the `cursor` of another feed, or of anything that the server gave one with. */

@@ -1,9 +1,8 @@
-import { each } from './places.js';
-
 // Four ways of hearing events: transports[name](line) begins to listen. It ends when line.signal is aborted.
 //
 // line.base             the server, with / at its end
-// line.options          those of connect()
+// line.who, history, WebSocket           those of connect()
+// line.token(channel)   what lets one subscribe it, if anything
 // line.channels()       what is to be listened to
 // line.cursor(channel)  behind which cursor, if any
 // line.address(channels, cursor, more)   a URL of /events
@@ -17,11 +16,10 @@ import { each } from './places.js';
 // line.fail(error)      called when it is over; the error has a `status` if the server said so
 //
 // What is returned is what a transport can do while it runs: sync(), listen to what line.channels() says now;
-// publish(channel, data); ping(), ask for a sign of life.
+// publish(channel, data); ping(), ask for a sign of life; renew(), show the token of now. Who cannot renew is begun anew.
 // `silent`: signs of life cannot be seen.
 
 function websocket(line) {
-  const { token, who, history } = line.options;
   const socket = new line.WebSocket(`${line.base.replace(/^http/, 'ws')}ws`);
   const calls = new Map();
   let id = 0;
@@ -31,10 +29,10 @@ function websocket(line) {
   });
   const add = async (channel) => {
     try {
-      if (history && !line.cursor(channel)) await line.drain([channel]);
-      await call('subscribe', { channel, cursor: line.cursor(channel), token: each(token, channel), who });
+      if (line.history && !line.cursor(channel)) await line.drain([channel]);
+      await call('subscribe', { channel, cursor: line.cursor(channel), token: line.token(channel), who: line.who });
     } catch (error) {
-      if (error.status < 429) line.refused(channel, error);
+      if (error.status < 429 && error.status !== 401) line.refused(channel, error);
       else line.fail(error);
     }
   };
@@ -68,8 +66,11 @@ function websocket(line) {
     const event = JSON.parse(data);
     const waiting = calls.get(event.id);
     calls.delete(event.id);
-    if (event.type === 'error') waiting?.reject(refusal(event.status, event.reason));
-    else {
+    if (event.type === 'error') {
+      const error = refusal(event.status, event.reason);
+      if (waiting) waiting.reject(error);
+      else if (event.channel) line.refused(event.channel, error); // a new token does not allow it
+    } else {
       line.take(event);
       waiting?.resolve();
     }
@@ -85,6 +86,8 @@ function websocket(line) {
     sync: open(sync),
     publish: open((channel, data) => call('publish', { channel, data })),
     ping: open(() => call('ping').catch(() => {})),
+    // One signed token is for all channels.
+    renew: open(() => call('auth', { token: line.token([...on][0]) }).catch(() => {})),
   };
 }
 
@@ -94,7 +97,7 @@ function sse(line) {
   line.level().then((cursor) => {
     if (line.signal.aborted) return;
     const source = new EventSource(line.address(line.channels(), cursor));
-    for (const type of ['ready', 'message', 'gap', 'closed', 'roster', 'join', 'leave']) {
+    for (const type of ['ready', 'message', 'gap', 'closed', 'roster', 'join', 'leave', 'expiring', 'expired']) {
       source.addEventListener(type, ({ data }) => line.take(JSON.parse(data)));
     }
     // It would come back by itself, but at its own pace, and with the address of now.
@@ -108,10 +111,7 @@ function sse(line) {
 function stream(line) {
   (async () => {
     const cursor = await line.level();
-    const response = await fetch(line.address(line.channels(), cursor), {
-      headers: { accept: 'text/event-stream' }, signal: line.signal, cache: 'no-store',
-    });
-    if (!response.ok) throw refusal(response.status);
+    const response = await request(line.address(line.channels(), cursor), { headers: { accept: 'text/event-stream' }, signal: line.signal });
     const reader = response.body.getReader();
     const decoder = new TextDecoder();
     let rest = '';
@@ -140,10 +140,17 @@ function poll(line) {
       line.live();
     }
   })().catch(line.fail);
-  return {};
+  return { renew() {} }; // the next one shows it
 }
 
 /** What a server says instead of yes. */
 export const refusal = (status, reason) => Object.assign(new Error(reason ?? `HTTP status ${status}`), { status });
+
+/** Asks by HTTP; what the server refuses is thrown. */
+export async function request(url, options) {
+  const response = await fetch(url, { ...options, cache: 'no-store' });
+  if (!response.ok) throw refusal(response.status, (await response.json().catch(() => ({}))).detail);
+  return response;
+}
 
 export const transports = { websocket, sse, stream, poll };

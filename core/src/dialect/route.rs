@@ -16,7 +16,7 @@ pub struct Decoded<'r> {
 /// Finds the dialect where the listener and the path are enough to tell.
 pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option<DialectId> {
     // Where the API and the push module share a path, the API is the narrower.
-    let is_api = native::is_at(role, head, config);
+    let is_api = native::is_at(role, head);
     if is_api && head.raw_path == b"/publish" {
         return Some(DialectId::Native);
     }

@@ -128,7 +128,8 @@ impl Hub {
             return None;
         }
         let history = channel.history();
-        Some(history.get(history.live_from(seat.next)).map_or(u64::MAX, |message| message.offset))
+        // A message that has expired has its turn in the order, too: then it is told to be missing.
+        Some(history.get(seat.next.max(history.base())).map_or(u64::MAX, |message| message.offset))
     }
 
     /// Collects what a reader of several lacks; returns how many seats were looked at. On a walk, only hot channels can

@@ -92,7 +92,7 @@ impl Machine {
         let (mut delivery, conns, hub) = self.delivery();
         // Whoever has no cursor yet is given one at once: with nothing to go on from, what came between two polls would be
         // missed.
-        if subscribe.wait_ms == Some(0) || subscribe.from == From::New {
+        if subscribe.wait_ms == Some(0) || !matches!(subscribe.from, From::Shown(_) | From::After(_)) {
             let Some(conn) = conns.get_mut(id) else { return };
             let quiet = News::Quiet { channel: "", echo: 0, cursor: Some(standing(hub, &places)) };
             let news: Vec<News<'_>> = [quiet].into_iter().chain(expiring).collect();

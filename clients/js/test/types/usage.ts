@@ -11,6 +11,8 @@ feed.on('state', ({ state, transport }) => state === 'live' && transport === 'po
 feed.on('error', (error) => error.status.toFixed());
 const cursor: Cursor | undefined = feed.cursor;
 connect({ channels: new Set(['a']), cursor, WebSocket: null });
+connect({ token: async () => (await fetch('/token')).text() });
+connect({ token: () => ({ a: 'x' }) });
 
 export async function loop(): Promise<Message | undefined> {
   await feed.publish('a', { any: 'json' });

@@ -140,6 +140,10 @@ impl Pen {
                 self.message(&batches[i], seq, message, out);
             }
         }
+        // And what has behind the last: the cursor is past its place.
+        for (batch, next) in batches.iter().zip(next) {
+            self.gap_before(batch, next, batch.to, out);
+        }
     }
 
     /// Says that messages of a batch are missing before this one, if they are.

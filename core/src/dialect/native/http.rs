@@ -36,18 +36,12 @@ enum Path<'h> {
     Explain,
 }
 
-fn path<'h>(role: Role, head: &'h Head<'_, '_>, config: &Config) -> Option<Path<'h>> {
+fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
     Some(match (role, head.raw_path) {
         (Role::Front | Role::Admin, b"/events") => Path::Events,
         (Role::Front | Role::Admin, b"/history") => Path::History,
         (Role::Front | Role::Admin, b"/presence") => Path::Presence,
-        (Role::Admin, b"/publish") if is_publish(head) => Path::Publish,
-        // CComet has the same path: whoever shows a token is not one of its clients.
-        (Role::Front, b"/publish")
-            if is_publish(head) && (!config.ccomet.on_front || head.field("authorization").is_some()) =>
-        {
-            Path::Publish
-        }
+        (Role::Front | Role::Admin, b"/publish") if is_publish(head) => Path::Publish,
         (Role::Admin, b"/channels") => Path::Channels,
         (Role::Admin, b"/disconnect") => Path::Disconnect,
         (Role::Admin, b"/stats") => Path::Stats,
@@ -63,23 +57,23 @@ fn path<'h>(role: Role, head: &'h Head<'_, '_>, config: &Config) -> Option<Path<
     })
 }
 
-/// The push module publishes at the same path; there, the query says to which channel.
+/// The push module publishes at the same path, and CComet does; there, the query says to which channel, or a form.
 fn is_publish(head: &Head<'_, '_>) -> bool {
     let kind = head.field("content-type").unwrap_or_default();
     head.query.is_empty() && kind.len() >= 16 && kind[..16].eq_ignore_ascii_case(b"application/json")
 }
 
 /// Whether a request is for the API.
-pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
-    path(role, head, config).is_some()
+pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>) -> bool {
+    path(role, head).is_some()
 }
 
 /// Reads a request.
-pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
+pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded<'b> {
     let head = request.head;
     let mut voice = Voice { dialect: DialectId::Native, style: style::POLL, before: None };
     let params = Params::of_query(head.query);
-    let verb = match path(request.role, head, config) {
+    let verb = match path(request.role, head) {
         Some(Path::Events) => {
             voice.style = style_of(head.field("accept").unwrap_or_default());
             only(head, Method::Get, "GET, OPTIONS").and_then(|()| subscribe(head, &params, voice.style))
