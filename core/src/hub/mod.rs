@@ -26,7 +26,7 @@ use std::collections::VecDeque;
 
 pub use channel::{Channel, Posted, Registered, Token};
 pub use fanout::{Took, Visit};
-pub use groups::{Census, Group, GroupFull, GroupLimits};
+pub use groups::{Census, Group, GroupFull, GroupLimits, group_of};
 pub use history::{Beside, History, Keep, Kind, Message};
 pub use join::Join;
 pub use mailbox::is_private;

@@ -96,6 +96,7 @@ impl Machine {
             {
                 return Err(Refusal::TooManySubscribers);
             }
+            self.check_reader_in_group(name)?;
             if !found.contains(&at) {
                 found.push(at);
             }

@@ -8,6 +8,7 @@ mod directory;
 mod events;
 mod expire;
 mod frames;
+mod groups;
 mod heads;
 mod hooks;
 mod listen;
