@@ -24,4 +24,5 @@ export RCOMET_FRONT="http://$(address front)" RCOMET_ADMIN="http://$(address adm
 node tests/browser/chat.mjs
 node tests/browser/dialects.mjs
 node tests/browser/websocket.mjs
+node tests/browser/locations.mjs
 node tests/browser/bayeux.mjs
