@@ -171,6 +171,8 @@ counters! {
         bayeux_sessions_refused,
         /// Subscriptions refused because `bayeux_subscriptions_max` was reached.
         bayeux_subscriptions_refused,
+        /// Connects not held because `bayeux_connects_per_browser_max` was reached.
+        bayeux_connects_paced,
         /// Requests to publish refused because of `publish_messages_max`, or of what one channel can take at once.
         publishes_too_large,
         /// Requests refused because of `bayeux_batch_messages_max` or `bayeux_json_depth_max`.
