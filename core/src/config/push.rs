@@ -42,6 +42,8 @@ pub enum Duty {
     Group,
     /// Figures of the server, as Nchan writes them.
     StubStatus,
+    /// Naming those who read channels.
+    SubscriberInfo,
 }
 
 /// A listener that a location may be on.

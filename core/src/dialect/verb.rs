@@ -63,6 +63,8 @@ pub enum Verb<'r> {
         /// What is done.
         task: GroupTask,
     },
+    /// Name those who read channels.
+    Readers(Vec<String>),
     /// Give figures of the server.
     Figures,
     /// Subscribe to channels by second and tag.

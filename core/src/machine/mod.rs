@@ -19,6 +19,7 @@ mod posting;
 mod private;
 mod publish_all;
 mod read;
+mod readers;
 mod register;
 mod reply;
 mod serve;

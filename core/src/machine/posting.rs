@@ -197,7 +197,7 @@ impl Machine {
     pub(super) fn say_options(&mut self, id: Id<Conn>, manner: Manner, methods: &'static str, duty: Duty) {
         let headers = match duty {
             Duty::Publisher => PUBLISHER_HEADERS,
-            Duty::Group | Duty::StubStatus => "Accept, Content-Type",
+            Duty::Group | Duty::StubStatus | Duty::SubscriberInfo => "Accept, Content-Type",
             Duty::Subscriber | Duty::Pubsub => SUBSCRIBER_HEADERS,
         };
         let fields = [

@@ -112,6 +112,11 @@ impl Session {
         id.to_bits() | SESSION_BIT
     }
 
+    /// Where its client came from.
+    pub(in crate::machine) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     /// The seat of a channel or pattern, or where it would be.
     pub(super) fn find(&self, name: &str) -> Result<usize, usize> {
         self.seats.binary_search_by(|seat| (*seat.name).cmp(name))
@@ -150,7 +155,7 @@ impl Sessions {
         Id::from_bits(owner & !SESSION_BIT)
     }
 
-    pub(super) fn get(&self, id: Id<Session>) -> Option<&Session> {
+    pub(in crate::machine) fn get(&self, id: Id<Session>) -> Option<&Session> {
         self.table.get(id)
     }
 
