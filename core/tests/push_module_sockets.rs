@@ -496,6 +496,13 @@ fn an_application_lets_a_socket_in_or_not() {
     assert!(server.received(client).starts_with("HTTP/1.1 101 "));
     post(&mut server, "a", "x");
     assert_eq!(heard(&mut server, Socket(client)), [format!("id: {START}:0\n\nx")]);
+    // What it says meanwhile is heard when it is in.
+    let client = server.connect(Role::Front);
+    let head = format!("GET /sub/a HTTP/1.1\r\n{HANDSHAKE}\r\n");
+    server.send(client, [head.as_bytes(), &frame(0x89, b"early")].concat());
+    server.reply_to_hook(&reply("200 OK", "", ""));
+    let received = server.received_bytes(client);
+    assert!(received.ends_with(b"\x81\x01x\x8a\x05early") || received.ends_with(b"\x8a\x05early\x81\x01x"));
     // One that leaves takes its question with it.
     let client = server.connect(Role::Front);
     server.send(client, format!("GET /sub/a HTTP/1.1\r\n{HANDSHAKE}\r\n"));

@@ -69,6 +69,10 @@ pub struct Location {
     /// The type of messages that are published without one.
     #[serde(default)]
     pub content_type: String,
+    /// The event that messages are to event sources, whatever their publisher says (`nchan_eventsource_event` of a publisher's
+    /// location); empty for what it says.
+    #[serde(default)]
+    pub eventsource_event: String,
     /// How subscribers may get messages (`nchan_subscriber`); whether publishers may use WebSockets.
     #[serde(default = "transports")]
     pub transports: Vec<Transport>,
@@ -157,6 +161,7 @@ impl Location {
             message_timeout_ms: message_timeout_ms(),
             store: yes(),
             content_type: String::new(),
+            eventsource_event: String::new(),
             transports: transports(),
             concurrency: Concurrency::default(),
             first_message: FirstMessage::default(),
@@ -280,8 +285,12 @@ impl Location {
                 self.path
             ));
         }
-        if self.content_type.chars().any(char::is_control) {
-            return Err(format!("`{}` has a control character in its content_type", self.path));
+        for (name, text) in
+            [("content_type", &self.content_type), ("eventsource_event", &self.eventsource_event)]
+        {
+            if text.chars().any(char::is_control) {
+                return Err(format!("`{}` has a control character in its {name}", self.path));
+            }
         }
         if self.group.as_ref().is_some_and(Template::has_slash) {
             return Err(format!("`{}` has a slash in its group: it ends where the first one is", self.path));

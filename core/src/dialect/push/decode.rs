@@ -213,7 +213,11 @@ pub(super) fn posting(
     if content_type.is_empty() {
         content_type = location.content_type.as_str().into();
     }
-    let media = Media { content_type, event: text(head.field("x-eventsource-event"))?, is_base64: false };
+    let mut event = text(head.field("x-eventsource-event"))?;
+    if !location.eventsource_event.is_empty() {
+        event = location.eventsource_event.as_str().into();
+    }
+    let media = Media { content_type, event, is_base64: false };
     let keep = Posted {
         messages_max: if location.store { location.messages_max } else { 0 },
         age_ms: location.message_timeout_ms,
