@@ -193,6 +193,8 @@ counters! {
         bayeux_sessions_refused,
         /// Subscriptions refused because `bayeux_subscriptions_max` was reached.
         bayeux_subscriptions_refused,
+        /// Connects not held because `bayeux_connects_per_browser_max` was reached.
+        bayeux_connects_paced,
         /// Requests to publish refused because of `publish_messages_max`, or of what one channel can take at once.
         publishes_too_large,
         /// Signed tokens refused because of `token_bytes_max` or `token_rules_max`.

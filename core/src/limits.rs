@@ -93,6 +93,8 @@ limits! {
     bayeux_sessions_per_address_max: u32 = 1_024,
     /// Channels and patterns that one Bayeux session subscribes; one more is refused.
     bayeux_subscriptions_max: usize = 1_000,
+    /// Connects of one browser, known by a cookie, that are held at once over HTTP: browsers have only so many connections to a server. One more is answered at once, with the advice that there are several clients (`multiple-clients`). 0 means no limit, and no cookie.
+    bayeux_connects_per_browser_max: u32 = 0,
     /// Messages that one `POST /publish` may have, counted for each channel; more are 413, and so is what would take more than
     /// half of the history or of the outbox of those who listen to one channel. At most 500: listeners are served between
     /// requests, and must not be outrun by one.

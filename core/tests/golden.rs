@@ -39,8 +39,9 @@ transcripts! {
     simple_comet simple_comet_polls simple_comet_refusals simple_comet_quoted
     bayeux_ack bayeux_callback_polling bayeux_connect bayeux_cookies bayeux_delivery bayeux_disconnect bayeux_expiry
     bayeux_forms bayeux_handshake bayeux_http bayeux_origins bayeux_plugin bayeux_publish bayeux_subscribe
-    bayeux_two_connects bayeux_unsubscribe
-    push_publisher push_long_poll push_streams
+    bayeux_two_connects bayeux_unsubscribe bayeux_extensions bayeux_other_transports bayeux_websocket
+    bayeux_multiple_clients bayeux_services
+    push_publisher push_long_poll push_streams push_websocket
 }
 
 #[test]

@@ -289,3 +289,22 @@ fn memory_is_bounded() {
     assert!(answers[0].starts_with("202") && answers[39].starts_with("503"), "{answers:?}");
     assert!(server.machine.memory().total_bytes() <= 310_000);
 }
+
+#[test]
+fn a_location_may_say_which_event_messages_are() {
+    let named = r#"{"path": "/named/{id}", "role": "publisher", "eventsource_event": "news"}"#;
+    let mut server = locations(&[PUB, named, SUB]);
+    for (target, event) in [("/pub/a", ""), ("/pub/a", "own"), ("/named/a", ""), ("/named/a", "own")] {
+        let fields =
+            if event.is_empty() { String::new() } else { format!("X-EventSource-Event: {event}\r\n") };
+        admin(&mut server, "POST", target, &fields, "x");
+    }
+    let stream = get(&mut server, "/sub/a", "Accept: text/event-stream\r\n");
+    let events = split(&server.received(stream)).1;
+    let names: Vec<Option<&str>> = events
+        .split("\n\n")
+        .filter(|event| event.contains("id: "))
+        .map(|event| event.lines().find_map(|line| line.strip_prefix("event: ")))
+        .collect();
+    assert_eq!(names, [None, Some("own"), Some("news"), Some("news")]);
+}

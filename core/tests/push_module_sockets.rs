@@ -496,6 +496,13 @@ fn an_application_lets_a_socket_in_or_not() {
     assert!(server.received(client).starts_with("HTTP/1.1 101 "));
     post(&mut server, "a", "x");
     assert_eq!(heard(&mut server, Socket(client)), [format!("id: {START}:0\n\nx")]);
+    // What it says meanwhile is heard when it is in.
+    let client = server.connect(Role::Front);
+    let head = format!("GET /sub/a HTTP/1.1\r\n{HANDSHAKE}\r\n");
+    server.send(client, [head.as_bytes(), &frame(0x89, b"early")].concat());
+    server.reply_to_hook(&reply("200 OK", "", ""));
+    let received = server.received_bytes(client);
+    assert!(received.ends_with(b"\x81\x01x\x8a\x05early") || received.ends_with(b"\x8a\x05early\x81\x01x"));
     // One that leaves takes its question with it.
     let client = server.connect(Role::Front);
     server.send(client, format!("GET /sub/a HTTP/1.1\r\n{HANDSHAKE}\r\n"));
@@ -635,4 +642,34 @@ fn what_sockets_are_for_is_on_the_account() {
     // Timers go when their time has come.
     server.pass_ms(1_000_000);
     assert!(tables(&server) <= before + 100, "{} {before}", tables(&server));
+}
+
+#[test]
+fn readers_of_a_channel_are_named() {
+    let info = r#"{"path": "/who/{id}", "role": "subscriber_info"}"#;
+    let mut server = with(&[PUB, SUB, info], |config| config.limits.status_names_max = 5);
+    assert_eq!(brief(&admin(&mut server, "GET", "/who/a", "", "")), "404 ");
+    post(&mut server, "a", "x");
+    assert_eq!(brief(&admin(&mut server, "GET", "/who/a", "", "")), "200 ");
+    let (role, head) = (Role::Front, "Host: x\r\n");
+    for (address, target, fields) in [
+        ("10.0.0.1", "/sub/a", HANDSHAKE),
+        ("10.0.0.2", "/sub/a", "Host: x\r\nAccept: text/event-stream\r\n"),
+        ("10.0.0.3", "/sub?cname=a&seq=2", head),
+        ("::ffff:10.0.0.4", "/events?channel=a&channel=b", head),
+    ] {
+        let client = server.connect_from(role, address);
+        server.send(client, format!("GET {target} HTTP/1.1\r\n{fields}\r\n"));
+    }
+    get(&mut server, "/sub/a", &behind(0, "0"));
+    assert_eq!(
+        brief(&admin(&mut server, "GET", "/who/a", "", "")),
+        "200 websocket 10.0.0.1\neventsource 10.0.0.2\nicomet 10.0.0.3\nnative 10.0.0.4\nlongpoll 127.0.0.1\n"
+    );
+    get(&mut server, "/sub/a", &behind(0, "0"));
+    let told = brief(&admin(&mut server, "GET", "/who/a", "", ""));
+    assert!(told.ends_with("longpoll 127.0.0.1\nand 1 more\n"), "{told}");
+    // It is asked on the admin side, and in no other way.
+    assert_eq!(brief(&admin(&mut server, "POST", "/who/a", "", "x")), "405 ");
+    assert!(!ask(&mut server, "/who/a", "").starts_with("HTTP/1.1 200 "));
 }

@@ -33,6 +33,9 @@ pub struct Bayeux {
     /// Give browsers a cookie and serve a session only to the browser that began it. Scripts (JSONP) are not asked for it:
     /// browsers do not send cookies with those of other sites.
     pub bind_sessions: bool,
+    /// Milliseconds after which a client asks again whose browser has as many connects held as it may
+    /// (`limits.bayeux_connects_per_browser_max`).
+    pub multiple_clients_ms: u64,
     /// Hand text that was published by other dialects, and is JSON, to Bayeux clients as JSON. Otherwise it is a string.
     pub parse_text: bool,
     /// Say of each message when it was published (`timestamp`).
@@ -67,6 +70,7 @@ impl Default for Bayeux {
             websocket: true,
             jsonp: true,
             bind_sessions: false,
+            multiple_clients_ms: 2_000,
             parse_text: false,
             timestamp: false,
             gap: Gap::Message,
@@ -92,6 +96,13 @@ impl Bayeux {
         }
         if self.max_interval_ms < 100 {
             return Err(format!("bayeux.max_interval_ms = {}: must be at least 100", self.max_interval_ms));
+        }
+        // Clients that ask again at once would go round and round.
+        if self.multiple_clients_ms < 100 {
+            return Err(format!(
+                "bayeux.multiple_clients_ms = {}: must be at least 100",
+                self.multiple_clients_ms
+            ));
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub struct Named {
 pub struct Location {
     /// The path, and where channel ids stand in it: `/activity?channel=`, or `/sub/{id}`.
     pub path: LocationPath,
-    /// `publisher`, `subscriber`, `pubsub`, `group` or `stub_status`.
+    /// `publisher`, `subscriber`, `pubsub`, `group`, `stub_status` or `subscriber_info`.
     pub role: Duty,
     /// The sides it is on. A publisher's is on the admin side unless this says more, a subscriber's on the public side.
     #[serde(default)]
@@ -69,6 +69,10 @@ pub struct Location {
     /// The type of messages that are published without one.
     #[serde(default)]
     pub content_type: String,
+    /// The event that messages are to event sources, whatever their publisher says (`nchan_eventsource_event` of a publisher's
+    /// location); empty for what it says.
+    #[serde(default)]
+    pub eventsource_event: String,
     /// How subscribers may get messages (`nchan_subscriber`); whether publishers may use WebSockets.
     #[serde(default = "transports")]
     pub transports: Vec<Transport>,
@@ -157,6 +161,7 @@ impl Location {
             message_timeout_ms: message_timeout_ms(),
             store: yes(),
             content_type: String::new(),
+            eventsource_event: String::new(),
             transports: transports(),
             concurrency: Concurrency::default(),
             first_message: FirstMessage::default(),
@@ -246,7 +251,7 @@ impl Location {
     pub fn methods(&self) -> &'static str {
         match self.role {
             Duty::Subscriber => "GET, OPTIONS",
-            Duty::StubStatus => "GET, HEAD, OPTIONS",
+            Duty::StubStatus | Duty::SubscriberInfo => "GET, HEAD, OPTIONS",
             Duty::Group => "GET, HEAD, POST, DELETE, OPTIONS",
             Duty::Publisher | Duty::Pubsub => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
         }
@@ -263,7 +268,7 @@ impl Location {
             return Err(format!("`{}` names no group: write /group/{{id}} or /group?id=", self.path));
         }
         let is_asked = self.upstreams().next().is_some();
-        if matches!(self.role, Duty::Group | Duty::StubStatus) && is_asked {
+        if matches!(self.role, Duty::Group | Duty::StubStatus | Duty::SubscriberInfo) && is_asked {
             return Err(format!(
                 "`{}`: applications are asked about publishers and subscribers only",
                 self.path
@@ -280,8 +285,12 @@ impl Location {
                 self.path
             ));
         }
-        if self.content_type.chars().any(char::is_control) {
-            return Err(format!("`{}` has a control character in its content_type", self.path));
+        for (name, text) in
+            [("content_type", &self.content_type), ("eventsource_event", &self.eventsource_event)]
+        {
+            if text.chars().any(char::is_control) {
+                return Err(format!("`{}` has a control character in its {name}", self.path));
+            }
         }
         if self.group.as_ref().is_some_and(Template::has_slash) {
             return Err(format!("`{}` has a slash in its group: it ends where the first one is", self.path));
@@ -329,6 +338,7 @@ mod tests {
             (r#"{"role": "publisher"}"#, "missing field `path`"),
             (r#"{"path": "/g/{a}/{b}", "role": "group"}"#, "names no group"),
             (r#"{"path": "/g/{a}", "role": "group", "authorize_request": "http://a/"}"#, "subscribers only"),
+            (r#"{"path": "/i", "role": "subscriber_info"}"#, "names no channel"),
             (r#"{"path": "/p/{a}", "role": "publisher", "group": "a/b"}"#, "a slash in its group"),
             (r#"{"path": "/p/{a}", "role": "publisher", "group": "{b}"}"#, "names no `b`"),
             (r#"{"path": "/p/{a}", "role": "publisher", "channel_event_string": "{id}"}"#, "and no `id`"),

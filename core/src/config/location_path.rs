@@ -130,6 +130,17 @@ impl Template {
         self.0.iter().map(word).collect()
     }
 
+    /// Whether it may make this: the fixed words at its ends are there, and something for each name.
+    pub(super) fn may_be(&self, text: &str) -> bool {
+        let (Some(first), Some(last)) = (self.0.first(), self.0.last()) else { return false };
+        let fixed = |word: &Word| if let Word::Text(text) = word { text.clone() } else { String::new() };
+        if self.names().next().is_none() {
+            return self.0.iter().map(fixed).collect::<String>() == text;
+        }
+        let rest = text.strip_prefix(&fixed(first)).and_then(|rest| rest.strip_suffix(&fixed(last)));
+        rest.is_some_and(|rest| rest.len() >= self.names().count())
+    }
+
     /// Whether a slash stands in its fixed words.
     pub(super) fn has_slash(&self) -> bool {
         self.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains('/')))
@@ -213,6 +224,19 @@ mod tests {
         let variables = [("id", "7".to_owned()), ("who", "ann".to_owned())];
         assert_eq!(of("user-{id}.{who}!").unwrap().fill(&variables), "user-7.ann!");
         assert_eq!(of("news").unwrap().fill(&variables), "news");
+        for (template, text, wanted) in [
+            ("news", "news", true),
+            ("news", "new", false),
+            ("{id}", "anything", true),
+            ("{id}", "", false),
+            ("t-{id}", "t-7", true),
+            ("t-{id}", "t-", false),
+            ("t-{id}", "u-7", false),
+            ("{a}.x", "b.x", true),
+            ("{a}.x", "b.y", false),
+        ] {
+            assert_eq!(of(template).unwrap().may_be(text), wanted, "{template} {text}");
+        }
         for bad in ["", "{", "}", "{}", "a{b", "a}b", "{a b}"] {
             assert!(of(bad).is_err(), "{bad}");
         }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::location::Location;
 use super::location_path::LocationPath;
 use crate::conn::Role;
+use crate::hub::GroupLimits;
 use crate::wire::http1::head::Head;
 
 /// `[push]`: the dialect of the nginx push module, with a part of Nchan's.
@@ -41,6 +42,8 @@ pub enum Duty {
     Group,
     /// Figures of the server, as Nchan writes them.
     StubStatus,
+    /// Naming those who read channels.
+    SubscriberInfo,
 }
 
 /// A listener that a location may be on.
@@ -138,6 +141,21 @@ impl Push {
     /// The location that serves a request.
     pub fn find(&self, role: Role, head: &Head<'_, '_>) -> Option<&Location> {
         self.location.iter().find(|location| location.is_on(role) && location.path.fits(head.raw_path))
+    }
+
+    /// How much a group of channels may have by its name: the strictest of what locations say whose group it can be.
+    pub fn group_limits(&self, group: &str) -> GroupLimits {
+        let is_of = |location: &&Location| location.group.as_ref().is_some_and(|of| of.may_be(group));
+        let stricter =
+            |one: u64, other: u64| if one == 0 || other == 0 { one.max(other) } else { one.min(other) };
+        self.location.iter().filter(is_of).map(Location::group_limits).fold(GroupLimits::default(), |a, b| {
+            GroupLimits {
+                channels: stricter(a.channels, b.channels),
+                subscribers: stricter(a.subscribers, b.subscribers),
+                messages: stricter(a.messages, b.messages),
+                bytes: stricter(a.bytes, b.bytes),
+            }
+        })
     }
 
     /// What is wrong, in words that begin with the option's path.

@@ -254,6 +254,8 @@ pub(crate) struct Connect {
     pub(crate) id: Option<Box<str>>,
     /// Its client gave advice, and is given some.
     pub(crate) advise: bool,
+    /// It is not held, because its browser has as many held as it may.
+    pub(crate) is_one_too_many: bool,
     /// How long its client may be silent before its next.
     pub(crate) pause_ms: u64,
     /// Its client wants to know the time.

@@ -173,7 +173,7 @@ impl Verb<'_> {
                 Right::Read
             }
             Self::Look(_) | Self::Figures | Self::Census | Self::Announcements | Self::Ping => Right::Read,
-            Self::Stats(_) | Self::Explain { .. } | Self::Authenticate(_) => Right::Read,
+            Self::Stats(_) | Self::Explain { .. } | Self::Authenticate(_) | Self::Readers(_) => Right::Read,
             Self::Totals | Self::Count(_) | Self::Exists(_) | Self::History(_) => Right::Read,
             Self::Presence { .. } | Self::Directory(_) | Self::Describe(_) | Self::Dump(_) => Right::Read,
             Self::Key { task: KeyTask::Read | KeyTask::Wait { .. }, .. } => Right::Read,

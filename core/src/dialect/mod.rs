@@ -91,6 +91,11 @@ pub trait Dialect: Sync {
     /// Its name, for logs.
     fn name(&self) -> &'static str;
 
+    /// What a subscriber of this style is called, where subscribers are named.
+    fn kind(&self, _style: u8) -> &'static str {
+        self.name()
+    }
+
     /// Bytes to meaning.
     fn decode<'b>(&self, request: &Request<'_, 'b>, config: &Config) -> Decoded<'b>;
 

@@ -17,6 +17,13 @@ pub enum Outcome<'a> {
     Group(Census),
     /// The server is as this says.
     Figures(Figures),
+    /// Those who read channels.
+    Readers {
+        /// How each reads, and where from.
+        readers: &'a [(&'static str, std::net::IpAddr)],
+        /// How many more there are.
+        left_out: usize,
+    },
     /// A channel was made on purpose.
     Registered {
         /// Its name.

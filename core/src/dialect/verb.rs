@@ -64,6 +64,8 @@ pub enum Verb<'r> {
         /// What is done.
         task: GroupTask,
     },
+    /// Name those who read channels.
+    Readers(Vec<String>),
     /// Give figures of the server.
     Figures,
     /// Say who got a message of a channel, and why the others did not.

@@ -71,8 +71,24 @@ pub(super) struct Groups {
 }
 
 /// The group that a channel's name puts it into.
-fn group_of(name: &str) -> Option<&str> {
+pub fn group_of(name: &str) -> Option<&str> {
     name.split_once('/').map(|(group, _)| group).filter(|group| !group.is_empty())
+}
+
+/// Whether there is room for so much more.
+fn compare(has: &Census, more: &Census) -> Result<(), GroupFull> {
+    let limits = has.limits;
+    for (has, more, most, full) in [
+        (has.channels, more.channels, limits.channels, GroupFull::Channels),
+        (has.subscribers, more.subscribers, limits.subscribers, GroupFull::Subscribers),
+        (has.messages, more.messages, limits.messages, GroupFull::Messages),
+        (has.bytes, more.bytes, limits.bytes, GroupFull::Bytes),
+    ] {
+        if most > 0 && more > 0 && has.saturating_add(more) > most {
+            return Err(full);
+        }
+    }
+    Ok(())
 }
 
 impl Groups {
@@ -243,18 +259,25 @@ impl Hub {
             }
             has = group.has;
         }
-        let limits = has.limits;
-        for (has, more, most, full) in [
-            (has.channels, more.channels, limits.channels, GroupFull::Channels),
-            (has.subscribers, more.subscribers, limits.subscribers, GroupFull::Subscribers),
-            (has.messages, more.messages, limits.messages, GroupFull::Messages),
-            (has.bytes, more.bytes, limits.bytes, GroupFull::Bytes),
-        ] {
-            if most > 0 && more > 0 && has.saturating_add(more) > most {
-                return Err(full);
-            }
+        compare(&has, more)
+    }
+
+    /// The same for who has no say in the limits: nothing is noted.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub fn has_group_room(&self, name: &str, usual: GroupLimits, more: &Census) -> Result<(), GroupFull> {
+        let group = self.groups.find(name).and_then(|id| self.groups.table.get(id));
+        let mut has = group.map_or_else(Census::default, |group| group.has);
+        if !group.is_some_and(|group| group.is_set) {
+            has.limits = usual;
         }
-        Ok(())
+        compare(&has, more)
+    }
+
+    /// Whether what is in groups is counted.
+    pub fn is_counting_groups(&self) -> bool {
+        self.counts_groups
     }
 
     /// Whether a channel keeps one message more when one is published to it.

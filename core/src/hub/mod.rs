@@ -31,7 +31,7 @@ use std::sync::Arc;
 pub use channel::{Channel, Posted, Registered, Token};
 pub use chronicle::{Chronicle, Record, What};
 pub use fanout::{Took, Visit};
-pub use groups::{Census, Group, GroupFull, GroupLimits};
+pub use groups::{Census, Group, GroupFull, GroupLimits, group_of};
 pub use history::{Beside, History, Keep, Kind, Message};
 pub use join::Join;
 pub use mailbox::is_private;

@@ -143,6 +143,7 @@ impl Machine {
             {
                 return Err(Refusal::TooManySubscribers);
             }
+            self.check_reader_in_group(name)?;
             if !found.iter().any(|(other, _)| *other == at) {
                 found.push((at, has_past));
             }

@@ -109,6 +109,7 @@ impl Machine {
         if members >= self.config.limits.subscribers_per_channel_max {
             return Err(Refusal::TooManySubscribers);
         }
+        self.check_reader_in_group(&listen.channel)?;
         self.hub.prolong(at, self.channel_ms(), self.post.now);
         Ok(at)
     }

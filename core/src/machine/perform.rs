@@ -12,7 +12,7 @@ use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Right, Role};
 use crate::dialect::{
     Answer, DialectId, Hold, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
 };
-use crate::hub::{Channel, Message, Token};
+use crate::hub::{Census, Channel, Message, Token};
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
 use crate::wire::params::{Params, Unreadable};
@@ -138,6 +138,7 @@ impl Machine {
                 return self.look_and_end(id, manner, &voice, &channels, events.as_ref());
             }
             Verb::Group { name, task } => return self.do_with_group(id, manner, &voice, &name, task),
+            Verb::Readers(names) => return self.say_readers(id, manner, &voice, &names),
             Verb::Figures => {
                 let figures = self.figures();
                 return self.answer(id, manner, &voice, &Outcome::Figures(figures));
@@ -295,6 +296,7 @@ impl Machine {
         if let Some(who) = &sender {
             self.check_person(who)?;
         }
+        self.check_message_in_group(name, body.len())?;
         let at = match found {
             // Publishing prolongs its life.
             Some(at) => at,
@@ -342,6 +344,16 @@ impl Machine {
 
     /// The channel called `name`, made if need be.
     pub(super) fn open_channel(&mut self, name: &str, life_ms: u64) -> Result<Id<Channel>, Refusal> {
+        if let Some(at) = self.hub.find(name) {
+            self.hub.prolong(at, life_ms, self.post.now);
+            return Ok(at);
+        }
+        self.check_group_of(name, &Census { channels: 1, ..Census::default() })?;
+        self.make_channel(name, life_ms)
+    }
+
+    /// The same for somebody at a location, who has been measured by its limits.
+    pub(super) fn make_channel(&mut self, name: &str, life_ms: u64) -> Result<Id<Channel>, Refusal> {
         if let Some(at) = self.hub.find(name) {
             self.hub.prolong(at, life_ms, self.post.now);
             return Ok(at);

@@ -57,7 +57,10 @@ impl Machine {
         self.check_posting(posting, body.len())?;
         let mut at = Vec::with_capacity(posting.channels.len());
         for name in &posting.channels {
-            at.push(self.open_channel(name, self.channel_ms())?);
+            at.push(match posting.group {
+                Some(_) => self.make_channel(name, self.channel_ms())?,
+                None => self.open_channel(name, self.channel_ms())?,
+            });
         }
         let size = (body.len() + media.bytes() + 256).saturating_mul(at.len());
         for &at in &at {
@@ -170,7 +173,11 @@ impl Machine {
 
     /// Whether the group of a posting has room for it.
     fn check_posting(&mut self, posting: &Posting, bytes: usize) -> Result<(), Refusal> {
-        let Some(group) = &posting.group else { return Ok(()) };
+        let Some(group) = &posting.group else {
+            // Its channels' names may put them into one all the same.
+            let check = |name: &String| self.check_message_in_group(name, bytes);
+            return posting.channels.iter().try_for_each(check);
+        };
         let mut more = Census::default();
         for name in &posting.channels {
             let found = self.hub.find(name);
@@ -202,7 +209,7 @@ impl Machine {
     pub(super) fn say_options(&mut self, id: Id<Conn>, manner: Manner, methods: &'static str, duty: Duty) {
         let headers = match duty {
             Duty::Publisher => PUBLISHER_HEADERS,
-            Duty::Group | Duty::StubStatus => "Accept, Content-Type",
+            Duty::Group | Duty::StubStatus | Duty::SubscriberInfo => "Accept, Content-Type",
             Duty::Subscriber | Duty::Pubsub => SUBSCRIBER_HEADERS,
         };
         let fields = [

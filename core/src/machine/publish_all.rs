@@ -149,6 +149,7 @@ impl Machine {
             self.check_name(&item.channel)?;
             new += usize::from(self.hub.find(&item.channel).is_none());
         }
+        self.check_batch_in_groups(items)?;
         if new > 0 && self.hub.channels() + new > self.config.limits.channels_max {
             return Err(Refusal::TooManyChannels);
         }

@@ -111,6 +111,8 @@ impl Machine {
             if members >= self.config.limits.subscribers_per_channel_max {
                 return Err(Refusal::TooManySubscribers);
             }
+            let name = self.hub.peek(at).map_or("", Channel::name);
+            self.check_reader_in_group(name)?;
             self.hub.touch(at, now);
             self.hub.note_asked(at, now);
             let Some(start) = self.hub.start_after(at, offset, now) else { continue };

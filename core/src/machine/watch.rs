@@ -110,6 +110,7 @@ impl Machine {
             found.push(match self.hub.find(name) {
                 Some(at) => at,
                 None if watch.existing_only => return Err(Refusal::Forbidden),
+                None if watch.group.is_some() => self.make_channel(name, 0)?,
                 None => self.open_channel(name, 0)?,
             });
         }
@@ -134,6 +135,8 @@ impl Machine {
         if let Some(group) = &watch.group {
             let more = Census { subscribers: found.len() as u64, ..Census::default() };
             self.hub.check_group(&group.name, group.limits, &more).map_err(Refusal::Group)?;
+        } else {
+            watch.channels.iter().try_for_each(|name| self.check_reader_in_group(name))?;
         }
         let limits = self.config.limits.subscribers_per_channel_max;
         let most = if watch.subscribers_max > 0 { watch.subscribers_max.min(limits) } else { limits };

@@ -107,3 +107,92 @@ fn sessions_are_on_the_account() {
     }
     assert!(server.machine.memory().tables_bytes > begun + 100 * 100);
 }
+
+#[test]
+fn bayeux_connects_per_browser_max() {
+    let mut server = small(|c| c.limits.bayeux_connects_per_browser_max = 1);
+    let mut windows = [Window::open(&mut server, None), Window::open(&mut server, None)];
+    windows[1] = Window::open(&mut server, Some(windows[0].cookie.clone()));
+    let [first, second] = &mut windows;
+    // One is held, the other is told to ask now and then; a message comes to both.
+    assert_eq!(first.connect(&mut server), None);
+    let paced = json!({"multiple-clients": true, "reconnect": "retry", "interval": 2000});
+    let reply = second.connect(&mut server).expect("it is answered at once");
+    assert_eq!((&reply["successful"], &reply["advice"]), (&json!(true), &paced));
+    assert_eq!(second.connect(&mut server).expect("and again")["advice"], paced);
+    assert_eq!(moved(&mut server, |c| c.bayeux_connects_paced), 2);
+    // Another browser is another matter, and so is a client that takes no advice.
+    let mut other = Window::open(&mut server, None);
+    assert_eq!(other.connect(&mut server), None);
+    let mut plugin = Window::open_with(&mut server, Some(first.cookie.clone()), false);
+    assert_eq!(plugin.connect(&mut server), None);
+    assert_eq!(second.connect(&mut server).expect("two are held")["advice"], paced);
+    // When the others are gone it is held again, after it was told the usual advice.
+    for gone in [&plugin, &*first] {
+        server.vanish(gone.connection);
+    }
+    assert_eq!(second.connect(&mut server), None);
+    server.pass_ms(30_000);
+    let reply = second.heard(&mut server).expect("its time is over");
+    assert_eq!(reply["advice"], json!({"reconnect": "retry", "interval": 0, "timeout": 30_000}));
+    assert_eq!(second.connect(&mut server), None);
+    server.pass_ms(30_000);
+    assert_eq!(second.heard(&mut server).expect("again")["advice"], json!(null));
+    server.machine.check();
+}
+
+/// A session in one window of a browser.
+struct Window {
+    connection: Client,
+    cookie: String,
+    client: String,
+}
+
+impl Window {
+    fn open(server: &mut Server, cookie: Option<String>) -> Self {
+        Self::open_with(server, cookie, true)
+    }
+
+    fn open_with(server: &mut Server, cookie: Option<String>, takes_advice: bool) -> Self {
+        let connection = server.connect(Role::Front);
+        let mut window = Self { connection, cookie: cookie.unwrap_or_default(), client: String::new() };
+        let mut handshake = json!({"channel": "/meta/handshake", "version": "1.0"});
+        if takes_advice {
+            handshake["supportedConnectionTypes"] = json!(["long-polling"]);
+        }
+        window.say(server, &handshake);
+        let answer = server.received(connection);
+        if let Some((_, rest)) = answer.split_once("Set-Cookie: ") {
+            window.cookie = rest.split(';').next().unwrap().to_owned();
+        }
+        let reply: serde_json::Value = serde_json::from_str(&support::body(&answer)).unwrap();
+        window.client = reply[0]["clientId"].as_str().unwrap().to_owned();
+        window
+    }
+
+    fn say(&self, server: &mut Server, message: &serde_json::Value) {
+        let (cookie, text) = (&self.cookie, message.to_string());
+        let head = "POST /cometd HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        let length = text.len();
+        server.send(
+            self.connection,
+            format!("{head}Cookie: {cookie}\r\nContent-Length: {length}\r\n\r\n{text}"),
+        );
+    }
+
+    /// The reply, if it comes at once.
+    fn connect(&mut self, server: &mut Server) -> Option<serde_json::Value> {
+        let connect =
+            json!({"channel": "/meta/connect", "clientId": self.client, "connectionType": "long-polling"});
+        self.say(server, &connect);
+        self.heard(server)
+    }
+
+    fn heard(&mut self, server: &mut Server) -> Option<serde_json::Value> {
+        let answer = server.received(self.connection);
+        (!answer.is_empty()).then(|| {
+            let replies: serde_json::Value = serde_json::from_str(&support::body(&answer)).unwrap();
+            replies[0].clone()
+        })
+    }
+}

@@ -204,9 +204,9 @@ impl Stage {
         let Self { server, cast, names } = self;
         let mut rows = Vec::new();
         for actor in cast.iter_mut().filter(|a| !a.gone) {
-            let received = server.received(actor.client);
-            for line in received.split_inclusive('\n') {
-                rows.push(format!("{}< {}", actor.name, named(escaped(line), names)));
+            let received = server.received_bytes(actor.client);
+            for line in received.split_inclusive(|&c| c == b'\n') {
+                rows.push(format!("{}< {}", actor.name, named(written(line), names)));
             }
             let now = (server.is_shut(actor.client), server.is_closed(actor.client));
             if now != actor.noted {
@@ -239,6 +239,16 @@ fn milliseconds(text: &str) -> u64 {
         .map(number)
         .or_else(|| text.strip_suffix('s').map(|s| number(s) * 1000))
         .expect("ms or s")
+}
+
+/// A line as it is written out; what is no text is written as bytes.
+fn written(line: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in line.utf8_chunks() {
+        out += &escaped(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| out += &format!("\\x{byte:02x}"));
+    }
+    out
 }
 
 fn escaped(line: &str) -> String {

@@ -111,6 +111,11 @@ pub enum Advice {
         /// The pause before it.
         interval_ms: u64,
     },
+    /// There are several clients in one browser: connect again after `interval_ms`, without being held.
+    Multiple {
+        /// The pause before it.
+        interval_ms: u64,
+    },
     /// Give up.
     None,
 }
@@ -128,6 +133,11 @@ impl Advice {
             Self::Handshake => out.extend_from_slice(b"{\"reconnect\":\"handshake\",\"interval\":0}"),
             Self::Later { interval_ms } => {
                 out.extend_from_slice(b"{\"reconnect\":\"handshake\",\"interval\":");
+                number(interval_ms, out);
+                out.push(b'}');
+            }
+            Self::Multiple { interval_ms } => {
+                out.extend_from_slice(b"{\"multiple-clients\":true,\"reconnect\":\"retry\",\"interval\":");
                 number(interval_ms, out);
                 out.push(b'}');
             }

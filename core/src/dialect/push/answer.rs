@@ -1,4 +1,6 @@
 //! What a publisher is told of a channel (`protocols/push-module.md`, section 3.1).
+use std::net::IpAddr;
+
 use super::style;
 use crate::dialect::{Figures, Info};
 use crate::hub::Census;
@@ -154,6 +156,16 @@ pub(super) fn group(style: u8, census: &Census, out: &mut Vec<u8>) {
                 line("", name, ": ", value, behind);
             }
         }
+    }
+}
+
+/// Names those who read channels, one a line: how, and where from.
+pub(super) fn readers(readers: &[(&'static str, IpAddr)], left_out: usize, out: &mut Vec<u8>) {
+    for (kind, peer) in readers {
+        out.extend_from_slice(format!("{kind} {peer}\n").as_bytes());
+    }
+    if left_out > 0 {
+        out.extend_from_slice(format!("and {left_out} more\n").as_bytes());
     }
 }
 

@@ -26,7 +26,9 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     };
     let is_subscriber = match (location.role, head.method) {
         (Duty::Subscriber, _) | (Duty::Pubsub, Method::Get) => true,
-        (Duty::Publisher | Duty::Pubsub | Duty::Group | Duty::StubStatus, _) => false,
+        (Duty::Publisher | Duty::Pubsub | Duty::Group, _) | (Duty::StubStatus | Duty::SubscriberInfo, _) => {
+            false
+        }
     };
     let verb = if !is_ours(head, config) {
         Err(Refusal::Forbidden)
@@ -44,6 +46,10 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
                 Err(Refusal::TooManyInOne)
             }
             Some(named) if location.role == Duty::Group => group(request, location, named),
+            Some(named) if location.role == Duty::SubscriberInfo => match head.method {
+                Method::Get | Method::Head => Ok(Verb::Readers(named.channels)),
+                _ => Err(Refusal::Method(location.methods())),
+            },
             Some(named) if is_subscriber => {
                 let style = &mut voice.style;
                 watch(head, location, &named, style)
@@ -115,15 +121,7 @@ fn with_hooks<'b>(
     if location.upstreams().next().is_none() && named.events.is_none() {
         return Verb::Watch(watch);
     }
-    let kind = match style {
-        style::EVENTS => "eventsource",
-        style::CHUNKED => "http-chunked",
-        style::MULTIPART => "http-multipart",
-        style::RAW => "http-raw-stream",
-        style::INTERVAL_POLL => "intervalpoll",
-        _ => "longpoll",
-    };
-    let fields = fields_of_watch(request, named, &watch, kind);
+    let fields = fields_of_watch(request, named, &watch, style::kind(style));
     watch.follow = hooks::follow(location, named, watch.hold == Hold::Stream, &fields);
     match hooks::hooks(location, false, &fields) {
         Some(hooks) => Verb::Hooked { hooks, verb: Box::new(Verb::Watch(watch)) },
@@ -215,7 +213,11 @@ pub(super) fn posting(
     if content_type.is_empty() {
         content_type = location.content_type.as_str().into();
     }
-    let media = Media { content_type, event: text(head.field("x-eventsource-event"))?, is_base64: false };
+    let mut event = text(head.field("x-eventsource-event"))?;
+    if !location.eventsource_event.is_empty() {
+        event = location.eventsource_event.as_str().into();
+    }
+    let media = Media { content_type, event, is_base64: false };
     let keep = Posted {
         messages_max: if location.store { location.messages_max } else { 0 },
         age_ms: location.message_timeout_ms,

@@ -39,6 +39,19 @@ mod style {
     /// With ids and types: `ws+meta.nchan`.
     pub(super) const SOCKET_META: u8 = 13;
 
+    /// What Nchan calls a subscriber of this style.
+    pub(super) fn kind(style: u8) -> &'static str {
+        match style {
+            EVENTS => "eventsource",
+            CHUNKED => "http-chunked",
+            MULTIPART => "http-multipart",
+            RAW => "http-raw-stream",
+            INTERVAL_POLL => "intervalpoll",
+            SOCKET | SOCKET_META => "websocket",
+            _ => "longpoll",
+        }
+    }
+
     pub(super) fn is_poll(style: u8) -> bool {
         matches!(style, LONG_POLL | INTERVAL_POLL | LONG_POLL_PARTS | LONG_POLL_LINES)
     }
@@ -47,6 +60,10 @@ mod style {
 impl Dialect for Push {
     fn name(&self) -> &'static str {
         "push"
+    }
+
+    fn kind(&self, style: u8) -> &'static str {
+        style::kind(style)
     }
 
     fn decode<'b>(&self, request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
@@ -62,6 +79,10 @@ impl Dialect for Push {
             Outcome::Group(census) => {
                 answer::group(voice.style, census, out);
                 Answer { status: Status::OK, content_type: answer::content_type(voice.style) }
+            }
+            Outcome::Readers { readers, left_out } => {
+                answer::readers(readers, *left_out, out);
+                Answer { status: Status::OK, content_type: "text/plain" }
             }
             Outcome::Figures(figures) => {
                 answer::figures(figures, out);

@@ -50,6 +50,7 @@ impl Machine {
         let connect = Connect {
             id: message.echo().map(Into::into),
             advise: message.advice.is_some(),
+            is_one_too_many: false,
             pause_ms,
             sync: self.timesync(message).map(Box::new),
         };
@@ -64,7 +65,8 @@ impl Machine {
             return Done::Answered;
         }
         let (manner, voice) = (speaker.manner, speaker.voice.clone());
-        let attached = Attached { session: sid, connect, manner, voice };
+        let mut attached = Attached { session: sid, connect, manner, voice };
+        let is_one_too_many = self.is_browser_busy(sid);
         let is_draining = self.is_draining();
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(speaker.conn) else { return Done::Waits };
@@ -73,7 +75,8 @@ impl Machine {
         events.clear();
         let Some(session) = delivery.sessions.get(sid) else { return Done::Waits };
         let gathered = gather(hub, session, fill, &mut events);
-        let waits = !gathered.is_news() && hold_ms > 0 && !is_draining && !conn.ended;
+        let may_wait = hold_ms > 0 && !is_draining && !conn.ended && !is_one_too_many;
+        let waits = !gathered.is_news() && may_wait;
         if waits {
             conn.deadline = delivery.post.now.after_ms(hold_ms);
             conn.phase = Phase::Attached(Box::new(attached));
@@ -81,6 +84,12 @@ impl Machine {
             delivery.sessions.attach(sid, speaker.conn);
             delivery.sessions.remember(sid, gathered.moves.into_iter());
         } else {
+            if is_one_too_many && !gathered.is_news() && hold_ms > 0 {
+                delivery.counters.bayeux_connects_paced += 1;
+                attached.connect.is_one_too_many = true;
+                let pause_ms = attached.connect.pause_ms.max(delivery.config.bayeux.multiple_clients_ms);
+                attached.connect.pause_ms = pause_ms;
+            }
             delivery.answer_connect(conn, speaker.conn, &attached, hub, gathered, &events);
         }
         delivery.sessions.events = events;
@@ -362,7 +371,13 @@ pub(super) fn connect_reply(
         Some(*batch)
     });
     let mut reply = Reply::begin(out, connect.id.as_deref(), CHANNEL, true);
-    if connect.advise {
+    let was_paced = sessions
+        .get_mut(sid)
+        .is_some_and(|session| std::mem::replace(&mut session.is_paced, connect.is_one_too_many));
+    if connect.is_one_too_many {
+        reply = reply.advice(Advice::Multiple { interval_ms: config.bayeux.multiple_clients_ms });
+    } else if connect.advise || was_paced {
+        // Clients go on with the last pause that they were told.
         let (interval_ms, timeout_ms) = (config.bayeux.interval_ms, config.bayeux.timeout_ms);
         reply = reply.advice(Advice::Retry { interval_ms, timeout_ms });
     }

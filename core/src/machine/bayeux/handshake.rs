@@ -116,15 +116,16 @@ impl Machine {
         if let Some(dead) = message.client_id.as_deref().and_then(ClientId::read) {
             self.sessions.succeed(dead, id);
         }
-        if self.config.bayeux.bind_sessions && !speaker.talk.is_call {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.takes_advice = message.connection_types.is_some();
+        }
+        if self.knows_browsers() && !speaker.talk.is_call {
             let browser = speaker.talk.cookie.and_then(ClientId::read).unwrap_or_else(|| {
                 let drawn = self.draw_id();
                 speaker.cookie = Some(drawn);
                 drawn
             });
-            if let Some(session) = self.sessions.get_mut(id) {
-                session.browser = Some(browser);
-            }
+            self.sessions.set_browser(id, browser);
         }
         Ok(id)
     }

@@ -1,6 +1,8 @@
 //! Bayeux's sessions at work: batches of messages done one by one, each answered in order (`protocols/bayeux.md`).
 //! Knows nothing of how messages are written, or of what a transport makes of them.
 mod batch;
+mod browsers;
+mod check;
 mod client_id;
 mod connect;
 mod gather;

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
+use super::browsers::Browsers;
 use super::client_id::ClientId;
 use crate::arena::{Arena, Id};
 use crate::conn::Conn;
@@ -51,19 +52,23 @@ pub(crate) struct Session {
     pub(super) lost: u64,
     /// The browser that it belongs to.
     pub(super) browser: Option<ClientId>,
+    /// Its client takes advice: one that does not would ask again at once, whatever it is told.
+    pub(super) takes_advice: bool,
+    /// It was told to pause between connects, because its browser has others.
+    pub(super) is_paced: bool,
     peer: IpAddr,
     /// Its client has not been heard of for so long that it may be forgotten.
-    asleep: bool,
+    pub(super) asleep: bool,
     /// Without a connect it falls asleep then, or is forgotten.
-    until: Moment,
+    pub(super) until: Moment,
     /// When the wheel will next look at it.
-    armed: Moment,
+    pub(super) armed: Moment,
 }
 
 /// All sessions, and what is to be done for them once the hub has been round.
 pub(crate) struct Sessions {
-    table: Arena<Session>,
-    by_client: HashMap<ClientId, Id<Session>, Seed>,
+    pub(super) table: Arena<Session>,
+    pub(super) by_client: HashMap<ClientId, Id<Session>, Seed>,
     wheel: Wheel<Id<Session>>,
     fired: Vec<Id<Session>>,
     /// Sessions of each address that has any awake, loopback excepted.
@@ -72,9 +77,11 @@ pub(crate) struct Sessions {
     sleepers: VecDeque<Id<Session>>,
     /// The dead, and who has taken their place, latest last.
     successors: VecDeque<(ClientId, Id<Session>)>,
-    seats: usize,
+    /// Sessions of each browser that has a cookie.
+    pub(super) browsers: Browsers,
+    pub(super) seats: usize,
     /// How many are asleep.
-    asleep: usize,
+    pub(super) asleep: usize,
     names_bytes: usize,
     /// Cursors to be moved.
     pub(super) moves: Vec<(Id<Session>, usize, u64)>,
@@ -105,6 +112,11 @@ impl Session {
         id.to_bits() | SESSION_BIT
     }
 
+    /// Where its client came from.
+    pub(in crate::machine) fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
     /// The seat of a channel or pattern, or where it would be.
     pub(super) fn find(&self, name: &str) -> Result<usize, usize> {
         self.seats.binary_search_by(|seat| (*seat.name).cmp(name))
@@ -121,6 +133,7 @@ impl Sessions {
             addresses: HashMap::with_hasher(seed),
             sleepers: VecDeque::new(),
             successors: VecDeque::new(),
+            browsers: Browsers::new(seed),
             seats: 0,
             asleep: 0,
             names_bytes: 0,
@@ -147,7 +160,7 @@ impl Sessions {
         self.table.get(id)?.conn
     }
 
-    pub(super) fn get(&self, id: Id<Session>) -> Option<&Session> {
+    pub(in crate::machine) fn get(&self, id: Id<Session>) -> Option<&Session> {
         self.table.get(id)
     }
 
@@ -203,6 +216,8 @@ impl Sessions {
             at: 0,
             lost: 0,
             browser: None,
+            takes_advice: true,
+            is_paced: false,
             peer,
             asleep: false,
             until,
@@ -230,6 +245,9 @@ impl Sessions {
     pub(super) fn remove(&mut self, id: Id<Session>) -> Option<Session> {
         let session = self.table.remove(id)?;
         self.by_client.remove(&session.client);
+        if let Some(browser) = session.browser {
+            self.browsers.leave(browser, id);
+        }
         if session.asleep {
             self.asleep -= 1;
         } else {
@@ -353,6 +371,7 @@ impl Sessions {
         self.table.len() * entry
             + self.seats * size_of::<Seat>()
             + self.names_bytes
+            + self.browsers.bytes()
             + self.wheel.bytes()
             + self.sleepers.len() * size_of::<Id<Session>>()
             + self.successors.len() * size_of::<(ClientId, Id<Session>)>()
@@ -365,33 +384,6 @@ impl Sessions {
 
     /// Whether nothing is left of anybody.
     pub(in crate::machine) fn is_pristine(&self) -> bool {
-        self.table.is_empty() && self.addresses.is_empty() && self.seats == 0
-    }
-
-    /// Every structural promise; shows each session that waits, and where.
-    pub(in crate::machine) fn check(&self, hub: &crate::hub::Hub) -> Vec<(Id<Session>, Id<Conn>)> {
-        let (mut seats, mut asleep, mut waiting) = (0, 0, Vec::new());
-        for (id, session) in self.table.iter() {
-            assert_eq!(self.find(&session.client), Some(id), "a session is found by its id");
-            assert!(session.seats.windows(2).all(|w| w[0].name < w[1].name), "each subscribed once");
-            for seat in &session.seats {
-                let sub = hub.subscription(seat.sub).expect("a seat has a subscription");
-                assert_eq!(Self::owner(sub.owner()), Some(id), "and it is its own");
-                let next_mark = seat.marks.front().map_or(u64::MAX, |(_, next)| *next);
-                let next = sub.next().expect("it reads one channel");
-                assert!(seat.floor <= next && (session.batch.is_none() || seat.floor <= next_mark));
-            }
-            seats += session.seats.len();
-            asleep += usize::from(session.asleep);
-            waiting.extend(session.conn.map(|conn| (id, conn)));
-            let is_armed = session.armed <= session.until;
-            assert!(is_armed || session.conn.is_some(), "nobody is forgotten by the clock");
-            assert!(!session.asleep || session.conn.is_none(), "who waits is awake");
-        }
-        assert_eq!((seats, asleep), (self.seats, self.asleep));
-        assert_eq!(self.by_client.len(), self.table.len());
-        assert!(self.moves.is_empty() && self.homeless.is_empty() && self.doomed.is_empty());
-        assert!(self.unfinished.is_empty());
-        waiting
+        self.table.is_empty() && self.addresses.is_empty() && self.seats == 0 && self.browsers.bytes() == 0
     }
 }

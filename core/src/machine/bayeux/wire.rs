@@ -85,7 +85,7 @@ impl Machine {
     /// The cookie for a browser that begins a WebSocket without one, if sessions are bound to browsers: later there is no
     /// head that could carry it.
     pub(in crate::machine) fn browser_cookie(&mut self, shown: Option<&str>) -> Option<String> {
-        if !self.config.bayeux.bind_sessions || shown.and_then(ClientId::read).is_some() {
+        if !self.knows_browsers() || shown.and_then(ClientId::read).is_some() {
             return None;
         }
         Some(self.draw_id().as_str().to_owned())

@@ -56,7 +56,8 @@ impl Machine {
             }
             waiting.done += 1;
             budget -= 1;
-            let at = self.open_channel(&events.to, self.channel_ms());
+            // It is ours, and has limits of its own.
+            let at = self.make_channel(&events.to, self.channel_ms());
             let at = at.and_then(|at| self.make_room(at, text.len() + 256).map(|()| at));
             if let Ok(at) = at {
                 self.hub.keep_as(at, KEEP, now);
