@@ -47,6 +47,8 @@ const PUBLISHERS: &[(&str, Publish)] = &[
     ("native WebSocket", publishers::native_socket),
     ("Bayeux", publishers::bayeux),
     ("Bayeux WebSocket", publishers::bayeux_socket),
+    ("keys", publishers::key),
+    ("CometServer", publishers::comet),
 ];
 
 /// Begins to read the room.
@@ -70,6 +72,7 @@ const READERS: &[(&str, Begin)] = &[
     ("native WebSocket", || Socketed::boxed(&sessions::NATIVE)),
     ("Bayeux", || Box::<Polling>::default()),
     ("Bayeux WebSocket", || Box::<Pushed>::default()),
+    ("keys", || Reader::boxed(&requests::KEYS)),
 ];
 
 fn server() -> Server {

@@ -1,5 +1,5 @@
 //! How each dialect publishes.
-use rcomet_core::Role;
+use rcomet_core::{Rights, Role};
 use serde_json::json;
 
 use super::bayeux::Fellow;
@@ -89,4 +89,28 @@ pub fn bayeux_socket(server: &mut Server, channel: &str, text: &str) {
     assert_eq!(wired.send(server, channel, json!({"data": text}))["successful"], true);
     wired.send(server, "/meta/disconnect", json!({}));
     server.vanish(wired.socket.0);
+}
+
+/// The control socket.
+pub const CONTROL: Role = Role::Control(Rights::All);
+
+pub fn key(server: &mut Server, channel: &str, text: &str) {
+    let client = server.connect(CONTROL);
+    let (key, length) = (encode(channel), text.len());
+    server.send(
+        client,
+        format!("PUT /keys/{key} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{text}"),
+    );
+    assert!(server.received(client).contains("\"version\":"));
+    server.vanish(client);
+}
+
+pub fn comet(server: &mut Server, channel: &str, text: &str) {
+    // As PHP's `urlencode` has it.
+    let pairs = [("%20", "+"), ("%2D", "-"), ("%5F", "_"), ("%2E", ".")];
+    let value = pairs.iter().fold(encode(text), |text, (from, to)| text.replace(from, to));
+    let client = server.connect(CONTROL);
+    server.send(client, format!("write {channel} {value} \0"));
+    assert_eq!(server.received(client), "ok \0");
+    server.vanish(client);
 }

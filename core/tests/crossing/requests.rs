@@ -2,6 +2,7 @@
 use rcomet_core::Role;
 use serde_json::Value;
 
+use super::publishers::CONTROL;
 use super::support::{Client, Server, dechunk, encode, split};
 use super::{Listener, ROOM};
 
@@ -268,6 +269,19 @@ pub const LINES: Reading = Reading {
 pub const LONG_POLL: Reading = Reading {
     ask: |cursor| events("application/json", cursor),
     hear: |_, body| json(body)["events"].as_array().unwrap().iter().filter_map(native_message).collect(),
+    is_poll: true,
+};
+
+/// Last values, one after another. A version from before this server: everything that is kept is behind it.
+pub const KEYS: Reading = Reading {
+    ask: |cursor| {
+        let since = if cursor.is_empty() { "1" } else { cursor };
+        (CONTROL, format!("/keys/{}?wait=30&since={since}", room()), String::new())
+    },
+    hear: |_, body| {
+        let value = json(body);
+        vec![(value["value"].as_str().unwrap().to_owned(), value["version"].to_string())]
+    },
     is_poll: true,
 };
 
