@@ -2,9 +2,10 @@
 //! Knows nothing of what it means.
 use super::Machine;
 use crate::arena::Id;
-use crate::conn::{Conn, Manner, OriginRef, Role};
+use crate::conn::{Conn, Manner, OriginRef, Phase, Role};
 use crate::dialect::local::hear::{Heard, hear, may_be_http};
-use crate::dialect::{Decoded, Refusal, Verb, Voice, local};
+use crate::dialect::{Answer, Decoded, PLAIN, Refusal, Verb, Voice, local};
+use crate::wire::http1::Reject;
 
 /// What became of some bytes.
 pub(super) enum Command {
@@ -48,6 +49,24 @@ impl Machine {
         let refusal = Refusal::CommandTooLong;
         self.refuse(id, Manner { keep_alive: false, ..TEXT }, &voice, &refusal);
         Command::Over
+    }
+
+    /// Whether somebody is in the middle of a command in text.
+    pub(super) fn is_in_text(&self, id: Id<Conn>) -> bool {
+        let is_text = |conn: &Conn| {
+            let begun = conn.inbox.bytes();
+            matches!((conn.role, &conn.phase), (Role::Control(_), Phase::Ready))
+                && !begun.is_empty()
+                && !may_be_http(begun)
+        };
+        self.conns.get(id).is_some_and(is_text)
+    }
+
+    /// Refuses what has come of a command, in its language; the connection ends.
+    pub(super) fn refuse_text(&mut self, id: Id<Conn>, reject: Reject) {
+        let manner = Manner { keep_alive: false, ..TEXT };
+        let answer = Answer { status: reject.status(), content_type: PLAIN };
+        self.reply(id, manner, answer, &[], format!("error refused {reject}\n").as_bytes());
     }
 
     /// Does what is asked for, if whoever asks may.

@@ -112,6 +112,9 @@ impl Machine {
             _ => &mut self.counters.bad_requests,
         };
         *counter += 1;
+        if self.is_in_text(id) {
+            return self.refuse_text(id, reject);
+        }
         self.refuse_connection(id, reject.status(), &format!("{reject}\n"));
     }
 
