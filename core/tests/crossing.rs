@@ -2,7 +2,7 @@
 //! disconnect in the middle. A dialect adds one line to [`DIALECTS`], and what it takes to publish and to read.
 mod support;
 
-use rcomet_core::{Config, Role};
+use rcomet_core::{Config, Rights, Role};
 use support::{Client, Server, encode, split};
 
 /// How a dialect publishes, and how it reads.
@@ -43,6 +43,8 @@ const DIALECTS: &[Dialect] = &[
         hear: push_events,
         is_poll: false,
     },
+    Dialect { name: "keys", publish: key_put, read: key_read, hear: key_hear, is_poll: true },
+    Dialect { name: "cometserver", publish: comet_write, read: key_read, hear: key_hear, is_poll: true },
 ];
 
 fn server() -> Server {
@@ -183,6 +185,40 @@ fn push_events(_: &str, body: &str) -> Vec<(String, String)> {
         (data.to_owned(), id.to_owned())
     };
     events.map(read).collect()
+}
+
+const CONTROL: Role = Role::Control(Rights::All);
+
+fn key_put(server: &mut Server, channel: &str, text: &str) {
+    let client = server.connect(CONTROL);
+    let length = text.len();
+    server.send(
+        client,
+        format!("PUT /keys/{channel} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{text}"),
+    );
+    assert!(server.received(client).contains("\"version\":"));
+    server.vanish(client);
+}
+
+/// As PHP's `urlencode` has it.
+fn comet_write(server: &mut Server, channel: &str, text: &str) {
+    let pairs = [("%20", "+"), ("%2D", "-"), ("%5F", "_"), ("%2E", ".")];
+    let value = pairs.iter().fold(encode(text), |text, (from, to)| text.replace(from, to));
+    let client = server.connect(CONTROL);
+    server.send(client, format!("write {channel} {value} \0"));
+    assert_eq!(server.received(client), "ok \0");
+    server.vanish(client);
+}
+
+/// A version from before this server: everything that is kept is behind it.
+fn key_read(channel: &str, cursor: &str) -> (Role, String) {
+    let since = if cursor.is_empty() { "1" } else { cursor };
+    (CONTROL, format!("/keys/{channel}?wait=30&since={since}"))
+}
+
+fn key_hear(_: &str, body: &str) -> Vec<(String, String)> {
+    let value: serde_json::Value = serde_json::from_str(body).unwrap();
+    vec![(value["value"].as_str().unwrap().to_owned(), value["version"].to_string())]
 }
 
 /// Somebody who reads `room` in a dialect, and comes back when it is answered or cut off.
@@ -356,6 +392,10 @@ fn session_channels_are_shut_in_every_dialect() {
     icomet_push(&mut server, "room", "secret");
     for dialect in DIALECTS {
         let (role, target) = (dialect.read)("room", "");
+        // Whoever comes in by the control socket may do more.
+        if role == CONTROL {
+            continue;
+        }
         let client = server.connect(role);
         let answer = server.get(client, target.split('#').next().unwrap_or_default());
         assert!(!answer.contains("secret"), "{}: {answer}", dialect.name);
