@@ -10,7 +10,7 @@ use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Right, Role};
 use crate::dialect::{
     Answer, DialectId, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
 };
-use crate::hub::{Channel, Message, Token};
+use crate::hub::{Channel, Message};
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
 use crate::wire::params::{Params, Unreadable};
@@ -337,19 +337,6 @@ impl Machine {
         let missing = (self.used_bytes() + size).saturating_sub(most);
         self.hub.make_room(at, missing, self.post.now);
         if self.used_bytes() + size <= most { Ok(()) } else { Err(Refusal::Memory) }
-    }
-
-    fn sign(&mut self, name: &str, life_ms: u64) -> Result<(u64, String), Refusal> {
-        let at = self.open_channel(name, life_ms)?;
-        let entropy = &mut self.entropy;
-        let token = self.hub.token(at, || {
-            let mut token: Token = [0; 16];
-            entropy.fill(&mut token);
-            token
-        });
-        let token = token.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
-        let oldest = self.hub.channel(at, self.post.now).map_or(1, |c| c.history().base());
-        Ok((oldest, token))
     }
 
     /// The channel called `name`, made if need be.

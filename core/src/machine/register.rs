@@ -4,9 +4,23 @@ use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase};
 use crate::dialect::{DialectId, Outcome, Refusal, Voice};
-use crate::hub::{Channel, Denied, Registered};
+use crate::hub::{Channel, Denied, Registered, Token};
 
 impl Machine {
+    /// Makes a channel known, and gives the number of its oldest message and its token, in hexadecimal.
+    pub(super) fn sign(&mut self, name: &str, life_ms: u64) -> Result<(u64, String), Refusal> {
+        let at = self.open_channel(name, life_ms)?;
+        let entropy = &mut self.entropy;
+        let token = self.hub.token(at, || {
+            let mut token: Token = [0; 16];
+            entropy.fill(&mut token);
+            token
+        });
+        let token = token.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+        let oldest = self.hub.channel(at, self.post.now).map_or(1, |c| c.history().base());
+        Ok((oldest, token))
+    }
+
     /// Makes a channel with what is its own. One that came into being by being used becomes such a channel.
     pub(super) fn register(&mut self, name: &str, as_what: Registered) -> Result<(), Refusal> {
         let known = self.hub.find(name);
