@@ -106,6 +106,12 @@ class Client
         $this->timeout = $timeout;
     }
 
+    /** Where the daemon is asked. */
+    public function address(): string
+    {
+        return $this->address;
+    }
+
     /** Where the daemon's control socket is, or else its admin side. */
     private static function find(): string
     {

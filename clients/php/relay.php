@@ -76,9 +76,9 @@ final class Relay
 
     /**
      * Answers like `GET /events` with `Accept: application/json`, for the JavaScript client: `connect({ url: 'relay.php', transport:
-     * 'poll', channels })`. It takes the front, which the control socket is not.
+     * 'poll', channels })`. It asks the client's control socket, or the front whose address is given.
      */
-    public function answerEvents(string $front): void
+    public function answerEvents(?string $front = null): void
     {
         $query = ['channel' => []];
         foreach (\explode('&', (string) ($_SERVER['QUERY_STRING'] ?? '')) as $pair) {
@@ -98,7 +98,7 @@ final class Relay
         $query['wait'] = $wait;
         try {
             $this->settle();
-            [$status, $text] = $this->client->exchange('GET', $front, '/events', $query, null, 'application/json', $wait);
+            [$status, $text] = $this->client->exchange('GET', $front ?? $this->client->address(), '/events', $query, null, 'application/json', $wait);
             $this->say($status, $text, $status === 200 ? 'application/json' : 'application/problem+json');
         } catch (Exception $error) {
             $this->failed($error);

@@ -18,13 +18,14 @@ const notifier = (() => {
 
   /**
    * Listens. An address that ends with /events is rcomet's own, and is read as server-sent events; any other is a page that relays, such
-   * as read.php, and is asked again and again, each time for what comes behind the last answer. What is lost while nobody is connected
+   * as read.php, and is asked again and again, each time for what comes behind the last answer. What is missed while nobody is connected
    * is asked for afterwards; tries get rarer while there is nobody, and random, so that not all pages come back at once.
    *
    * options.state(live, why)   is told whether there is a connection
+   * options.lost(count)        is told that messages are lost, and how many; null when nobody can say
    * options.history            how many of the latest are wanted at first: 1, or 0 for none
    */
-  function listen(url, heard, { state = () => {}, history = 1 } = {}) {
+  function listen(url, heard, { state = () => {}, lost = () => {}, history = 1 } = {}) {
     const address = new URL(url, document.baseURI);
     const over = new AbortController();
     let tries = 0;
@@ -54,6 +55,7 @@ const notifier = (() => {
       };
       source.addEventListener('ready', told);
       source.onmessage = told;
+      source.addEventListener('gap', ({ data }) => lost(JSON.parse(data).missing));
       // It would come back by itself, but not after a refusal, and all pages at the same pace.
       source.onerror = () => {
         source.close();
@@ -70,10 +72,11 @@ const notifier = (() => {
           if (since) from.searchParams.set('since', since);
           const response = await fetch(from, { signal: over.signal, cache: 'no-store', headers: { accept: 'application/json' } });
           if (!response.ok) throw new Error(`the server answers ${response.status}`);
-          const { version, value } = await response.json();
+          const { version, value, missing } = await response.json();
           live();
           if (version === undefined) continue;
           since = version;
+          if (missing !== 0) lost(missing);
           heard(value, version);
         }
       } catch (error) {

@@ -34,6 +34,7 @@ notifier.listen(source, (text, id) => {
   $('earlier').prepend(item);
   while ($('earlier').children.length > KEPT) $('earlier').lastChild.remove();
 }, {
+  lost: () => notifier.show('{"kind":"warn","title":"Notes were lost","text":"Some were written while nobody could be reached."}'),
   state: (live, why) => {
     $('standing').textContent = live ? 'live' : `${why}; trying again`;
     $('standing').classList.toggle('live', live);

@@ -112,6 +112,12 @@ await run(async () => {
     await until('live', () => page.textContent('#standing'));
     page.complaints = page.complaints.filter((text) => !text.includes('ERR_'));
   });
+  await check('what the daemon no longer has is told to be lost', async () => {
+    const lost = await page.evaluate((address) => new Promise((done) => {
+      const end = notifier.listen(address, () => {}, { lost: (count) => { end(); done({ count }); } });
+    }), `../events?channel=chat.notes.ann&cursor=${'A'.repeat(32)}`);
+    assert.deepEqual(lost, { count: null });
+  });
   await check('it fits a telephone, in the dark, without motion', async () => {
     const phone = await arrives('phone', { viewport: { width: 360, height: 640 }, colorScheme: 'dark', reducedMotion: 'reduce' });
     await publish('chat.notes.phone', lasting('x'.repeat(400)));

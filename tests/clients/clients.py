@@ -42,7 +42,7 @@ class Days:
         return out
 
     def test_any_text_comes_back_as_it_was(self):
-        for text in ('hello', NASTY, '0', ' a  b '):
+        for text in ('hello', NASTY, '0', ' a  b ', '\x01\x0e\x1f\x7f.'):
             self.done('publish', 'texts', text)
             self.assertEqual(self.text(self.done('read', 'texts')), text)
         self.done('publish', 'r\u00e4ume/a b&c', 'there')

@@ -191,7 +191,8 @@ class Relay(unittest.TestCase):
     def setUpClass(cls):
         cls.site = Site(read="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2))->answer();",
                         xml="(new Rcomet\\Relay(new Rcomet\\Client(), ['ann@example.org'], 2))->answerXml();",
-                        events="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2, ['more']))->answerEvents(getenv('FRONT'));",
+                        events="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2, ['more']))->answerEvents();",
+                        front="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2))->answerEvents(getenv('FRONT'));",
                         lost="(new Rcomet\\Relay(new Rcomet\\Client('unix:/no/such.sock'), 'notes', 2))->answer();")
         cls.at = f'unix:{cls.site.daemon.control}'
 
@@ -239,7 +240,8 @@ class Relay(unittest.TestCase):
         php("$c->write('more', 'told');", self.at)
         then = json.loads(self.get(f'/events.php/events?channel=notes&channel=more&cursor={first["cursor"]}')[1])
         self.assertEqual([(event['channel'], event['data']) for event in then['events']], [('more', 'told')])
-        for path in ('/events.php/events?channel=secret', '/events.php/events?channel=notes&channel=secret'):
+        self.assertEqual(json.loads(self.get('/front.php/events?wait=0')[1])['events'], [])
+        for path in ('/front.php/events?channel=more', '/events.php/events?channel=secret', '/events.php/events?channel=notes&channel=secret'):
             with self.assertRaises(urllib.error.HTTPError) as refused:
                 self.get(path)
             self.assertEqual(refused.exception.code, 403)
