@@ -107,6 +107,27 @@ fn a_poll_hears_it_with_its_answer_and_loses_nothing() {
 }
 
 #[test]
+fn what_is_remembered_of_tokens_does_not_outlive_their_connections() {
+    let mut server = server(true);
+    let token = granting(START + 1_000_000, "a", &["subscribe"]);
+    let before = server.machine.memory().tables_bytes;
+    for _ in 0..500 {
+        let client = stream(&mut server, &format!("channel=a&token={token}"));
+        server.vanish(client);
+    }
+    let after = server.machine.memory().tables_bytes;
+    pass_s(&mut server, 130);
+    let later = server.machine.memory().tables_bytes;
+    assert!(after > before + 500 * 8 && later < before + 500, "{before} {after} {later}");
+    // Who stays is still told, days later.
+    let client = stream(&mut server, &format!("channel=a&token={token}"));
+    server.received(client);
+    server.machine.set_date(Date::from_unix(START + 999_990));
+    server.pass_ms(61_000);
+    assert!(server.received(client).contains("\"expiring\""));
+}
+
+#[test]
 fn a_wall_clock_that_is_set_moves_the_end() {
     let mut server = server(true);
     let token = granting(START + 100, "a", &["subscribe"]);
