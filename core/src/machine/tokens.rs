@@ -12,8 +12,7 @@ use crate::time::Moment;
 use crate::token::{Act, Expected, Grant, is_signed};
 use crate::wire::ws::CloseCode;
 
-/// Requests that a signature counts as when the turn's work is shared out: with a public key it takes about a tenth of a
-/// millisecond.
+/// Requests that a signature counts as when the turn's work is shared out: by a public key it takes about as long as so many.
 const REQUESTS_A_SIGNATURE: usize = 32;
 
 /// Milliseconds after which a connection's token is looked at in any case. Timers are not taken back: what is in the wheel for

@@ -164,6 +164,16 @@ fn a_connection_that_serves_something_else_by_then_is_left_alone() {
     assert_eq!(server.received(client), "", "it has no token that could expire");
     pass_s(&mut server, 6);
     assert!(server.received(client).contains("\"events\":[]"));
+    // Also when the one before began when its token's end was near.
+    let token = granting(START + server.now.0 / 1_000 + 20, "a", &["subscribe"]);
+    let cursor =
+        |server: &mut Server| poll(server, "channel=a")["cursor"].as_str().expect("a cursor").to_owned();
+    for (with, told) in [(format!("&token={token}"), true), (String::new(), false)] {
+        let on = cursor(&mut server);
+        server.send(client, format!("GET /events?channel=a&cursor={on}{with} HTTP/1.1\r\n{fields}\r\n\r\n"));
+        server.push("a", "x");
+        assert_eq!(server.received(client).contains("expiring"), told);
+    }
     // Nor does what icomet's readers do show what was shown before.
     let token = granting(LATER, "b", &["subscribe"]);
     let mut closed = super::server(true);
