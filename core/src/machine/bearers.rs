@@ -81,7 +81,12 @@ impl Bearers {
     }
 
     /// In how many seconds the token of a poll expires, if that is soon; `now_s` is the wall clock.
-    pub(super) fn expiring(&self, id: Id<Conn>, now_s: u64) -> Option<u64> {
-        self.grant(id).and_then(|grant| grant.expires_soon(self.warn_s, now_s))
+    pub(super) fn expiring(&self, id: Id<Conn>, sub: Id<Subscription>, now_s: u64) -> Option<u64> {
+        if self.table.is_empty() {
+            return None;
+        }
+        // Another poll on the same connection may have shown none.
+        let bearer = self.table.get(&id.to_bits()).filter(|bearer| bearer.sub == Some(sub));
+        bearer.map(|bearer| &bearer.grant).and_then(|grant| grant.expires_soon(self.warn_s, now_s))
     }
 }

@@ -12,9 +12,12 @@ use crate::time::Moment;
 use crate::token::{Act, Expected, Grant, is_signed};
 use crate::wire::ws::CloseCode;
 
-/// Requests that a signature counts as when the turn's work is shared out: with a public key it takes about a tenth of a
-/// millisecond.
+/// Requests that a signature counts as when the turn's work is shared out: by a public key it takes about as long as so many.
 const REQUESTS_A_SIGNATURE: usize = 32;
+
+/// Milliseconds after which a connection's token is looked at in any case. Timers are not taken back: what is in the wheel for
+/// connections that are gone is not there for as long as their tokens would have been good.
+const LOOK_MS: u64 = 60_000;
 
 /// Why a WebSocket is closed, in the close.
 const EXPIRED: &str = "the token has expired";
@@ -171,6 +174,7 @@ impl Machine {
         let until_s =
             if bearer.told { bearer.grant.until_s } else { bearer.grant.until_s.saturating_sub(warn_s) };
         let due = now.after_ms(until_s.saturating_mul(1_000).saturating_sub(unix_ms));
+        let due = due.min(now.after_ms(LOOK_MS));
         if due < bearer.armed {
             bearer.armed = due;
             wheel.arm(due, id);

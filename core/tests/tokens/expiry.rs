@@ -107,6 +107,27 @@ fn a_poll_hears_it_with_its_answer_and_loses_nothing() {
 }
 
 #[test]
+fn what_is_remembered_of_tokens_does_not_outlive_their_connections() {
+    let mut server = server(true);
+    let token = granting(START + 1_000_000, "a", &["subscribe"]);
+    let before = server.machine.memory().tables_bytes;
+    for _ in 0..500 {
+        let client = stream(&mut server, &format!("channel=a&token={token}"));
+        server.vanish(client);
+    }
+    let after = server.machine.memory().tables_bytes;
+    pass_s(&mut server, 130);
+    let later = server.machine.memory().tables_bytes;
+    assert!(after > before + 500 * 8 && later < before + 500, "{before} {after} {later}");
+    // Who stays is still told, days later.
+    let client = stream(&mut server, &format!("channel=a&token={token}"));
+    server.received(client);
+    server.machine.set_date(Date::from_unix(START + 999_990));
+    server.pass_ms(61_000);
+    assert!(server.received(client).contains("\"expiring\""));
+}
+
+#[test]
 fn a_wall_clock_that_is_set_moves_the_end() {
     let mut server = server(true);
     let token = granting(START + 100, "a", &["subscribe"]);
@@ -143,6 +164,16 @@ fn a_connection_that_serves_something_else_by_then_is_left_alone() {
     assert_eq!(server.received(client), "", "it has no token that could expire");
     pass_s(&mut server, 6);
     assert!(server.received(client).contains("\"events\":[]"));
+    // Also when the one before began when its token's end was near.
+    let token = granting(START + server.now.0 / 1_000 + 20, "a", &["subscribe"]);
+    let cursor =
+        |server: &mut Server| poll(server, "channel=a")["cursor"].as_str().expect("a cursor").to_owned();
+    for (with, told) in [(format!("&token={token}"), true), (String::new(), false)] {
+        let on = cursor(&mut server);
+        server.send(client, format!("GET /events?channel=a&cursor={on}{with} HTTP/1.1\r\n{fields}\r\n\r\n"));
+        server.push("a", "x");
+        assert_eq!(server.received(client).contains("expiring"), told);
+    }
     // Nor does what icomet's readers do show what was shown before.
     let token = granting(LATER, "b", &["subscribe"]);
     let mut closed = super::server(true);

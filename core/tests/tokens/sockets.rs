@@ -101,6 +101,12 @@ fn what_a_renewed_token_does_not_allow_is_over() {
     assert_eq!(server.machine.members("b"), 0);
     let said = socket.ask(&mut server, r#"{"type":"publish","channel":"a","data":1}"#);
     assert_eq!(said[0]["status"], 403);
+    // One that is shown to subscribe is the same.
+    let other = granting(LATER, "b", &["subscribe"]);
+    let said =
+        socket.ask(&mut server, &format!(r#"{{"type":"subscribe","channel":"b","token":"{other}","id":2}}"#));
+    assert_eq!(said.iter().map(|one| one["channel"].clone()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!((&said[0]["status"], &said[1]["type"]), (&json!(403), &json!("subscribed")));
 }
 
 #[test]

@@ -132,6 +132,7 @@ impl Pen {
             order.extend(range.map(|(seq, message)| (message.offset, i, seq)));
         }
         order.sort_unstable();
+        let last = order.last().map(|(offset, ..)| *offset);
         for (_, i, seq) in order {
             if let Some(message) = batches[i].channel.history().get(seq) {
                 // What has expired in between is missing.
@@ -140,9 +141,13 @@ impl Pen {
                 self.message(&batches[i], seq, message, out);
             }
         }
-        // And what has behind the last: the cursor is past its place.
+        // And what has behind the last of a channel, as far as the cursor is past its place. The rest is told to who goes on from there.
+        let place = last.unwrap_or(0);
         for (batch, next) in batches.iter().zip(next) {
-            self.gap_before(batch, next, batch.to, out);
+            let history = batch.channel.history();
+            let is_passed = |seq: &u64| history.get(*seq).is_some_and(|hole| hole.offset < place);
+            let passed = (next..batch.to).take_while(is_passed).count() as u64;
+            self.gap_before(batch, next, next + passed, out);
         }
     }
 
