@@ -140,7 +140,8 @@ fn idle_ones_are_small_and_hold_no_buffer() {
     }
     let memory = server.machine.memory();
     assert_eq!(server.machine.counters().websockets_opened, 1_000);
-    assert!(memory.tables_bytes / 1_000 <= 512, "{memory:?}");
+    // Besides, it is remembered of each that it has come, which is bounded by itself.
+    assert!(memory.tables_bytes / 1_000 <= 512 + 64, "{memory:?}");
     // What is kept spare is for the next, however many there are.
     assert!(memory.blocks_bytes <= 4 * 2_048 && memory.frames_bytes == 0, "{memory:?}");
 }
