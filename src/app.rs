@@ -53,6 +53,7 @@ fn ask(command: &Command) -> (Result<(), Failure>, bool) {
         Command::Channels(flags) => (command::channels(flags), flags.target.json),
         Command::Clients(flags) => (command::clients(flags), flags.target.json),
         Command::Disconnect(flags) => (command::disconnect(flags), flags.target.json),
+        Command::Explain(flags) => (command::explain(flags), flags.target.json),
         Command::Top(flags) => (command::top(flags), flags.target.json),
         Command::Run(_)
         | Command::CheckConfig { .. }

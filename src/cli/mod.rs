@@ -14,7 +14,7 @@ pub(crate) use self::keys::{DeleteFlags, DumpFlags, ReadFlags, RefreshFlags, Wri
 pub(crate) use self::run::RunFlags;
 pub(crate) use self::target::Target;
 pub(crate) use self::watch::{
-    ChannelsFlags, ClientsFlags, DisconnectFlags, PublishFlags, SubscribeFlags, TopFlags,
+    ChannelsFlags, ClientsFlags, DisconnectFlags, ExplainFlags, PublishFlags, SubscribeFlags, TopFlags,
 };
 
 const ABOUT: &str = "\
@@ -120,6 +120,10 @@ pub(crate) enum Command {
 
     /// End connections; their clients come back if they want to
     Disconnect(DisconnectFlags),
+
+    /// Say why somebody did or did not get a message
+    #[command(after_help = watch::EXPLAIN_HELP)]
+    Explain(ExplainFlags),
 
     /// Watch the daemon at work: rates, memory, and the channels with most readers
     #[command(after_help = watch::TOP_HELP)]

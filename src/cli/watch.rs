@@ -111,6 +111,37 @@ pub(crate) struct DisconnectFlags {
     pub(crate) target: Target,
 }
 
+pub(super) const EXPLAIN_HELP: &str = "\
+Examples:
+  rcomet explain --channel news --seq 8
+      Who got message 8 of the channel, who did not, and why.
+
+  rcomet clients --channel news
+  rcomet explain --channel news --seq 8 --client 4294967296
+      The same for one client, by its number.
+
+Verdicts: delivered; not subscribed yet, left before (it was not there); missed (no longer kept when its turn came), slow (it has not \
+taken what waits before); refused; waiting, due (still to come); unknown (too long ago: see limits.explain_records_max).";
+
+/// The flags of `rcomet explain`.
+#[derive(Args, Debug)]
+pub(crate) struct ExplainFlags {
+    /// The channel
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) channel: String,
+
+    /// The message's number in its channel
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seq: u64,
+
+    /// Only the client with this number, as `rcomet clients` shows it
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
 pub(super) const TOP_HELP: &str = "\
 In a terminal the view is drawn anew every few seconds; q or Ctrl-C ends it. Into a file or a pipe it is one line each time, with \
 --json one object.";

@@ -1,6 +1,7 @@
 //! `Comet`: the command line of CometServer, for what calls it: scripts, and the PHP class whose option `cometSrv` names it.
 //! Wire: `protocols/php-cometserver.md`, section 1; `docs/control.md`, "In the place of CometServer".
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt as _;
 
 use clap::Parser;
 use serde_json::Value;
@@ -108,6 +109,8 @@ fn obey(values: Values, words: &[String]) -> Result<(), Failure> {
 fn start() -> Result<(), Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::Other(error.to_string()))?;
     let status = std::process::Command::new(program)
+        // It may be a copy that is called Comet, too.
+        .arg0("rcomet")
         .arg("start")
         .status()
         .map_err(|error| Failure::Other(format!("cannot start a process: {error}")))?;

@@ -109,6 +109,8 @@ pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
             since = Some(number(&answer, "version"));
             continue;
         }
+        // What is written before the next request is behind this.
+        since = answer["since"].as_u64().or(since);
         if is_once || until.is_some_and(|until| Instant::now() >= until) {
             let words = format!("nothing has been written to the key `{}`", shown(&flags.key));
             return Err(Failure::TimedOut(words));

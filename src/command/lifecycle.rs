@@ -1,6 +1,7 @@
 //! `start`, `stop`, `status`, `reload`.
 use std::env;
 use std::io::{ErrorKind, Read};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ pub(crate) fn start(flags: &StartFlags) -> Result<(), Failure> {
     let program =
         env::current_exe().map_err(|error| Failure::Other(format!("cannot find myself: {error}")))?;
     let mut child = Command::new(program)
+        .arg0("rcomet")
         .arg("start")
         .arg("--in-background")
         .args(env::args_os().skip(2))

@@ -2,6 +2,7 @@
 //! Knows nothing of how the daemon does what it is asked.
 mod channels;
 mod comet;
+mod explain;
 mod keys;
 mod lifecycle;
 mod subscribe;
@@ -12,6 +13,7 @@ use serde_json::Value;
 
 pub(crate) use self::channels::{channels, clients, disconnect, publish};
 pub(crate) use self::comet::comet;
+pub(crate) use self::explain::explain;
 pub(crate) use self::keys::{delete, dump, read, refresh, write};
 pub(crate) use self::lifecycle::{reload, start, status, stop};
 pub(crate) use self::subscribe::subscribe;

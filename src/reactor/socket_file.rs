@@ -2,12 +2,14 @@
 //! Knows nothing of who connects to it.
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Group, Uid, User};
+use rustix::fs::{AtFlags, Mode, OFlags, chownat, fstat, open};
 use socket2::{SockAddr, Socket};
 
 use crate::settings::Access;
@@ -42,11 +44,20 @@ impl SocketFile {
     pub(super) fn set(&self, access: &Access) -> io::Result<()> {
         let owner = (!access.owner.is_empty()).then(|| user(&access.owner)).transpose()?;
         let group = (!access.group.is_empty()).then(|| group(&access.group)).transpose()?;
+        // By a descriptor, and not by name: whoever may write in the directory could put a link there to any file.
+        let file = open(&self.path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let found = fstat(&file)?;
+        if (found.st_dev, found.st_ino) != self.identity {
+            let words = format!("{} is no longer the socket that was made there", self.path.display());
+            return Err(io::Error::other(words));
+        }
         // The mode last: until then the file is for fewer than it will be.
         if owner.is_some() || group.is_some() {
-            std::os::unix::fs::chown(&self.path, owner, group)?;
+            let (owner, group) = (owner.map(rustix::fs::Uid::from_raw), group.map(rustix::fs::Gid::from_raw));
+            chownat(&file, "", owner, group, AtFlags::EMPTY_PATH)?;
         }
-        fs::set_permissions(&self.path, Permissions::from_mode(access.mode.0))
+        let by_number = format!("/proc/self/fd/{}", file.as_raw_fd());
+        fs::set_permissions(by_number, Permissions::from_mode(access.mode.0))
     }
 
     /// Where it is.

@@ -89,6 +89,8 @@ pub struct Conn {
     pub(crate) paused: bool,
     /// In the queue of those who are served in the next turn.
     pub(crate) deferred: bool,
+    /// On the control socket, lines of text have come.
+    pub(crate) in_lines: bool,
 }
 
 /// What a connection is in the middle of.
@@ -290,6 +292,7 @@ impl Conn {
             ended: false,
             paused: false,
             deferred: false,
+            in_lines: false,
         }
     }
 

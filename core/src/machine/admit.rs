@@ -2,10 +2,14 @@
 use std::net::IpAddr;
 
 use super::Machine;
+use super::of_config::conns_max;
 use crate::arena::Id;
-use crate::conn::{Conn, Role};
+use crate::conn::{Conn, Rights, Role};
 use crate::time::Moment;
 use crate::wire::http1::Status;
+
+/// Places among those beyond `connections_max` that only an administrator on the control socket takes.
+const CONTROL_RESERVED: usize = 8;
 
 impl Machine {
     /// A connection was accepted. `None` when there is not even room to say no: close it. One that is refused is
@@ -16,7 +20,14 @@ impl Machine {
         let peer = peer.to_canonical();
         let counted = !peer.is_loopback();
         let of_address = if counted { self.addresses.get(&peer).copied().unwrap_or(0) } else { 0 };
-        let refusal = if self.conns.len() >= limits.connections_max {
+        // An administrator is let in when nobody else is: that is when there is something to look after.
+        let is_administrator = matches!(role, Role::Control(rights) if rights != Rights::None);
+        let refusal = if is_administrator {
+            None
+        } else if self.conns.len() >= conns_max(&self.config).saturating_sub(CONTROL_RESERVED) {
+            self.counters.connections_refused += 1;
+            return None;
+        } else if self.conns.len() >= limits.connections_max {
             self.counters.connections_refused += 1;
             Some("connections_max is reached: try again later\n")
         } else if counted

@@ -26,7 +26,8 @@ impl Machine {
         let most = limits.command_bytes_max;
         // What begins as HTTP does is searched anew each time, so not much of it is waited for.
         let most_unread = if may_be_http(unread) { limits.request_line_bytes_max } else { most };
-        let (decoded, used, keep_alive) = match hear(unread, scanned) {
+        let in_lines = self.conns.get(id).is_some_and(|conn| conn.in_lines);
+        let (decoded, used, keep_alive) = match hear(unread, scanned, in_lines) {
             Heard::Http => return Command::Http,
             Heard::More if unread.len() > most_unread => return self.refuse_command(id),
             Heard::More => return Command::More,
@@ -37,6 +38,9 @@ impl Machine {
             Heard::Legacy(request) => (local::legacy(request), request.len(), false),
         };
         self.counters.commands += 1;
+        if let Some(conn) = self.conns.get_mut(id).filter(|_| keep_alive) {
+            conn.in_lines = true;
+        }
         let Decoded { verb, voice } = decoded;
         let keep_alive = keep_alive && !self.is_draining();
         self.perform_as(id, Manner { keep_alive, ..TEXT }, voice, verb);

@@ -103,6 +103,13 @@ impl Machine {
         self.hub.touch(at, now);
         self.hub.note_asked(at, now);
         let Some(start) = self.hub.start(at, self.behind(since), now) else { return };
+        // Where whoever hears nothing goes on from: nothing of this key stands between there and the next value. What is missing
+        // is told with that, and so not left behind.
+        let place = match (start.lost, since) {
+            (Lost::Some(_) | Lost::Unknown, Some(since)) => since,
+            _ => self.hub.id_of(self.hub.head().offset),
+        };
+        let place = i64::try_from(place).unwrap_or(0);
         self.counters.subscribed += 1;
         match start.lost {
             Lost::Nothing => {}
@@ -121,13 +128,13 @@ impl Machine {
             return delivery.whole_answer(conn, to, tidings);
         }
         if wait_ms == Some(0) {
-            let news = [News::Quiet { channel: name, echo: 0, cursor: None }];
+            let news = [News::Quiet { channel: name, echo: place, cursor: None }];
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, to, tidings);
         }
         let quiet_until = now.after_ms(wait_ms.map_or(quiet_ms, |ms| ms.min(quiet_ms)));
         let join = Join { next: start.next, owner: id.to_bits(), who: None, notices: None };
-        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Poll, echo: 0, quiet_until });
+        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Poll, echo: place, quiet_until });
     }
 
     /// Where somebody begins who has all up to a version.

@@ -95,7 +95,11 @@ fn only_so_many_values_are_kept_as_is_said() {
 fn nothing_is_lost_between_two_polls() {
     let mut server = Server::default();
     let (_, none) = get(&mut server, "/keys/k?since=0");
-    assert_eq!(none, json!({ "key": "k", "timeout": true }), "nobody waits who does not say so");
+    assert_eq!(
+        (&none["key"], &none["timeout"]),
+        (&json!("k"), &json!(true)),
+        "nobody waits who does not say so"
+    );
     let client = waits(&mut server, "/keys/k?wait=30&since=0");
     let first = put(&mut server, "k", b"1");
     let (_, heard) = answered(&server.received(client));
@@ -122,7 +126,18 @@ fn who_waits_is_told_how_it_ended() {
     let mut server = Server::default();
     let client = waits(&mut server, "/keys/k?wait=2");
     server.pass_ms(2_000);
-    assert_eq!(answered(&server.received(client)).1, json!({ "key": "k", "timeout": true }));
+    let said = answered(&server.received(client)).1;
+    assert_eq!((&said["key"], &said["timeout"]), (&json!("k"), &json!(true)));
+    // What is written before it asks again is behind the place that it was given.
+    let since = said["since"].as_u64().expect("a place");
+    let between = put(&mut server, "k", b"between");
+    put(&mut server, "k", b"again");
+    let (_, next) = get(&mut server, &format!("/keys/k?wait=5&since={since}"));
+    assert_eq!(
+        (&next["value"], next.get("missing"), &next["version"]),
+        (&json!("between"), None, &json!(between))
+    );
+    http(&mut server, ALL, "DELETE", "/keys/k", b"");
     let long = waits(&mut server, "/keys/k?wait=1000");
     server.pass_ms(30_000);
     assert_eq!(answered(&server.received(long)).1["timeout"], true, "polling_timeout_ms is the longest");

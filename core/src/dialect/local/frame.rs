@@ -37,7 +37,7 @@ pub(super) fn frame(how: u8, news: &[News<'_>], out: &mut Vec<u8>) {
                 }
                 return line(version, &bytes, missing, out);
             }
-            News::Quiet { channel, .. } => return nothing(is_http, channel, "timeout", out),
+            News::Quiet { channel, echo, .. } => return timeout(is_http, channel, echo, out),
             News::Closed { channel, .. } => return nothing(is_http, channel, "deleted", out),
             News::Refused { channel, .. } if is_http => return nothing(true, channel, "refused", out),
             News::Refused { refusal, .. } => return refused(refusal, out),
@@ -60,6 +60,15 @@ fn line(version: u64, bytes: &[u8], missing: Missing, out: &mut Vec<u8>) {
         Some(None) => out.extend_from_slice(b" missing ?"),
         None => {}
     }
+}
+
+/// Nothing has been written; and the version behind which to ask again, so that what is written meanwhile is not missed.
+fn timeout(is_http: bool, channel: &str, version: i64, out: &mut Vec<u8>) {
+    if is_http {
+        let object = Object::begin(out).bytes("key", &key_of(channel)).word("timeout", "true");
+        return object.number("since", u64::try_from(version).unwrap_or(0)).end();
+    }
+    out.extend_from_slice(format!("error timeout nothing has been written since {version}").as_bytes());
 }
 
 /// There is no value, and why.

@@ -17,8 +17,8 @@ pub enum Heard<'b> {
 }
 
 /// Listens to `bytes`, of which `scanned` have been searched for an end before; of HTTP that is the end of the head, and its
-/// first line is looked for anew.
-pub fn hear<'b>(bytes: &'b [u8], scanned: &mut usize) -> Heard<'b> {
+/// first line is looked for anew. `in_lines` when lines of text have come before: CometServer's clients ask once and no more.
+pub fn hear<'b>(bytes: &'b [u8], scanned: &mut usize, in_lines: bool) -> Heard<'b> {
     let from = if may_be_http(bytes) { 0 } else { *scanned };
     let Some(at) = memchr::memchr3(b'\n', b'\r', 0, &bytes[from..]).map(|at| at + from) else {
         *scanned = bytes.len();
@@ -29,7 +29,7 @@ pub fn hear<'b>(bytes: &'b [u8], scanned: &mut usize) -> Heard<'b> {
         (b'\n', _) => at + 1,
         (b'\r', Some(b'\n')) => at + 2,
         // Its LF is on the way.
-        (b'\r', None) if is_http(line) => {
+        (b'\r', None) if in_lines || is_http(line) => {
             *scanned = at;
             return Heard::More;
         }
@@ -52,7 +52,8 @@ pub fn may_be_http(bytes: &[u8]) -> bool {
 /// Whether this is a request line (RFC 9112, section 3).
 fn is_http(line: &[u8]) -> bool {
     let version = line.len().checked_sub(9).map(|at| &line[at..]);
-    version.is_some_and(|version| version.starts_with(b" HTTP/") && version[7] == b'.')
+    // Words of text are small letters: a value may end as a request line does.
+    may_be_http(line) && version.is_some_and(|version| version.starts_with(b" HTTP/") && version[7] == b'.')
 }
 
 #[cfg(test)]
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     fn heard(bytes: &[u8]) -> Heard<'_> {
-        hear(bytes, &mut 0)
+        hear(bytes, &mut 0, false)
     }
 
     #[test]
@@ -73,7 +74,13 @@ mod tests {
         assert_eq!(heard(b"read a \r"), Heard::Legacy(b"read a \r"));
         assert_eq!(heard(b"GET / HTTP/1.1 \0"), Heard::Legacy(b"GET / HTTP/1.1 \0"));
         assert_eq!(heard(b"\r\nread"), Heard::Blank(2));
-        assert_eq!((heard(b"\r"), heard(b"\0")), (Heard::Legacy(b"\r"), Heard::Legacy(b"\0")));
+        assert_eq!((heard(b"\r"), heard(b"\0")), (Heard::More, Heard::Legacy(b"\0")));
+        assert_eq!(
+            (heard(b"write k a\r"), heard(b"write k a\rb")),
+            (Heard::More, Heard::Legacy(b"write k a\r"))
+        );
+        let log = b"write last GET /index.html HTTP/1.1\n";
+        assert_eq!(heard(log), Heard::Line(&log[..log.len() - 1], log.len()));
     }
 
     #[test]
@@ -81,9 +88,9 @@ mod tests {
         let whole = b"GET /keys/a HTTP/1.1\r\n\r\n";
         let mut scanned = 0;
         for end in 0..=21 {
-            assert_eq!(hear(&whole[..end], &mut scanned), Heard::More, "{end}");
+            assert_eq!(hear(&whole[..end], &mut scanned, false), Heard::More, "{end}");
             assert!(scanned >= end.min(20));
         }
-        assert_eq!(hear(whole, &mut scanned), Heard::Http);
+        assert_eq!(hear(whole, &mut scanned, false), Heard::Http);
     }
 }

@@ -26,9 +26,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     };
     let is_subscriber = match (location.role, head.method) {
         (Duty::Subscriber, _) | (Duty::Pubsub, Method::Get) => true,
-        (Duty::Publisher | Duty::Pubsub | Duty::Group, _) | (Duty::StubStatus | Duty::SubscriberInfo, _) => {
-            false
-        }
+        (Duty::Publisher | Duty::Pubsub | Duty::Group | Duty::StubStatus | Duty::SubscriberInfo, _) => false,
     };
     let verb = if !is_ours(head, config) {
         Err(Refusal::Forbidden)
