@@ -5,7 +5,7 @@ import subprocess
 import sys
 import unittest
 
-from support import HERE, NASTY, Client, Daemon, Wire, stranger, until
+from support import HERE, NASTY, Client, Daemon, Wire, end_group, stranger, until
 
 JAVA = os.environ.get('RCOMET_JAVA_CLASSES', '')
 
@@ -199,6 +199,28 @@ class Shell(Days, unittest.TestCase):
     def test_standard_input_is_published_as_it_is(self):
         self.done('stdin', 'piped', stdin='line 1\nline 2\n')
         self.assertEqual(self.done('read', 'piped'), 'line 1\nline 2\n\n')
+
+    def test_it_ends_when_its_reader_leaves(self):
+        shell = self.command[0]
+        script = os.path.join(HERE, '../../clients/shell/rcomet.sh')
+        # As a terminal has it, where SIGPIPE ends who writes, and as services have it, which ignore it.
+        for restore in (True, False):
+            process = subprocess.Popen([shell, '-c', '. "$0"; rcomet_subscribe left | head -n 1', script], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True, restore_signals=restore, start_new_session=True,
+                                       env=self.client.environment(self.daemon.admin, self.daemon.front, {}))
+            self.addCleanup(end_group, process)
+            until(1, lambda: self.daemon.subscribers('left'))
+
+            def has_ended():
+                self.daemon.publish('left', 'more')
+                return process.poll() is not None
+
+            until(True, has_ended)
+            out, err = process.communicate()
+            self.assertEqual((process.returncode, len(out.splitlines())), (0, 1))
+            # curl may say that it cannot write any more; nobody else has anything to say.
+            self.assertEqual([line for line in err.splitlines() if not line.startswith('curl: (23)')], [])
+            until(0, lambda: self.daemon.subscribers('left'))
 
     def test_a_token_is_on_no_command_line(self):
         with self.client.subscribe(self.daemon, 'watched', RCOMET_TOKEN='s3cret') as listening:
