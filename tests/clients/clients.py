@@ -153,7 +153,7 @@ class Days:
         with self.client.subscribe(self.daemon, 'ending') as listening:
             until(1, lambda: self.daemon.subscribers('ending'))
             self.daemon.close('ending')
-            until(['closed'], lambda: [event['type'] for event in listening.events])
+            until(['closed'], lambda: [event['type'] for event in listening.events if event['type'] != 'live'])
 
 
 class Python(Days, unittest.TestCase):
@@ -255,6 +255,27 @@ class Java(Days, unittest.TestCase):
             wire.cut()
             self.daemon.publish('polled', 'three')
             until(['one', 'two', 'three'], listening.data)
+
+    def test_what_a_listener_throws_does_not_disturb_it(self):
+        for holds_back in (b'', b'x-ndjson'):  # lines, and polls
+            wire = Wire(lambda: self.daemon.at['front'], holds_back=holds_back)
+            channel = f'thrown{len(holds_back)}'
+            with self.client.subscribe(self.daemon, channel, front=wire.url, RCOMET_SECONDS='0.5') as listening:
+                until(1, lambda: self.daemon.subscribers(channel))
+                wanted = ['one', 'throw null', 'two', 'throw state', 'three']
+                self.daemon.publish(channel, *wanted)
+                until('three', lambda: listening.data()[-1:] and listening.data()[-1])
+                wire.cut()
+                self.daemon.publish(channel, 'four')
+                until([*wanted, 'four'], listening.data)
+                failed = [event['channel'] for event in listening.events if event['type'] == 'failed']
+                self.assertEqual(failed, ['NullPointerException', 'IllegalStateException'])
+                tried = [event['channel'] for event in listening.events[:listening.events.index(
+                    next(event for event in listening.events if event.get('data') == 'three'))] if event['type'] == 'live']
+                self.assertEqual(tried[-1], 'true')  # what was thrown cost no connection
+                self.assertEqual(tried.count('true'), 1)
+            err = listening.process.stderr.read()
+            self.assertEqual(err.count('Exception: of the listener'), 2, err)
 
     def test_the_chat_meets_the_web_chat(self):
         daemon = Daemon('demo = true\n')
