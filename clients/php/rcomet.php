@@ -90,6 +90,8 @@ class Client
 {
     /** Bytes of an answer that are read at most. */
     private const ANSWER_BYTES_MAX = 67108864;
+    /** The system's number for what this user may not do. */
+    private const EACCES = 13;
 
     /** @var string */
     private $address;
@@ -118,13 +120,39 @@ class Client
         if (\getenv('RCOMET_CONTROL')) {
             return 'unix:' . \getenv('RCOMET_CONTROL');
         }
-        foreach (['XDG_RUNTIME_DIR' => '/rcomet', 'HOME' => '/.rcomet', '' => '/run/rcomet'] as $folder => $rest) {
-            $place = ($folder === '' ? '' : (string) \getenv($folder)) . "$rest/control.sock";
-            if (@\filetype($place) === 'socket') {
+        $forbidden = null;
+        foreach (self::places(self::isRoot()) as $place) {
+            $socket = @\stream_socket_client("unix://$place", $code, $why, 1.0);
+            if ($socket !== false) {
+                \fclose($socket);
                 return "unix:$place";
             }
+            // When nobody else answers, what is asked there says why.
+            $forbidden = $forbidden ?? ($code === self::EACCES ? "unix:$place" : null);
         }
-        return 'http://127.0.0.1:8000';
+        return $forbidden ?? 'http://127.0.0.1:8000';
+    }
+
+    /** @return string[] where the control socket may be, the first first: docs/control.md, "Where the socket is" */
+    private static function places(bool $isRoot): array
+    {
+        $system = '/run/rcomet/control.sock';
+        $own = [];
+        foreach (['XDG_RUNTIME_DIR' => '/rcomet/control.sock', 'HOME' => '/.rcomet/control.sock'] as $folder => $rest) {
+            if (\getenv($folder)) {
+                $own[] = \getenv($folder) . $rest;
+            }
+        }
+        return $isRoot ? \array_merge([$system], $own) : \array_merge($own, [$system]);
+    }
+
+    private static function isRoot(): bool
+    {
+        if (\function_exists('posix_geteuid')) {
+            return \posix_geteuid() === 0;
+        }
+        // Real and effective user. The owner of /proc/self is another one in a worker of PHP-FPM.
+        return \preg_match('/^Uid:\s+\d+\s+0\s/m', (string) @\file_get_contents('/proc/self/status')) === 1;
     }
 
     /**

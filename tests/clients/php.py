@@ -3,6 +3,7 @@ import http.cookiejar
 import json
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -14,13 +15,15 @@ from xml.etree import ElementTree
 
 from support import BINARY, HERE, NASTY, SOON_S, Daemon, stranger, until
 
+#: A user who may do nothing: for what root may do whatever is forbidden.
+NOBODY = 65534
 FOLDER = os.path.abspath(os.path.join(HERE, '../../clients/php'))
 #: -n: no configuration, and so no extension beyond those that are built in.
 PHP = ['php', '-n', '-d', 'disable_functions=exec,passthru,shell_exec,proc_open,popen,system', '-d', 'display_errors=stderr',
        '-d', 'error_reporting=-1', '-d', 'log_errors=0']
 
 
-def php(code, at=None, **more):
+def php(code, at=None, user=None, **more):
     """What a piece of PHP prints, as JSON. `$c` is a client."""
     code = f"""
         require '{FOLDER}/rcomet.php';
@@ -31,7 +34,7 @@ def php(code, at=None, **more):
     environment = {**os.environ, **more}
     if at:
         environment['AT'] = at
-    done = subprocess.run([*PHP, '-r', code], capture_output=True, text=True, timeout=SOON_S * 3, env=environment)
+    done = subprocess.run([*PHP, '-r', code], capture_output=True, text=True, timeout=SOON_S * 3, env=environment, user=user)
     assert not done.stderr and done.returncode == 0, done.stderr + done.stdout
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return lines[0] if len(lines) == 1 else lines
@@ -93,6 +96,47 @@ class Client(unittest.TestCase):
 
     def test_it_finds_the_socket_by_itself(self):
         self.assertEqual(php("$c->write('found', 'yes'); show((string) $c->read('found'));", RCOMET_CONTROL=self.daemon.control), 'yes')
+
+    def test_it_looks_where_the_command_line_does(self):
+        folder = self.daemon.folder
+        places = {'session': f'{folder}/session/rcomet/control.sock', 'home': f'{folder}/home/.rcomet/control.sock'}
+        variables = {'RCOMET_CONTROL': '', 'XDG_RUNTIME_DIR': f'{folder}/session', 'HOME': f'{folder}/home'}
+        listed = """
+            $places = new ReflectionMethod('Rcomet\\Client', 'places'); $places->setAccessible(true);
+            $isRoot = new ReflectionMethod('Rcomet\\Client', 'isRoot'); $isRoot->setAccessible(true);
+            show([$places->invoke(null, true), $places->invoke(null, false), $isRoot->invoke(null)]);"""
+        own, system = list(places.values()), '/run/rcomet/control.sock'
+        self.assertEqual(php(listed, **variables), [[system, *own], [*own, system], os.geteuid() == 0])
+        self.assertEqual(php(listed, **{**variables, 'HOME': '', 'XDG_RUNTIME_DIR': ''})[0:2], [[system], [system]])
+        if os.path.exists(system):
+            self.skipTest(f'another daemon is at {system}')
+        found = """
+            $address = new ReflectionProperty('Rcomet\\Client', 'address'); $address->setAccessible(true);
+            show($address->getValue(new Rcomet\\Client()));"""
+        for place in places.values():
+            os.makedirs(os.path.dirname(place))
+        # A socket file that a daemon left behind, and then one at which somebody answers.
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(places['session'])
+        self.assertEqual(php(found, **variables), 'http://127.0.0.1:8000')
+        with socket.socket(socket.AF_UNIX) as home:
+            home.bind(places['home'])
+            home.listen()
+            self.assertEqual(php(found, **variables), f'unix:{places["home"]}')
+            os.remove(places['session'])
+            with socket.socket(socket.AF_UNIX) as session:
+                session.bind(places['session'])
+                session.listen()
+                self.assertEqual(php(found, **variables), f'unix:{places["session"]}')
+            # What is forbidden is asked all the same, if nobody else answers: it says why.
+            if os.geteuid() == 0 and subprocess.run(['test', '-r', f'{FOLDER}/rcomet.php'], user=NOBODY).returncode == 0:
+                self.assertEqual(php(listed, user=NOBODY, **variables)[2], False)
+                self.assertEqual(php(found, user=NOBODY, **variables), f'unix:{places["session"]}')
+                self.assertIn('Permission denied', php("$c->read('a');", user=NOBODY, **variables)[2])
+        # Who says where it is has said it.
+        self.assertEqual(php(found, **{**variables, 'RCOMET_CONTROL': places['session']}), f'unix:{places["session"]}')
+        for place in places.values():
+            os.remove(place)
 
     def test_versions_rise_and_each_value_comes_once(self):
         self.assertEqual(self.both("""
