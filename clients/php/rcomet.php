@@ -201,12 +201,39 @@ class Client
      */
     public function wait($key, $after = null, float $seconds = 25.0): ?Value
     {
-        $query = ['wait' => (int) \max(1, \ceil($seconds))];
-        if ($after !== null) {
-            $query['since'] = $after instanceof Value ? $after->version : $after;
+        $answer = $this->next($key, $after instanceof Value ? $after->version : $after, $seconds);
+        return self::nothing($answer) ? null : self::value($answer, self::channel($key));
+    }
+
+    /**
+     * As wait(), and where to go on: the value or null, and the version behind which the next wait begins. Without a version it begins
+     * behind the value that is there now, so nothing is lost between two waits of which the first had nothing.
+     *
+     * @return array{0: Value|null, 1: int}
+     */
+    public function waitOn($key, ?int $after = null, float $seconds = 25.0): array
+    {
+        if ($after === null) {
+            $latest = $this->read($key);
+            $after = $latest === null ? 0 : $latest->version;
         }
-        $answer = $this->key('GET', $key, '', $query, null, $query['wait']);
-        return isset($answer['timeout']) || isset($answer['deleted']) ? null : self::value($answer, self::channel($key));
+        $answer = $this->next($key, $after, $seconds);
+        if (self::nothing($answer)) {
+            return [null, \is_int($answer['version'] ?? null) ? $answer['version'] : $after];
+        }
+        $value = self::value($answer, self::channel($key));
+        return [$value, $value->version];
+    }
+
+    private function next($key, ?int $after, float $seconds): array
+    {
+        $query = ['wait' => (int) \max(1, \ceil($seconds))] + ($after === null ? [] : ['since' => $after]);
+        return $this->key('GET', $key, '', $query, null, $query['wait']);
+    }
+
+    private static function nothing(array $answer): bool
+    {
+        return isset($answer['timeout']) || isset($answer['deleted']);
     }
 
     /** Announces the latest value once more, unchanged, so that who waits hears it again. Its new version; null when there is none. */

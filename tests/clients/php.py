@@ -138,6 +138,22 @@ class Client(unittest.TestCase):
         for place in places.values():
             os.remove(place)
 
+    def test_waiting_goes_on_behind_what_was_there(self):
+        at = f'unix:{self.daemon.control}'
+        self.assertEqual(php("""
+            [$value, $version] = $c->waitOn('place', null, 1);
+            $c->write('place', 'first');
+            [$first, $version] = $c->waitOn('place', $version, 1);
+            [$none, $same] = $c->waitOn('place', null, 1);
+            $c->write('place', 'second'); $c->write('place', 'third');
+            [$second, $next] = $c->waitOn('place', $same, 1);
+            show([$value, (string) $first, $version === $first->version, $none, $same === $version, (string) $second, $next === $second->version]);
+            """, at), [None, 'first', True, None, True, 'second', True])
+        # The place that a daemon names goes before the one that was asked from.
+        answer = b'{"key":"place","timeout":true,"version":7}'
+        named = stranger(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(answer), answer))
+        self.assertEqual(php("show($c->waitOn('place', 3, 1));", named), [None, 7])
+
     def test_versions_rise_and_each_value_comes_once(self):
         self.assertEqual(self.both("""
             $first = $c->write('versions', 'a');
@@ -234,6 +250,9 @@ class Relay(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.site = Site(read="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2))->answer();",
+                        listened="(new Rcomet\\Relay(new Rcomet\\Client(), 'listened', 1))->answer();",
+                        between="$relay = new Rcomet\\Relay(new Rcomet\\Client(), 'between', 2);"
+                                "isset($_GET['xml']) ? $relay->answerXml() : $relay->answer();",
                         xml="(new Rcomet\\Relay(new Rcomet\\Client(), ['ann@example.org'], 2))->answerXml();",
                         events="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2, ['more']))->answerEvents();",
                         front="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2))->answerEvents(getenv('FRONT'));",
@@ -260,7 +279,41 @@ class Relay(unittest.TestCase):
             said = json.loads(text)
             heard.append((kind, said['value'], said['missing']))
         self.assertEqual(heard, [('application/json', '<b>', 0)] * 3)
-        self.assertEqual(json.loads(self.get(f'/read.php?since={said["version"]}')[1]), {'timeout': True})
+        self.assertEqual(json.loads(self.get(f'/read.php?since={said["version"]}')[1]), {'timeout': True, 'version': said['version']})
+
+    def test_what_is_written_between_two_polls_comes_with_the_second(self):
+        # Behind a value that was there come all in order; behind none, the latest.
+        old = "$c->write('between', 'old');"
+        for before, between in (('', "$c->write('between', 'new');"), (old, "$c->write('between', 'new'); $c->write('between', 'newer');")):
+            php(before, self.at)
+            none = json.loads(self.get('/between.php')[1])
+            self.assertEqual((none['timeout'], 'value' in none), (True, False))
+            php(between, self.at)
+            said = json.loads(self.get(f'/between.php?since={none["version"]}')[1])
+            self.assertEqual((said['value'], said['missing']), ('new', 0))
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+            php(f"$c->delete('between'); {before}", self.at)
+            heard = [ElementTree.fromstring(self.get('/between.php?xml=1', browser)[1]).find('data').text]
+            php(between, self.at)
+            heard.append(ElementTree.fromstring(self.get('/between.php?xml=1', browser)[1]).find('data').text)
+            self.assertEqual(heard, [None, 'value: new'])
+            php("$c->delete('between');", self.at)
+
+    def test_the_page_with_notes_hears_values_and_no_time_outs(self):
+        script = os.path.abspath(os.path.join(HERE, '../../demos/notifier/notifier.js'))
+        page = f"""
+            globalThis.document = {{ baseURI: '{self.site.url}/' }};
+            const notifier = Function(require('fs').readFileSync('{script}') + '; return notifier;')();
+            const say = (...words) => console.log(JSON.stringify(words));
+            notifier.listen('listened.php', (text) => say('heard', text ?? null), {{ state: (live) => say('live', live), history: 0 }});"""
+        node = subprocess.Popen(['node', '-e', page], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(node.wait)
+        self.addCleanup(node.kill)
+        self.assertEqual([json.loads(node.stdout.readline()) for _ in range(2)], [['live', True]] * 2)  # two polls without a value
+        for text in ('one', 'two'):
+            php(f"$c->write('listened', '{text}');", self.at)
+            said = (json.loads(node.stdout.readline()) for _ in range(20))
+            self.assertEqual(next(value for what, value in said if what == 'heard'), text)
 
     def test_the_form_of_the_original(self):
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
