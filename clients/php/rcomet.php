@@ -90,6 +90,8 @@ class Client
 {
     /** Bytes of an answer that are read at most. */
     private const ANSWER_BYTES_MAX = 67108864;
+    /** The system's number for what this user may not do. */
+    private const EACCES = 13;
 
     /** @var string */
     private $address;
@@ -118,13 +120,39 @@ class Client
         if (\getenv('RCOMET_CONTROL')) {
             return 'unix:' . \getenv('RCOMET_CONTROL');
         }
-        foreach (['XDG_RUNTIME_DIR' => '/rcomet', 'HOME' => '/.rcomet', '' => '/run/rcomet'] as $folder => $rest) {
-            $place = ($folder === '' ? '' : (string) \getenv($folder)) . "$rest/control.sock";
-            if (@\filetype($place) === 'socket') {
+        $forbidden = null;
+        foreach (self::places(self::isRoot()) as $place) {
+            $socket = @\stream_socket_client("unix://$place", $code, $why, 1.0);
+            if ($socket !== false) {
+                \fclose($socket);
                 return "unix:$place";
             }
+            // When nobody else answers, what is asked there says why.
+            $forbidden = $forbidden ?? ($code === self::EACCES ? "unix:$place" : null);
         }
-        return 'http://127.0.0.1:8000';
+        return $forbidden ?? 'http://127.0.0.1:8000';
+    }
+
+    /** @return string[] where the control socket may be, the first first: docs/control.md, "Where the socket is" */
+    private static function places(bool $isRoot): array
+    {
+        $system = '/run/rcomet/control.sock';
+        $own = [];
+        foreach (['XDG_RUNTIME_DIR' => '/rcomet/control.sock', 'HOME' => '/.rcomet/control.sock'] as $folder => $rest) {
+            if (\getenv($folder)) {
+                $own[] = \getenv($folder) . $rest;
+            }
+        }
+        return $isRoot ? \array_merge([$system], $own) : \array_merge($own, [$system]);
+    }
+
+    private static function isRoot(): bool
+    {
+        if (\function_exists('posix_geteuid')) {
+            return \posix_geteuid() === 0;
+        }
+        // Real and effective user. The owner of /proc/self is another one in a worker of PHP-FPM.
+        return \preg_match('/^Uid:\s+\d+\s+0\s/m', (string) @\file_get_contents('/proc/self/status')) === 1;
     }
 
     /**
@@ -173,12 +201,39 @@ class Client
      */
     public function wait($key, $after = null, float $seconds = 25.0): ?Value
     {
-        $query = ['wait' => (int) \max(1, \ceil($seconds))];
-        if ($after !== null) {
-            $query['since'] = $after instanceof Value ? $after->version : $after;
+        $answer = $this->next($key, $after instanceof Value ? $after->version : $after, $seconds);
+        return self::nothing($answer) ? null : self::value($answer, self::channel($key));
+    }
+
+    /**
+     * As wait(), and where to go on: the value or null, and the version behind which the next wait begins. Without a version it begins
+     * behind the value that is there now, so nothing is lost between two waits of which the first had nothing.
+     *
+     * @return array{0: Value|null, 1: int}
+     */
+    public function waitOn($key, ?int $after = null, float $seconds = 25.0): array
+    {
+        if ($after === null) {
+            $latest = $this->read($key);
+            $after = $latest === null ? 0 : $latest->version;
         }
-        $answer = $this->key('GET', $key, '', $query, null, $query['wait']);
-        return isset($answer['timeout']) || isset($answer['deleted']) ? null : self::value($answer, self::channel($key));
+        $answer = $this->next($key, $after, $seconds);
+        if (self::nothing($answer)) {
+            return [null, \is_int($answer['version'] ?? null) ? $answer['version'] : $after];
+        }
+        $value = self::value($answer, self::channel($key));
+        return [$value, $value->version];
+    }
+
+    private function next($key, ?int $after, float $seconds): array
+    {
+        $query = ['wait' => (int) \max(1, \ceil($seconds))] + ($after === null ? [] : ['since' => $after]);
+        return $this->key('GET', $key, '', $query, null, $query['wait']);
+    }
+
+    private static function nothing(array $answer): bool
+    {
+        return isset($answer['timeout']) || isset($answer['deleted']);
     }
 
     /** Announces the latest value once more, unchanged, so that who waits hears it again. Its new version; null when there is none. */

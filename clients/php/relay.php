@@ -38,16 +38,18 @@ final class Relay
     }
 
     /**
-     * Answers with the next value: `{"version":…,"value":"…","missing":0}`, or `{"timeout":true}`. With `since=VERSION` in the query it is
-     * the next behind that one, so none is lost between two polls; `since=0` is the latest; without it, what comes from now on.
+     * Answers with the next value: `{"version":…,"value":"…","missing":0}`, or with none: `{"timeout":true,"version":…}`. With
+     * `since=VERSION` in the query it is the next behind that one, so who hands back the version of every answer loses none between two
+     * polls; `since=0` is the latest; without it, what comes from now on.
      */
     public function answer(): void
     {
         $since = $_GET['since'] ?? null;
         $since = \is_string($since) && \preg_match('/\A\d{1,16}\z/', $since) ? (int) $since : null;
-        $value = $this->next($since);
-        if ($value !== false) {
-            $object = ['timeout' => true];
+        $next = $this->next($since);
+        if ($next !== null) {
+            [$value, $version] = $next;
+            $object = ['timeout' => true, 'version' => $version];
             if ($value !== null) {
                 $object = ['version' => $value->version, 'value' => $value->data, 'missing' => $value->missing];
             }
@@ -58,18 +60,19 @@ final class Relay
 
     /**
      * Answers as the page does that CometServer's JavaScript helper asks, in XML. Every value comes, one at a time and in order: a cookie
-     * says what a browser has had, which its windows share.
+     * says what a browser has had, which its windows share; its first poll already gets one.
      */
     public function answerXml(): void
     {
         $cookie = 'rcomet_' . \substr(\md5($this->channels[0]), 0, 8);
         $had = $_COOKIE[$cookie] ?? null;
-        $value = $this->next(\is_string($had) && \preg_match('/\A\d{1,16}\z/', $had) ? (int) $had : null);
-        if ($value === false) {
+        $next = $this->next(\is_string($had) && \preg_match('/\A\d{1,16}\z/', $had) ? (int) $had : null);
+        if ($next === null) {
             return;
         }
-        if ($value !== null) {
-            \setcookie($cookie, (string) $value->version, ['httponly' => true, 'samesite' => 'Lax']);
+        [$value, $version] = $next;
+        if ((string) $version !== $had) {
+            \setcookie($cookie, (string) $version, ['httponly' => true, 'samesite' => 'Lax']);
         }
         $this->say(200, self::xml($value), 'text/xml');
     }
@@ -105,15 +108,15 @@ final class Relay
         }
     }
 
-    /** @return Value|false|null false when something else has been answered */
-    private function next(?int $since)
+    /** @return array{0: Value|null, 1: int}|null as Client::waitOn(); null when something else has been answered */
+    private function next(?int $since): ?array
     {
         try {
             $this->settle();
-            return $this->client->wait($this->channels[0], $since, (float) $this->seconds);
+            return $this->client->waitOn($this->channels[0], $since, (float) $this->seconds);
         } catch (Exception $error) {
             $this->failed($error);
-            return false;
+            return null;
         }
     }
 

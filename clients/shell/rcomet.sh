@@ -80,7 +80,7 @@ rcomet_subscribe() (
                         esac
                         case $event in
                         '{"type":"ready"'* | '{"type":"alive"'* | '{"type":"about:blank"'*) ;;
-                        *) printf '%s\n' "$event" >&4 || exit 9 ;;
+                        *) printf '%s\n' "$event" 2>/dev/null >&4 || exit 9 ;;
                         esac
                     done
                     printf %s "$cursor"
@@ -88,7 +88,7 @@ rcomet_subscribe() (
         )
         case $? in
         2) exit 2 ;;
-        9) exit 0 ;;
+        9 | 141 | 269) exit 0 ;; # nobody reads: the write failed, or SIGPIPE ended it, as most shells and as ksh count
         esac
         if [ "$cursor" != "$before" ]; then wait=1; else wait=$((wait < 16 ? wait * 2 : 30)); fi
         sleep "$wait"

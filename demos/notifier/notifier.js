@@ -69,12 +69,15 @@ const notifier = (() => {
       try {
         for (;;) {
           const from = new URL(address);
-          if (since) from.searchParams.set('since', since);
+          if (since !== '') from.searchParams.set('since', since);
           const response = await fetch(from, { signal: over.signal, cache: 'no-store', headers: { accept: 'application/json' } });
           if (!response.ok) throw new Error(`the server answers ${response.status}`);
           const { version, value, missing } = await response.json();
           live();
-          if (version === undefined) continue;
+          if (value === undefined) {
+            since = version ?? since; // a time-out says where to go on: behind 0 where nothing has been written yet
+            continue;
+          }
           since = version;
           if (missing !== 0) lost(missing);
           heard(value, version);

@@ -39,6 +39,11 @@ final class Probe {
             @Override
             public void message(Rcomet.Message message) {
                 show("message", message.channel, ",\"seq\":" + message.seq + ",\"data\":" + quote(message.data));
+                if (message.data.equals("throw null")) {
+                    throw new NullPointerException("of the listener");
+                } else if (message.data.equals("throw state")) {
+                    throw new IllegalStateException("of the listener");
+                }
             }
 
             @Override
@@ -53,8 +58,19 @@ final class Probe {
             }
 
             @Override
+            public void live(boolean live, String why) {
+                show("live", String.valueOf(live), "");
+            }
+
+            @Override
             public void refused(Rcomet.Failure why) {
                 fail("refused: " + why.getMessage());
+            }
+
+            @Override
+            public void failed(RuntimeException thrown) {
+                show("failed", thrown.getClass().getSimpleName(), "");
+                Rcomet.Listener.super.failed(thrown);
             }
         }, null, history, channels.toArray(new String[0]));
         over.await();

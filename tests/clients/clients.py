@@ -5,7 +5,7 @@ import subprocess
 import sys
 import unittest
 
-from support import HERE, NASTY, Client, Daemon, Wire, stranger, until
+from support import HERE, NASTY, Client, Daemon, Wire, end_group, stranger, until
 
 JAVA = os.environ.get('RCOMET_JAVA_CLASSES', '')
 
@@ -153,7 +153,7 @@ class Days:
         with self.client.subscribe(self.daemon, 'ending') as listening:
             until(1, lambda: self.daemon.subscribers('ending'))
             self.daemon.close('ending')
-            until(['closed'], lambda: [event['type'] for event in listening.events])
+            until(['closed'], lambda: [event['type'] for event in listening.events if event['type'] != 'live'])
 
 
 class Python(Days, unittest.TestCase):
@@ -200,6 +200,28 @@ class Shell(Days, unittest.TestCase):
         self.done('stdin', 'piped', stdin='line 1\nline 2\n')
         self.assertEqual(self.done('read', 'piped'), 'line 1\nline 2\n\n')
 
+    def test_it_ends_when_its_reader_leaves(self):
+        shell = self.command[0]
+        script = os.path.join(HERE, '../../clients/shell/rcomet.sh')
+        # As a terminal has it, where SIGPIPE ends who writes, and as services have it, which ignore it.
+        for restore in (True, False):
+            process = subprocess.Popen([shell, '-c', '. "$0"; rcomet_subscribe left | head -n 1', script], stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True, restore_signals=restore, start_new_session=True,
+                                       env=self.client.environment(self.daemon.admin, self.daemon.front, {}))
+            self.addCleanup(end_group, process)
+            until(1, lambda: self.daemon.subscribers('left'))
+
+            def has_ended():
+                self.daemon.publish('left', 'more')
+                return process.poll() is not None
+
+            until(True, has_ended)
+            out, err = process.communicate()
+            self.assertEqual((process.returncode, len(out.splitlines())), (0, 1))
+            # curl may say that it cannot write any more; nobody else has anything to say.
+            self.assertEqual([line for line in err.splitlines() if not line.startswith('curl: (23)')], [])
+            until(0, lambda: self.daemon.subscribers('left'))
+
     def test_a_token_is_on_no_command_line(self):
         with self.client.subscribe(self.daemon, 'watched', RCOMET_TOKEN='s3cret') as listening:
             until(1, lambda: self.daemon.subscribers('watched'))
@@ -233,6 +255,27 @@ class Java(Days, unittest.TestCase):
             wire.cut()
             self.daemon.publish('polled', 'three')
             until(['one', 'two', 'three'], listening.data)
+
+    def test_what_a_listener_throws_does_not_disturb_it(self):
+        for holds_back in (b'', b'x-ndjson'):  # lines, and polls
+            wire = Wire(lambda: self.daemon.at['front'], holds_back=holds_back)
+            channel = f'thrown{len(holds_back)}'
+            with self.client.subscribe(self.daemon, channel, front=wire.url, RCOMET_SECONDS='0.5') as listening:
+                until(1, lambda: self.daemon.subscribers(channel))
+                wanted = ['one', 'throw null', 'two', 'throw state', 'three']
+                self.daemon.publish(channel, *wanted)
+                until('three', lambda: listening.data()[-1:] and listening.data()[-1])
+                wire.cut()
+                self.daemon.publish(channel, 'four')
+                until([*wanted, 'four'], listening.data)
+                failed = [event['channel'] for event in listening.events if event['type'] == 'failed']
+                self.assertEqual(failed, ['NullPointerException', 'IllegalStateException'])
+                tried = [event['channel'] for event in listening.events[:listening.events.index(
+                    next(event for event in listening.events if event.get('data') == 'three'))] if event['type'] == 'live']
+                self.assertEqual(tried[-1], 'true')  # what was thrown cost no connection
+                self.assertEqual(tried.count('true'), 1)
+            err = listening.process.stderr.read()
+            self.assertEqual(err.count('Exception: of the listener'), 2, err)
 
     def test_the_chat_meets_the_web_chat(self):
         daemon = Daemon('demo = true\n')

@@ -3,6 +3,7 @@ import http.cookiejar
 import json
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -14,13 +15,15 @@ from xml.etree import ElementTree
 
 from support import BINARY, HERE, NASTY, SOON_S, Daemon, stranger, until
 
+#: A user who may do nothing: for what root may do whatever is forbidden.
+NOBODY = 65534
 FOLDER = os.path.abspath(os.path.join(HERE, '../../clients/php'))
 #: -n: no configuration, and so no extension beyond those that are built in.
 PHP = ['php', '-n', '-d', 'disable_functions=exec,passthru,shell_exec,proc_open,popen,system', '-d', 'display_errors=stderr',
        '-d', 'error_reporting=-1', '-d', 'log_errors=0']
 
 
-def php(code, at=None, **more):
+def php(code, at=None, user=None, **more):
     """What a piece of PHP prints, as JSON. `$c` is a client."""
     code = f"""
         require '{FOLDER}/rcomet.php';
@@ -31,7 +34,7 @@ def php(code, at=None, **more):
     environment = {**os.environ, **more}
     if at:
         environment['AT'] = at
-    done = subprocess.run([*PHP, '-r', code], capture_output=True, text=True, timeout=SOON_S * 3, env=environment)
+    done = subprocess.run([*PHP, '-r', code], capture_output=True, text=True, timeout=SOON_S * 3, env=environment, user=user)
     assert not done.stderr and done.returncode == 0, done.stderr + done.stdout
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return lines[0] if len(lines) == 1 else lines
@@ -93,6 +96,63 @@ class Client(unittest.TestCase):
 
     def test_it_finds_the_socket_by_itself(self):
         self.assertEqual(php("$c->write('found', 'yes'); show((string) $c->read('found'));", RCOMET_CONTROL=self.daemon.control), 'yes')
+
+    def test_it_looks_where_the_command_line_does(self):
+        folder = self.daemon.folder
+        places = {'session': f'{folder}/session/rcomet/control.sock', 'home': f'{folder}/home/.rcomet/control.sock'}
+        variables = {'RCOMET_CONTROL': '', 'XDG_RUNTIME_DIR': f'{folder}/session', 'HOME': f'{folder}/home'}
+        listed = """
+            $places = new ReflectionMethod('Rcomet\\Client', 'places'); $places->setAccessible(true);
+            $isRoot = new ReflectionMethod('Rcomet\\Client', 'isRoot'); $isRoot->setAccessible(true);
+            show([$places->invoke(null, true), $places->invoke(null, false), $isRoot->invoke(null)]);"""
+        own, system = list(places.values()), '/run/rcomet/control.sock'
+        self.assertEqual(php(listed, **variables), [[system, *own], [*own, system], os.geteuid() == 0])
+        self.assertEqual(php(listed, **{**variables, 'HOME': '', 'XDG_RUNTIME_DIR': ''})[0:2], [[system], [system]])
+        if os.path.exists(system):
+            self.skipTest(f'another daemon is at {system}')
+        found = """
+            $address = new ReflectionProperty('Rcomet\\Client', 'address'); $address->setAccessible(true);
+            show($address->getValue(new Rcomet\\Client()));"""
+        for place in places.values():
+            os.makedirs(os.path.dirname(place))
+        # A socket file that a daemon left behind, and then one at which somebody answers.
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(places['session'])
+        self.assertEqual(php(found, **variables), 'http://127.0.0.1:8000')
+        with socket.socket(socket.AF_UNIX) as home:
+            home.bind(places['home'])
+            home.listen()
+            self.assertEqual(php(found, **variables), f'unix:{places["home"]}')
+            os.remove(places['session'])
+            with socket.socket(socket.AF_UNIX) as session:
+                session.bind(places['session'])
+                session.listen()
+                self.assertEqual(php(found, **variables), f'unix:{places["session"]}')
+            # What is forbidden is asked all the same, if nobody else answers: it says why.
+            if os.geteuid() == 0 and subprocess.run(['test', '-r', f'{FOLDER}/rcomet.php'], user=NOBODY).returncode == 0:
+                self.assertEqual(php(listed, user=NOBODY, **variables)[2], False)
+                self.assertEqual(php(found, user=NOBODY, **variables), f'unix:{places["session"]}')
+                self.assertIn('Permission denied', php("$c->read('a');", user=NOBODY, **variables)[2])
+        # Who says where it is has said it.
+        self.assertEqual(php(found, **{**variables, 'RCOMET_CONTROL': places['session']}), f'unix:{places["session"]}')
+        for place in places.values():
+            os.remove(place)
+
+    def test_waiting_goes_on_behind_what_was_there(self):
+        at = f'unix:{self.daemon.control}'
+        self.assertEqual(php("""
+            [$value, $version] = $c->waitOn('place', null, 1);
+            $c->write('place', 'first');
+            [$first, $version] = $c->waitOn('place', $version, 1);
+            [$none, $same] = $c->waitOn('place', null, 1);
+            $c->write('place', 'second'); $c->write('place', 'third');
+            [$second, $next] = $c->waitOn('place', $same, 1);
+            show([$value, (string) $first, $version === $first->version, $none, $same === $version, (string) $second, $next === $second->version]);
+            """, at), [None, 'first', True, None, True, 'second', True])
+        # The place that a daemon names goes before the one that was asked from.
+        answer = b'{"key":"place","timeout":true,"version":7}'
+        named = stranger(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(answer), answer))
+        self.assertEqual(php("show($c->waitOn('place', 3, 1));", named), [None, 7])
 
     def test_versions_rise_and_each_value_comes_once(self):
         self.assertEqual(self.both("""
@@ -190,6 +250,9 @@ class Relay(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.site = Site(read="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2))->answer();",
+                        listened="(new Rcomet\\Relay(new Rcomet\\Client(), 'listened', 1))->answer();",
+                        between="$relay = new Rcomet\\Relay(new Rcomet\\Client(), 'between', 2);"
+                                "isset($_GET['xml']) ? $relay->answerXml() : $relay->answer();",
                         xml="(new Rcomet\\Relay(new Rcomet\\Client(), ['ann@example.org'], 2))->answerXml();",
                         events="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2, ['more']))->answerEvents();",
                         front="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2))->answerEvents(getenv('FRONT'));",
@@ -216,7 +279,41 @@ class Relay(unittest.TestCase):
             said = json.loads(text)
             heard.append((kind, said['value'], said['missing']))
         self.assertEqual(heard, [('application/json', '<b>', 0)] * 3)
-        self.assertEqual(json.loads(self.get(f'/read.php?since={said["version"]}')[1]), {'timeout': True})
+        self.assertEqual(json.loads(self.get(f'/read.php?since={said["version"]}')[1]), {'timeout': True, 'version': said['version']})
+
+    def test_what_is_written_between_two_polls_comes_with_the_second(self):
+        # Behind a value that was there come all in order; behind none, the latest.
+        old = "$c->write('between', 'old');"
+        for before, between in (('', "$c->write('between', 'new');"), (old, "$c->write('between', 'new'); $c->write('between', 'newer');")):
+            php(before, self.at)
+            none = json.loads(self.get('/between.php')[1])
+            self.assertEqual((none['timeout'], 'value' in none), (True, False))
+            php(between, self.at)
+            said = json.loads(self.get(f'/between.php?since={none["version"]}')[1])
+            self.assertEqual((said['value'], said['missing']), ('new', 0))
+            browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+            php(f"$c->delete('between'); {before}", self.at)
+            heard = [ElementTree.fromstring(self.get('/between.php?xml=1', browser)[1]).find('data').text]
+            php(between, self.at)
+            heard.append(ElementTree.fromstring(self.get('/between.php?xml=1', browser)[1]).find('data').text)
+            self.assertEqual(heard, [None, 'value: new'])
+            php("$c->delete('between');", self.at)
+
+    def test_the_page_with_notes_hears_values_and_no_time_outs(self):
+        script = os.path.abspath(os.path.join(HERE, '../../demos/notifier/notifier.js'))
+        page = f"""
+            globalThis.document = {{ baseURI: '{self.site.url}/' }};
+            const notifier = Function(require('fs').readFileSync('{script}') + '; return notifier;')();
+            const say = (...words) => console.log(JSON.stringify(words));
+            notifier.listen('listened.php', (text) => say('heard', text ?? null), {{ state: (live) => say('live', live), history: 0 }});"""
+        node = subprocess.Popen(['node', '-e', page], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(node.wait)
+        self.addCleanup(node.kill)
+        self.assertEqual([json.loads(node.stdout.readline()) for _ in range(2)], [['live', True]] * 2)  # two polls without a value
+        for text in ('one', 'two'):
+            php(f"$c->write('listened', '{text}');", self.at)
+            said = (json.loads(node.stdout.readline()) for _ in range(20))
+            self.assertEqual(next(value for what, value in said if what == 'heard'), text)
 
     def test_the_form_of_the_original(self):
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))

@@ -208,8 +208,13 @@ class Listening:
         return self
 
     def __exit__(self, *_):
-        try:
-            os.killpg(self.process.pid, 9)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
+        end_group(self.process)
+
+
+def end_group(process):
+    """Ends what was begun as a session of its own, with all that it has begun."""
+    try:
+        os.killpg(process.pid, 9)
+    except ProcessLookupError:
+        pass
+    process.wait()

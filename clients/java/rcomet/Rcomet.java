@@ -128,6 +128,20 @@ public final class Rcomet {
 
         /** The server will not have us: the subscription is over. */
         default void refused(Failure why) {}
+
+        /**
+         * A call of this listener has thrown. What it was told counts as told, and the subscription goes on. If nothing is said, this
+         * goes where uncaught exceptions of a thread go.
+         */
+        default void failed(RuntimeException thrown) {
+            uncaught(thrown);
+        }
+    }
+
+    /** Hands it to whoever takes this thread's uncaught exceptions: on a desktop it is printed, on Android it ends the app. */
+    static void uncaught(RuntimeException thrown) {
+        Thread thread = Thread.currentThread();
+        thread.getUncaughtExceptionHandler().uncaughtException(thread, thrown);
     }
 
     /** Publishes a text: on the admin side if there is one, else through the front. */

@@ -37,7 +37,10 @@ public final class Subscription implements Closeable {
         thread.start();
     }
 
-    /** Where it stands: to be kept, and shown to the next subscription. Null as long as nothing was heard. */
+    /**
+     * Where it stands: behind what was told last, be it still being told. To be kept, and shown to the next subscription. Null as long as
+     * nothing was heard.
+     */
     public String cursor() {
         return cursor;
     }
@@ -64,17 +67,20 @@ public final class Subscription implements Closeable {
             } catch (Rcomet.Failure failure) {
                 if (failure.status >= 400 && failure.status < 429) {
                     over.countDown();
-                    listener.refused(failure);
+                    tell(() -> listener.refused(failure));
                     return;
                 }
                 why = failure.getMessage();
-            } catch (IOException | NullPointerException broken) { // disconnect() in the middle of a read may surface as either
+            } catch (IOException broken) {
                 why = String.valueOf(broken.getMessage());
+            } catch (RuntimeException odd) { // none of the listener's: one of the network's, as on Android without its permission
+                why = odd.toString();
             }
             if (!isOn()) {
                 return;
             }
-            listener.live(false, why);
+            String lost = why;
+            tell(() -> listener.live(false, lost));
             long most = Math.min(rcomet.retryMsMax, (long) rcomet.retryMs << Math.min(tries++, 16));
             try {
                 if (over.await((long) (random.nextDouble() * most), TimeUnit.MILLISECONDS)) {
@@ -84,6 +90,32 @@ public final class Subscription implements Closeable {
                 over.countDown();
             }
         }
+    }
+
+    /** A call of the listener. What it throws is its own affair: it is told so, and all goes on behind what it was told. */
+    private void tell(Runnable call) {
+        try {
+            call.run();
+        } catch (RuntimeException thrown) {
+            try {
+                listener.failed(thrown);
+            } catch (RuntimeException again) {
+                Rcomet.uncaught(again);
+            }
+        }
+    }
+
+    /** A read, which {@code disconnect()} in the middle of it may end with a NullPointerException. Nothing else does in here. */
+    private static <T> T read(Read<T> read) throws IOException {
+        try {
+            return read.take();
+        } catch (NullPointerException cut) {
+            throw new IOException("the connection was cut", cut);
+        }
+    }
+
+    private interface Read<T> {
+        T take() throws IOException;
     }
 
     private boolean isOn() {
@@ -109,8 +141,8 @@ public final class Subscription implements Closeable {
                 line.disconnect();
             }
         });
-        try (BufferedReader lines = Rcomet.answer(line)) {
-            for (String text; (text = Rcomet.line(lines)) != null && isOn();) {
+        try (BufferedReader lines = read(() -> Rcomet.answer(line))) {
+            for (String text; (text = read(() -> Rcomet.line(lines))) != null && isOn();) {
                 if (heard.getCount() > 0) {
                     heard.countDown();
                     mute = 0;
@@ -143,10 +175,11 @@ public final class Subscription implements Closeable {
 
     private void poll() throws IOException {
         for (String wait = "&wait=0"; isOn(); wait = "") {
-            connection = rcomet.prepare(where() + wait, "application/json", rcomet.quietMs);
+            HttpURLConnection asked = rcomet.prepare(where() + wait, "application/json", rcomet.quietMs);
+            connection = asked;
             Map<String, Object> said;
-            try (Reader answer = Rcomet.answer(connection)) {
-                said = Json.object(Rcomet.whole(answer));
+            try (Reader answer = read(() -> Rcomet.answer(asked))) {
+                said = Json.object(read(() -> Rcomet.whole(answer)));
             }
             if (!wait.isEmpty()) {
                 begin();
@@ -162,21 +195,35 @@ public final class Subscription implements Closeable {
 
     private void begin() {
         tries = 0;
-        listener.live(true, null);
+        tell(() -> listener.live(true, null));
     }
 
     private void hear(Map<String, Object> event) throws IOException {
-        String type = Json.text(event, "type");
-        if (type.equals("message")) {
-            listener.message(new Rcomet.Message(Json.text(event, "channel"), event));
-        } else if (type.equals("gap")) {
-            listener.gap(Json.text(event, "channel"), Json.number(event, "next"), (Long) event.get("missing"));
-        } else if (type.equals("closed")) {
-            channels.remove(Json.text(event, "channel"));
-            listener.closed(Json.text(event, "channel"));
-        }
+        Runnable call = call(event);
+        // Before it is told: what a listener throws at would come again for ever.
         if (event.get("cursor") instanceof String) {
             cursor = (String) event.get("cursor");
+        }
+        tell(call);
+    }
+
+    /** What the listener is told of an event. */
+    private Runnable call(Map<String, Object> event) throws IOException {
+        switch (Json.text(event, "type")) {
+            case "message":
+                Rcomet.Message message = new Rcomet.Message(Json.text(event, "channel"), event);
+                return () -> listener.message(message);
+            case "gap":
+                String gone = Json.text(event, "channel");
+                long next = Json.number(event, "next");
+                Long missing = event.get("missing") == null ? null : (Long) Json.number(event, "missing");
+                return () -> listener.gap(gone, next, missing);
+            case "closed":
+                String closed = Json.text(event, "channel");
+                channels.remove(closed);
+                return () -> listener.closed(closed);
+            default:
+                return () -> {};
         }
     }
 }
