@@ -219,7 +219,7 @@ class Client
         }
         $answer = $this->next($key, $after, $seconds);
         if (self::nothing($answer)) {
-            return [null, \is_int($answer['version'] ?? null) ? $answer['version'] : $after];
+            return [null, \is_int($answer['since'] ?? null) ? $answer['since'] : $after];
         }
         $value = self::value($answer, self::channel($key));
         return [$value, $value->version];

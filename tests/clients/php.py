@@ -150,7 +150,7 @@ class Client(unittest.TestCase):
             show([$value, (string) $first, $version === $first->version, $none, $same === $version, (string) $second, $next === $second->version]);
             """, at), [None, 'first', True, None, True, 'second', True])
         # The place that a daemon names goes before the one that was asked from.
-        answer = b'{"key":"place","timeout":true,"version":7}'
+        answer = b'{"key":"place","timeout":true,"since":7}'
         named = stranger(b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s' % (len(answer), answer))
         self.assertEqual(php("show($c->waitOn('place', 3, 1));", named), [None, 7])
 
