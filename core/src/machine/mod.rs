@@ -17,6 +17,7 @@ mod heads;
 mod hooks;
 mod keys;
 mod listen;
+mod memory;
 mod metrics;
 mod of_config;
 mod once;
@@ -50,6 +51,7 @@ use bayeux::Sessions;
 pub use check::Standing;
 pub(crate) use hooks::{Errand, Step};
 pub use hooks::{Hook, HookAnswer, HookFailure};
+pub use memory::Memory;
 pub use post::Todo;
 pub(crate) use websocket::Entering;
 
@@ -112,26 +114,6 @@ pub struct Machine {
     /// Scratch for heads and for bodies, so that none is allocated for an answer.
     head: Vec<u8>,
     body: Vec<u8>,
-}
-
-/// Where the memory is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// Messages kept.
-    pub history_bytes: usize,
-    /// Blocks that hold half requests and unsent answers, spare ones included; and publishes that wait.
-    pub blocks_bytes: usize,
-    /// Shared frames on their way.
-    pub frames_bytes: usize,
-    /// Tables of connections, channels, subscriptions and timers.
-    pub tables_bytes: usize,
-}
-
-impl Memory {
-    /// All of it.
-    pub fn total_bytes(&self) -> usize {
-        self.history_bytes + self.blocks_bytes + self.frames_bytes + self.tables_bytes
-    }
 }
 
 impl Machine {
@@ -347,16 +329,6 @@ impl Machine {
         &self.counters
     }
 
-    /// Where the memory is, counted exactly; walks over all channels.
-    pub fn memory(&self) -> Memory {
-        Memory {
-            history_bytes: self.hub.history_bytes(),
-            blocks_bytes: self.post.pool.bytes() + self.held_bytes + self.hooks.bytes(),
-            frames_bytes: self.frames.bytes(),
-            tables_bytes: self.hub.table_bytes() + self.own_tables(),
-        }
-    }
-
     /// The configuration in force.
     pub fn config(&self) -> &Config {
         &self.config
@@ -379,39 +351,5 @@ impl Machine {
         }
         self.zero_unix_ms = self.date.unix_ms().saturating_sub(self.post.now.0);
         self.date.unix_ms()
-    }
-
-    fn own_tables(&self) -> usize {
-        // A subscription of a WebSocket takes less than this.
-        let parked = (self.hub.subscribers() - self.sessions.seats()) * size_of::<crate::conn::Parked>();
-        let websockets = self.scratch.open * size_of::<crate::conn::WebSocket>()
-            + self.scratch.wires * size_of::<crate::conn::Wire>()
-            + self.scratch.booths_bytes;
-        self.conns.len() * Arena::<Conn>::slot_bytes()
-            + self.post.wheel.bytes()
-            + self.watching_until.len() * size_of::<(u64, (Id<Conn>, Id<Subscription>))>()
-            + self.post.pieces.bytes()
-            + self.sessions.bytes()
-            + self.bearers.bytes()
-            + self.once.bytes()
-            + parked
-            + websockets
-    }
-
-    fn count_tables(&self) -> usize {
-        self.hub.quick_table_bytes() + self.own_tables()
-    }
-
-    /// Bytes in use, tables as of the beginning of this turn.
-    fn used_bytes(&self) -> usize {
-        let buffers =
-            self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes + self.hub.many_bytes();
-        let buffers = buffers + self.hooks.bytes();
-        self.tables_bytes + self.hub.history_bytes() + buffers
-    }
-
-    /// Whether so many bytes more would be too many.
-    fn is_short_of(&self, bytes: usize) -> bool {
-        self.used_bytes().saturating_add(bytes) > self.config.limits.memory_bytes_max
     }
 }
