@@ -44,7 +44,7 @@ impl Delivery<'_> {
     /// Answers a poll that has been waiting.
     pub(super) fn end_poll(&mut self, conn: &mut Conn, id: Id<Conn>, parked: &Parked, tidings: Tidings<'_>) {
         let to = Asker::of(id, parked);
-        if let Some(in_s) = self.bearers.expiring(id, self.date.unix_seconds()) {
+        if let Some(in_s) = self.bearers.expiring(id, parked.sub, self.date.unix_seconds()) {
             // It is one client's alone then.
             let news: Vec<News<'_>> = tidings.news.iter().copied().chain([News::Expiring { in_s }]).collect();
             let tidings = Tidings { news: &news, range: None, ..tidings };

@@ -140,6 +140,7 @@ impl Machine {
         let voice = Voice { dialect: socket.tongue.talker().dialect(), style: socket.style, before: None };
         if is_signed(&listen.token) {
             self.renew(id, &listen.token)?;
+            self.revoke(id);
         }
         let at = self.admit_listener(id, Role::Front, listen)?;
         let has_past = self.bearers.grant(id).is_none_or(|grant| grant.allows(Act::History, &listen.channel))
