@@ -105,7 +105,7 @@ limits! {
     token_bytes_max: usize = 4_096,
     /// Rules (`channels`) of a signed token; one with more is 401.
     token_rules_max: usize = 100,
-    /// Keys of publishes (`Idempotency-Key`) that are remembered at once; a publish with one more is 503, and is not done.
+    /// Keys of publishes (`Idempotency-Key`) that are remembered at once, half of them at most from the public sides; a publish with one more is 503, and is not done.
     idempotency_keys_max: usize = 100_000,
     /// Bytes of such a key; a longer one is 400.
     idempotency_key_bytes_max: usize = 255,

@@ -157,19 +157,14 @@ fn an_expired_message_is_missing_everywhere() {
         |next: u64, missing: u64| json!({"type": "gap", "channel": "a", "next": next, "missing": missing});
     // A poll behind the first message of the channel.
     let said = get(&mut server, &format!("/events?channel=a&cursor={first}"));
-    assert_eq!((&said["events"][0], data(&said)), (&gap(4, 2), vec!["gap", "4"]));
+    assert_eq!((&said["events"][0], data(&said)), (&gap(4, 2), vec!["gap", "4", "gap"]));
+    assert_eq!(said["events"][2], gap(6, 1), "what stood at the end");
     let on = said["cursor"].as_str().expect("a cursor").to_owned();
     let said = get(&mut server, &format!("/events?channel=a&cursor={on}&wait=0"));
-    assert_eq!(said["events"], json!([gap(6, 1)]), "what stood at the end");
-    let on = said["cursor"].as_str().expect("a cursor").to_owned();
-    assert_eq!(
-        get(&mut server, &format!("/events?channel=a&cursor={on}&wait=0"))["events"],
-        json!([]),
-        "is told once"
-    );
+    assert_eq!(said["events"], json!([]), "is told once");
     // Several channels by one cursor.
     let said = get(&mut server, &format!("/events?channel=a&channel=b&cursor={behind_b}"));
-    assert_eq!(data(&said), ["4"]);
+    assert_eq!(data(&said), ["4", "gap"]);
     // A stream, and a history in pages.
     let client = server.connect(Role::Front);
     let fields = "Accept: application/x-ndjson";
@@ -179,9 +174,13 @@ fn an_expired_message_is_missing_everywhere() {
     let brief: Vec<String> = kinds.iter().map(|e| format!("{} {}", e["type"], e["missing"])).collect();
     assert_eq!(brief, ["\"gap\" 2", "\"ready\" null", "\"message\" null", "\"gap\" 1"], "{body}");
     let page = get(&mut server, "/history?channel=a&limit=9");
-    assert_eq!((data(&page), &page["more"]), (vec!["1"], &json!(true)));
+    assert_eq!((data(&page), &page["more"], &page["missing"]), (vec!["1", "4"], &json!(false), &json!(0)));
     let on = page["cursor"].as_str().expect("a cursor").to_owned();
     let page = get(&mut server, &format!("/history?channel=a&cursor={on}"));
+    assert_eq!((data(&page), &page["missing"]), (vec![], &json!(0)), "nothing is behind it");
+    assert_eq!(data(&get(&mut server, "/history?channel=a&limit=1")), ["4"], "the newest that there is");
+    assert_eq!(data(&get(&mut server, "/history?channel=a&limit=2")), ["1", "4"]);
+    let page = get(&mut server, &format!("/history?channel=a&cursor={first}"));
     assert_eq!((data(&page), &page["missing"]), (vec!["4"], &json!(2)));
     assert_eq!(get(&mut server, "/channels/a")["messages"], 2);
     // A WebSocket, and icomet.
@@ -313,4 +312,60 @@ fn presence_of_several_channels_is_asked_for_at_once() {
         ]})
     );
     assert_eq!(get(&mut server, "/presence?channel=a")["channel"], "a", "one is told as one");
+}
+
+/// A poll's cursor is behind all that it was told, also where nothing is left to be handed over: else it would be told the same for
+/// ever, at once.
+#[test]
+fn a_poll_goes_on_behind_what_has_expired() {
+    for (channels, last) in [("channel=a", "a"), ("channel=a&channel=b", "a"), ("channel=a&channel=b", "b")] {
+        let mut server = Server::default();
+        publish(&mut server, r#"{"channels":["a","b"],"data":"1"}"#);
+        let start = get(&mut server, &format!("/events?{channels}&wait=0"));
+        let start = start["cursor"].as_str().expect("a cursor").to_owned();
+        let is_read = channels.contains(&format!("channel={last}"));
+        for text in [
+            r#"{"channel":"a","data":"2"}"#.to_owned(),
+            format!(r#"{{"channel":"{last}","data":"3","ttl":5}}"#),
+        ] {
+            publish(&mut server, &text);
+        }
+        server.pass_ms(5_000);
+        assert!(is_read);
+        let mut cursor = start;
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            let said = get(&mut server, &format!("/events?{channels}&cursor={cursor}&wait=0"));
+            told.extend(data(&said).into_iter().map(str::to_owned));
+            cursor = said["cursor"].as_str().unwrap_or_else(|| panic!("a cursor: {said}")).to_owned();
+        }
+        told.sort_unstable();
+        assert_eq!(told, ["2", "gap"], "{channels}, the last one in {last}");
+        // And nothing is passed over.
+        publish(&mut server, r#"{"channel":"a","data":"4"}"#);
+        assert_eq!(data(&get(&mut server, &format!("/events?{channels}&cursor={cursor}&wait=0"))), ["4"]);
+    }
+}
+
+/// Large batches are work, and do not all come in one turn.
+#[test]
+fn batches_count_as_what_they_are() {
+    let mut server = Server::default();
+    let names: Vec<String> = (0..500).map(|n| format!("\"c{n}\"")).collect();
+    let text = format!(r#"{{"channels":[{}],"data":"x"}}"#, names.join(","));
+    let request = format!(
+        "POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    let clients: Vec<Client> = (0..50).map(|_| server.connect(Role::Admin)).collect();
+    for client in &clients {
+        server.send_in_this_turn(*client, &request);
+    }
+    let at_once = server.machine.counters().published;
+    assert!((10_000..20_000).contains(&at_once), "{at_once}");
+    server.turn();
+    assert_eq!(server.machine.counters().published, 50 * 500, "the rest has its turn");
+    for client in clients {
+        assert!(server.received(client).starts_with("HTTP/1.1 200 "));
+    }
 }

@@ -8,7 +8,11 @@ mod legacy;
 mod lines;
 #[path = "control/orders.rs"]
 mod orders;
+#[path = "control/sockets.rs"]
+mod sockets;
 mod support;
+#[path = "support/websocket.rs"]
+mod websocket;
 
 use rcomet_core::{Config, Rights, Role};
 use serde_json::{Value, json};

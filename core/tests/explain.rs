@@ -191,3 +191,35 @@ fn everybody_at_once_and_what_is_wrong_with_a_question() {
     let front = server.ask(Role::Front, "/explain?channel=a&seq=1");
     assert!(!front.contains("clients"), "{front}");
 }
+
+/// Strangers choose names: those that no channel can have are not kept, whatever else was wrong.
+#[test]
+fn names_of_strangers_are_not_kept_at_any_length() {
+    for auth in [Auth::None, Auth::Token] {
+        let mut config = Config::default();
+        config.front.auth = auth;
+        let mut server = Server::new(config);
+        for n in 0..600 {
+            let target = format!("/stream?cname={n}{}", "x".repeat(60_000));
+            let client = open(&mut server, &target);
+            server.vanish(client);
+        }
+        assert!(server.machine.memory().total_bytes() < 8 << 20, "{:?}", server.machine.memory());
+    }
+}
+
+#[test]
+fn a_message_that_has_expired_is_not_kept() {
+    let mut server = server();
+    for text in [r#"{"channel":"a","data":"1"}"#, r#"{"channel":"a","data":"2","ttl":5}"#] {
+        let client = server.connect(Role::Admin);
+        let fields = format!("Content-Type: application/json\r\nContent-Length: {}", text.len());
+        server.send(client, format!("POST /publish HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n{text}"));
+        assert!(server.received(client).starts_with("HTTP/1.1 200 "));
+    }
+    assert_eq!(ask(&mut server, "channel=a&seq=2")["message"], "kept");
+    server.pass_ms(5_000);
+    let said = ask(&mut server, "channel=a&seq=2");
+    assert_eq!((&said["message"], &said["published"]), (&"trimmed".into(), &Value::Null), "{said}");
+    assert_eq!(ask(&mut server, "channel=a&seq=1")["message"], "kept");
+}

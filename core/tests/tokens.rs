@@ -1,4 +1,8 @@
 //! Signed tokens in memory: what they let in, what they do not, and how it is said that their time is over.
+#[path = "support/bayeux.rs"]
+mod bayeux;
+#[path = "tokens/bounds.rs"]
+mod bounds;
 #[path = "tokens/doors.rs"]
 mod doors;
 #[path = "tokens/expiry.rs"]

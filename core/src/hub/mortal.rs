@@ -107,6 +107,36 @@ impl History {
         from
     }
 
+    /// The number of the first of the newest `most` messages that can be had; [`History::head`] when there is none.
+    pub fn newest_from(&self, most: u64) -> u64 {
+        let (base, head) = (self.base(), self.head());
+        let back = |count: u64| head.saturating_sub(count).max(base);
+        let Some(mortal) = &self.mortal else { return back(most) };
+        let (mut from, mut gone) = (head, 0);
+        loop {
+            // Further back by as many as are missing so far.
+            let next = back(most.saturating_add(gone));
+            if next == from {
+                return self.live_from(from);
+            }
+            gone += mortal.gone.range(next..from).count() as u64;
+            from = next;
+        }
+    }
+
+    /// Where a page ends that begins at `from`, of so many messages that can be had and so many bytes at most, over those between
+    /// them that cannot; at least one message, if there is one. [`History::head`] when nothing follows.
+    pub fn page_end(&self, from: u64, most: usize, bytes_max: usize) -> u64 {
+        let mut bytes = 0;
+        for (count, (seq, message)) in self.range(from, self.head()).enumerate() {
+            bytes += message.weight();
+            if count > 0 && (count >= most || bytes > bytes_max) {
+                return seq;
+            }
+        }
+        self.head()
+    }
+
     /// The number of the first message from `from` on that cannot be had; [`History::head`] when there is none.
     pub(super) fn live_until(&self, from: u64) -> u64 {
         let gone = self.mortal.as_ref().and_then(|mortal| mortal.gone.range(from..).next());
@@ -208,5 +238,29 @@ mod tests {
         }
         assert_eq!(history.clear(), 2);
         assert!(history.mortal.is_none());
+    }
+
+    #[test]
+    fn pages_pass_over_what_is_missing() {
+        // All ways in which seven messages can be missing or not, against looking at each.
+        for mask in 0..128_u64 {
+            let until: Vec<Option<u64>> = (0..7).map(|bit| (mask >> bit & 1 == 1).then_some(10)).collect();
+            let mut history = history(&until);
+            history.expire(Moment(10));
+            let live = numbers(&history);
+            for most in 0..9_usize {
+                let wanted =
+                    live[live.len().saturating_sub(most)..].first().copied().unwrap_or(history.head());
+                assert_eq!(history.newest_from(most as u64), wanted, "{mask:b} {most}");
+                if most > 0 {
+                    let to = history.page_end(1, most, 1 << 20);
+                    let page: Vec<u64> = history.range(1, to).map(|(seq, _)| seq).collect();
+                    assert_eq!(page, live[..most.min(live.len())], "{mask:b} {most}");
+                    assert_eq!(to == history.head(), most >= live.len(), "{mask:b} {most}");
+                }
+            }
+            let one = history.page_end(1, 9, 1);
+            assert_eq!(history.range(1, one).count(), live.len().min(1), "one comes, however large it is");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! Knows nothing of delivery: it marks the channel, and [`Hub::pump`] does the rest.
 use std::sync::Arc;
 
-use super::{Channel, Hub, Keep, Kind, Media, Message};
+use super::{Beside, Channel, Hub, Keep, Kind, Media, Message};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -36,16 +36,26 @@ impl Hub {
         Some(self.append(id, Kind::Data, body, (None, Some(media)), now))
     }
 
-    /// Appends a channel's last message once more; returns its number. `None` if it is not kept.
+    /// Appends a channel's last message once more, good for as long as it is; returns its number. `None` if it is not kept, or
+    /// not good any more.
     pub fn publish_again(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
         self.settle(id, now);
         let channel = self.channels.get_mut(id).filter(|c| !c.closed)?;
-        let last = channel.history.get(channel.history.head() - 1)?.clone();
+        // What has expired keeps its place behind others.
+        let newest = channel.history.head() - 1;
+        let last = channel.history.get(newest).filter(|_| channel.history.is_live(newest))?.clone();
+        let beside = last.until().map(|until| Arc::new(Beside { until: Some(until), ..Beside::default() }));
+        let is_mortal = beside.is_some();
         channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         // A broadcast's body is on the account of all channels; said again, it is this one's.
         let kind = if last.kind == Kind::Broadcast { Kind::Data } else { last.kind };
         let message = self.stamped(id, kind, last.body, now);
-        Some(self.append_message(id, Message { sender: last.sender, media: last.media, ..message }))
+        let again = Message { sender: last.sender, media: last.media, beside, ..message };
+        let seq = self.append_message(id, again);
+        if is_mortal {
+            self.arm(id, now);
+        }
+        Some(seq)
     }
 
     pub(super) fn append(

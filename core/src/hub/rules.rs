@@ -143,12 +143,30 @@ mod tests {
         assert_eq!(start(&mut hub, From::Next(3), 5_000), (4, Lost::Some(1)));
         assert_eq!(
             start(&mut hub, From::Newest(2), 5_000),
-            (4, Lost::Nothing),
-            "who asks for none misses none"
+            (1, Lost::Nothing),
+            "the newest that there are, and who asks for none misses none"
         );
         hub.check();
         assert!(hub.deadline().is_some());
         hub.expire(Moment(10_000));
         hub.check();
+    }
+
+    #[test]
+    fn what_is_said_again_is_good_for_no_longer() {
+        let mut hub = hub(settings());
+        let at = hub.open("a", 99_999, Moment(0)).expect("room");
+        hub.publish(at, "first".into(), None, Moment(0));
+        hub.publish_for(at, "second".into(), 5_000, Moment(0));
+        assert_eq!(hub.publish_again(at, Moment(1_000)), Some(3));
+        let until = hub.peek(at).and_then(|channel| channel.history().get(3)?.until());
+        assert_eq!(until, Some(Moment(5_000)));
+        hub.expire(Moment(5_000));
+        hub.check();
+        assert!(hub.peek(at).is_some_and(|channel| channel.history().live() == 1));
+        assert_eq!(hub.publish_again(at, Moment(5_000)), None, "it is not there any more, only its place is");
+        hub.publish(at, "third".into(), None, Moment(6_000));
+        assert_eq!(hub.publish_again(at, Moment(6_000)), Some(5));
+        assert!(hub.peek(at).and_then(|channel| channel.history().get(5)?.until()).is_none());
     }
 }

@@ -87,7 +87,7 @@ impl Hub {
             From::Next(seq) if seq > head => Start { next: head, lost: Lost::Nothing, ahead: true },
             From::Next(seq) if seq < base => at(base, Lost::Some(base - seq.max(1))),
             From::Next(seq) => at(seq, Lost::Nothing),
-            From::Newest(n) => at(head.saturating_sub(n).max(base), Lost::Nothing),
+            From::Newest(n) => at(channel.history.newest_from(n).max(base), Lost::Nothing),
             From::After(_) | From::Shown(_) => {
                 let Some(cursor) = shown else { return Some(at(base, Lost::Unknown)) };
                 // Where this life began, the last message of the one before may stand: whoever is there has seen nothing of it.

@@ -29,6 +29,8 @@ pub(super) struct Bearer {
     pub(super) armed: Moment,
     /// It has been told that its end is near.
     pub(super) told: bool,
+    /// It is not in force any more; the entry stands for the timer that is under way.
+    pub(super) lapsed: bool,
 }
 
 impl Bearers {
@@ -75,9 +77,22 @@ impl Bearers {
         }
     }
 
+    /// The connection serves another request, perhaps another client's behind a proxy: its token was the last one's. Its timer
+    /// is not armed anew for each of many, so the entry stays until that fires.
+    pub(super) fn lapse(&mut self, id: Id<Conn>) {
+        if !self.table.is_empty()
+            && let Some(bearer) = self.table.get_mut(&id.to_bits())
+        {
+            bearer.lapsed = true;
+        }
+    }
+
     /// What the token of a connection allows.
     pub(super) fn grant(&self, id: Id<Conn>) -> Option<&Grant> {
-        if self.table.is_empty() { None } else { self.table.get(&id.to_bits()).map(|bearer| &bearer.grant) }
+        if self.table.is_empty() {
+            return None;
+        }
+        self.table.get(&id.to_bits()).filter(|bearer| !bearer.lapsed).map(|bearer| &bearer.grant)
     }
 
     /// In how many seconds the token of a poll expires, if that is soon; `now_s` is the wall clock.

@@ -8,7 +8,7 @@ use super::tokens::Shown;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase, Role};
 use crate::dialect::{Answer, Batch, Outcome, Page, Past, Refusal, Voice};
-use crate::hub::Channel;
+use crate::hub::{Channel, From};
 use crate::token::Act;
 
 impl Machine {
@@ -38,7 +38,12 @@ impl Machine {
             let outcome = match hub.peek(at) {
                 Some(channel) => {
                     let history = channel.history();
-                    let to = history.batch_end(start.next, bytes).min(start.next.saturating_add(most));
+                    // Whoever goes on behind a cursor is told what is missing at the place where it is; who asks for what there is
+                    // gets what there is.
+                    let to = match past.from {
+                        From::Newest(_) => history.page_end(start.next, past.limit, bytes),
+                        _ => history.batch_end(start.next, bytes).min(start.next.saturating_add(most)),
+                    };
                     let batch = Batch::new(channel, start.next, to, hub);
                     let last = history.get(to.saturating_sub(1)).filter(|_| to > start.next);
                     let cursor = match last {

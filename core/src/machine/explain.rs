@@ -83,7 +83,8 @@ impl Machine {
         let wall = |moment: Moment| unix.saturating_add(moment.0);
         let Some(channel) = self.hub.peek(at) else { return };
         let history = channel.history();
-        let message = history.get(seq);
+        // One that has expired keeps its place until those before it are gone, and nothing else.
+        let message = history.get(seq).filter(|_| history.is_live(seq));
         let state = match message {
             Some(_) => "kept",
             None if seq >= history.head() => "not published",
@@ -278,7 +279,14 @@ impl Machine {
             Refusal::Token => "the channel's token is missing or wrong",
             other => other.words(),
         };
+        // Nobody will ask about a name that no channel can have, and names of strangers are not kept at any length.
+        if matches!(refusal, Refusal::Name | Refusal::Memory) {
+            return;
+        }
         for name in names.take(self.config.limits.channels_per_subscription_max) {
+            if self.check_name(name).is_err() {
+                continue;
+            }
             self.hub.note_refused(id.to_bits(), name, words, now);
         }
     }

@@ -16,12 +16,47 @@ pub(super) struct Table {
     /// The same keys, the first to be forgotten first.
     order: VecDeque<(Moment, Arc<str>)>,
     bytes: usize,
+    /// How many are not the admin side's.
+    public: usize,
 }
 
 struct Done {
     print: [u8; 32],
     answer: Box<[u8]>,
     until: Moment,
+}
+
+/// Whose a key is: strangers may choose the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Scope<'s> {
+    /// The admin side's.
+    Admin,
+    /// That of whoever has a token with this `sub`.
+    Named(&'s str),
+    /// That of those whose tokens have none.
+    Unnamed,
+    /// That of those who show no token.
+    Anybody,
+}
+
+/// What the keys of the admin side begin with.
+const ADMIN: char = 'a';
+
+impl Scope<'_> {
+    /// Makes a key this one's.
+    pub(super) fn put(self, key: &mut String) {
+        // No key has the NUL in it, so the last one ends the name.
+        *key = match self {
+            Self::Admin => format!("{ADMIN}\0{key}"),
+            Self::Named(sub) => format!("s{sub}\0{key}"),
+            Self::Unnamed => format!("t\0{key}"),
+            Self::Anybody => format!("n\0{key}"),
+        };
+    }
+}
+
+fn is_public(key: &str) -> bool {
+    !key.starts_with(ADMIN)
 }
 
 /// What is known of a key.
@@ -40,7 +75,7 @@ const ENTRY: usize = size_of::<(Arc<str>, Done)>() + size_of::<(Moment, Arc<str>
 
 impl Table {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { known: HashMap::with_hasher(seed), order: VecDeque::new(), bytes: 0 }
+        Self { known: HashMap::with_hasher(seed), order: VecDeque::new(), bytes: 0, public: 0 }
     }
 
     /// What is known of a request. What is over by `now` is not.
@@ -56,13 +91,21 @@ impl Table {
     pub(super) fn insert(&mut self, once: &Once, answer: &[u8], until: Moment) {
         let key: Arc<str> = once.key.as_str().into();
         self.bytes += ENTRY + key.len() + answer.len();
+        self.public += usize::from(is_public(&key));
         let done = Done { print: once.print, answer: answer.into(), until };
         if let Some(before) = self.known.insert(Arc::clone(&key), done) {
             // It was over, and nobody has looked since.
             self.bytes -= ENTRY + key.len() + before.answer.len();
+            self.public -= usize::from(is_public(&key));
             self.order.retain(|(_, other)| *other != key);
         }
         self.order.push_back((until, key));
+    }
+
+    /// Whether another can be remembered where so many may be. The public sides have half of the room, so that nobody there
+    /// keeps the application from publishing.
+    pub(super) fn has_room(&self, once: &Once, most: usize) -> bool {
+        self.known.len() < most && (!is_public(&once.key) || self.public < most / 2)
     }
 
     /// How many there are.
@@ -92,6 +135,7 @@ impl Table {
         {
             if let Some(gone) = self.known.remove(key) {
                 self.bytes -= ENTRY + key.len() + gone.answer.len();
+                self.public -= usize::from(is_public(key));
             }
             self.order.pop_front();
         }
@@ -125,5 +169,37 @@ mod tests {
         assert_eq!(table.bytes(), Table::cost(&once("a", 2), 7));
         table.expire(Moment(300));
         assert_eq!((table.len(), table.bytes(), table.deadline()), (0, 0, None));
+    }
+
+    #[test]
+    fn the_public_sides_have_half_of_the_room() {
+        let mut table = Table::new(Seed::new(1, 2));
+        let scoped = |scope: Scope<'_>, key: &str| {
+            let mut once = once(key, 1);
+            scope.put(&mut once.key);
+            once
+        };
+        let scopes = [Scope::Anybody, Scope::Unnamed, Scope::Named(""), Scope::Named("a"), Scope::Named("n")];
+        let mut keys: Vec<String> = scopes.iter().map(|scope| scoped(*scope, "k").key).collect();
+        keys.push(scoped(Scope::Admin, "k").key);
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 6, "nobody's key is another's: {keys:?}");
+        for (n, scope) in scopes.into_iter().enumerate() {
+            assert_eq!(table.has_room(&scoped(scope, "k"), 8), n < 4);
+            table.insert(&scoped(scope, "k"), b"", Moment(100 + n as u64));
+        }
+        // Once more, when it was over and nobody has looked: it is still one.
+        table.insert(&scoped(Scope::Anybody, "k"), b"", Moment(200));
+        assert_eq!((table.len(), table.public), (5, 5));
+        for n in 0..3 {
+            let own = scoped(Scope::Admin, &n.to_string());
+            assert!(table.has_room(&own, 8));
+            table.insert(&own, b"", Moment(300));
+        }
+        assert!(!table.has_room(&scoped(Scope::Admin, "k"), 8));
+        table.expire(Moment(200));
+        assert_eq!((table.len(), table.public), (3, 0));
+        assert!(table.has_room(&scoped(Scope::Anybody, "k"), 8));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::pages::{is_another_origins, is_another_sites};
 use super::private::check_private;
-use super::tokens::{changes_something, is_closed};
+use super::tokens::{is_closed, withheld};
 use super::{Errand, Machine};
 use crate::arena::Id;
 use crate::config::Auth;
@@ -21,6 +21,7 @@ impl Machine {
     /// Serves one whole request.
     pub(super) fn serve_one(&mut self, id: Id<Conn>, head: &Head<'_, '_>, body: &[u8]) {
         self.counters.requests += 1;
+        self.bearers.lapse(id);
         let Some(conn) = self.conns.get(id) else { return };
         let (is_local, rights) = (matches!(conn.role, Role::Control(_)), conn.role.rights());
         let (role, peer) = (conn.role.over_http(), conn.peer);
@@ -117,8 +118,8 @@ impl Machine {
         if let Err(refusal) = check_private(role, &verb) {
             return self.refuse(id, manner, &voice, &refusal);
         }
-        if is_closed(&self.config, role) && changes_something(&verb) {
-            return self.refuse(id, manner, &voice, &Refusal::Publish);
+        if let Some(refusal) = withheld(&verb).filter(|_| is_closed(&self.config, role)) {
+            return self.refuse(id, manner, &voice, &refusal);
         }
         let outcome = match verb {
             Verb::Read(read) => return self.read(id, role, manner, voice, &read),

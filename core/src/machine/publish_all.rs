@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Machine;
-use super::once::{Known, Table};
+use super::once::{Known, Scope, Table};
 use crate::arena::Id;
 use crate::conn::{Conn, Held, Manner, Phase, Post, Role, Several};
 use crate::dialect::{Answer, Bulk, Item, JSON, Once, Outcome, Placed, Refusal, Voice};
@@ -11,6 +11,9 @@ use crate::hub::Channel;
 use crate::log::Sealed;
 use crate::token::Grant;
 use crate::wire::http1::Status;
+
+/// Messages of a batch that count as one request when the turn's work is shared out.
+const ITEMS_A_REQUEST: usize = 16;
 
 /// Bytes that a message takes in an answer, besides its channel's name.
 const PLACED_BYTES: usize = 96;
@@ -54,13 +57,13 @@ impl Machine {
         if once.key.is_empty() || once.key.len() > most || !once.key.bytes().all(is_key) {
             return Err(Refusal::KeyForm);
         }
-        let whose = match (role, grant.and_then(|grant| grant.sub.as_deref())) {
-            (Role::Admin, _) => "\u{1}",
-            (_, Some(sub)) => sub,
-            (_, None) => "",
+        let scope = match (role, grant) {
+            (Role::Admin, _) => Scope::Admin,
+            (_, Some(Grant { sub: Some(sub), .. })) => Scope::Named(sub),
+            (_, Some(_)) => Scope::Unnamed,
+            (_, None) => Scope::Anybody,
         };
-        // No key has this between its parts.
-        once.key = format!("{}\0{whose}", once.key);
+        scope.put(&mut once.key);
         Ok(Some(once))
     }
 
@@ -77,14 +80,12 @@ impl Machine {
         {
             return;
         }
+        self.served += several.items.len() / ITEMS_A_REQUEST;
         if let Err(refusal) = self.check_batch(&several) {
             return self.refuse(id, manner, &voice, &refusal);
         }
         let items = &several.items;
-        let crowded = items.iter().find_map(|item| {
-            let found = self.hub.find(&item.channel);
-            self.hub.crowded(&item.channel, found, of_channel(items, &item.channel))
-        });
+        let crowded = self.crowded_by_batch(items);
         if let Some(at) = crowded
             && let Some(conn) = self.conns.get_mut(id)
         {
@@ -133,21 +134,18 @@ impl Machine {
         if items.len() > self.config.limits.publish_messages_max {
             return Err(Refusal::TooMuchAtOnce);
         }
-        if once.is_some() && self.once.len() >= self.config.limits.idempotency_keys_max {
+        if let Some(once) = once
+            && !self.once.has_room(once, self.config.limits.idempotency_keys_max)
+        {
             return Err(Refusal::TooManyKeys);
         }
         let mut new = 0;
-        for (i, item) in items.iter().enumerate() {
-            let is_again = items[..i].iter().any(|other| other.channel == item.channel);
-            if is_again {
-                continue;
-            }
-            let is_one = items[i + 1..].iter().all(|other| other.channel != item.channel);
-            if !is_one && of_channel(items, &item.channel) > self.hub.ahead_bytes(&item.channel) {
+        for Share { channel, count, bytes } in shares(items) {
+            if count > 1 && bytes > self.hub.ahead_bytes(channel) {
                 return Err(Refusal::TooMuchAtOnce);
             }
-            self.check_name(&item.channel)?;
-            new += usize::from(self.hub.find(&item.channel).is_none());
+            self.check_name(channel)?;
+            new += usize::from(self.hub.find(channel).is_none());
         }
         self.check_batch_in_groups(items)?;
         if new > 0 && self.hub.channels() + new > self.config.limits.channels_max {
@@ -160,17 +158,24 @@ impl Machine {
         Ok(())
     }
 
+    /// A channel whose listeners must be served before these are published.
+    pub(super) fn crowded_by_batch(&self, items: &[Item]) -> Option<Id<Channel>> {
+        let crowded = |Share { channel, bytes, .. }: Share<'_>| {
+            self.hub.crowded(channel, self.hub.find(channel), bytes)
+        };
+        shares(items).into_iter().find_map(crowded)
+    }
+
     /// Appends all, once it is known that all can be; gives where each stands.
     pub(super) fn publish_all(&mut self, items: &[Item]) -> Result<Vec<(u64, Sealed)>, Refusal> {
         let now = self.post.now;
         let total: usize = items.iter().map(size).sum();
         // Each channel can make room in its own history; if that is not enough, nobody's is touched.
-        let spare: usize = items
-            .iter()
-            .filter_map(|item| self.hub.peek(self.hub.find(&item.channel)?))
-            .zip(items)
-            .map(|(channel, item)| channel.history().bytes().min(size(item)))
-            .sum();
+        let spare_of = |share: Share<'_>| {
+            let channel = self.hub.peek(self.hub.find(share.channel)?)?;
+            Some(channel.history().bytes().min(share.bytes))
+        };
+        let spare: usize = shares(items).into_iter().filter_map(spare_of).sum();
         if self.is_short_of(total.saturating_sub(spare)) {
             return Err(Refusal::Memory);
         }
@@ -204,7 +209,52 @@ fn size(item: &Item) -> usize {
     item.body.len() + 256
 }
 
-/// What the messages of one channel take.
-pub(super) fn of_channel(items: &[Item], channel: &str) -> usize {
-    items.iter().filter(|item| item.channel == channel).map(size).sum()
+/// What a batch has for one channel.
+#[derive(Debug, PartialEq, Eq)]
+struct Share<'i> {
+    channel: &'i str,
+    /// Messages.
+    count: usize,
+    /// What they take.
+    bytes: usize,
+}
+
+/// The channels of a batch, each once, in the order of their names.
+fn shares(items: &[Item]) -> Vec<Share<'_>> {
+    let mut shares: Vec<Share<'_>> =
+        items.iter().map(|item| Share { channel: &item.channel, count: 1, bytes: size(item) }).collect();
+    shares.sort_unstable_by_key(|share| share.channel);
+    shares.dedup_by(|next, first| {
+        let is_same = next.channel == first.channel;
+        if is_same {
+            (first.count, first.bytes) = (first.count + next.count, first.bytes + next.bytes);
+        }
+        is_same
+    });
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_what_looking_at_each_with_each_finds() {
+        let names = ["b", "a", "b", "c", "a", "b", "", "ab"];
+        let item = |(n, name): (usize, &&str)| Item {
+            channel: (*name).to_owned(),
+            body: "x".repeat(n * 7).into(),
+            ttl_ms: 0,
+        };
+        let items: Vec<Item> = names.iter().enumerate().map(item).collect();
+        let found = shares(&items);
+        for (i, item) in items.iter().enumerate() {
+            let same = || items.iter().filter(|other| other.channel == item.channel);
+            let wanted =
+                Share { channel: &item.channel, count: same().count(), bytes: same().map(size).sum() };
+            assert_eq!(found.iter().filter(|share| **share == wanted).count(), 1, "{i}");
+        }
+        assert_eq!(found.len(), 5);
+        assert_eq!(shares(&[]), []);
+    }
 }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Machine;
+use super::events::standing;
 use super::listen::Waiting;
 use super::tell::{Asker, Tidings};
 use crate::arena::Id;
@@ -178,7 +179,12 @@ impl Machine {
             }
             _ => None,
         };
-        let news: Vec<News<'_>> = first.iter().copied().chain([News::Several(&batches)]).collect();
+        let mut news: Vec<News<'_>> = first.iter().copied().chain([News::Several(&batches)]).collect();
+        if places.len() > 1 && first.iter().any(|news| matches!(news, News::Gap { .. })) {
+            // What is told to be missing in one channel may stand behind the last message of another.
+            let ends: Vec<Place> = places.iter().zip(&ends).map(|(&(at, _), &next)| (at, next)).collect();
+            news.push(News::Ready { channels: &[], cursor: standing(hub, &ends) });
+        }
         delivery.whole_answer(
             conn,
             Asker { id, manner, voice },

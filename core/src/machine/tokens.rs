@@ -162,7 +162,7 @@ impl Machine {
         let is_poll = matches!(self.conns.get(id).map(|conn| &conn.phase), Some(Phase::Parked(p)) if p.hold == Hold::Poll);
         let told = is_poll && grant.expires_soon(self.bearers.warn_s, now_s).is_some();
         self.bearers.bytes += grant.bytes();
-        self.bearers.table.insert(id.to_bits(), Bearer { grant, sub, armed, told });
+        self.bearers.table.insert(id.to_bits(), Bearer { grant, sub, armed, told, lapsed: false });
         self.arm_bearer(id);
     }
 
@@ -205,6 +205,7 @@ impl Machine {
         bearer.armed = Moment::NEVER;
         let (sub, left_s) = (bearer.sub, bearer.grant.until_s.saturating_sub(now_s));
         let is_there = match self.conns.get(id).map(|conn| &conn.phase) {
+            _ if bearer.lapsed => false,
             Some(Phase::Parked(parked)) => Some(parked.sub) == sub,
             Some(Phase::WebSocket(socket)) => sub.is_none() && !socket.is_closing(),
             _ => false,
@@ -329,8 +330,9 @@ pub(super) fn without_history(from: From) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a verb changes something: where tokens are required, that is not for those who can show none.
-pub(super) fn changes_something(verb: &Verb<'_>) -> bool {
+/// What is said of a verb that is kept from those who can show no token where tokens are required: it changes something, or looks
+/// at what is the publishers' affair.
+pub(super) fn withheld(verb: &Verb<'_>) -> Option<Refusal> {
     match verb {
         Verb::Publish { .. }
         | Verb::PublishTo { .. }
@@ -345,10 +347,11 @@ pub(super) fn changes_something(verb: &Verb<'_>) -> bool {
         | Verb::SignIn { .. }
         | Verb::Close(_)
         | Verb::Clear(_)
-        | Verb::Census => true,
+        | Verb::Census => Some(Refusal::Publish),
+        Verb::Look(_) | Verb::Figures | Verb::Readers(_) => Some(Refusal::Token),
         // What the application has let be is let be.
-        Verb::Hooked { hooks, verb } => hooks.authorize.is_none() && changes_something(verb),
-        _ => false,
+        Verb::Hooked { hooks, verb } if hooks.authorize.is_none() => withheld(verb),
+        _ => None,
     }
 }
 

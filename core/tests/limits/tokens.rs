@@ -66,3 +66,46 @@ fn idempotency_limits() {
     assert_eq!(post(&mut server, "one"), "200");
     assert_eq!((moved(&mut server, |c| c.published), moved(&mut server, |c| c.publishes_replayed)), (4, 1));
 }
+
+/// The public sides have half of `idempotency_keys_max`, so that nobody there keeps the application from publishing.
+#[test]
+fn idempotency_keys_max_of_strangers() {
+    let mut config = Config::default();
+    config.token.keys = vec![jwt::key()];
+    config.front.publish = vec!["*".to_owned().try_into().expect("a pattern")];
+    config.limits.idempotency_keys_max = 6;
+    let mut server = Server::new(config);
+    let named = |sub: Option<&str>| {
+        let mut claims = jwt::claims(support::START + 100, "*", &["publish"]);
+        if let Some(sub) = sub {
+            claims["sub"] = json!(sub);
+        }
+        format!("Authorization: Bearer {}\r\n", jwt::token(&claims))
+    };
+    let mut post = |role: Role, field: &str, key: &str| {
+        let text = format!(r#"{{"channel":"a","data":"{key}"}}"#);
+        let fields = format!(
+            "{field}Content-Type: application/json\r\nIdempotency-Key: {key}\r\nContent-Length: {}",
+            text.len()
+        );
+        let (_, answer) =
+            asks(&mut server, role, format!("POST /publish HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n{text}"));
+        let replayed = answer.contains("Idempotent-Replayed");
+        (status(&answer).to_owned(), replayed, server.machine.counters().published)
+    };
+    let (ann, nobody) = (named(Some("ann")), named(None));
+    // The same key in each scope: nobody's is another's.
+    assert_eq!(post(Role::Front, "", "k"), ("200".into(), false, 1));
+    assert_eq!(post(Role::Front, &ann, "k"), ("200".into(), false, 2));
+    assert_eq!(post(Role::Front, &nobody, "k"), ("200".into(), false, 3));
+    assert_eq!(post(Role::Front, "", "more"), ("503".into(), false, 3));
+    assert_eq!(post(Role::Front, &ann, "more"), ("503".into(), false, 3));
+    for n in 0..3 {
+        assert_eq!(post(Role::Admin, "", ["k", "l", "m"][n]), ("200".into(), false, 4 + n as u64));
+    }
+    assert_eq!(post(Role::Admin, "", "n"), ("503".into(), false, 6));
+    for (role, field) in [(Role::Front, ""), (Role::Front, &*ann), (Role::Front, &*nobody), (Role::Admin, "")]
+    {
+        assert_eq!(post(role, field, "k"), ("200".into(), true, 6), "what is known is answered");
+    }
+}

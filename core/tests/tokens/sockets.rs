@@ -129,3 +129,19 @@ fn where_none_is_required_sockets_are_as_they_were() {
     let said = socket.ask(&mut server, r#"{"type":"publish","channel":"a","data":1,"id":1}"#);
     assert_eq!(said.iter().map(|one| one["type"].clone()).collect::<Vec<_>>(), ["published", "message"]);
 }
+
+#[test]
+fn no_pattern_opens_what_is_between_bayeux_and_the_server() {
+    let mut server = server(true);
+    let signed: Value =
+        serde_json::from_str(&server.ask(Role::Admin, "/sign?cname=%2Fservice%2Fx")).expect("JSON");
+    let own = signed["token"].as_str().expect("a token");
+    for pattern in ["*", "/service/*", "/service/x"] {
+        let token = granting(LATER, pattern, &["subscribe"]);
+        let (socket, _) = Socket::open_with(&mut server, &format!("/ws?token={token}"), "");
+        let said = socket.ask(&mut server, r#"{"type":"subscribe","channel":"/service/x"}"#);
+        assert_eq!((&said[0]["type"], &said[0]["status"]), (&json!("error"), &json!(403)), "{pattern}");
+        let with = format!(r#"{{"type":"subscribe","channel":"/service/x","token":"{own}"}}"#);
+        assert_eq!(socket.ask(&mut server, &with)[0]["type"], "subscribed", "by its own token: {pattern}");
+    }
+}

@@ -117,6 +117,7 @@ impl Machine {
             self.sessions.succeed(dead, id);
         }
         if let Some(session) = self.sessions.get_mut(id) {
+            session.role = speaker.role;
             session.takes_advice = message.connection_types.is_some();
         }
         if self.knows_browsers() && !speaker.talk.is_call {

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::browsers::Browsers;
 use super::client_id::ClientId;
 use crate::arena::{Arena, Id};
-use crate::conn::Conn;
+use crate::conn::{Conn, Role};
 use crate::hub::{Owner, Seed, Subscription};
 use crate::time::Moment;
 use crate::wheel::Wheel;
@@ -50,6 +50,8 @@ pub(crate) struct Session {
     pub(super) at: u64,
     /// Messages that it will never get, and has not been told of.
     pub(super) lost: u64,
+    /// The side of the server that it began on.
+    pub(super) role: Role,
     /// The browser that it belongs to.
     pub(super) browser: Option<ClientId>,
     /// Its client takes advice: one that does not would ask again at once, whatever it is told.
@@ -215,6 +217,7 @@ impl Sessions {
             batch,
             at: 0,
             lost: 0,
+            role: Role::Front,
             browser: None,
             takes_advice: true,
             is_paced: false,

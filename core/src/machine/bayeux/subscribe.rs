@@ -200,20 +200,25 @@ impl Machine {
     }
 
     /// A channel that a session reads has ended. Another of its name takes its place; what the session had not got
-    /// is lost with it, which it is told.
+    /// is lost with it, which it is told. The next life has another token: where one is needed, the session has to show it.
     pub(super) fn rehouse(&mut self, id: Id<Session>, old: Id<Channel>) {
         let Some(session) = self.sessions.get(id) else { return };
         let in_old = |seat: &Seat| self.hub.subscription(seat.sub).is_some_and(|s| s.channel() == Some(old));
         let Some(place) = session.seats.iter().position(in_old) else { return };
         let name = session.seats[place].name.clone();
+        let is_over = self.needs_token(session.role);
         let unread = self.hub.peek(old).zip(self.hub.subscription(session.seats[place].sub));
         let unread = unread.map_or(0, |(channel, sub)| {
             channel.history().head().saturating_sub(sub.next().unwrap_or(u64::MAX))
         });
         if let Some(session) = self.sessions.get_mut(id) {
-            session.lost += unread;
+            // That it hears nothing more is said, also if it had everything so far.
+            session.lost += unread.max(u64::from(is_over));
         }
         self.drop_subscription(id, &name);
+        if is_over {
+            return;
+        }
         let Ok(at) = self.open_channel(&name, self.channel_ms()) else {
             self.counters.channels_refused += 1;
             return;

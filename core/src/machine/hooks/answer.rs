@@ -113,6 +113,7 @@ impl Machine {
         match &mut errand {
             Errand::Watch(watch) => watch.authorized = hooks.authorize.is_some(),
             Errand::Enter(entering) => {
+                entering.authorized = hooks.authorize.is_some();
                 if let Some(watch) = &mut entering.watch {
                     watch.authorized = hooks.authorize.is_some();
                 }

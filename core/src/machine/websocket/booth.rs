@@ -4,12 +4,13 @@ use std::num::NonZeroU8;
 
 use super::next_ping;
 use crate::arena::Id;
-use crate::conn::{Booth, Conn, Manner, Phase, Role, WebSocket};
+use crate::conn::{Booth, Conn, Manner, Phase, Right, Role, WebSocket};
 use crate::dialect::push::{META, plan, socket_style};
 use crate::dialect::{DialectId, Outlet, Refusal, Request, Tongue, Voice, Watch};
 use crate::hub::is_private;
 use crate::machine::deliver::Delivery;
 use crate::machine::heads::allow_origin;
+use crate::machine::tokens::is_closed;
 use crate::machine::{Errand, Machine};
 use crate::wire::http1::Status;
 use crate::wire::http1::response::{End, HeadWriter};
@@ -36,6 +37,8 @@ pub(crate) struct Entering {
     pub(in crate::machine) watch: Option<Box<Watch>>,
     /// Where messages go.
     outlet: Option<Box<Outlet>>,
+    /// An application has been asked, and lets it.
+    pub(in crate::machine) authorized: bool,
 }
 
 impl Entering {
@@ -68,12 +71,23 @@ impl Machine {
         };
         let deflate = asked.deflate.filter(|_| self.config.websocket.compression);
         let (watch, outlet) = (plan.watch, plan.outlet);
-        let entering = Box::new(Entering { accept: asked.accept, subprotocol, deflate, watch, outlet });
+        if let Err(refusal) = self.check_rights(id, watch.is_some(), outlet.is_some()) {
+            return self.refuse(id, manner, &voice, &refusal);
+        }
+        let accept = asked.accept;
+        let entering = Box::new(Entering { accept, subprotocol, deflate, watch, outlet, authorized: false });
         let role = request.role;
         match plan.hooks {
             Some(hooks) => self.ask_first(id, role, (manner, voice), hooks, Errand::Enter(entering)),
             None => self.let_in(id, role, manner, voice, *entering),
         }
+    }
+
+    /// Whether whoever comes in by the control socket may do what a WebSocket is for.
+    fn check_rights(&self, id: Id<Conn>, reads: bool, writes: bool) -> Result<(), Refusal> {
+        let Some(rights) = self.conns.get(id).map(|conn| conn.role.rights()) else { return Ok(()) };
+        let may = |is_wanted: bool, right| !is_wanted || rights.has(right);
+        if may(reads, Right::Read) && may(writes, Right::Write) { Ok(()) } else { Err(Refusal::Rights) }
     }
 
     /// Begins a WebSocket at a location.
@@ -85,14 +99,16 @@ impl Machine {
         voice: Voice,
         entering: Entering,
     ) {
-        let Entering { accept, subprotocol, deflate, watch, outlet } = entering;
+        let Entering { accept, subprotocol, deflate, watch, outlet, authorized } = entering;
         let booth = Booth { sub: None, outlet, asked: None, verdict: None, bytes: 0 };
         let bytes = size_of::<Booth>() + booth.outlet.as_ref().map_or(0, |outlet| outlet.bytes());
         if self.is_draining() {
             return self.say_no(id, manner, Status::UNAVAILABLE, &[], super::upgrade::LEAVING);
         }
         let written = booth.outlet.iter().flat_map(|outlet| &outlet.posting.channels);
-        let admitted = if role != Role::Admin && written.into_iter().any(|name| is_private(name)) {
+        // Nobody can show a token here: where they are required, the application has to have let it be.
+        let is_shut = booth.outlet.is_some() && is_closed(&self.config, role) && !authorized;
+        let admitted = if is_shut || role != Role::Admin && written.into_iter().any(|name| is_private(name)) {
             Err(Refusal::Publish)
         } else if self.is_short_of(bytes) {
             Err(Refusal::Memory)

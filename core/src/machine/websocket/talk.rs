@@ -7,7 +7,6 @@ use crate::hub::{Channel, Join, Lost};
 use crate::machine::Machine;
 use crate::machine::bayeux::Spoken;
 use crate::machine::private::check_private;
-use crate::machine::publish_all::of_channel;
 use crate::token::{Act, is_signed};
 use crate::wire::ws::Fault;
 
@@ -55,9 +54,7 @@ impl Machine {
         if items.iter().any(|item| self.check_publisher(Role::Front, grant, &item.channel).is_err()) {
             return None;
         }
-        items.iter().find_map(|item| {
-            self.hub.crowded(&item.channel, self.hub.find(&item.channel), of_channel(items, &item.channel))
-        })
+        self.crowded_by_batch(items)
     }
 
     pub(super) fn hold(&mut self, id: Id<Conn>, at: Id<Channel>, held: HeldMessage) {
