@@ -132,8 +132,7 @@ impl Pen {
             order.extend(range.map(|(seq, message)| (message.offset, i, seq)));
         }
         order.sort_unstable();
-        let last = order.last().map(|(offset, ..)| *offset);
-        for (_, i, seq) in order {
+        for &(_, i, seq) in &order {
             if let Some(message) = batches[i].channel.history().get(seq) {
                 // What has expired in between is missing.
                 self.gap_before(&batches[i], next[i], seq, out);
@@ -141,13 +140,17 @@ impl Pen {
                 self.message(&batches[i], seq, message, out);
             }
         }
-        // And what has behind the last of a channel, as far as the cursor is past its place. The rest is told to who goes on from there.
-        let place = last.unwrap_or(0);
+        // And what has behind the last. The cursor is past its place, or whoever asks next would be told the same again.
+        let mut last = order.last().map_or(0, |(offset, ..)| *offset);
         for (batch, next) in batches.iter().zip(next) {
-            let history = batch.channel.history();
-            let is_passed = |seq: &u64| history.get(*seq).is_some_and(|hole| hole.offset < place);
-            let passed = (next..batch.to).take_while(is_passed).count() as u64;
-            self.gap_before(batch, next, next + passed, out);
+            self.gap_before(batch, next, batch.to, out);
+            let gone = batch.to.checked_sub(1).filter(|_| next < batch.to);
+            if let Some((seq, message)) = gone.and_then(|seq| Some((seq, batch.channel.history().get(seq)?)))
+                && message.offset > last
+            {
+                last = message.offset;
+                self.cursor = Some(batch.cursor(seq, message));
+            }
         }
     }
 
