@@ -1,4 +1,4 @@
-//! What is wrong with a file, and where: name, line, column and the line itself.
+//! What is wrong with a file, and where: name, line, column and the line itself, unless it may hold a secret.
 //! Knows nothing of options.
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,8 @@ struct Place {
     file: String,
     line: usize,
     column: usize,
-    text: String,
+    /// The line; `None` where it may hold a secret, for what is shown here is logged.
+    text: Option<String>,
     width: usize,
 }
 
@@ -45,7 +46,11 @@ impl Fault {
     pub(crate) fn from_toml(file: &str, content: &str, error: &toml::de::Error) -> Self {
         let message = in_plain_words(error.message());
         match error.span() {
-            Some(span) => Self::at(file, content, &narrowed(content, span, &message), message),
+            Some(span) => {
+                let place = Place::find(file, content, &narrowed(content, span, &message));
+                let message = if place.text.is_some() { message } else { without_values(message) };
+                Self { place: Some(place), message }
+            }
             None => Self { place: None, message: format!("{file}: {message}") },
         }
     }
@@ -62,7 +67,7 @@ impl Place {
             file: file.into(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            text: text.into(),
+            text: (!text.to_ascii_lowercase().contains("secret")).then(|| text.into()),
             width: content.get(before.len()..end).map_or(1, |marked| marked.chars().count().max(1)),
         }
     }
@@ -73,15 +78,25 @@ impl fmt::Display for Fault {
         let Some(Place { file, line, column, text, width }) = &self.place else {
             return f.write_str(&self.message);
         };
-        writeln!(f, "{file}:{line}:{column}: {}", self.message)?;
+        write!(f, "{file}:{line}:{column}: {}", self.message)?;
+        let Some(text) = text else { return Ok(()) };
         // Tabs stay tabs, so that the mark stands below what it means.
         let indent: String =
             text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        write!(f, "    {text}\n    {indent}{}", "^".repeat(*width))
+        write!(f, "\n    {text}\n    {indent}{}", "^".repeat(*width))
     }
 }
 
 impl Error for Fault {}
+
+/// What was expected, without what was found: the TOML reader repeats that.
+fn without_values(message: String) -> String {
+    let is_of_values = ["invalid type: ", "invalid value: "].iter().any(|kind| message.starts_with(kind));
+    match message.rfind(", expected ").filter(|_| is_of_values) {
+        Some(at) => message[at + 2..].into(),
+        None => message,
+    }
+}
 
 /// The TOML reader blames a whole list for one of its elements. Ours are texts, and the messages about them begin with
 /// the text, so the element can be found.
@@ -149,6 +164,28 @@ mod tests {
         let start = content.find("true").expect("it is there");
         let fault = Fault::at("some.toml", content, &(start..start + 4), "no");
         assert_eq!(fault.to_string(), "some.toml:2:8: no\n    \tbéé = true\n    \t      ^^^^");
+    }
+
+    #[test]
+    fn a_line_with_a_secret_is_not_shown() {
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "it is only read")]
+        struct File {
+            secret: String,
+        }
+        for (content, wanted) in [
+            ("\nsecret = 4711_0815\n", "f.toml:2:10: expected text in quotation marks"),
+            ("SECRET = \"4711_0815\"", "f.toml:1:1: "),
+            ("secret = \"4711_0815", "f.toml:1:20: "),
+            ("secret = [\"4711_0815\"]", "f.toml:1:10: "),
+        ] {
+            let error = toml::from_str::<File>(content).expect_err("it is wrong");
+            let shown = Fault::from_toml("f.toml", content, &error).to_string();
+            assert!(shown.starts_with(wanted), "{shown}");
+            assert!(!shown.contains("4711") && !shown.contains("47110815"), "{shown}");
+        }
+        let fault = Fault::in_line("f.toml", "a\n  my_Secret: x\n", 2, "no");
+        assert_eq!(fault.to_string(), "f.toml:2:3: no");
     }
 
     #[test]
