@@ -143,9 +143,8 @@ mod tests {
         );
         assert_eq!(
             refusal("# one\n[sever]\n"),
-            "rcomet.toml:2:2: unknown option `sever`, expected one of `server`, `control`, `log`, `limits`, `history`, `http`, \
-             `front`, `token`, `admin`, `icomet`, `ccomet`, `simple_comet`, `websocket`, \
-             `bayeux`, `push`\n    [sever]\n     ^^^^^"
+            "rcomet.toml:2:2: unknown option `sever`: did you mean `server`? (rcomet check-config lists all options)\n    \
+             [sever]\n     ^^^^^"
         );
         assert_eq!(
             refusal("[log]\nlevel = \"loud\"\n"),

@@ -74,10 +74,12 @@ mod tests {
         assert_eq!(heard(b"read a \r"), Heard::Legacy(b"read a \r"));
         assert_eq!(heard(b"GET / HTTP/1.1 \0"), Heard::Legacy(b"GET / HTTP/1.1 \0"));
         assert_eq!(heard(b"\r\nread"), Heard::Blank(2));
-        assert_eq!((heard(b"\r"), heard(b"\0")), (Heard::More, Heard::Legacy(b"\0")));
+        assert_eq!((heard(b"\r"), heard(b"\0")), (Heard::Legacy(b"\r"), Heard::Legacy(b"\0")));
+        assert_eq!(heard(b"write k a\r"), Heard::Legacy(b"write k a\r"));
+        let later = |bytes| hear(bytes, &mut 0, true);
         assert_eq!(
-            (heard(b"write k a\r"), heard(b"write k a\rb")),
-            (Heard::More, Heard::Legacy(b"write k a\r"))
+            (later(b"write k a\r"), later(b"write k a\r\n")),
+            (Heard::More, Heard::Line(b"write k a", 11))
         );
         let log = b"write last GET /index.html HTTP/1.1\n";
         assert_eq!(heard(log), Heard::Line(&log[..log.len() - 1], log.len()));
