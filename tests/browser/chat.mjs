@@ -272,12 +272,12 @@ async function looks() {
   await check('what the server refuses stays, and can be taken back', async () => {
     const writer = await Person.arrives('Wim', room, 'sse');
     await until('live', () => writer.line());
-    await writer.context.route('**/push', (route) => route.fulfill({ status: 403, body: 'not today\n' }));
+    await writer.context.route('**/publish', (route) => route.fulfill({ status: 403, json: { detail: 'not today' } }));
     await writer.says('precious words');
     await until(true, async () => (await writer.page.textContent('#scroll .failed .deal').catch(() => '')).includes('not today'));
     await writer.page.click('text=Take back');
     assert.equal(await writer.page.inputValue('#text'), 'precious words');
-    await writer.context.unroute('**/push');
+    await writer.context.unroute('**/publish');
     await writer.page.press('#text', 'Enter');
     await until('precious words', async () => (await writer.reads()).at(-1));
     await until(0, () => writer.unfinished());
