@@ -190,3 +190,23 @@ fn who_waits_is_let_go_on_the_way_out() {
     assert!([key, idle, text].into_iter().all(|client| server.is_shut(client)));
     assert_eq!(server.machine.connections(), 0);
 }
+
+/// When strangers have taken every place and all memory, there is something to look after.
+#[test]
+fn an_administrator_is_let_in_when_nobody_else_is() {
+    let mut config = Config::default();
+    config.limits.connections_max = 3;
+    let mut server = Server::new(config);
+    let crowd: Vec<Client> = (0..200).map(|_| server.connect(Role::Front)).collect();
+    assert!(crowd.iter().skip(3).all(|client| server.is_shut(*client) || server.is_closed(*client)));
+    for _ in 0..3 {
+        assert!(line(&mut server, "status").starts_with("ok {"));
+    }
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = 1_000;
+    server.machine.reconfigure(config);
+    assert_eq!(get(&mut server, "/control/status").0, 200);
+    // Whoever may do nothing here is a stranger.
+    let nobody = server.connect(Role::Control(Rights::None));
+    assert!(server.is_shut(nobody) || server.is_closed(nobody));
+}
