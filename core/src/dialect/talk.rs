@@ -29,7 +29,9 @@ impl Tongue {
         if !config.websocket.enabled {
             return None;
         }
-        if push::is_at(role, head, config) {
+        // Most requests ask for none: for them, locations are looked through once, where they are routed.
+        let is_native = role == Role::Front && matches!(&*head.path, b"/ws" | b"/echo");
+        if (is_native || handshake::is_asked(head)) && push::is_at(role, head, config) {
             // A location comes before any other dialect.
             return push::is_socket_at(role, head, config).then_some(Self::Push);
         }

@@ -13,7 +13,10 @@ impl Machine {
     /// # Errors
     /// The limit that is reached.
     pub(super) fn check_group_of(&self, name: &str, more: &Census) -> Result<(), Refusal> {
-        let Some(group) = group_of(name).filter(|_| self.hub.is_counting_groups()) else { return Ok(()) };
+        if !self.hub.is_counting_groups() {
+            return Ok(());
+        }
+        let Some(group) = group_of(name) else { return Ok(()) };
         let usual = self.config.push.group_limits(group);
         self.hub.has_group_room(group, usual, more).map_err(Refusal::Group)
     }
