@@ -1,6 +1,7 @@
 //! Dialects translate: bytes of a protocol to the hub's vocabulary, and back. They decide nothing about sockets, timers
 //! or storage, and remember nothing; clients that outlive a connection live in the hub.
 pub mod bayeux;
+mod beaten;
 mod ccomet;
 mod echo;
 pub mod hooks;
@@ -18,6 +19,7 @@ mod talk;
 mod text;
 mod verb;
 
+pub use beaten::Beaten;
 pub use keys::{About, CHANNELS_NAMED, ClientPage, ClientView, DumpPage, KeyTask, KeyView, Order, Report};
 pub use news::{Batch, News};
 pub use outcome::{Figures, Info, Outcome, Placed};

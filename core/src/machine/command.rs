@@ -2,7 +2,7 @@
 //! Knows nothing of what it means.
 use super::Machine;
 use crate::arena::Id;
-use crate::conn::{Conn, Manner, OriginRef, Phase, Role};
+use crate::conn::{Conn, Manner, OriginRef, Phase, Rights, Role};
 use crate::dialect::local::hear::{Heard, hear, may_be_http};
 use crate::dialect::{Answer, Decoded, PLAIN, Refusal, Verb, Voice, local};
 use crate::wire::http1::Reject;
@@ -75,16 +75,12 @@ impl Machine {
 
     /// Does what is asked for, if whoever asks may.
     fn perform_as(&mut self, id: Id<Conn>, manner: Manner, voice: Voice, verb: Result<Verb<'_>, Refusal>) {
-        match verb.and_then(|verb| self.allowed(id, verb)) {
-            Ok(verb) => self.perform(id, Role::Admin, manner, voice, verb),
+        let rights = self.conns.get(id).map_or(Rights::None, |conn| conn.role.rights());
+        match verb {
+            Ok(verb) if rights.has(verb.needs()) => self.perform(id, Role::Admin, manner, voice, verb),
+            Ok(_) => self.refuse(id, manner, &voice, &Refusal::Rights),
             Err(refusal) => self.refuse(id, manner, &voice, &refusal),
         }
-    }
-
-    /// Whether what is asked for may be asked for on this connection.
-    pub(super) fn allowed<'v>(&self, id: Id<Conn>, verb: Verb<'v>) -> Result<Verb<'v>, Refusal> {
-        let rights = self.conns.get(id).map(|conn| conn.role.rights());
-        if rights.is_some_and(|rights| rights.has(verb.needs())) { Ok(verb) } else { Err(Refusal::Rights) }
     }
 }
 

@@ -5,6 +5,7 @@ use super::of_config::{conns_max, keep_rules, settings};
 use crate::arena::Id;
 use crate::config::{AddressRules, Config, Origin};
 use crate::conn::{Conn, OriginRef, Phase};
+use crate::dialect::Beaten;
 use crate::dialect::Hold;
 use crate::time::Moment;
 
@@ -31,6 +32,7 @@ impl Machine {
         self.bearers.set(&config.token);
         self.hub.set_rules(keep_rules(&config), self.post.now);
         self.frames.set(config.websocket.compression_bytes_min);
+        self.beaten = Beaten::of(&config);
         let before = std::mem::replace(&mut self.config, config);
         self.heads.forget();
         self.frames.forget();

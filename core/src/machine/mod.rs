@@ -1,5 +1,6 @@
 //! The whole server but for sockets: the contract with the shell. What happens inside stands next door.
 mod admit;
+mod attend;
 mod bayeux;
 mod bearers;
 mod check;
@@ -60,6 +61,7 @@ use crate::chance::Entropy;
 use crate::config::{AddressRules, Config};
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
+use crate::dialect::Beaten;
 use crate::hub::{Channel, Hub, Seed, Subscription};
 use crate::log::{Epoch, Log};
 use crate::time::{Date, Moment};
@@ -84,6 +86,7 @@ pub struct Machine {
     sessions: Sessions,
     post: Post,
     frames: Frames,
+    beaten: Beaten,
     heads: Heads,
     hooks: hooks::Hooks,
     bearers: bearers::Bearers,
@@ -138,6 +141,7 @@ impl Machine {
             sessions: Sessions::new(seed),
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
+            beaten: Beaten::of(&config),
             heads: Heads::default(),
             hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
             bearers: bearers::Bearers::new(&config.token, seed),

@@ -2,117 +2,16 @@
 //! Knows nothing of how they were written or are answered.
 use std::sync::Arc;
 
-use super::pages::{is_another_origins, is_another_sites};
 use super::private::check_private;
 use super::tokens::{is_closed, withheld};
 use super::{Errand, Machine};
 use crate::arena::Id;
 use crate::config::Auth;
-use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post, Right, Role};
-use crate::dialect::{
-    Answer, DialectId, Hold, Outcome, PLAIN, Refusal, Request, Verb, Voice, route, route_by_path,
-};
+use crate::conn::{Conn, Held, Manner, Phase, Post, Role};
+use crate::dialect::{Hold, Outcome, Refusal, Verb, Voice};
 use crate::hub::{Census, Channel, Message};
-use crate::wire::http1::head::Head;
-use crate::wire::http1::{Method, Status};
-use crate::wire::params::{Params, Unreadable};
 
 impl Machine {
-    /// Serves one whole request.
-    pub(super) fn serve_one(&mut self, id: Id<Conn>, head: &Head<'_, '_>, body: &[u8]) {
-        self.counters.requests += 1;
-        self.bearers.lapse(id);
-        let Some(conn) = self.conns.get(id) else { return };
-        let (is_local, rights) = (matches!(conn.role, Role::Control(_)), conn.role.rights());
-        let (role, peer) = (conn.role.over_http(), conn.peer);
-        let mut manner = Manner {
-            is_11: head.is_11,
-            keep_alive: head.keep_alive && !self.is_draining(),
-            head_only: head.method == Method::Head,
-            bare: false,
-            origin: self.origin_of(role, head),
-        };
-        // Who may use a socket file is said by its mode, and by the users who are named.
-        if role == Role::Admin && !is_local && !self.rules.allows(peer) {
-            self.counters.addresses_denied += 1;
-            manner.keep_alive = false;
-            let words = format!("{}\n", Refusal::Address.words());
-            let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
-            return self.reply(id, manner, answer, &[], words.as_bytes());
-        }
-        if role == Role::Admin && is_another_sites(head) {
-            self.counters.sites_denied += 1;
-            let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
-            return self.reply(id, manner, answer, &[], b"pages of other sites may not use the admin side\n");
-        }
-        if head.method == Method::Options {
-            if let Some(location) = self.config.push.find(role, head) {
-                let (methods, duty) = (location.methods(), location.role);
-                return self.say_options(id, manner, methods, duty);
-            }
-            let is_bayeux = route_by_path(role, head, &self.config) == Some(DialectId::Bayeux);
-            return self.preflight(id, role, manner, is_bayeux);
-        }
-        if self.serve_health(id, manner, head) {
-            return;
-        }
-        if role == Role::Front && self.serve_page(id, role, manner, head) {
-            return;
-        }
-        if self.upgrade(id, role, manner, head) {
-            return;
-        }
-        if role == Role::Admin
-            && &*head.path == b"/metrics"
-            && matches!(head.method, Method::Get | Method::Head)
-            && rights.has(Right::Read)
-        {
-            return self.serve_metrics(id, manner);
-        }
-        let by_path = route_by_path(role, head, &self.config);
-        if role == Role::Admin && by_path.is_none() && self.serve_page(id, role, manner, head) {
-            return;
-        }
-        if by_path == Some(DialectId::Bayeux) && manner.origin == OriginRef::Vary && is_another_origins(head)
-        {
-            // Its page could not read the answer, but what it asks for would be done (section 15).
-            self.counters.sites_denied += 1;
-            let answer = Answer { status: Status::FORBIDDEN, content_type: PLAIN };
-            return self.reply(
-                id,
-                manner,
-                answer,
-                &[],
-                b"pages of this origin may not talk to this server\n",
-            );
-        }
-        // Whoever is known by the path reads bodies in a way of its own.
-        let read = if by_path.is_none() { body } else { b"" };
-        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), read) {
-            Ok(params) => (params, None),
-            Err(why) => (Params::of_query(head.query), Some(why)),
-        };
-        let request = Request { role, peer, head, params: &params, body };
-        let dialect = by_path.unwrap_or_else(|| route(&request, &self.config));
-        let decoded = dialect.speaker().decode(&request, &self.config);
-        // Whoever reads bodies in a way of its own has no use for complaints about this one.
-        let verb = match unreadable.filter(|_| by_path.is_none()) {
-            Some(Unreadable::Json) => {
-                Err(Refusal::Body("the body is declared as JSON, but is not one JSON object"))
-            }
-            Some(Unreadable::Multipart) => Err(Refusal::Body(
-                "multipart bodies are not read here: send a form (name=value&...) or a JSON object",
-            )),
-            // CComet knows no tokens: where they are asked for, it has nothing to do.
-            None if dialect == DialectId::Ccomet && self.needs_token(role) => Err(Refusal::Token),
-            None => decoded.verb.and_then(|verb| self.allowed(id, verb)),
-        };
-        match verb {
-            Ok(verb) => self.perform(id, role, manner, decoded.voice, verb),
-            Err(refusal) => self.refuse(id, manner, &decoded.voice, &refusal),
-        }
-    }
-
     pub(super) fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
         let now = self.post.now;
         if let Err(refusal) = check_private(role, &verb) {

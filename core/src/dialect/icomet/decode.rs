@@ -14,7 +14,9 @@ use crate::wire::params::Params;
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let form = form_of(&request.head.path);
     let mut style = form;
-    if config.icomet.no_batch || request.params.is_on("no_batch") {
+    // Nobody gets messages at the other side.
+    let hears = request.role != Role::Admin;
+    if hears && (config.icomet.no_batch || request.params.is_on("no_batch")) {
         style |= form::NO_BATCH;
     }
     if !config.icomet.gap_records {

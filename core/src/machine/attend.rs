@@ -1,0 +1,136 @@
+//! A whole request: who may ask at all, what is served by its path alone, and in which dialect the rest is read.
+//! Knows nothing of what is then done.
+use super::Machine;
+use super::pages::{is_another_origins, is_another_sites};
+use crate::arena::Id;
+use crate::conn::{Conn, Manner, OriginRef, Right, Rights, Role};
+use crate::dialect::{Answer, DialectId, PLAIN, Refusal, Request, route, route_by_path};
+use crate::wire::http1::head::Head;
+use crate::wire::http1::{Method, Status};
+use crate::wire::params::{Params, Unreadable};
+
+/// What has become of a request by its path.
+enum Way {
+    /// It is answered.
+    Done,
+    /// It is this dialect's, or it takes its parameters to tell.
+    Dialect(Option<DialectId>),
+}
+
+impl Machine {
+    /// Serves one whole request.
+    pub(super) fn serve_one(&mut self, id: Id<Conn>, head: &Head<'_, '_>, body: &[u8]) {
+        self.counters.requests += 1;
+        self.bearers.lapse(id);
+        let Some(conn) = self.conns.get(id) else { return };
+        let (is_local, rights) = (matches!(conn.role, Role::Control(_)), conn.role.rights());
+        let (role, peer) = (conn.role.over_http(), conn.peer);
+        let mut manner = Manner {
+            is_11: head.is_11,
+            keep_alive: head.keep_alive && !self.is_draining(),
+            head_only: head.method == Method::Head,
+            bare: false,
+            origin: self.origin_of(role, head),
+        };
+        // Who may use a socket file is said by its mode, and by the users who are named.
+        if role == Role::Admin && !is_local && !self.rules.allows(peer) {
+            self.counters.addresses_denied += 1;
+            manner.keep_alive = false;
+            let words = format!("{}\n", Refusal::Address.words());
+            return self.forbid(id, manner, words.as_bytes());
+        }
+        if role == Role::Admin && is_another_sites(head) {
+            self.counters.sites_denied += 1;
+            return self.forbid(id, manner, b"pages of other sites may not use the admin side\n");
+        }
+        let by_path = if self.beaten.has(role, head.raw_path) && head.method != Method::Options {
+            None
+        } else {
+            match self.serve_by_path(id, (role, rights), manner, head) {
+                Way::Done => return,
+                Way::Dialect(by_path) => by_path,
+            }
+        };
+        // Whoever is known by the path reads bodies in a way of its own.
+        let read = if by_path.is_none() { body } else { b"" };
+        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), read) {
+            Ok(params) => (params, None),
+            Err(why) => (Params::of_query(head.query), Some(why)),
+        };
+        let request = Request { role, peer, head, params: &params, body };
+        let dialect = by_path.unwrap_or_else(|| route(&request, &self.config));
+        let decoded = dialect.speaker().decode(&request, &self.config);
+        // Whoever reads bodies in a way of its own has no use for complaints about this one.
+        let refusal = match unreadable.filter(|_| by_path.is_none()) {
+            Some(Unreadable::Json) => {
+                Refusal::Body("the body is declared as JSON, but is not one JSON object")
+            }
+            Some(Unreadable::Multipart) => Refusal::Body(
+                "multipart bodies are not read here: send a form (name=value&...) or a JSON object",
+            ),
+            // CComet knows no tokens: where they are asked for, it has nothing to do.
+            None if dialect == DialectId::Ccomet && self.needs_token(role) => Refusal::Token,
+            None => match decoded.verb {
+                Ok(verb) if rights.has(verb.needs()) => {
+                    return self.perform(id, role, manner, decoded.voice, verb);
+                }
+                Ok(_) => Refusal::Rights,
+                Err(refusal) => refusal,
+            },
+        };
+        self.refuse(id, manner, &decoded.voice, &refusal);
+    }
+
+    /// Serves what its path is enough for, and finds the dialect where it is.
+    fn serve_by_path(
+        &mut self,
+        id: Id<Conn>,
+        (role, rights): (Role, Rights),
+        manner: Manner,
+        head: &Head<'_, '_>,
+    ) -> Way {
+        if head.method == Method::Options {
+            if let Some(location) = self.config.push.find(role, head) {
+                let (methods, duty) = (location.methods(), location.role);
+                self.say_options(id, manner, methods, duty);
+            } else {
+                let is_bayeux = route_by_path(role, head, &self.config) == Some(DialectId::Bayeux);
+                self.preflight(id, role, manner, is_bayeux);
+            }
+            return Way::Done;
+        }
+        if self.serve_health(id, manner, head) {
+            return Way::Done;
+        }
+        if role == Role::Front && self.serve_page(id, role, manner, head) {
+            return Way::Done;
+        }
+        if self.upgrade(id, role, manner, head) {
+            return Way::Done;
+        }
+        if role == Role::Admin
+            && &*head.path == b"/metrics"
+            && matches!(head.method, Method::Get | Method::Head)
+            && rights.has(Right::Read)
+        {
+            self.serve_metrics(id, manner);
+            return Way::Done;
+        }
+        let by_path = route_by_path(role, head, &self.config);
+        if role == Role::Admin && by_path.is_none() && self.serve_page(id, role, manner, head) {
+            return Way::Done;
+        }
+        if by_path == Some(DialectId::Bayeux) && manner.origin == OriginRef::Vary && is_another_origins(head)
+        {
+            // Its page could not read the answer, but what it asks for would be done (section 15).
+            self.counters.sites_denied += 1;
+            self.forbid(id, manner, b"pages of this origin may not talk to this server\n");
+            return Way::Done;
+        }
+        Way::Dialect(by_path)
+    }
+
+    fn forbid(&mut self, id: Id<Conn>, manner: Manner, words: &[u8]) {
+        self.reply(id, manner, Answer { status: Status::FORBIDDEN, content_type: PLAIN }, &[], words);
+    }
+}
