@@ -128,8 +128,13 @@ impl Hub {
             return None;
         }
         let history = channel.history();
-        // A message that has expired has its turn in the order, too: then it is told to be missing.
-        Some(history.get(seat.next.max(history.base())).map_or(u64::MAX, |message| message.offset))
+        if seat.next < history.base() {
+            // What has been forgotten has its turn in the order, too: whoever was told of something behind it, and comes
+            // back with that cursor, would not be told of it any more.
+            return Some(history.offset_before(history.base()));
+        }
+        // So has a message that has expired: then it is told to be missing.
+        Some(history.get(seat.next).map_or(u64::MAX, |message| message.offset))
     }
 
     /// Collects what a reader of several lacks; returns how many seats were looked at. On a walk, only hot channels can

@@ -57,6 +57,34 @@ fn runs_come_in_the_order_of_the_log() {
 }
 
 #[test]
+fn what_is_forgotten_has_its_turn_before_what_stands_behind_it() {
+    let mut hub = hub();
+    let rooms = rooms(&mut hub, 3);
+    let places: Vec<_> = rooms.iter().map(|room| (*room, 1)).collect();
+    let sub = join(&mut hub, &places, 1).unwrap();
+    for i in [1, 0, 1, 2, 0] {
+        publish(&mut hub, rooms[i], "x");
+    }
+    // Of r0 nothing is left, of r2 only what comes after that.
+    hub.clear(rooms[0], Moment(0));
+    hub.clear(rooms[2], Moment(0));
+    publish(&mut hub, rooms[1], "x");
+    publish(&mut hub, rooms[2], "x");
+    let mut runs = Vec::new();
+    while hub.pump(9, Moment(0), |_, visit| {
+        let lost = if let Lost::Some(n) = visit.lost { n } else { 0 };
+        runs.push((visit.channel.name().to_owned(), lost, offsets(visit, visit.until)));
+        Took::Upto { next: visit.until, notices: 0 }
+    }) {}
+    hub.check();
+    hub.leave(sub, Moment(0));
+    let run = |name: &str, lost, offsets: &[u64]| (name.to_owned(), lost, offsets.to_vec());
+    let wanted =
+        [run("r1", 0, &[1, 3]), run("r2", 1, &[]), run("r0", 2, &[]), run("r1", 0, &[6]), run("r2", 0, &[7])];
+    assert_eq!(runs, wanted);
+}
+
+#[test]
 fn a_message_in_one_of_a_thousand_channels_is_found_without_looking_at_all() {
     let mut hub = hub();
     let rooms = rooms(&mut hub, 1_000);
