@@ -14,3 +14,4 @@ export RCOMET_JAVA_CLASSES=$classes RCOMET=${RCOMET:-$PWD/target/debug/rcomet}
 
 python3 tests/clients/clients.py
 python3 tests/clients/php.py
+python3 tests/clients/php_pages.py

@@ -17,6 +17,8 @@ mod reader;
 #[path = "push_world/socket.rs"]
 mod socket;
 mod support;
+#[path = "push_world/way.rs"]
+mod way;
 #[path = "support/websocket.rs"]
 mod websocket;
 

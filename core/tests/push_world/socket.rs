@@ -3,8 +3,9 @@ use rcomet_core::Role;
 
 use super::Tally;
 use super::book::{Book, Place};
-use super::reader::{Reader, Way};
+use super::reader::Reader;
 use super::support::{Client, Server, encode};
+use super::way::Way;
 use super::websocket::{HANDSHAKE, close, frame, frames, frames_before, text};
 
 /// What asks for one; with ids, or nobody could go on.

@@ -6,6 +6,7 @@ mod check;
 mod client_id;
 mod connect;
 mod gather;
+mod handover;
 mod handshake;
 mod service;
 mod session;

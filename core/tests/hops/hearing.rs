@@ -1,0 +1,124 @@
+//! What a reader hears, taken apart by transport, and what of it may be: each message once, in order, or in a gap.
+use serde_json::Value;
+
+use super::support::split;
+use super::{Transport, World};
+
+impl World {
+    /// Takes in what came whole.
+    pub fn take_in(&mut self, i: usize, transport: Transport) {
+        if self.readers[i].heard.starts_with("HTTP/") {
+            if !self.readers[i].heard.contains("\r\n\r\n") {
+                return;
+            }
+            let (head, rest) = split(&self.readers[i].heard);
+            if self.has_tokens && (head.starts_with("HTTP/1.1 401 ") || head.starts_with("HTTP/1.1 403 ")) {
+                // It gets another, and comes again.
+                self.refused += 1;
+                let reader = &mut self.readers[i];
+                (reader.token, reader.hearing) = (None, None);
+                reader.heard.clear();
+                return;
+            }
+            assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}{rest}");
+            if transport == Transport::Poll && !rest.ends_with("}\n") {
+                return;
+            }
+            self.readers[i].heard = rest;
+        }
+        let end = if matches!(transport, Transport::Events | Transport::Sse) { "\n\n" } else { "\n" };
+        while let Some((piece, rest)) = self.readers[i].heard.split_once(end) {
+            let (piece, rest) = (piece.to_owned(), rest.to_owned());
+            self.readers[i].heard = rest;
+            let data = match transport {
+                Transport::Lines | Transport::Poll => &piece[..],
+                _ => piece.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or_default(),
+            };
+            if data.is_empty() {
+                continue;
+            }
+            let said: Value = serde_json::from_str(data).unwrap_or_else(|e| panic!("{e}: {data}"));
+            match transport {
+                Transport::Poll => {
+                    for event in said["events"].as_array().expect("events") {
+                        self.take(i, event);
+                    }
+                    if let Some(cursor) = said["cursor"].as_str() {
+                        self.readers[i].cursor = Some(cursor.to_owned());
+                    }
+                }
+                Transport::Sse => {
+                    let id = piece.lines().find_map(|line| line.strip_prefix("id: ")).map(ToOwned::to_owned);
+                    self.take_icomet(i, &said);
+                    if id.is_some() {
+                        self.readers[i].cursor = id;
+                    }
+                }
+                Transport::Events | Transport::Lines => {
+                    self.take(i, &said);
+                    if let Some(cursor) = said["cursor"].as_str() {
+                        self.readers[i].cursor = Some(cursor.to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    fn name(&self, i: usize, said: &Value) -> &'static str {
+        let name = said.as_str().expect("a channel");
+        self.readers[i].channels.iter().find(|known| **known == name).expect("it was asked for")
+    }
+
+    fn take(&mut self, i: usize, said: &Value) {
+        match said["type"].as_str().expect("a type") {
+            "message" => {
+                let (channel, seq) =
+                    (self.name(i, &said["channel"]), said["seq"].as_u64().expect("a number"));
+                assert_eq!(said["data"], format!("{channel}{seq}"));
+                self.message(i, channel, seq);
+            }
+            "gap" => {
+                let channel = self.name(i, &said["channel"]);
+                self.gap(i, channel, said["next"].as_u64().expect("a number"), said["missing"].as_u64());
+            }
+            "ready" => {}
+            "expiring" | "expired" if self.has_tokens => {
+                self.ends += 1;
+                self.readers[i].token = None;
+            }
+            other => panic!("{other}: nothing of the kind happens here"),
+        }
+    }
+
+    fn take_icomet(&mut self, i: usize, said: &Value) {
+        let (channel, seq) = (self.name(i, &said["cname"]), said["seq"].as_u64().expect("a number"));
+        match said["type"].as_str().expect("a type") {
+            "data" => self.message(i, channel, seq),
+            "gap" => self.gap(i, channel, seq, said["content"].as_str().and_then(|n| n.parse().ok())),
+            "next_seq" => {}
+            other => panic!("{other}: nothing of the kind happens here"),
+        }
+    }
+
+    fn message(&mut self, i: usize, channel: &'static str, seq: u64) {
+        self.messages += 1;
+        let reader = &mut self.readers[i];
+        let next = reader.next.entry(channel).or_insert(if self.keeps_all { 1 } else { seq });
+        assert_eq!(seq, *next, "in order and once: {channel} of {:?}", reader.channels);
+        *next += 1;
+    }
+
+    fn gap(&mut self, i: usize, channel: &'static str, to: u64, missing: Option<u64>) {
+        assert!(!self.keeps_all, "everything is kept");
+        self.gaps += 1;
+        // Of a channel that it has heard nothing of, it may fall behind where it was seated.
+        let next = self.readers[i].next.entry(channel).or_insert(to - missing.unwrap_or(0));
+        assert!(to >= *next, "nothing comes twice");
+        if let Some(missing) = missing {
+            assert!(missing > 0 && to >= missing, "{missing} before {to}");
+            // A gap that was told before the line was cut is told again, from the same cursor and perhaps longer.
+            assert!(to <= *next + missing, "no fewer than were not seen: {missing} from {next} to {to}");
+        }
+        *next = to;
+    }
+}
