@@ -195,11 +195,13 @@ counters! {
         bayeux_subscriptions_refused,
         /// Connects not held because `bayeux_connects_per_browser_max` was reached.
         bayeux_connects_paced,
+        /// Questions about who is present refused because of `presence_bytes_max`.
+        presences_refused,
         /// Requests to publish refused because of `publish_messages_max`, or of what one channel can take at once.
         publishes_too_large,
         /// Signed tokens refused because of `token_bytes_max` or `token_rules_max`.
         tokens_too_large,
-        /// Publishes refused because of `idempotency_keys_max` or `idempotency_key_bytes_max`.
+        /// Publishes refused because of `idempotency_keys_max`, `idempotency_bytes_max` or `idempotency_key_bytes_max`.
         idempotency_refused,
         /// Requests refused because of `bayeux_batch_messages_max` or `bayeux_json_depth_max`.
         bayeux_batches_refused,

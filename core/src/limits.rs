@@ -107,6 +107,8 @@ limits! {
     token_rules_max: usize = 100,
     /// Keys of publishes (`Idempotency-Key`) that are remembered at once, half of them at most from the public sides; a publish with one more is 503, and is not done.
     idempotency_keys_max: usize = 100_000,
+    /// Bytes of those keys and the answers that they got, half of them at most for the public sides; a publish beyond them is 503, and is not done.
+    idempotency_bytes_max: usize = 32 << 20,
     /// Bytes of such a key; a longer one is 400.
     idempotency_key_bytes_max: usize = 255,
     /// Seconds that such a key is remembered, with the answer that it got.
@@ -135,6 +137,8 @@ limits! {
     roster_max: usize = 1_000,
     /// Bytes of a person's name in a roster.
     roster_name_bytes_max: usize = 128,
+    /// Bytes that an answer which names the people of several channels may take, each counted as long as it can become in JSON; more is 413.
+    presence_bytes_max: usize = 4 << 20,
     /// Milliseconds a named person without a connection stays in the roster: the time between two polls.
     roster_lease_ms: u64 = 12_000,
 }

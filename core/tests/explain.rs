@@ -124,6 +124,41 @@ fn slow_and_missed() {
 }
 
 #[test]
+fn what_was_missing_at_the_start_is_missed() {
+    let mut config = Config::default();
+    config.limits.history_messages_max = 3;
+    let mut server = Server::new(config);
+    for n in 1..=9 {
+        server.push("a", &n.to_string());
+    }
+    for target in ["/stream?cname=a&seq=5", "/sse?cname=a&seq=5", "/sub?cname=a&seq=5"] {
+        let reader = open(&mut server, target);
+        let id = number(&server, reader);
+        assert_eq!((is(&mut server, &id, 5), is(&mut server, &id, 6)), ("missed".into(), "missed".into()));
+        assert_eq!(is(&mut server, &id, 7), "delivered");
+    }
+}
+
+#[test]
+fn what_had_expired_between_others_is_missed() {
+    let mut server = server();
+    for (text, ttl) in [("1", ""), ("2", r#","ttl":1"#), ("3", "")] {
+        let text = format!(r#"{{"channel":"a","data":"{text}"{ttl}}}"#);
+        let client = server.connect(Role::Admin);
+        let fields = format!("Content-Type: application/json\r\nContent-Length: {}", text.len());
+        server.send(client, format!("POST /publish HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n{text}"));
+        assert!(server.received(client).starts_with("HTTP/1.1 200 "));
+    }
+    server.pass_ms(1_000);
+    for target in ["/stream?cname=a&seq=1", "/events?channel=a&channel=b&history=all"] {
+        let reader = open(&mut server, target);
+        let id = number(&server, reader);
+        let verdicts = [1, 2, 3].map(|seq| is(&mut server, &id, seq));
+        assert_eq!(verdicts, ["delivered", "missed", "delivered"], "{target}");
+    }
+}
+
+#[test]
 fn refused() {
     let mut config = Config::default();
     config.front.auth = Auth::Token;

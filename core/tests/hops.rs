@@ -49,6 +49,8 @@ struct Reader {
     hops: u64,
     /// What it shows, where something has to be shown.
     token: Option<String>,
+    /// It takes nothing.
+    is_clogged: bool,
 }
 
 struct World {
@@ -83,6 +85,8 @@ impl World {
             (config.token.leeway_seconds, config.token.warn_seconds) = (0, 2);
         }
         config.limits.batch_bytes_max = [200, 2_000, 65_536][chance.below(3) as usize];
+        // Whoever reads nothing for a while is soon full, and what is told later is told at once.
+        config.limits.outbox_bytes_max = [256, 1_000, 262_144][chance.below(3) as usize];
         let mut server = Server::with_seed(config, chance.bits());
         server.budget = [1, 7, 4096][chance.below(3) as usize];
         let readers = (0..3).map(|_| Self::reader(&mut chance)).collect();
@@ -115,6 +119,7 @@ impl World {
             heard: String::new(),
             hops: 0,
             token: None,
+            is_clogged: false,
         }
     }
 
@@ -123,12 +128,23 @@ impl World {
         if (self.has_tokens || self.has_ttl) && self.chance.percent(10) {
             return self.pass();
         }
+        if self.chance.percent(10) {
+            return self.clog(i);
+        }
         match self.chance.below(10) {
             0..4 => self.publish(),
             4..7 => self.hear(i, false),
             7 => self.cut(i),
             _ => self.hop(i),
         }
+    }
+
+    /// A reader takes nothing for a while.
+    fn clog(&mut self, i: usize) {
+        let Some((_, client)) = self.readers[i].hearing else { return };
+        let reader = &mut self.readers[i];
+        reader.is_clogged = !reader.is_clogged;
+        self.server.clog(client, reader.is_clogged);
     }
 
     fn publish(&mut self) {
@@ -178,6 +194,7 @@ impl World {
             self.server.vanish(client);
         }
         reader.heard.clear();
+        reader.is_clogged = false;
         reader.hops += 1;
         let mut transport = [Transport::Events, Transport::Lines, Transport::Poll, Transport::Sse]
             [self.chance.below(4) as usize];

@@ -1,6 +1,8 @@
 //! Every limit reached on purpose: the answer is clear, a counter moves, and nothing else is lost.
 //! Here are those of connections and requests; `limits/channels.rs` has those of channels, `limits/memory.rs` those of
 //! memory, `limits/change.rs` other limits for a running server, and the way out.
+#[path = "limits/answers.rs"]
+mod answers;
 #[path = "limits/bayeux.rs"]
 mod bayeux;
 #[path = "support/bayeux.rs"]
@@ -52,6 +54,7 @@ fn asks(server: &mut Server, role: Role, bytes: impl AsRef<[u8]>) -> (Client, St
 fn every_limit_is_reached_somewhere_here() {
     let tests = [
         include_str!("limits.rs"),
+        include_str!("limits/answers.rs"),
         include_str!("limits/memory.rs"),
         include_str!("limits/channels.rs"),
         include_str!("limits/bayeux.rs"),

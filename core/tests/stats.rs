@@ -162,3 +162,26 @@ fn only_the_admin_side_is_told() {
     server.send(client, "POST /stats HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     assert!(server.received(client).starts_with("HTTP/1.1 405"));
 }
+
+#[test]
+fn who_only_looks_leaves_nothing_behind() {
+    let mut server = Server::default();
+    let mut look = || {
+        for _ in 0..50 {
+            let client = server.connect(Role::Admin);
+            let ask =
+                |method| format!("{method} /stats HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n");
+            server.send(client, ask("HEAD"));
+            assert!(server.received(client).contains("text/event-stream"));
+            server.vanish(client);
+            // And whoever has ended its side before it is answered.
+            let client = server.connect(Role::Admin);
+            server.send_in_this_turn(client, ask("GET"));
+            server.finish_sending(client);
+            server.vanish(client);
+        }
+        server.machine.memory().total_bytes()
+    };
+    let before = look();
+    assert_eq!((0..4).map(|_| look()).max(), Some(before));
+}

@@ -117,7 +117,8 @@ fn many_worlds() {
         // Nor groups: push_module_groups.rs has.
         let counters = counters.filter(|name| !["groups_refused", "channel_events_refused"].contains(name));
         // Nobody here is sent off by an administrator, or publishes several messages together: api.rs and limits.rs do that.
-        let counters = counters.filter(|name| !["disconnected", "publishes_too_large"].contains(name));
+        let counters = counters
+            .filter(|name| !["disconnected", "publishes_too_large", "presences_refused"].contains(name));
         // Nor has anybody a signed token, a key for a publish, or a message that is good for a time only: tokens.rs, api_world.rs.
         let of_api =
             ["publishes_replayed", "idempotency_conflicts", "idempotency_refused", "messages_expired"];

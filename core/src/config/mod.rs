@@ -2,6 +2,7 @@
 //! error can name its line. Knows nothing of files or command lines.
 mod bayeux;
 mod history;
+mod host_name;
 mod location;
 mod location_path;
 mod pattern;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
 pub use history::{HistoryRule, HistoryRules};
+pub use host_name::HostName;
 pub use location::{Location, Named};
 pub use location_path::{LocationPath, Template};
 pub use pattern::{ChannelPattern, Origin};
@@ -110,13 +112,21 @@ pub struct Admin {
     pub allow: Vec<AddressRule>,
     /// Addresses that may not. A rule that names an address or network wins over `all`, and `allow` over `deny`.
     pub deny: Vec<AddressRule>,
+    /// Names by which browsers reach the admin side, besides addresses and `localhost`: such as the one of a proxy in front.
+    /// Under others a browser is refused, for anybody can make a name of theirs lead here.
+    pub hosts: Vec<HostName>,
     /// Serve the dashboard, a page that shows what the server does, at `/dashboard`.
     pub dashboard: bool,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { allow: AddressRule::loopback().to_vec(), deny: vec![AddressRule::All], dashboard: true }
+        Self {
+            allow: AddressRule::loopback().to_vec(),
+            deny: vec![AddressRule::All],
+            hosts: Vec::new(),
+            dashboard: true,
+        }
     }
 }
 

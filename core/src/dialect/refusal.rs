@@ -34,6 +34,8 @@ pub enum Refusal {
     TooManyInOne,
     /// More than `publish_messages_max` messages, or too much for one channel, in one request.
     TooMuchAtOnce,
+    /// One answer would name more people than `presence_bytes_max` has room for.
+    TooManyPresent,
     /// A body of a type that is not understood, or that is not what its type says.
     Body(&'static str),
     /// A channel's name is empty, too long, or has control characters.
@@ -62,7 +64,7 @@ pub enum Refusal {
     KeyForm,
     /// The key of a publish was used with another body.
     KeyReused,
-    /// `idempotency_keys_max` is reached.
+    /// `idempotency_keys_max` or `idempotency_bytes_max` is reached.
     TooManyKeys,
     /// Publishing here is not allowed.
     Publish,
@@ -116,7 +118,7 @@ impl Refusal {
             | Self::TooManyInOne => Status::BAD_REQUEST,
             Self::NoneReadable => Status::NOT_FOUND,
             Self::UnknownSession | Self::Forbidden | Self::Rights => Status::FORBIDDEN,
-            Self::TooMuchAtOnce | Self::CommandTooLong => Status::CONTENT_TOO_LARGE,
+            Self::TooMuchAtOnce | Self::TooManyPresent | Self::CommandTooLong => Status::CONTENT_TOO_LARGE,
             Self::Conflict => Status::CONFLICT,
             Self::Signed(_) | Self::NoToken => Status::UNAUTHORIZED,
             Self::NotGranted | Self::NotTheirName => Status::FORBIDDEN,
@@ -156,6 +158,9 @@ impl Refusal {
             Self::NoChannels => "No channels",
             Self::NoneReadable => "No valid channels",
             Self::TooManyInOne => "Too many channels in one request",
+            Self::TooManyPresent => {
+                "There are more people in these channels than one answer names (presence_bytes_max): ask for fewer channels"
+            }
             Self::TooMuchAtOnce => {
                 "more than publish_messages_max messages, or more for one channel than those who listen can be handed at once: \
                  send them in several requests"
@@ -178,7 +183,7 @@ impl Refusal {
             }
             Self::KeyReused => "this Idempotency-Key was used with another body",
             Self::TooManyKeys => {
-                "more Idempotency-Keys than idempotency_keys_max are remembered: try again later"
+                "as many Idempotency-Keys are remembered, or as much of answers, as idempotency_keys_max and idempotency_bytes_max say: try again later"
             }
             Self::Publish => "publishing to this channel from here is not allowed",
             Self::Address => "this address may not use the admin side",

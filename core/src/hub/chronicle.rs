@@ -111,8 +111,38 @@ impl Hub {
 
     /// Somebody was handed messages before `to` without taking a seat.
     pub fn note_handed(&mut self, owner: Owner, id: Id<Channel>, (from, to): (u64, u64), now: Moment) {
+        self.note_run(owner, id, (from, to), now);
+    }
+
+    /// Somebody was told that messages are missing.
+    pub fn note_missed(&mut self, owner: Owner, id: Id<Channel>, (from, to): (u64, u64), now: Moment) {
         if from < to {
-            self.note(owner, id, What::Handed { from, to }, now);
+            self.note(owner, id, What::Missed { from, to }, now);
+        }
+    }
+
+    /// Somebody was handed a run of messages; those of them that have expired were told to be missing.
+    pub(super) fn note_run(&mut self, owner: Owner, id: Id<Channel>, (from, to): (u64, u64), now: Moment) {
+        if from >= to || self.settings.explain_records_max == 0 {
+            return;
+        }
+        let Some(history) = self.channels.get(id).map(|channel| &channel.history) else { return };
+        if from >= history.base() && history.is_whole() {
+            return self.note(owner, id, What::Handed { from, to }, now);
+        }
+        let base = history.base();
+        let is_handed = |seq: u64| seq >= base && history.is_live(seq);
+        // No run is longer than a batch, so this is soon over.
+        let mut runs: Vec<(u64, u64, bool)> = Vec::new();
+        for seq in from..to {
+            match runs.last_mut() {
+                Some((_, end, handed)) if *handed == is_handed(seq) => *end = seq + 1,
+                _ => runs.push((seq, seq + 1, is_handed(seq))),
+            }
+        }
+        for (from, to, handed) in runs {
+            let what = if handed { What::Handed { from, to } } else { What::Missed { from, to } };
+            self.note(owner, id, what, now);
         }
     }
 

@@ -273,8 +273,8 @@ impl Hub {
                 Took::Nothing => return 1,
                 Took::Upto { next, notices } => {
                     // What all get on a walk is noted once, when it is over.
-                    if !is_walk && from < next {
-                        self.note(owner, id, What::Handed { from, to: next }, now);
+                    if !is_walk {
+                        self.note_run(owner, id, (from, next), now);
                     }
                     let Self { channels, subscriptions, .. } = self;
                     let (Some(reader), Some(channel)) = (subscriptions.get_mut(sub), channels.get(id)) else {
@@ -286,9 +286,7 @@ impl Hub {
                     }
                 }
                 Took::Last { next } => {
-                    if from < next {
-                        self.note(owner, id, What::Handed { from, to: next }, now);
-                    }
+                    self.note_run(owner, id, (from, next), now);
                     self.unlist(sub, now);
                     return 1;
                 }

@@ -106,6 +106,29 @@ impl Hub {
         found
     }
 
+    /// How many messages, and how many bytes of them, each index gets of those that channels get.
+    pub fn shares_of_patterns<'n>(
+        &self,
+        shares: impl Iterator<Item = (&'n str, usize, usize)>,
+    ) -> Vec<(Id<Channel>, usize, usize)> {
+        if self.patterns.is_empty() {
+            return Vec::new();
+        }
+        let mut found: Vec<(Id<Channel>, usize, usize)> = Vec::new();
+        for (name, count, bytes) in shares {
+            self.each_index(name, |index| found.push((index, count, bytes)));
+        }
+        found.sort_unstable_by_key(|(index, ..)| index.to_bits());
+        found.dedup_by(|next, first| {
+            let is_same = next.0 == first.0;
+            if is_same {
+                (first.1, first.2) = (first.1 + next.1, first.2 + next.2);
+            }
+            is_same
+        });
+        found
+    }
+
     /// Appends a message of a dialect whose messages are JSON; returns its number.
     pub fn publish_json(
         &mut self,

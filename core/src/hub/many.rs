@@ -200,7 +200,7 @@ impl Hub {
                 Took::Nothing => break Standing::Stuck,
                 Took::Last { next } => {
                     self.due = due;
-                    self.note_run(owner, (before, next), false, now);
+                    self.note_turn(owner, (before, next), false, now);
                     self.unlist(sub, now);
                     return 1 + looked_at / SEATS_A_VISIT;
                 }
@@ -215,7 +215,7 @@ impl Hub {
                     debug_assert!(seat.next <= next);
                     seat.next = next;
                     let seat = *seat;
-                    self.note_run(owner, (before, next), is_walk, now);
+                    self.note_turn(owner, (before, next), is_walk, now);
                     let Some(channel) = self.channels.get(seat.channel) else { continue };
                     if channel.history().head() > next {
                         due.extend(self.lacks(&seat).map(|offset| Reverse((offset, i))));
@@ -239,14 +239,12 @@ impl Hub {
     }
 
     /// What was handed over beside the walk that notes it for all, or skipped.
-    fn note_run(&mut self, owner: Owner, (before, next): (Seat, u64), is_walk: bool, now: Moment) {
-        let base = self.channels.get(before.channel).map_or(0, |c| c.history.base());
-        let from = before.next.max(base).min(next);
-        if from > before.next {
-            self.note(owner, before.channel, What::Missed { from: before.next, to: from }, now);
-        }
-        if !is_walk && from < next {
-            self.note(owner, before.channel, What::Handed { from, to: next }, now);
+    fn note_turn(&mut self, owner: Owner, (before, next): (Seat, u64), is_walk: bool, now: Moment) {
+        let live = self.channels.get(before.channel).map_or(0, |c| c.history.live_from(before.next));
+        let from = live.max(before.next).min(next);
+        self.note_missed(owner, before.channel, (before.next, from), now);
+        if !is_walk {
+            self.note_run(owner, before.channel, (from, next), now);
         }
     }
 

@@ -343,6 +343,13 @@ impl Hub {
         let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
         members.iter().filter_map(|sub| self.subscriptions.get(*sub)).map(|sub| sub.owner)
     }
+
+    /// Who reads a channel under this name.
+    pub fn owners_as<'h>(&'h self, id: Id<Channel>, who: &'h str) -> impl Iterator<Item = Owner> + 'h {
+        let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
+        let named = |sub: &&Subscription| sub.who() == Some(who);
+        members.iter().filter_map(|sub| self.subscriptions.get(*sub)).filter(named).map(|sub| sub.owner)
+    }
 }
 
 #[cfg(test)]

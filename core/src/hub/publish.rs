@@ -119,6 +119,15 @@ impl Hub {
         self.weigh(id, before);
     }
 
+    /// Bytes of a channel's messages that may be let go to make room for others: all but those of the newest while somebody
+    /// listens.
+    pub fn spare_bytes(&self, id: Id<Channel>) -> usize {
+        let Some(channel) = self.channels.get(id) else { return 0 };
+        let history = &channel.history;
+        let newest = history.get(history.head().saturating_sub(1)).filter(|_| !channel.members.is_empty());
+        history.bytes().saturating_sub(newest.map_or(0, Message::weight))
+    }
+
     /// Takes room from a channel's history until `bytes` are free or only what waits is left; returns whether anything
     /// was taken.
     pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {

@@ -90,6 +90,11 @@ impl Roster {
         names
     }
 
+    /// Bytes of the names of everybody present, and of what stands between them in a list.
+    pub fn list_bytes(&self) -> usize {
+        self.names_bytes
+    }
+
     /// How many are present.
     pub fn len(&self) -> usize {
         self.people.len()

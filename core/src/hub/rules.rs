@@ -41,6 +41,12 @@ impl Hub {
         rule.map_or(self.settings.ahead_bytes, |(_, keep)| self.settings.ahead_bytes.min(keep.bytes / 2))
     }
 
+    /// The same for a channel or index that is there.
+    pub fn ahead_bytes_of(&self, id: Id<Channel>) -> usize {
+        let kept = self.channels.get(id).and_then(|channel| channel.ruled.as_ref());
+        self.settings.ahead_bytes.min(kept.map_or(usize::MAX, |keep| keep.bytes / 2))
+    }
+
     /// Channels whose names begin so and stand behind `after`, in the order of their names.
     pub fn page<'h>(&'h self, prefix: &'h str, after: &str) -> impl Iterator<Item = Id<Channel>> + 'h {
         let from = if after >= prefix { Bound::Excluded(after) } else { Bound::Included(prefix) };

@@ -1,7 +1,7 @@
 //! A whole request: who may ask at all, what is served by its path alone, and in which dialect the rest is read.
 //! Knows nothing of what is then done.
 use super::Machine;
-use super::pages::{is_another_origins, is_another_sites};
+use super::pages::{foreign, is_another_origins};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, OriginRef, Right, Rights, Role};
 use crate::dialect::{Answer, DialectId, PLAIN, Refusal, Request, route, route_by_path};
@@ -39,9 +39,12 @@ impl Machine {
             let words = format!("{}\n", Refusal::Address.words());
             return self.forbid(id, manner, words.as_bytes());
         }
-        if role == Role::Admin && is_another_sites(head) {
+        if role == Role::Admin
+            && !is_local
+            && let Some(words) = foreign(head, &self.config.admin.hosts)
+        {
             self.counters.sites_denied += 1;
-            return self.forbid(id, manner, b"pages of other sites may not use the admin side\n");
+            return self.forbid(id, manner, words);
         }
         let by_path = if self.beaten.has(role, head.raw_path) && head.method != Method::Options {
             None

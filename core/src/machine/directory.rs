@@ -4,12 +4,18 @@ use std::borrow::Cow;
 
 use super::Machine;
 use super::events::{CHANNELS_A_REQUEST, standing};
+use super::reply::give_back;
 use super::tokens::Shown;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase, Role};
 use crate::dialect::{Answer, Batch, Outcome, Page, Past, Refusal, Voice};
-use crate::hub::{Channel, From};
+use crate::hub::{Channel, From, Roster};
 use crate::token::Act;
+
+/// Bytes that one byte of a name can become in JSON.
+pub(super) const ESCAPED: usize = 6;
+/// Bytes of what is said of a channel's people besides names.
+const ENTRY_BYTES: usize = 96;
 
 impl Machine {
     /// Says what is kept of a channel.
@@ -98,12 +104,29 @@ impl Machine {
         let tokens: Vec<&str> = tokens.iter().map(|token| &**token).collect();
         match self.shown_channels(role, &names, &tokens, Act::Presence) {
             Err(refusal) => self.refuse(id, manner, voice, &refusal),
+            Ok(at)
+                if at.len() > 1
+                    && self.presence_bytes(&names, &at) > self.config.limits.presence_bytes_max =>
+            {
+                self.refuse(id, manner, voice, &Refusal::TooManyPresent);
+            }
+            Ok(at) if self.is_short_of(3 * self.presence_bytes(&names, &at)) => {
+                self.refuse(id, manner, voice, &Refusal::Memory);
+            }
             Ok(at) => self.reply_with(id, manner, |machine, out| {
                 let found = |at: Option<Id<Channel>>| at.and_then(|at| machine.hub.peek(at));
                 let listed: Vec<_> = names.iter().copied().zip(at.into_iter().map(found)).collect();
                 voice.dialect.speaker().answer(voice, &Outcome::Presence(&listed), out)
             }),
         }
+    }
+
+    /// Bytes that are enough to say who is in these channels, however their names are written.
+    fn presence_bytes(&self, names: &[&str], at: &[Option<Id<Channel>>]) -> usize {
+        let listed = at.iter().flatten().filter_map(|at| self.hub.peek(*at)?.roster());
+        let people: usize = listed.map(Roster::list_bytes).sum();
+        let names: usize = names.iter().map(|name| ENTRY_BYTES + name.len() * ESCAPED).sum();
+        people * ESCAPED + names
     }
 
     /// Names channels.
@@ -168,6 +191,7 @@ impl Machine {
         body.clear();
         let answer = write(self, &mut body);
         self.reply(id, manner, answer, &[], &body);
+        give_back(&mut body);
         self.body = body;
     }
 
@@ -184,7 +208,7 @@ impl Machine {
             return self.refuse(id, manner, voice, &Refusal::NoChannel(channel.into()));
         };
         let readers: Vec<Id<Conn>> = match who {
-            Some(who) => self.hub.seated_as(at, who).and_then(Id::from_bits).into_iter().collect(),
+            Some(who) => self.hub.owners_as(at, who).filter_map(Id::from_bits).collect(),
             None => self.hub.owners(at).filter_map(Id::from_bits).collect(),
         };
         let before = self.leaving.len();

@@ -55,12 +55,8 @@ impl Machine {
             self.hub.meet(*at, who, id.to_bits(), now);
         }
         self.counters.subscribed += 1;
-        for (_, start) in &entries {
-            match start.lost {
-                Lost::Nothing => {}
-                Lost::Some(n) => self.counters.lost += n,
-                Lost::Unknown => self.counters.gaps_unknown += 1,
-            }
+        for (at, start) in &entries {
+            self.count_lost(id, *at, start);
         }
         let places: Vec<Place> = entries.iter().map(|(at, start)| (*at, start.next)).collect();
         let has_gaps = entries.iter().any(|(_, start)| start.lost != Lost::Nothing);

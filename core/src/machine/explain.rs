@@ -6,7 +6,7 @@ use super::{Machine, Sessions};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase};
 use crate::dialect::{Answer, JSON, Refusal, Voice};
-use crate::hub::{Channel, Owner, Record, What};
+use crate::hub::{Channel, Lost, Owner, Record, Start, What};
 use crate::time::Moment;
 use crate::wire::http1::Status;
 
@@ -64,6 +64,23 @@ impl Verdict {
 }
 
 impl Machine {
+    /// Counts what somebody has missed who begins here, and remembers who.
+    pub(super) fn count_lost(&mut self, id: Id<Conn>, at: Id<Channel>, start: &Start) {
+        match start.lost {
+            Lost::Nothing => {}
+            Lost::Some(n) => {
+                self.counters.lost += n;
+                self.hub.note_missed(
+                    id.to_bits(),
+                    at,
+                    (start.next.saturating_sub(n), start.next),
+                    self.post.now,
+                );
+            }
+            Lost::Unknown => self.counters.gaps_unknown += 1,
+        }
+    }
+
     /// Says who got a message, and why the others did not.
     pub(super) fn explain(
         &mut self,

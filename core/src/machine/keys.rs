@@ -111,11 +111,7 @@ impl Machine {
         };
         let place = i64::try_from(place).unwrap_or(0);
         self.counters.subscribed += 1;
-        match start.lost {
-            Lost::Nothing => {}
-            Lost::Some(n) => self.counters.lost += n,
-            Lost::Unknown => self.counters.gaps_unknown += 1,
-        }
+        self.count_lost(id, at, &start);
         let voice = if start.lost == Lost::Nothing { voice } else { local::having_missed(voice) };
         let quiet_ms = voice.dialect.speaker().quiet_ms(&self.config);
         let (mut delivery, conns, hub) = self.delivery();

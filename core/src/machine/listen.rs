@@ -52,11 +52,7 @@ impl Machine {
         }
         self.hub.note_asked(at, now);
         self.counters.subscribed += 1;
-        match start.lost {
-            Lost::Nothing => {}
-            Lost::Some(n) => self.counters.lost += n,
-            Lost::Unknown => self.counters.gaps_unknown += 1,
-        }
+        self.count_lost(id, at, &start);
         let entry = Entry { manner, voice, listen, at, start, life };
         match listen.hold {
             Hold::Poll => self.begin_poll(id, entry),

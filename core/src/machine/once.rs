@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use crate::dialect::Once;
 use crate::hub::Seed;
+use crate::limits::Limits;
 use crate::time::Moment;
 
 /// Keys, and what they stand for.
@@ -16,8 +17,9 @@ pub(super) struct Table {
     /// The same keys, the first to be forgotten first.
     order: VecDeque<(Moment, Arc<str>)>,
     bytes: usize,
-    /// How many are not the admin side's.
+    /// How many are not the admin side's, and what they take.
     public: usize,
+    public_bytes: usize,
 }
 
 struct Done {
@@ -75,7 +77,13 @@ const ENTRY: usize = size_of::<(Arc<str>, Done)>() + size_of::<(Moment, Arc<str>
 
 impl Table {
     pub(super) fn new(seed: Seed) -> Self {
-        Self { known: HashMap::with_hasher(seed), order: VecDeque::new(), bytes: 0, public: 0 }
+        Self {
+            known: HashMap::with_hasher(seed),
+            order: VecDeque::new(),
+            bytes: 0,
+            public: 0,
+            public_bytes: 0,
+        }
     }
 
     /// What is known of a request. What is over by `now` is not.
@@ -90,22 +98,34 @@ impl Table {
     /// A request has been done and answered so; it is remembered until then.
     pub(super) fn insert(&mut self, once: &Once, answer: &[u8], until: Moment) {
         let key: Arc<str> = once.key.as_str().into();
-        self.bytes += ENTRY + key.len() + answer.len();
-        self.public += usize::from(is_public(&key));
+        self.count(&key, answer.len(), true);
         let done = Done { print: once.print, answer: answer.into(), until };
         if let Some(before) = self.known.insert(Arc::clone(&key), done) {
             // It was over, and nobody has looked since.
-            self.bytes -= ENTRY + key.len() + before.answer.len();
-            self.public -= usize::from(is_public(&key));
+            self.count(&key, before.answer.len(), false);
             self.order.retain(|(_, other)| *other != key);
         }
         self.order.push_back((until, key));
     }
 
-    /// Whether another can be remembered where so many may be. The public sides have half of the room, so that nobody there
-    /// keeps the application from publishing.
-    pub(super) fn has_room(&self, once: &Once, most: usize) -> bool {
-        self.known.len() < most && (!is_public(&once.key) || self.public < most / 2)
+    fn count(&mut self, key: &str, answer: usize, more: bool) {
+        let one = |count: &mut usize, by: usize| if more { *count += by } else { *count -= by };
+        let bytes = ENTRY + key.len() + answer;
+        one(&mut self.bytes, bytes);
+        if is_public(key) {
+            one(&mut self.public, 1);
+            one(&mut self.public_bytes, bytes);
+        }
+    }
+
+    /// Whether another can be remembered, with an answer of so many bytes, where so many may be and so many bytes of them. The
+    /// public sides have half of the room, so that nobody there keeps the application from publishing.
+    pub(super) fn has_room(&self, once: &Once, answer: usize, limits: &Limits) -> bool {
+        let (keys, bytes) = (limits.idempotency_keys_max, limits.idempotency_bytes_max);
+        let cost = Self::cost(once, answer);
+        let has_all = self.known.len() < keys && self.bytes + cost <= bytes;
+        has_all
+            && (!is_public(&once.key) || (self.public < keys / 2 && self.public_bytes + cost <= bytes / 2))
     }
 
     /// How many there are.
@@ -134,8 +154,8 @@ impl Table {
             && *until <= now
         {
             if let Some(gone) = self.known.remove(key) {
-                self.bytes -= ENTRY + key.len() + gone.answer.len();
-                self.public -= usize::from(is_public(key));
+                let key = Arc::clone(key);
+                self.count(&key, gone.answer.len(), false);
             }
             self.order.pop_front();
         }
@@ -179,6 +199,7 @@ mod tests {
             scope.put(&mut once.key);
             once
         };
+        let room = |keys: usize| Limits { idempotency_keys_max: keys, ..Limits::default() };
         let scopes = [Scope::Anybody, Scope::Unnamed, Scope::Named(""), Scope::Named("a"), Scope::Named("n")];
         let mut keys: Vec<String> = scopes.iter().map(|scope| scoped(*scope, "k").key).collect();
         keys.push(scoped(Scope::Admin, "k").key);
@@ -186,7 +207,7 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), 6, "nobody's key is another's: {keys:?}");
         for (n, scope) in scopes.into_iter().enumerate() {
-            assert_eq!(table.has_room(&scoped(scope, "k"), 8), n < 4);
+            assert_eq!(table.has_room(&scoped(scope, "k"), 0, &room(8)), n < 4);
             table.insert(&scoped(scope, "k"), b"", Moment(100 + n as u64));
         }
         // Once more, when it was over and nobody has looked: it is still one.
@@ -194,12 +215,28 @@ mod tests {
         assert_eq!((table.len(), table.public), (5, 5));
         for n in 0..3 {
             let own = scoped(Scope::Admin, &n.to_string());
-            assert!(table.has_room(&own, 8));
+            assert!(table.has_room(&own, 0, &room(8)));
             table.insert(&own, b"", Moment(300));
         }
-        assert!(!table.has_room(&scoped(Scope::Admin, "k"), 8));
+        assert!(!table.has_room(&scoped(Scope::Admin, "k"), 0, &room(8)));
         table.expire(Moment(200));
         assert_eq!((table.len(), table.public), (3, 0));
-        assert!(table.has_room(&scoped(Scope::Anybody, "k"), 8));
+        assert!(table.has_room(&scoped(Scope::Anybody, "k"), 0, &room(8)));
+    }
+
+    #[test]
+    fn answers_have_so_many_bytes_and_no_more() {
+        let mut table = Table::new(Seed::new(1, 2));
+        let (own, public) = (once("ak", 1), once("nk", 1));
+        let most = Table::cost(&own, 100);
+        let limits = Limits { idempotency_bytes_max: most, ..Limits::default() };
+        let has_room = |table: &Table, once: &Once, answer| table.has_room(once, answer, &limits);
+        assert!(has_room(&table, &own, 100) && !has_room(&table, &own, 101));
+        let half = most / 2 - Table::cost(&public, 0);
+        assert!(has_room(&table, &public, half) && !has_room(&table, &public, half + 1));
+        table.insert(&public, &vec![b'x'; half], Moment(9));
+        assert!(!has_room(&table, &once("nl", 1), 0) && has_room(&table, &once("al", 1), 0));
+        table.expire(Moment(9));
+        assert!(has_room(&table, &public, half) && table.public_bytes == 0);
     }
 }

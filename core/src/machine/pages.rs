@@ -2,13 +2,15 @@
 //! Knows nothing of dialects.
 use super::Machine;
 use crate::arena::Id;
+use crate::config::HostName;
 use crate::conn::{Conn, Manner, Role};
 use crate::dialect::Answer;
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
 
 /// What a page of ours may do: nothing that is not from here.
-const PAGE_POLICY: (&str, &str) = ("Content-Security-Policy", "default-src 'self'; img-src 'self' data:");
+const PAGE_POLICY: (&str, &str) =
+    ("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'");
 
 impl Machine {
     /// Answers with a page, if there is one at this path.
@@ -39,8 +41,30 @@ pub(super) fn is_another_origins(head: &Head<'_, '_>) -> bool {
     host.is_none() || host != head.field("host")
 }
 
-/// Whether a browser says that the request comes from a page of another site: on the administrator's own machine such
-/// a page could reach the admin side, which trusts that machine. W3C Fetch Metadata, section 2.3.
-pub(super) fn is_another_sites(head: &Head<'_, '_>) -> bool {
-    head.field("sec-fetch-site").is_some_and(|site| site != b"same-origin" && site != b"none")
+/// Why a browser may not ask the admin side for this; `None` if it may, or if it is no browser that asks. On the
+/// administrator's own machine a page of another site could reach the admin side, which trusts that machine. W3C Fetch
+/// Metadata, section 2.3; where browsers leave that out, over plain HTTP, they say at least the origin or the referring page.
+/// And a page whose own name has been made to lead here would pass for one of ours: so names must be known.
+pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'static [u8]> {
+    let (site, origin, referer) = (head.field("sec-fetch-site"), head.field("origin"), head.field("referer"));
+    if site.is_none() && origin.is_none() && referer.is_none() {
+        return None;
+    }
+    let host = head.field("host").unwrap_or_default();
+    let is_ours = |place: &[u8]| {
+        let name = place.strip_prefix(b"https://").or_else(|| place.strip_prefix(b"http://"));
+        let name = name.map(|name| name.split(|&c| c == b'/').next().unwrap_or_default());
+        name.is_some_and(|name| name == host || hosts.iter().any(|known| known.is(name)))
+    };
+    if site.is_some_and(|site| site != b"same-origin" && site != b"none")
+        || origin.is_some_and(|origin| !is_ours(origin))
+        || referer.is_some_and(|referer| !is_ours(referer))
+    {
+        return Some(b"pages of other sites may not use the admin side\n");
+    }
+    if HostName::is_of_this_machine(host) || hosts.iter().any(|known| known.is(host)) {
+        None
+    } else {
+        Some(b"browsers may use the admin side by its address, as localhost, or by a name in admin.hosts\n")
+    }
 }

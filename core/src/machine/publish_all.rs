@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Machine;
+use super::directory::ESCAPED;
 use super::once::{Known, Scope, Table};
+use super::reply::give_back;
 use crate::arena::Id;
 use crate::conn::{Conn, Held, Manner, Phase, Post, Role, Several};
 use crate::dialect::{Answer, Bulk, Item, JSON, Once, Outcome, Placed, Refusal, Voice};
@@ -108,6 +110,7 @@ impl Machine {
                     self.once.insert(once, &body, until);
                 }
                 self.reply(id, manner, answer, &[], &body);
+                give_back(&mut body);
                 self.body = body;
             }
         }
@@ -134,8 +137,9 @@ impl Machine {
         if items.len() > self.config.limits.publish_messages_max {
             return Err(Refusal::TooMuchAtOnce);
         }
+        let answer: usize = items.iter().map(|item| PLACED_BYTES + item.channel.len() * ESCAPED).sum();
         if let Some(once) = once
-            && !self.once.has_room(once, self.config.limits.idempotency_keys_max)
+            && !self.once.has_room(once, answer, &self.config.limits)
         {
             return Err(Refusal::TooManyKeys);
         }
@@ -148,11 +152,19 @@ impl Machine {
             new += usize::from(self.hub.find(channel).is_none());
         }
         self.check_batch_in_groups(items)?;
+        // Those who listen to a pattern hear of all its channels.
+        let in_patterns =
+            self.hub.shares_of_patterns(shares(items).iter().map(|s| (s.channel, s.count, s.bytes)));
+        if in_patterns
+            .into_iter()
+            .any(|(index, count, bytes)| count > 1 && bytes > self.hub.ahead_bytes_of(index))
+        {
+            return Err(Refusal::TooMuchAtOnce);
+        }
         if new > 0 && self.hub.channels() + new > self.config.limits.channels_max {
             return Err(Refusal::TooManyChannels);
         }
-        let names = |items: &[Item]| items.iter().map(|item| PLACED_BYTES + item.channel.len()).sum();
-        if once.as_ref().is_some_and(|once| self.is_short_of(Table::cost(once, names(items)))) {
+        if once.as_ref().is_some_and(|once| self.is_short_of(Table::cost(once, answer))) {
             return Err(Refusal::Memory);
         }
         Ok(())
@@ -171,20 +183,22 @@ impl Machine {
         let now = self.post.now;
         let total: usize = items.iter().map(size).sum();
         // Each channel can make room in its own history; if that is not enough, nobody's is touched.
-        let spare_of = |share: Share<'_>| {
-            let channel = self.hub.peek(self.hub.find(share.channel)?)?;
-            Some(channel.history().bytes().min(share.bytes))
-        };
-        let spare: usize = shares(items).into_iter().filter_map(spare_of).sum();
-        if self.is_short_of(total.saturating_sub(spare)) {
-            return Err(Refusal::Memory);
+        if self.is_short_of(total) {
+            let spare_of = |share: Share<'_>| {
+                let at = self.hub.find(share.channel)?;
+                Some((at, self.hub.spare_bytes(at).min(share.bytes)))
+            };
+            let spare: Vec<(Id<Channel>, usize)> = shares(items).into_iter().filter_map(spare_of).collect();
+            if self.is_short_of(total.saturating_sub(spare.iter().map(|(_, bytes)| bytes).sum())) {
+                return Err(Refusal::Memory);
+            }
+            for (at, bytes) in spare {
+                self.hub.make_room(at, bytes, now);
+            }
         }
         let mut at: Vec<Id<Channel>> = Vec::with_capacity(items.len());
         for item in items {
             at.push(self.open_channel(&item.channel, self.channel_ms())?);
-        }
-        for (&at, item) in at.iter().zip(items) {
-            self.make_room(at, size(item))?;
         }
         let mut stands = Vec::with_capacity(items.len());
         for (at, item) in at.into_iter().zip(items) {

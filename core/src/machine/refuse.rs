@@ -24,6 +24,7 @@ impl Machine {
             Refusal::MediaType => self.counters.media_types_refused += 1,
             Refusal::Conflict => self.counters.conflicts += 1,
             Refusal::TooManyInOne => self.counters.compounds_refused += 1,
+            Refusal::TooManyPresent => self.counters.presences_refused += 1,
             Refusal::TooMuchAtOnce => self.counters.publishes_too_large += 1,
             Refusal::Signed(Wrong::TooLong | Wrong::Rules) => self.counters.tokens_too_large += 1,
             Refusal::Token | Refusal::UnknownSession | Refusal::Signed(_) => {

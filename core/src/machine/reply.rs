@@ -34,6 +34,7 @@ impl Machine {
             _ => None,
         };
         self.reply(id, manner, answer, allow.as_slice(), &body);
+        give_back(&mut body);
         self.body = body;
     }
 
@@ -71,6 +72,7 @@ impl Machine {
             head.extend_from_slice(body);
         }
         post.say(conn, id, head);
+        give_back(head);
         let idle_until = post.now.after_ms(config.idle_ms(conn.role));
         finish(conn, id, manner, post, idle_until);
     }
@@ -131,6 +133,17 @@ impl Machine {
         let manner =
             Manner { is_11: true, keep_alive: false, head_only: false, bare: false, origin: OriginRef::None };
         self.reply(id, manner, Answer { status, content_type: PLAIN }, &[], words.as_bytes());
+    }
+}
+
+/// What is kept of a buffer in which answers are written, when one has been longer.
+const SCRATCH_BYTES: usize = 256 << 10;
+
+/// Gives back what one long answer has taken.
+pub(super) fn give_back(written: &mut Vec<u8>) {
+    if written.capacity() > SCRATCH_BYTES {
+        written.clear();
+        written.shrink_to(SCRATCH_BYTES);
     }
 }
 

@@ -86,6 +86,12 @@ fn readers_are_sent_off() {
     assert!(server.is_shut(ann) && !server.is_shut(bob));
     assert_eq!(off(&mut server, r#"{"channel": "a"}"#), (200, json!(1)));
     assert!(server.is_shut(bob) && !server.is_shut(elsewhere));
+    // All windows of one person, whichever was opened last, and whether that one is still there.
+    let [first, second, third] =
+        [(); 3].map(|()| stream(&mut server, "channel=a&who=Ann", "application/x-ndjson"));
+    server.vanish(third);
+    assert_eq!(off(&mut server, r#"{"channel": "a", "who": "Ann"}"#), (200, json!(2)));
+    assert!(server.is_shut(first) && server.is_shut(second));
     let kind = "POST /disconnect\nContent-Type: application/json";
     assert_eq!(problem(&mut server, Role::Admin, kind, r#"{"channel": "none"}"#).0, 404);
     assert_eq!(problem(&mut server, Role::Admin, kind, "{}").0, 400);

@@ -95,13 +95,43 @@ fn the_admin_side_is_not_for_pages_of_other_sites() {
         [("cross-site", "403"), ("same-site", "403"), ("same-origin", "200"), ("none", "200")]
     {
         let admin = server.connect(Role::Admin);
-        let request =
-            format!("GET /push?cname=a&content=x HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: {site}\r\n\r\n");
+        let request = format!(
+            "GET /push?cname=a&content=x HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: {site}\r\n\r\n"
+        );
         server.send(admin, request);
         let answer = server.received(admin);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{site}: {answer}");
     }
     assert_eq!(server.machine.counters().sites_denied, 2);
+    // Where browsers say nothing of sites, over plain HTTP, they say where they come from; and by which name they came here.
+    server.machine.reconfigure({
+        let mut config = rcomet_core::Config::default();
+        config.admin.hosts = vec!["push.example.com".to_owned().try_into().expect("a name")];
+        config
+    });
+    let own = ["10.0.0.5:8000", "[::1]:8000", "localhost:8000", "push.example.com"];
+    for (host, field, status) in [
+        (own[0], "Origin: http://evil.example", "403"),
+        (own[0], "Origin: null", "403"),
+        (own[0], "Referer: http://evil.example/10.0.0.5:8000", "403"),
+        ("evil.example:8000", "Origin: http://evil.example:8000", "403"),
+        ("evil.example:8000", "Sec-Fetch-Site: same-origin", "403"),
+        ("127.0.0.1.evil.example", "Referer: http://127.0.0.1.evil.example/", "403"),
+        (own[0], "Origin: http://10.0.0.5:8000", "200"),
+        (own[1], "Referer: http://[::1]:8000/dashboard", "200"),
+        (own[2], "Sec-Fetch-Site: same-origin", "200"),
+        (own[3], "Origin: https://push.example.com", "200"),
+        // A proxy that says its own name on the way here.
+        (own[0], "Origin: https://push.example.com", "200"),
+        // No browser.
+        ("backend", "Accept: */*", "200"),
+    ] {
+        let admin = server.connect(Role::Admin);
+        server
+            .send(admin, format!("GET /push?cname=a&content=x HTTP/1.1\r\nHost: {host}\r\n{field}\r\n\r\n"));
+        let answer = server.received(admin);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host} {field}: {answer}");
+    }
     let front = server.connect(Role::Front);
     server.send(front, "GET /ping HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\n\r\n");
     assert!(server.received(front).starts_with("HTTP/1.1 200 "), "the public side is for all pages");

@@ -1,16 +1,14 @@
 //! Requests of the API. Wire: `docs/api.md`.
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::decode::{text_of, ttl_ms};
+use super::bulk::publish;
 use super::style;
 use crate::config::Config;
 use crate::conn::Role;
 use crate::dialect::{
-    Bulk, Decoded, DialectId, Hold, Item, Once, Page, Past, Refusal, Request, Subscribe, Verb, Voice,
+    Bulk, Decoded, DialectId, Hold, Once, Page, Past, Refusal, Request, Subscribe, Verb, Voice,
 };
 use crate::hub::From;
 use crate::log::Token;
@@ -249,52 +247,6 @@ fn history<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Result<Verb<'b>, Ref
     };
     let token = token(head, params).unwrap_or_default();
     Ok(Verb::History(Past { channel: channel(params)?, from, limit, token }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Message<'b> {
-    #[serde(borrow)]
-    channel: Option<Cow<'b, str>>,
-    #[serde(default, borrow)]
-    channels: Vec<Cow<'b, str>>,
-    #[serde(borrow)]
-    data: Option<&'b RawValue>,
-    ttl: Option<u64>,
-    #[serde(borrow)]
-    messages: Option<Vec<Self>>,
-}
-
-const SHAPE: &str = "expected {\"channel\": NAME, \"data\": ...}, {\"channels\": [...], \"data\": ...} or {\"messages\": [...]}, the \
-                     first two perhaps with \"ttl\": SECONDS, and no other fields";
-
-fn publish(body: &[u8]) -> Result<Vec<Item>, Refusal> {
-    let message: Message<'_> = serde_json::from_slice(body).map_err(|_| Refusal::Parameter(SHAPE))?;
-    let mut items = Vec::new();
-    match &message {
-        Message { channel: None, data: None, ttl: None, messages: Some(messages), channels }
-            if channels.is_empty() =>
-        {
-            for message in messages {
-                if message.messages.is_some() {
-                    return Err(Refusal::Parameter(SHAPE));
-                }
-                put(message, &mut items)?;
-            }
-        }
-        Message { messages: None, .. } => put(&message, &mut items)?,
-        _ => return Err(Refusal::Parameter(SHAPE)),
-    }
-    if items.is_empty() { Err(Refusal::Parameter("there is nothing to publish")) } else { Ok(items) }
-}
-
-fn put(message: &Message<'_>, items: &mut Vec<Item>) -> Result<(), Refusal> {
-    let data = message.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
-    let body: Arc<str> = Arc::from(&*text_of(data));
-    let names = message.channel.iter().chain(&message.channels);
-    let (before, ttl_ms) = (items.len(), ttl_ms(message.ttl)?);
-    items.extend(names.map(|name| Item { channel: name.to_string(), body: Arc::clone(&body), ttl_ms }));
-    if items.len() == before { Err(Refusal::Parameter("no channel is named")) } else { Ok(()) }
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,6 @@
 //! The protocol that is ours: JSON over HTTP and over WebSocket. Wire: `docs/api.md`, `docs/websocket.md`.
 mod answer;
+mod bulk;
 mod decode;
 mod frame;
 mod http;

@@ -47,6 +47,13 @@ impl Machine {
 
     /// Begins a stream of it.
     pub(super) fn listen_to_stats(&mut self, id: Id<Conn>, manner: Manner, voice: Voice) {
+        if manner.head_only || !self.may_wait(id) {
+            // Nobody would read it.
+            let (mut delivery, conns, _) = self.delivery();
+            let Some(conn) = conns.get_mut(id).filter(|_| manner.head_only) else { return };
+            delivery.begin(conn, Asker { id, manner, voice: &voice });
+            return delivery.end_stream(conn, id, manner);
+        }
         let found = self.stats.feed.filter(|feed| self.hub.peek(*feed).is_some_and(|c| c.members() > 0));
         let Some(feed) = found.or_else(|| self.hub.open_mailbox()) else {
             return self.refuse(id, manner, &voice, &Refusal::Memory);
@@ -60,12 +67,6 @@ impl Machine {
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         delivery.begin(conn, Asker { id, manner, voice: &voice });
-        if manner.head_only {
-            return delivery.end_stream(conn, id, manner);
-        }
-        if !self.may_wait(id) {
-            return;
-        }
         // Its reader is in it at once, or it would stay for ever.
         let Ok(sub) = self.hub.join(feed, Join { next, owner: id.to_bits(), who: None, notices: None }, now)
         else {

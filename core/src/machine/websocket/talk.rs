@@ -148,11 +148,7 @@ impl Machine {
             self.hub.meet(at, who, id.to_bits(), now);
         }
         self.counters.subscribed += 1;
-        match start.lost {
-            Lost::Nothing => {}
-            Lost::Some(n) => self.counters.lost += n,
-            Lost::Unknown => self.counters.gaps_unknown += 1,
-        }
+        self.count_lost(id, at, &start);
         let Some(channel) = self.hub.peek(at) else { return Ok(()) };
         let cursor = self.hub.seal(channel, self.hub.cursor(channel, start.next));
         let subscribed = Outcome::Subscribed { channel: &listen.channel, seq: start.next - 1, cursor };
