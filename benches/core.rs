@@ -61,11 +61,37 @@ fn websockets(machine: &mut Machine, extensions: &str, message: &str, n: usize) 
 const SUBSCRIBE: &str = r#"{"type":"subscribe","channel":"room"}"#;
 const DEFLATE: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
 
+/// How many times something is delivered for a figure.
+const DELIVERIES: usize = 9;
+
 /// The median of some rounds, with the least and the most.
 fn rounds(n: usize, mut round: impl FnMut() -> f64) -> String {
     let mut got: Vec<f64> = (0..n).map(|_| round()).collect();
     got.sort_by(f64::total_cmp);
     format!("{:8.1} (min {:.1}, max {:.1})", got[n / 2], got[0], got[n - 1])
+}
+
+/// The same of deliveries to so many: what pumping takes, and all of it with what is taken, in nanoseconds for each of them. And the
+/// bytes taken in all rounds. `set_up` has something published, and is not counted.
+fn deliveries(machine: &mut Machine, n: usize, mut set_up: impl FnMut(&mut Machine)) -> (String, usize) {
+    let (mut whole, mut bytes) = (Vec::with_capacity(DELIVERIES), 0);
+    let core = rounds(DELIVERIES, || {
+        set_up(machine);
+        let (start, mut pumping) = (Instant::now(), Duration::ZERO);
+        loop {
+            let turn = Instant::now();
+            let more = machine.pump(4096, NOW);
+            pumping += turn.elapsed();
+            bytes += drain(machine);
+            if !more {
+                break;
+            }
+        }
+        whole.push(start.elapsed().as_nanos() as f64 / n as f64);
+        pumping.as_nanos() as f64 / n as f64
+    });
+    whole.sort_by(f64::total_cmp);
+    (format!("core {core}   with take {:8.1}", whole[DELIVERIES / 2]), bytes)
 }
 
 fn delivery() {
@@ -83,37 +109,23 @@ fn delivery() {
             let mut machine = machine();
             let ids = subscribe(&mut machine, target, n);
             let publisher = connect(&mut machine, Role::Admin);
-            let mut whole = Vec::new();
-            let mut seq = 1;
-            let pumped = rounds(9, || {
-                push(&mut machine, publisher, "room");
-                let (start, mut pumping) = (Instant::now(), Duration::ZERO);
-                loop {
-                    let turn = Instant::now();
-                    let more = machine.pump(4096, NOW);
-                    pumping += turn.elapsed();
-                    drain(&mut machine);
-                    if !more {
-                        break;
-                    }
-                }
-                whole.push(start.elapsed().as_nanos() as f64 / n as f64);
+            let mut seq = 0;
+            let (figures, _) = deliveries(&mut machine, n, |machine| {
                 seq += 1;
-                if polls {
+                if polls && seq > 1 {
                     let again = target.replace("seq=1", &format!("seq={seq}"));
                     let request = format!("GET {again} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
                     for (i, id) in ids.iter().enumerate() {
                         machine.recv(*id, request.as_bytes(), NOW);
                         if i % TURN == 0 {
-                            settle(&mut machine);
+                            settle(machine);
                         }
                     }
-                    settle(&mut machine);
+                    settle(machine);
                 }
-                pumping.as_nanos() as f64 / n as f64
+                push(machine, publisher, "room");
             });
-            whole.sort_by(f64::total_cmp);
-            println!("{what:>12} x {n:>7}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+            println!("{what:>12} x {n:>7}: {figures}");
         }
     }
 }
@@ -133,30 +145,13 @@ fn websocket() {
         let content = "some words, and others ".repeat(size / 23 + 1);
         let target = format!("/push?cname=room&content={}", content[..size].replace(' ', "+"));
         let before = machine.counters().frames_deflated;
-        let mut whole = Vec::new();
-        let mut bytes = 0;
-        let pumped = rounds(9, || {
-            let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-            machine.recv(publisher, request.as_bytes(), NOW);
-            let (start, mut pumping) = (Instant::now(), Duration::ZERO);
-            loop {
-                let turn = Instant::now();
-                let more = machine.pump(4096, NOW);
-                pumping += turn.elapsed();
-                bytes += drain(&mut machine);
-                if !more {
-                    break;
-                }
-            }
-            whole.push(start.elapsed().as_nanos() as f64 / N as f64);
-            pumping.as_nanos() as f64 / N as f64
-        });
-        whole.sort_by(f64::total_cmp);
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let (figures, bytes) =
+            deliveries(&mut machine, N, |machine| machine.recv(publisher, request.as_bytes(), NOW));
         println!(
-            "{what:>20}: core {pumped}   with take {:8.1}   {} bytes each, compressions a message: {:.1}",
-            whole[whole.len() / 2],
-            bytes / 9 / N,
-            (machine.counters().frames_deflated - before) as f64 / 9.0,
+            "{what:>20}: {figures}   {} bytes each, compressions a message: {:.1}",
+            bytes / DELIVERIES / N,
+            (machine.counters().frames_deflated - before) as f64 / DELIVERIES as f64,
         );
     }
 }
@@ -193,34 +188,20 @@ fn sessions() {
         let mut machine = machine();
         let all: Vec<_> = (0..n).map(|_| session(&mut machine, &["/room"])).collect();
         let publisher = connect(&mut machine, Role::Admin);
-        let mut whole = Vec::new();
-        let pumped = rounds(9, || {
+        let (figures, _) = deliveries(&mut machine, n, |machine| {
             for (i, (id, client)) in all.iter().enumerate() {
                 let message =
                     format!("{{\"channel\":\"/meta/connect\",\"id\":\"7\",\"clientId\":\"{client}\"}}");
-                talk(&mut machine, *id, &message);
+                talk(machine, *id, &message);
                 if i % TURN == 0 {
-                    settle(&mut machine);
+                    settle(machine);
                 }
             }
-            settle(&mut machine);
-            push(&mut machine, publisher, "/room");
-            let (start, mut pumping) = (Instant::now(), Duration::ZERO);
-            loop {
-                let turn = Instant::now();
-                let more = machine.pump(4096, NOW);
-                pumping += turn.elapsed();
-                drain(&mut machine);
-                if !more {
-                    break;
-                }
-            }
-            whole.push(start.elapsed().as_nanos() as f64 / n as f64);
-            pumping.as_nanos() as f64 / n as f64
+            settle(machine);
+            push(machine, publisher, "/room");
         });
-        whole.sort_by(f64::total_cmp);
-        assert!(machine.counters().delivered >= 9 * n as u64);
-        println!("x {n:>6}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+        assert!(machine.counters().delivered >= (DELIVERIES * n) as u64);
+        println!("x {n:>6}: {figures}");
     }
 }
 
@@ -248,25 +229,9 @@ fn wires() {
             }
             settle(&mut machine);
             let publisher = connect(&mut machine, Role::Admin);
-            let mut whole = Vec::new();
-            let pumped = rounds(9, || {
-                push(&mut machine, publisher, "/room");
-                let (start, mut pumping) = (Instant::now(), Duration::ZERO);
-                loop {
-                    let turn = Instant::now();
-                    let more = machine.pump(4096, NOW);
-                    pumping += turn.elapsed();
-                    drain(&mut machine);
-                    if !more {
-                        break;
-                    }
-                }
-                whole.push(start.elapsed().as_nanos() as f64 / n as f64);
-                pumping.as_nanos() as f64 / n as f64
-            });
-            whole.sort_by(f64::total_cmp);
-            assert_eq!(machine.counters().delivered, 9 * n as u64);
-            println!("{what:>8} x {n:>6}: core {pumped}   with take {:8.1}", whole[whole.len() / 2]);
+            let (figures, _) = deliveries(&mut machine, n, |machine| push(machine, publisher, "/room"));
+            assert_eq!(machine.counters().delivered, (DELIVERIES * n) as u64);
+            println!("{what:>8} x {n:>6}: {figures}");
         }
     }
 }
@@ -283,35 +248,22 @@ fn patterns() {
             session(&mut machine, &names);
         }
         let publisher = connect(&mut machine, Role::Admin);
-        let mut figure = || {
+        let figure = |machine: &mut Machine, turn: usize| {
             rounds(9, || {
                 let start = Instant::now();
                 for i in 0..10_000 {
-                    push(&mut machine, publisher, "/a/b/c");
-                    drain(&mut machine);
-                    if i % TURN == 0 {
+                    push(machine, publisher, "/a/b/c");
+                    drain(machine);
+                    if i % turn == 0 {
                         machine.pump(512, NOW);
                     }
                 }
                 start.elapsed().as_nanos() as f64 / 10_000.0
             })
         };
-        let none = figure();
+        let none = figure(&mut machine, TURN);
         session(&mut machine, &["/a/b/*"]);
-        let mut figure = || {
-            rounds(9, || {
-                let start = Instant::now();
-                for i in 0..10_000 {
-                    push(&mut machine, publisher, "/a/b/c");
-                    drain(&mut machine);
-                    if i % 128 == 0 {
-                        machine.pump(512, NOW);
-                    }
-                }
-                start.elapsed().as_nanos() as f64 / 10_000.0
-            })
-        };
-        println!("{n:>7}: matched by none {none}   by one {}", figure());
+        println!("{n:>7}: matched by none {none}   by one {}", figure(&mut machine, 128));
     }
 }
 

@@ -1,22 +1,18 @@
 //! The page on the admin side that shows what the server does. It is files as they are: nothing is built.
 //! Knows nothing of what it shows.
-use bytes::Bytes;
 use rcomet_core::Config;
-use rcomet_core::config::Page;
 
-const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
+use crate::pages::{CSS, HTML, SCRIPT, Served, door, pages};
 
 /// Leads there those who have typed only the address.
-const DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
-    <meta http-equiv=\"refresh\" content=\"0; url=dashboard\"><p><a href=\"dashboard\">To the dashboard</a></p>\n";
+const DOOR: &[u8] = door!("dashboard", "To the dashboard");
 
 /// What is served: path, media type, content. The page names its files relatively, so that all of it may stand below another
 /// path behind a proxy.
-const PAGES: [(&str, &str, &[u8]); 7] = [
+const PAGES: [Served; 7] = [
     ("/", HTML, DOOR),
     ("/dashboard", HTML, include_bytes!("../dashboard/index.html")),
-    ("/dashboard/dashboard.css", "text/css; charset=utf-8", include_bytes!("../dashboard/dashboard.css")),
+    ("/dashboard/dashboard.css", CSS, include_bytes!("../dashboard/dashboard.css")),
     ("/dashboard/dashboard.js", SCRIPT, include_bytes!("../dashboard/dashboard.js")),
     ("/dashboard/channel.js", SCRIPT, include_bytes!("../dashboard/channel.js")),
     ("/dashboard/dom.js", SCRIPT, include_bytes!("../dashboard/dom.js")),
@@ -26,14 +22,7 @@ const PAGES: [(&str, &str, &[u8]); 7] = [
 /// Adds the page to what the core serves on the admin side, unless the administrator does not want it.
 pub(crate) fn add_to(config: &mut Config) {
     if config.admin.dashboard {
-        config.admin_pages = PAGES
-            .iter()
-            .map(|&(path, content_type, body)| Page {
-                path: path.into(),
-                content_type,
-                body: Bytes::from_static(body),
-            })
-            .collect();
+        config.admin_pages = pages(&PAGES).collect();
     }
 }
 

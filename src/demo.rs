@@ -3,10 +3,10 @@
 //! Knows nothing of how pages are served.
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-use rcomet_core::config::{ChannelPattern, Duty, Location, LocationPath, NamePattern, Page, Side, Template};
+use rcomet_core::config::{ChannelPattern, Duty, Location, LocationPath, NamePattern, Side, Template};
 use rcomet_core::{Config, Limits};
 
+use crate::pages::{CSS, HTML, ICON, SCRIPT, Served, door, pages};
 use crate::settings::Address;
 
 /// The channels of the chat, of the page on dialects, and of programs that are tried out. Everybody may publish to them while
@@ -16,31 +16,21 @@ const CHANNELS: [&str; 2] = ["/chat/*", "chat.*"];
 /// The chat's in Bayeux.
 const COMET_CHANNELS: &str = "/chat/**";
 
-const HTML: &str = "text/html; charset=utf-8";
-const CSS: &str = "text/css; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// Leads to the chat those who have typed only the address. The chat's own page names its files relatively to `/chat/`,
-/// and behind a proxy all of it may stand below another path.
-const DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
-    <meta http-equiv=\"refresh\" content=\"0; url=chat/\"><p><a href=\"chat/\">To the web chat</a></p>\n";
-
+/// Leads to the chat, which is also where the bare address leads. The page names its files relatively to `/chat/`.
+const CHAT_DOOR: &[u8] = door!("chat/", "To the web chat");
 /// The same for the page on dialects.
-const DIALECTS_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
-    <meta http-equiv=\"refresh\" content=\"0; url=dialects/\"><p><a href=\"dialects/\">To the dialects</a></p>\n";
-
+const DIALECTS_DOOR: &[u8] = door!("dialects/", "To the dialects");
 /// The same for the page with jquery.comet's calls.
-const COMET_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
-    <meta http-equiv=\"refresh\" content=\"0; url=comet/\"><p><a href=\"comet/\">To jquery.comet's calls</a></p>\n";
-
+const COMET_DOOR: &[u8] = door!("comet/", "To jquery.comet's calls");
 /// The same for the notes.
-const NOTIFIER_DOOR: &[u8] = b"<!doctype html><meta charset=\"utf-8\"><title>rcomet</title>\
-    <meta http-equiv=\"refresh\" content=\"0; url=notifier/\"><p><a href=\"notifier/\">To the notes</a></p>\n";
+const NOTIFIER_DOOR: &[u8] = door!("notifier/", "To the notes");
 
 /// What is served: path, media type, content.
-const PAGES: [(&str, &str, &[u8]); 34] = [
-    ("/", HTML, DOOR),
-    ("/chat", HTML, DOOR),
+const PAGES: [Served; 37] = [
+    ("/", HTML, CHAT_DOOR),
+    ("/shared/icon.svg", ICON, include_bytes!("../demos/shared/icon.svg")),
+    ("/shared/look.css", CSS, include_bytes!("../demos/shared/look.css")),
+    ("/chat", HTML, CHAT_DOOR),
     ("/chat/", HTML, include_bytes!("../demos/webchat/index.html")),
     ("/chat/chat.css", CSS, include_bytes!("../demos/webchat/chat.css")),
     ("/chat/chat.js", SCRIPT, include_bytes!("../demos/webchat/chat.js")),
@@ -49,6 +39,7 @@ const PAGES: [(&str, &str, &[u8]); 34] = [
     ("/chat/feed.js", SCRIPT, include_bytes!("../demos/webchat/feed.js")),
     ("/chat/jsonp.js", SCRIPT, include_bytes!("../demos/webchat/jsonp.js")),
     ("/chat/letters.js", SCRIPT, include_bytes!("../demos/webchat/letters.js")),
+    ("/chat/people.js", SCRIPT, include_bytes!("../demos/webchat/people.js")),
     ("/chat/publish.js", SCRIPT, include_bytes!("../demos/webchat/publish.js")),
     ("/chat/transports.js", SCRIPT, include_bytes!("../demos/webchat/transports.js")),
     ("/chat/wire.js", SCRIPT, include_bytes!("../demos/webchat/wire.js")),
@@ -77,11 +68,7 @@ const PAGES: [(&str, &str, &[u8]); 34] = [
 
 /// Adds the pages to what the core serves, and lets them listen in every dialect.
 pub(crate) fn add_to(config: &mut Config) {
-    config.pages.extend(PAGES.map(|(path, content_type, body)| Page {
-        path: path.into(),
-        content_type,
-        body: Bytes::from_static(body),
-    }));
+    config.pages.extend(pages(&PAGES));
     // The patterns are ours and a test holds them to be some.
     config
         .front
@@ -146,6 +133,19 @@ mod tests {
         add_to(&mut config);
         assert_eq!(config.pages.len(), PAGES.len());
         assert!(config.pages.iter().all(|p| p.path.starts_with('/') && !p.body.is_empty()));
+        // What pages share is where they look for it.
+        let mut shared = 0;
+        for (_, _, page) in PAGES {
+            let page = String::from_utf8_lossy(page);
+            for name in page.split("\"../shared/").skip(1).filter_map(|rest| rest.split('"').next()) {
+                assert!(
+                    PAGES.iter().any(|(known, ..)| known.strip_prefix("/shared/") == Some(name)),
+                    "{name}"
+                );
+                shared += 1;
+            }
+        }
+        assert_eq!(shared, 6, "three pages have a sheet and an icon");
         assert_eq!((config.front.publish.len(), config.bayeux.publish.len()), (2, 1));
         assert_eq!((config.push.location.len(), config.check()), (3, Ok(())));
         assert!(config.front.publish[0].matches("/chat/lobby") && !config.front.publish[0].matches("/chat"));

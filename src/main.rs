@@ -15,6 +15,7 @@ mod exit;
 mod import;
 mod logging;
 mod notify;
+mod pages;
 mod pid_file;
 mod place;
 mod reactor;

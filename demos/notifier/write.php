@@ -1,6 +1,6 @@
 <?php
 // Writes notes, and announces the last one again: as a page of its own with a form, and for the form of index.html.
-require __DIR__ . '/../../clients/php/rcomet.php';
+require __DIR__ . '/key.php';
 
 $field = static function (string $name): string {
     return is_string($_POST[$name] ?? null) ? $_POST[$name] : '';
@@ -8,8 +8,8 @@ $field = static function (string $name): string {
 $escaped = static function (string $text): string {
     return htmlspecialchars($text, ENT_QUOTES | ENT_SUBSTITUTE, 'UTF-8');
 };
-$who = preg_match('/\A[\w-]{1,40}\z/', $field('for')) ? $field('for') : '';
-$key = 'chat.notes' . ($who === '' ? '' : ".$who");
+$who = who($_POST);
+$key = keyOf($who);
 $said = '';
 $status = 200;
 

@@ -1,7 +1,8 @@
 // The page of the chat: rooms, people, messages, sending. How messages travel is the business of transports.js.
-import { $, button, clock, date, disc, el, hue, keep, kept, shortId, tidyName, tidyRoom } from './dom.js';
+import { $, button, clock, date, el, keep, kept, shortId, tidyName, tidyRoom } from './dom.js';
 import { Cursor } from './cursor.js';
 import { TEXT_MOST, drawMessage, nestle, readLetter } from './letters.js';
+import { changes, drawPeople } from './people.js';
 import { publish } from './publish.js';
 import { transports } from './transports.js';
 import { wire } from './wire.js';
@@ -84,7 +85,7 @@ function enter() {
   $('text').value = room.draft;
   textChanged();
   fold(false);
-  drawPeople();
+  drawPeople(room.here, myName);
   toEnd();
   connect();
 }
@@ -267,42 +268,18 @@ function drawEmpty() {
 
 // ---- people
 
-/** Names and how often: two windows of one person have two ids. */
-function namesOf(here) {
-  const names = new Map();
-  for (const who of here ?? []) {
-    const name = tidyName(String(who).replace(/~[^~]*$/, '')) || 'someone';
-    names.set(name, (names.get(name) ?? 0) + 1);
-  }
-  return names;
-}
-
-function setPeople(room, here) {
-  const [was, is] = [namesOf(room.here), namesOf(here)];
-  const other = (from, to) => [...from.keys()].filter((name) => !to.has(name) && name !== myName);
-  const told = room.here ? [...other(is, was).map((n) => `${n} joined`), ...other(was, is).map((n) => `${n} left`)] : [];
-  room.here = here;
+function setPeople(where, here) {
+  const told = where.here ? changes(where.here, here, myName) : [];
+  where.here = here;
   if (told.length) {
     // Comings and goings in a row share a line.
-    const last = room.log.lastElementChild;
-    const note = last?.told ? last : Object.assign(addNote(room, 'people', ''), { told: [] });
+    const last = where.log.lastElementChild;
+    const note = last?.told ? last : Object.assign(addNote(where, 'people', ''), { told: [] });
     note.told = [...note.told, ...told].slice(-6);
     note.textContent = note.told.join(' · ');
-    shown(room);
+    shown(where);
   }
-  drawPeople();
-}
-
-function drawPeople() {
-  const names = [...namesOf(room.here)].sort(([a], [b]) => (b === myName) - (a === myName) || a.localeCompare(b));
-  $('people').replaceChildren(...names.map(([name, times]) => {
-    const more = `${name === myName ? 'you ' : ''}${times > 1 ? `×${times}` : ''}`;
-    const item = el('li', '', disc(name), el('bdi', '', name), el('small', '', more));
-    item.style.setProperty('--hue', hue(name));
-    return item;
-  }));
-  $('present-title').textContent = names.length ? `Here now: ${names.length}` : 'Here now';
-  $('head-count').textContent = names.length ? `${names.length} here` : 'people';
+  drawPeople(room.here, myName);
 }
 
 // ---- sending

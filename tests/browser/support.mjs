@@ -1,13 +1,11 @@
 // What every test in a browser needs: where the daemon is, a Chromium, checks that are counted.
-import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+
+export { SOON_MS, pause, until } from './waiting.mjs';
 
 /** The public side and that of the application servers: from the command line, or the environment. */
 export const front = process.argv[2] ?? process.env.RCOMET_FRONT ?? 'http://127.0.0.1:8100';
 export const admin = process.argv[3] ?? process.env.RCOMET_ADMIN ?? 'http://127.0.0.1:8000';
-
-/** For everything that should happen at once: generous, as machines that test are busy. */
-export const SOON_MS = 15_000;
 
 /** Text that breaks whatever does not escape it. */
 export const NASTY = `<b> & " ' \\ </script> 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
@@ -46,20 +44,4 @@ export async function run(tests, ...close) {
   for (const each of close) await each();
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed || !passed ? 1 : 0);
-}
-
-export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-
-/** Waits until the function gives what is wanted; complains with what it gave last. */
-export async function until(wanted, give, ms = SOON_MS) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const got = await give();
-    try {
-      return assert.deepEqual(got, wanted);
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
-    await pause(50);
-  }
 }

@@ -9,28 +9,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
+import { pause, until } from '../../../tests/browser/waiting.mjs';
 import { connect as bare } from '../src/index.js';
 
+export { pause, until };
+
 const binary = process.env.RCOMET ?? fileURLToPath(new URL('../../../target/debug/rcomet', import.meta.url));
-
-/** For everything that should happen at once: generous, as machines that test are busy. */
-export const SOON_MS = 15_000;
-
-export const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
-
-/** Waits until the function gives what is wanted; complains with what it gave last. */
-export async function until(wanted, give, ms = SOON_MS) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const got = await give();
-    try {
-      return assert.deepEqual(got, wanted);
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
-    await pause(20);
-  }
-}
 
 /** The daemon, on ports of its own choice the first time, and on the same ones when it is started again. */
 export class Daemon {

@@ -1,6 +1,15 @@
 //! CometServer's own protocol, as recorded (`protocols/php-cometserver.md`, section 2).
 use super::*;
 
+/// Says one after the other, each on a connection of its own, which is over with its answer.
+fn converse(server: &mut Server, session: &[(&[u8], &[u8])]) {
+    for (said, wanted) in session {
+        let (answer, is_over) = tells(server, *said);
+        let (answer, wanted) = (answer.escape_ascii().to_string(), wanted.escape_ascii().to_string());
+        assert_eq!((answer, is_over), (wanted, true), "{}", said.escape_ascii());
+    }
+}
+
 /// What the original's command line sent, and was answered.
 #[test]
 fn what_its_command_line_says_is_answered_byte_for_byte() {
@@ -18,10 +27,7 @@ fn what_its_command_line_says_is_answered_byte_for_byte() {
         (b"dump \0", dump),
         (b"write k line1%0Aline2 \0", b"ok \0"),
     ];
-    for (said, wanted) in session {
-        let (answer, is_over) = tells(&mut server, said);
-        assert_eq!((answer.escape_ascii().to_string(), is_over), (wanted.escape_ascii().to_string(), true));
-    }
+    converse(&mut server, &session);
 }
 
 /// What a client that knows the bytes can say, with the original's quirks.
@@ -61,18 +67,9 @@ fn its_quirks_are_kept_byte_for_byte() {
         (b"write c %41+b \0", b"ok \0"),
         (b"read c \0", b"%41+b \0"),
     ];
-    for (said, wanted) in session {
-        let (answer, is_over) = tells(&mut server, said);
-        let said = said.escape_ascii();
-        assert_eq!(
-            (answer.escape_ascii().to_string(), is_over),
-            (wanted.escape_ascii().to_string(), true),
-            "{said}"
-        );
-    }
-    for (said, wanted) in [(&b"write \0"[..], &b"ok \0"[..]), (b"write x\0", b"ok \0"), (b"read\0", NONE)] {
-        assert_eq!(tells(&mut server, said), (wanted.to_vec(), true), "with fields missing");
-    }
+    converse(&mut server, &session);
+    // With fields missing.
+    converse(&mut server, &[(b"write \0", b"ok \0"), (b"write x\0", b"ok \0"), (b"read\0", NONE)]);
 }
 
 #[test]

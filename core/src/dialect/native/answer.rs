@@ -1,6 +1,5 @@
 //! Answers to what a client asked: over WebSocket they carry its `id`, over HTTP they are the body.
 use super::frame::{data, field, string, strings};
-use crate::bytes::escape;
 use crate::dialect::{Answer, JSON, Outcome, Refusal};
 use crate::hub::{Channel, Lost, Roster};
 use crate::log::Sealed;
@@ -73,8 +72,7 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
             });
         }
         Outcome::History { batch, lost, cursor, more } => {
-            out.extend_from_slice(b"{");
-            member("channel", batch.channel.name(), out);
+            begin("channel", batch.channel.name(), out);
             out.push(b',');
             let range = batch.channel.history().range(batch.from, batch.to);
             each("messages", range, out, |(seq, message), out| {
@@ -91,8 +89,7 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
             out.extend_from_slice(format!(",\"more\":{more}").as_bytes());
         }
         Outcome::Presence([(channel, found)]) => {
-            out.push(b'{');
-            member("channel", channel, out);
+            begin("channel", channel, out);
             presence(*found, out);
         }
         Outcome::Presence(listed) => {
@@ -113,8 +110,7 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
             }
         }
         Outcome::Described(channel, cursor) => {
-            out.push(b'{');
-            member("channel", channel.name(), out);
+            begin("channel", channel.name(), out);
             figures(channel, out);
             field("bytes", channel.history().bytes() as u64, out);
             field("first", channel.history().base(), out);
@@ -159,13 +155,11 @@ fn people(channel: Option<&Channel>, out: &mut Vec<u8>) {
     field("roster", roster.map_or(0, |roster| roster.head() - 1), out);
 }
 
-/// The first member of an object.
-fn member(name: &str, value: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":\"");
-    escape::json(value, out);
-    out.push(b'"');
+/// Begins an object with its first member.
+fn begin(name: &str, value: &str, out: &mut Vec<u8>) {
+    let start = out.len();
+    string(name, value, out);
+    out[start] = b'{';
 }
 
 /// An object whose only member, so far, is a list.
