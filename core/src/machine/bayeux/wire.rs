@@ -66,7 +66,7 @@ impl Machine {
         }
         let browser = self.wire_mut(id).and_then(|wire| wire.browser.clone());
         let talk = Talk { texts: Vec::new(), is_call: false, cookie: browser.as_deref() };
-        let voice = Voice { dialect: DialectId::Bayeux, style: 0, before: None };
+        let voice = Voice::new(DialectId::Bayeux, 0);
         let mut speaker =
             Speaker { conn: id, role: Role::Front, manner: MANNER, voice: &voice, talk: &talk, cookie: None };
         let mut replies = std::mem::take(&mut self.sessions.replies);
@@ -373,7 +373,7 @@ impl Delivery<'_> {
     ) -> Option<bytes::Bytes> {
         let (channel, from, to) = gathered.range?;
         let style = style | self.config.bayeux.style();
-        let way = Way { dialect: DialectId::Bayeux, style, live: true, wrap };
+        let way = Way::new(DialectId::Bayeux, style, wrap);
         let news = [News::Messages(Batch::new(hub.peek(channel)?, from, to, hub))];
         Some(self.frames.shared((channel, from, to, Lost::Nothing), way, &news))
     }
