@@ -1,4 +1,4 @@
-// Listeners of four dialects, each as short as its protocol allows. Every one calls `heard(number, text)` for each message,
+// Listeners of four dialects, one of them by WebSocket as well, each as short as its protocol allows. Every one calls `heard(number, text)` for each message,
 // in order and once, and `line(words)` when its connection is in another state. Plain functions, no dependency.
 
 const BASE = new URL('..', import.meta.url);
@@ -89,6 +89,41 @@ export async function pushModule(room, heard, line) {
     line('reconnecting');
     await pause(1000);
   }
+}
+
+/**
+ * The push module by WebSocket, as Nchan has it: each message comes with its id, behind which the next connection goes on.
+ * Gives a function that publishes by the same socket, and says as what the message has come back.
+ */
+export function pushSocket(room, heard, line) {
+  const address = url(`rooms/${encodeURIComponent(room)}`);
+  address.protocol = address.protocol.replace('http', 'ws');
+  const waiting = []; // texts on their way, and who wants to know
+  let socket;
+  const connect = (id) => {
+    if (id) address.searchParams.set('last_event_id', id);
+    socket = new WebSocket(address, 'ws+meta.nchan');
+    socket.onopen = () => line('live');
+    socket.onmessage = ({ data }) => {
+      const [, which, text] = /^id: (.*)\n(?:content-type: .*\n)?\n([^]*)$/.exec(data) ?? [];
+      if (which === undefined) return;
+      id = which;
+      heard(id, text);
+      const place = waiting.findIndex((one) => one.text === text);
+      if (place >= 0) waiting.splice(place, 1)[0].done(`it came back as ${id}`);
+    };
+    socket.onclose = ({ reason }) => {
+      line('reconnecting');
+      waiting.splice(0).forEach(({ fail }) => fail(new Error(reason || 'the connection ended')));
+      setTimeout(connect, 1000, id);
+    };
+  };
+  connect();
+  return (text) => new Promise((done, fail) => {
+    if (socket.readyState !== WebSocket.OPEN) return fail(new Error('not connected'));
+    waiting.push({ text, done, fail });
+    socket.send(text);
+  });
 }
 
 /** Publishes; gives what the server says. */

@@ -1,14 +1,14 @@
 // The page: what has been heard, and what is sent. The dialects are in clients.js.
-import { ccomet, icomet, publish, pushModule, simpleComet } from './clients.js';
+import { ccomet, icomet, publish, pushModule, pushSocket, simpleComet } from './clients.js';
 
 const CHANNEL = 'chat.crossing';
 const KEPT = 200; // lines in a column
-const NAMES = { icomet: 'icomet', simple_comet: 'Simple Comet', push: 'Push module' };
+const NAMES = { icomet: 'icomet', simple_comet: 'Simple Comet', push: 'Push module', push_socket: 'Push socket' };
 const $ = (id) => document.getElementById(id);
 
 /** Everything anybody writes goes in as text. What was sent by this page says in which dialect, before a tab. */
 function show(column, number, content) {
-  const [, dialect, text] = /^(icomet|simple_comet|push)\t([^]*)$/.exec(content) ?? [null, null, content];
+  const [, dialect, text] = /^(icomet|simple_comet|push|push_socket)\t([^]*)$/.exec(content) ?? [null, null, content];
   const item = document.createElement('li');
   const small = document.createElement('small');
   small.textContent = number;
@@ -35,7 +35,10 @@ icomet(CHANNEL, into('icomet'), lamp('icomet'));
 ccomet(CHANNEL, `page-${crypto.getRandomValues(new Uint32Array(1))[0]}`, into('ccomet'), lamp('ccomet'));
 // A second channel, which need not be there, so that a list is asked for.
 simpleComet([CHANNEL, 'chat.no-such-room'], into('simple_comet'), lamp('simple_comet'));
-pushModule(CHANNEL.replace('chat.', ''), into('push'), lamp('push'));
+const room = CHANNEL.replace('chat.', '');
+pushModule(room, into('push'), lamp('push'));
+const say = pushSocket(room, into('push_socket'), lamp('push_socket'));
+const ways = { ...publish, push_socket: (_, text) => say(text) };
 
 $('compose').addEventListener('submit', async (event) => {
   event.preventDefault();
@@ -43,7 +46,7 @@ $('compose').addEventListener('submit', async (event) => {
   const text = $('text').value;
   $('text').value = '';
   try {
-    $('answer').textContent = `${NAMES[dialect]} says: ${await publish[dialect](CHANNEL, `${dialect}\t${text}`)}`;
+    $('answer').textContent = `${NAMES[dialect]} says: ${await ways[dialect](CHANNEL, `${dialect}\t${text}`)}`;
   } catch (error) {
     $('answer').textContent = `Not sent: ${error.message}`;
     $('text').value = text;

@@ -8,8 +8,8 @@ import vm from 'node:vm';
 import { admin, check, front, launch, run, until } from './support.mjs';
 
 const NASTY = `<b> & " ' \\ </script> */ 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
-const COLUMNS = ['icomet', 'ccomet', 'simple_comet', 'push'];
-const SAYS = { icomet: '"ok"', simple_comet: 'message_id', push: 'queued messages: ' };
+const COLUMNS = ['icomet', 'ccomet', 'simple_comet', 'push', 'push_socket'];
+const SAYS = { icomet: '"ok"', simple_comet: 'message_id', push: 'queued messages: ', push_socket: 'it came back as ' };
 
 const browser = await launch();
 
@@ -41,7 +41,7 @@ async function send(page, dialect, text) {
 
 await run(async () => {
   const page = await arrives();
-  await check('all four are live', async () => {
+  await check('all five are live', async () => {
     for (const column of COLUMNS) await until('live', () => page.textContent(`#${column}-line`));
   });
   await check('what is published in one dialect is read in all, in one order', async () => {
@@ -51,11 +51,14 @@ await run(async () => {
     const pushed = JSON.parse(await post(`${admin}/channels/chat.crossing.json`, { content: NASTY }));
     assert.equal(pushed.return_code, 1);
     await send(page, 'push', 'four');
-    await agree(page, ['one', 'two', 'three', NASTY, 'four']);
-    const badges = await page.$$eval('#simple_comet li b', (all) => all.slice(-5).map((e) => e.textContent));
-    assert.deepEqual(badges, ['icomet', 'Simple Comet', 'elsewhere', 'elsewhere', 'Push module']);
-    const ids = await page.$$eval('#push li small', (all) => all.slice(-5).map((e) => e.textContent));
+    await send(page, 'push_socket', 'five');
+    await agree(page, ['one', 'two', 'three', NASTY, 'four', 'five']);
+    const badges = await page.$$eval('#simple_comet li b', (all) => all.slice(-6).map((e) => e.textContent));
+    assert.deepEqual(badges, ['icomet', 'Simple Comet', 'elsewhere', 'elsewhere', 'Push module', 'Push socket']);
+    const [ids, same] = await Promise.all(['push', 'push_socket'].map((column) =>
+      page.$$eval(`#${column} li small`, (all) => all.slice(-6).map((e) => e.textContent))));
     assert.ok(ids.every((id) => /^\d{10}:\d+$/.test(id)), ids.join());
+    assert.deepEqual(same, ids);
   });
   await check('a burst is neither lost nor doubled nor reordered', async () => {
     const texts = Array.from({ length: 60 }, (_, i) => `burst ${i}`);

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::location_path::{LocationPath, Template};
 use super::push::{Batching, Concurrency, Duty, FirstMessage, Side, Transport};
 use super::upstream::Upstream;
+use super::wording::{IdSource, WordingId};
 use crate::conn::Role;
 use crate::hub::GroupLimits;
 use crate::wire::http1::head::Head;
@@ -69,10 +70,39 @@ pub struct Location {
     /// The type of messages that are published without one.
     #[serde(default)]
     pub content_type: String,
-    /// The event that messages are to event sources, whatever their publisher says (`nchan_eventsource_event` of a publisher's
-    /// location); empty for what it says.
+    /// The event that messages are to event sources (`nchan_eventsource_event`): those that are published here, whatever their
+    /// publisher says, and all that are read here; empty for each message's own.
     #[serde(default)]
     pub eventsource_event: String,
+    /// Milliseconds after which an event source that has heard nothing is sent a sign of life; 0 for
+    /// `icomet.polling_timeout_ms` (`nchan_eventsource_ping_interval`).
+    #[serde(default)]
+    pub eventsource_ping_ms: u64,
+    /// Its event, its data and its comment (`nchan_eventsource_ping_event`, `_data`, `_comment`); an empty comment if all are.
+    #[serde(default)]
+    pub eventsource_ping_event: String,
+    /// See there.
+    #[serde(default)]
+    pub eventsource_ping_data: String,
+    /// See there.
+    #[serde(default)]
+    pub eventsource_ping_comment: String,
+    /// What stands behind each message of a raw stream; a line feed is put behind it, unless it is empty
+    /// (`nchan_subscriber_http_raw_stream_separator`).
+    #[serde(default = "line_feed")]
+    pub raw_stream_separator: String,
+    /// The whole id in `Etag`, and no `Last-Modified` (`nchan_subscriber_compound_etag_message_id`).
+    #[serde(default)]
+    pub compound_etag_message_id: bool,
+    /// A field that stands for `Etag` in answers (`nchan_subscriber_message_id_custom_etag_header`); empty for `Etag`.
+    #[serde(default)]
+    pub message_id_custom_etag_header: String,
+    /// Where a place is looked for when there are no validators (`nchan_subscriber_last_message_id`).
+    #[serde(default = "IdSource::usual")]
+    pub last_message_id: Vec<IdSource>,
+    /// What of this is said around messages; the machine gives it.
+    #[serde(skip)]
+    pub wording: WordingId,
     /// How subscribers may get messages (`nchan_subscriber`); whether publishers may use WebSockets.
     #[serde(default = "transports")]
     pub transports: Vec<Transport>,
@@ -129,6 +159,10 @@ fn message_timeout_ms() -> u64 {
     3_600_000
 }
 
+fn line_feed() -> String {
+    "\n".into()
+}
+
 fn yes() -> bool {
     true
 }
@@ -162,6 +196,15 @@ impl Location {
             store: yes(),
             content_type: String::new(),
             eventsource_event: String::new(),
+            eventsource_ping_ms: 0,
+            eventsource_ping_event: String::new(),
+            eventsource_ping_data: String::new(),
+            eventsource_ping_comment: String::new(),
+            raw_stream_separator: line_feed(),
+            compound_etag_message_id: false,
+            message_id_custom_etag_header: String::new(),
+            last_message_id: IdSource::usual(),
+            wording: WordingId::default(),
             transports: transports(),
             concurrency: Concurrency::default(),
             first_message: FirstMessage::default(),
@@ -285,13 +328,7 @@ impl Location {
                 self.path
             ));
         }
-        for (name, text) in
-            [("content_type", &self.content_type), ("eventsource_event", &self.eventsource_event)]
-        {
-            if text.chars().any(char::is_control) {
-                return Err(format!("`{}` has a control character in its {name}", self.path));
-            }
-        }
+        self.check_wording()?;
         if self.group.as_ref().is_some_and(Template::has_slash) {
             return Err(format!("`{}` has a slash in its group: it ends where the first one is", self.path));
         }
@@ -332,7 +369,6 @@ mod tests {
             (r#"{"path": "/p", "role": "publisher"}"#, "names no channel"),
             (r#"{"path": "/p/{a}", "role": "publisher", "channels": ["{b}"]}"#, "names no `b`"),
             (r#"{"path": "/p?id=", "role": "publisher", "transports": []}"#, "no transports"),
-            (r#"{"path": "/p?id=", "role": "publisher", "first_message": 0}"#, "no first message"),
             (r#"{"path": "/p?id=", "role": "publisher", "first_message": "last"}"#, "no first message"),
             (r#"{"path": "/p?id=", "role": "sub"}"#, "unknown variant"),
             (r#"{"role": "publisher"}"#, "missing field `path`"),

@@ -12,6 +12,7 @@ mod simple_comet;
 mod token;
 mod upstream;
 mod websocket;
+mod wording;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -28,6 +29,7 @@ pub use simple_comet::{BasePath, SimpleComet};
 pub use token::{TokenKey, Tokens};
 pub use upstream::{Upstream, UpstreamPlace};
 pub use websocket::Websocket;
+pub use wording::{IdSource, USUAL, Wording, WordingId, Wordings};
 
 use crate::conn::Role;
 use crate::limits::Limits;

@@ -126,10 +126,11 @@ impl TryFrom<FirstText> for FirstMessage {
     type Error = String;
     fn try_from(text: FirstText) -> Result<Self, String> {
         match text {
-            FirstText::Number(n) if n != 0 => Ok(Self::Nth(n)),
+            // As in Nchan.
+            FirstText::Number(0) => Ok(Self::Newest),
+            FirstText::Number(n) => Ok(Self::Nth(n)),
             FirstText::Word(word) if word == "oldest" => Ok(Self::Oldest),
             FirstText::Word(word) if word == "newest" => Ok(Self::Newest),
-            FirstText::Number(n) => Err(format!("`{n}` is no first message: the first is 1, the last -1")),
             FirstText::Word(word) => Err(format!(
                 "`{word}` is no first message: expected `oldest`, `newest`, or a number, from the end if negative"
             )),

@@ -33,7 +33,7 @@ pub use verb::{
     Verb, Watch,
 };
 
-use crate::config::Config;
+use crate::config::{Config, Wording, WordingId};
 use crate::conn::Role;
 use crate::hub::Change;
 use crate::wire::http1::Status;
@@ -123,7 +123,15 @@ pub trait Dialect: Sync {
     }
 
     /// Appends the fields of such a head, each with its line end; of a stream's, for no news.
-    fn fields(&self, _style: u8, _news: &[News<'_>], _boundary: &Boundary, _out: &mut Vec<u8>) {}
+    fn fields(
+        &self,
+        _style: u8,
+        _news: &[News<'_>],
+        _boundary: &Boundary,
+        _wording: &Wording,
+        _out: &mut Vec<u8>,
+    ) {
+    }
 
     /// Whether the body begins with a boundary between parts.
     fn begins_with_boundary(&self, _style: u8) -> bool {
@@ -235,8 +243,17 @@ pub struct Voice {
     pub dialect: DialectId,
     /// The dialect's own: its framing and options, in a byte that is part of the key of shared frames.
     pub style: u8,
+    /// What stands around each message besides; part of that key, too.
+    pub wording: WordingId,
     /// What stands before the shared bytes, such as the opening of a JSONP call.
     pub before: Option<Box<str>>,
+}
+
+impl Voice {
+    /// A voice with nothing around it.
+    pub fn new(dialect: DialectId, style: u8) -> Self {
+        Self { dialect, style, wording: WordingId::default(), before: None }
+    }
 }
 
 /// The status and media type of a body.

@@ -1,4 +1,7 @@
 //! Text in the making.
+use std::sync::Arc;
+
+use crate::config::Wording;
 
 /// What stands between the parts of a multipart body: drawn at random, so that nobody can know it who writes a part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,6 +32,8 @@ pub struct Text {
     pub bytes: Vec<u8>,
     /// What stands between parts, where there are any.
     pub boundary: Boundary,
+    /// What stands around messages; `None` for the usual.
+    pub wording: Option<Arc<Wording>>,
     /// Where pieces end.
     ends: Vec<usize>,
     /// Which of them are bytes, and not text; most have none.

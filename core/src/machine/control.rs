@@ -34,6 +34,7 @@ impl Machine {
         self.frames.set(config.websocket.compression_bytes_min);
         self.beaten = Beaten::of(&config);
         let before = std::mem::replace(&mut self.config, config);
+        self.give_wordings();
         self.heads.forget();
         self.frames.forget();
         for index in 0..self.conns.slots() {
@@ -51,6 +52,14 @@ impl Machine {
                 self.post.rearm(conn, id);
             }
         }
+    }
+
+    /// Gives each location its wording; who reads already goes on in the one that it began with.
+    pub(super) fn give_wordings(&mut self) {
+        let mut wordings = self.frames.wordings().clone();
+        wordings.give(&mut self.config.push);
+        self.heads.wordings = wordings.clone();
+        self.frames.set_wordings(wordings);
     }
 
     /// An answer that is still to come names the origin it was asked from, if that is still allowed.

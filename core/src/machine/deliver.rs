@@ -180,11 +180,12 @@ impl Delivery<'_> {
         match parked.hold {
             Hold::Stream => {
                 let wrap = if parked.manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
+                let wording = parked.voice.wording;
                 let frame = self.frames.frame(range, Way::of(&parked.voice, true, wrap), news);
                 self.post.say_frame(conn, id, frame);
                 // `/psub` is never told that nothing happened.
                 if conn.deadline < Moment::NEVER {
-                    conn.deadline = self.post.now.after_ms(self.config.icomet.polling_timeout_ms);
+                    conn.deadline = self.sign_of_life(wording);
                     self.post.rearm(conn, id);
                 }
                 took

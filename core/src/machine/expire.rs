@@ -112,7 +112,7 @@ impl Machine {
                 parked.echo = parked.echo.wrapping_add(1);
                 let (manner, voice) = (parked.manner, parked.voice.clone());
                 delivery.say_news(conn, Asker { id, manner, voice: &voice }, &news);
-                conn.deadline = now.after_ms(delivery.config.icomet.polling_timeout_ms);
+                conn.deadline = delivery.sign_of_life(voice.wording);
                 delivery.post.rearm(conn, id);
             }
             Hold::Poll => {

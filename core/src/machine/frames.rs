@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::arena::Id;
 use crate::bytes::Ledger;
+use crate::config::{WordingId, Wordings};
 use crate::conn::Manner;
 use crate::dialect::{Boundary, DialectId, News, Text, Voice};
 use crate::hub::{Channel, Lost};
@@ -41,15 +42,21 @@ pub(super) type Range = (Id<Channel>, u64, u64, Lost);
 pub(super) struct Way {
     pub(super) dialect: DialectId,
     pub(super) style: u8,
+    pub(super) wording: WordingId,
     /// It answers somebody who has been waiting.
     pub(super) live: bool,
     pub(super) wrap: Wrap,
 }
 
 impl Way {
+    /// A way of saying something live, with nothing around messages.
+    pub(super) fn new(dialect: DialectId, style: u8, wrap: Wrap) -> Self {
+        Self { dialect, style, wording: WordingId::default(), live: true, wrap }
+    }
+
     /// The way of this voice.
     pub(super) fn of(voice: &Voice, live: bool, wrap: Wrap) -> Self {
-        Self { dialect: voice.dialect, style: voice.style, live, wrap }
+        Self { dialect: voice.dialect, style: voice.style, wording: voice.wording, live, wrap }
     }
 }
 
@@ -88,6 +95,7 @@ pub(super) struct Frames {
 #[derive(Default)]
 struct Pen {
     text: Text,
+    wordings: Wordings,
     scratch: Vec<u8>,
     deflater: Deflater,
     deflated: Vec<u8>,
@@ -101,6 +109,16 @@ impl Frames {
     /// What stands between parts from now on.
     pub(super) fn set_boundary(&mut self, boundary: Boundary) {
         self.pen.text.boundary = boundary;
+    }
+
+    /// What readers can have around messages from now on.
+    pub(super) fn set_wordings(&mut self, wordings: Wordings) {
+        self.pen.wordings = wordings;
+    }
+
+    /// The wordings that there are.
+    pub(super) fn wordings(&self) -> &Wordings {
+        &self.pen.wordings
     }
 
     /// Compresses messages of so many bytes and more.
@@ -188,9 +206,10 @@ impl Frames {
 
 impl Pen {
     fn write(&mut self, way: Way, news: &[News<'_>]) -> &[u8] {
-        let Way { dialect, style, live, wrap } = way;
+        let Way { dialect, style, wording, live, wrap } = way;
         let mut text = std::mem::take(&mut self.text);
         text.clear();
+        text.wording = self.wordings.get(wording).cloned();
         self.scratch.clear();
         let speaker = dialect.speaker();
         speaker.frame(style, news, live, &mut text);

@@ -1,7 +1,7 @@
 //! Beginnings of response heads: status, date and the fields that do not depend on the body. They are the same for
 //! many answers of one second, so they are written once and copied.
 //! Knows nothing of who is answered.
-use crate::config::Http;
+use crate::config::{Http, USUAL, Wordings};
 use crate::conn::OriginRef;
 use crate::dialect::{Boundary, News, Voice};
 use crate::time::Date;
@@ -28,6 +28,8 @@ pub(super) struct Heads {
     oldest: usize,
     /// What stands between parts, once somebody has wanted parts.
     pub(super) boundary: Boundary,
+    /// What readers can have around messages.
+    pub(super) wordings: Wordings,
 }
 
 impl Heads {
@@ -69,8 +71,9 @@ impl Heads {
         http: &Http,
     ) -> HeadWriter<'o> {
         let speaker = voice.dialect.speaker();
+        let wording = self.wordings.get(voice.wording).map_or(&USUAL, |wording| wording);
         let writer = HeadWriter::begin(out, speaker.status(voice.style, news), date);
-        let writer = writer.with(|out| speaker.fields(voice.style, news, &self.boundary, out));
+        let writer = writer.with(|out| speaker.fields(voice.style, news, &self.boundary, wording, out));
         let writer = allow_origin(writer, origin, http);
         let writer = match origin {
             OriginRef::Listed(_) => writer.field("Access-Control-Allow-Credentials", "true"),
@@ -78,7 +81,10 @@ impl Heads {
         };
         match origin {
             OriginRef::Any | OriginRef::Listed(_) => {
-                writer.field("Access-Control-Expose-Headers", speaker.exposes())
+                let exposed = speaker.exposes();
+                let own =
+                    (wording.id_field != USUAL.id_field).then(|| format!("{exposed}, {}", wording.id_field));
+                writer.field("Access-Control-Expose-Headers", own.as_deref().unwrap_or(exposed))
             }
             OriginRef::None | OriginRef::Vary => writer,
         }

@@ -167,6 +167,7 @@ impl Machine {
             config,
         };
         machine.frames.set(machine.config.websocket.compression_bytes_min);
+        machine.give_wordings();
         machine.tables_bytes = machine.count_tables();
         machine
     }

@@ -5,7 +5,7 @@ use super::frames::{Range, Way, Wrap};
 use super::heads::{Heads, Kind};
 use super::reply::finish;
 use crate::arena::Id;
-use crate::config::Http;
+use crate::config::{Http, WordingId};
 use crate::conn::{Conn, Manner, Parked};
 use crate::dialect::{News, Tail, Voice};
 use crate::hub::{Channel, Hub};
@@ -252,6 +252,13 @@ impl Delivery<'_> {
     /// Whether the head of a poll's answer is sent when it begins to wait.
     pub(super) fn begins_at_once(&self, voice: &Voice) -> bool {
         voice.dialect.speaker().begins_at_once(self.config)
+    }
+
+    /// When a stream with this wording is told that nothing has happened, if nothing does.
+    pub(super) fn sign_of_life(&self, wording: WordingId) -> Moment {
+        let own = self.frames.wordings().get(wording).map_or(0, |wording| wording.ping_ms);
+        let ms = if own > 0 { own } else { self.config.icomet.polling_timeout_ms };
+        self.post.now.after_ms(ms)
     }
 
     /// When a subscriber is told that nothing happened; for dialects without words for that, when its client must long have asked again.

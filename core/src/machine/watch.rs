@@ -235,7 +235,7 @@ impl Machine {
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         delivery.begin(conn, Asker { id, manner, voice: &voice });
-        let quiet_until = delivery.quiet_until(&voice);
+        let quiet_until = delivery.sign_of_life(voice.wording);
         let sub = self.take_seats(id, manner, voice, watch, places, quiet_until);
         if let (Some(sub), Some(follow)) = (sub, follow) {
             self.follow(sub, follow);

@@ -32,7 +32,7 @@ fn is_talk(head: &Head<'_, '_>) -> bool {
 
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
-    let mut voice = Voice { dialect: DialectId::Bayeux, style: 0, before: None };
+    let mut voice = Voice::new(DialectId::Bayeux, 0);
     let cookie = cookie(request);
     let is_call = request.head.method == Method::Get;
     let texts = match request.head.method {

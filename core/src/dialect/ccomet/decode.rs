@@ -14,8 +14,7 @@ const WRONG: Refusal = Refusal::Parameter("channel, sname, callback and, by path
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let old = matches!(&*request.head.path, b"/sub" | b"/pub");
-    let mut voice =
-        Voice { dialect: DialectId::Ccomet, style: if old { style::OLD } else { 0 }, before: None };
+    let mut voice = Voice::new(DialectId::Ccomet, if old { style::OLD } else { 0 });
     let verb = if request.head.method != Method::Get {
         Err(Refusal::Method("GET, OPTIONS"))
     } else {

@@ -22,7 +22,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     if !config.icomet.gap_records {
         style |= form::NO_GAPS;
     }
-    let mut voice = Voice { dialect: DialectId::Icomet, style, before: None };
+    let mut voice = Voice::new(DialectId::Icomet, style);
     let verb = match request.role {
         Role::Admin => admin(request, config),
         _ => front(request, config),

@@ -70,7 +70,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>) -> Decoded<'b> {
         Some(Path::Refresh(_) | Path::Order(_)) => Err(Refusal::Method("POST")),
         None => Err(Refusal::NotFound),
     };
-    Decoded { verb, voice: Voice { dialect: DialectId::Local, style: style::HTTP, before: None } }
+    Decoded { verb, voice: Voice::new(DialectId::Local, style::HTTP) }
 }
 
 fn looks(head: &Head<'_, '_>) -> Result<(), Refusal> {

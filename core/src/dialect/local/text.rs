@@ -37,7 +37,7 @@ fn is_end(field: &[u8]) -> bool {
 }
 
 fn voice(style: u8) -> Voice {
-    Voice { dialect: DialectId::Local, style, before: None }
+    Voice::new(DialectId::Local, style)
 }
 
 fn key<'b>(key: &[u8], task: KeyTask<'b>) -> Verb<'b> {

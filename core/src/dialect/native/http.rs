@@ -69,7 +69,7 @@ pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>) -> bool {
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded<'b> {
     let head = request.head;
-    let mut voice = Voice { dialect: DialectId::Native, style: style::POLL, before: None };
+    let mut voice = Voice::new(DialectId::Native, style::POLL);
     let params = Params::of_query(head.query);
     let verb = match path(request.role, head) {
         Some(Path::Events) => {

@@ -20,10 +20,11 @@ pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let head = request.head;
     let format = answer::format(head.field("accept").unwrap_or_default());
-    let mut voice = Voice { dialect: DialectId::Push, style: format, before: None };
+    let mut voice = Voice::new(DialectId::Push, format);
     let Some(location) = config.push.find(request.role, head) else {
         return Decoded { verb: Err(Refusal::NotFound), voice };
     };
+    voice.wording = location.wording;
     let is_subscriber = match (location.role, head.method) {
         (Duty::Subscriber, _) | (Duty::Pubsub, Method::Get) => true,
         (Duty::Publisher | Duty::Pubsub | Duty::Group | Duty::StubStatus | Duty::SubscriberInfo, _) => false,

@@ -1,6 +1,7 @@
 //! What subscribers get: bodies as they were published, and around them what each transport wants
 //! (`protocols/push-module.md`, sections 2.2, 5.4, 5.5 and 5.6).
 use super::style;
+use crate::config::{USUAL, Wording};
 use crate::dialect::{Batch, Boundary, News, Refusal, Text};
 use crate::hub::Message;
 use crate::time::Date;
@@ -25,7 +26,11 @@ pub(super) fn frame(style: u8, news: &News<'_>, out: &mut Text) {
         }
         // Nobody who polls is told anything in words.
         _ if style::is_poll(style) => {}
-        News::Quiet { .. } if style == style::EVENTS => say(out, ":\n\n"),
+        News::Quiet { .. } if style == style::EVENTS => {
+            let Text { bytes, wording, .. } = out;
+            bytes.extend_from_slice(wording.as_deref().unwrap_or(&USUAL).ping.as_bytes());
+            out.end_piece();
+        }
         News::Closed { .. } if style == style::EVENTS => say(out, ":410: 410 Gone\n\n"),
         News::Refused { refusal: Refusal::Over, .. } if style == style::EVENTS => {
             say(out, ":408: 408 Request Timeout\n\n");
@@ -66,9 +71,10 @@ fn parts(batch: &Batch<'_>, out: &mut Text) {
 
 fn one(style: u8, message: &Message, out: &mut Text) {
     let body = &*message.bytes();
-    let Text { bytes, boundary, .. } = out;
+    let Text { bytes, boundary, wording, .. } = out;
+    let wording = wording.as_deref().unwrap_or(&USUAL);
     match style {
-        style::EVENTS => event(message, body, bytes),
+        style::EVENTS => event(message, body, &wording.event, bytes),
         style::SOCKET | style::SOCKET_META => {
             if style == style::SOCKET_META {
                 meta(message, bytes);
@@ -82,11 +88,12 @@ fn one(style: u8, message: &Message, out: &mut Text) {
         style::CHUNKED if body.is_empty() => return,
         style::RAW | style::LONG_POLL_LINES => {
             bytes.extend_from_slice(body);
-            bytes.push(b'\n');
+            bytes.extend_from_slice(wording.separator.as_bytes());
         }
         style::MULTIPART => {
             bytes.extend_from_slice(b"\r\n");
-            of_message(message, bytes);
+            content_type(message, bytes);
+            validators(message.unix_s, message.tag, wording, bytes);
             bytes.extend_from_slice(b"\r\n");
             bytes.extend_from_slice(body);
             bytes.extend_from_slice(b"\r\n--");
@@ -97,10 +104,12 @@ fn one(style: u8, message: &Message, out: &mut Text) {
     out.end_piece();
 }
 
-fn event(message: &Message, body: &[u8], bytes: &mut Vec<u8>) {
-    if let Some(media) = message.media.as_deref().filter(|media| !media.event.is_empty()) {
+fn event(message: &Message, body: &[u8], of_all: &str, bytes: &mut Vec<u8>) {
+    let its_own = || message.media.as_deref().map_or("", |media| &*media.event);
+    let event = if of_all.is_empty() { its_own() } else { of_all };
+    if !event.is_empty() {
         bytes.extend_from_slice(b"event: ");
-        bytes.extend_from_slice(media.event.as_bytes());
+        bytes.extend_from_slice(event.as_bytes());
         bytes.push(b'\n');
     }
     id(message, bytes);
@@ -146,7 +155,13 @@ fn is_binary(message: &Message) -> bool {
 }
 
 /// Writes the fields of an answer's head.
-pub(super) fn fields(style: u8, news: &[News<'_>], boundary: &Boundary, out: &mut Vec<u8>) {
+pub(super) fn fields(
+    style: u8,
+    news: &[News<'_>],
+    boundary: &Boundary,
+    wording: &Wording,
+    out: &mut Vec<u8>,
+) {
     if style::is_poll(style) {
         match news.first() {
             Some(News::Messages(batch)) => {
@@ -158,13 +173,13 @@ pub(super) fn fields(style: u8, news: &[News<'_>], boundary: &Boundary, out: &mu
                         style::LONG_POLL_LINES if !is_one => {}
                         _ => content_type(message, out),
                     }
-                    validators(message.unix_s, message.tag, out);
+                    validators(message.unix_s, message.tag, wording, out);
                 }
                 out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
             }
             // The place that it named itself.
             Some(News::Quiet { echo, .. }) if *echo != 0 => {
-                validators((*echo >> 32) as u32, *echo as u32, out);
+                validators((*echo >> 32) as u32, *echo as u32, wording, out);
                 out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
             }
             _ => {}
@@ -184,12 +199,6 @@ fn multipart(boundary: &Boundary, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What is said of a message: its type, and its id.
-fn of_message(message: &Message, out: &mut Vec<u8>) {
-    content_type(message, out);
-    validators(message.unix_s, message.tag, out);
-}
-
 /// Its type as the publisher wrote it, none if there was none.
 fn content_type(message: &Message, out: &mut Vec<u8>) {
     let content_type = message.media.as_deref().map_or(TEXT, |media| &media.content_type);
@@ -201,10 +210,18 @@ fn content_type(message: &Message, out: &mut Vec<u8>) {
 }
 
 /// `Etag`, spelled so and without quotes: there are clients that look for just that.
-fn validators(unix_s: u32, tag: u32, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"Last-Modified: ");
-    out.extend_from_slice(Date::from_unix(unix_s.into()).as_bytes());
-    out.extend_from_slice(b"\r\nEtag: ");
+fn validators(unix_s: u32, tag: u32, wording: &Wording, out: &mut Vec<u8>) {
+    if !wording.is_compound {
+        out.extend_from_slice(b"Last-Modified: ");
+        out.extend_from_slice(Date::from_unix(unix_s.into()).as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(wording.id_field.as_bytes());
+    out.extend_from_slice(b": ");
+    if wording.is_compound {
+        number(u64::from(unix_s), out);
+        out.push(b':');
+    }
     number(u64::from(tag), out);
     out.extend_from_slice(b"\r\n");
 }

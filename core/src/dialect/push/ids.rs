@@ -3,7 +3,7 @@
 //! understood.
 use std::time::UNIX_EPOCH;
 
-use crate::config::{FirstMessage, Location};
+use crate::config::{FirstMessage, IdSource, Location};
 use crate::dialect::Refusal;
 use crate::hub::Place;
 use crate::wire::http1::head::Head;
@@ -21,7 +21,9 @@ pub(super) fn place(head: &Head<'_, '_>, location: &Location, channels: usize) -
         return Ok(Place::New);
     }
     let none_match = head.field("if-none-match").map(plain);
-    let id = match head.field("if-modified-since") {
+    // Where the whole id is in one field, a date that somebody else has added means nothing.
+    let date = head.field("if-modified-since").filter(|_| !location.compound_etag_message_id);
+    let id = match date {
         Some(date) => match seconds(date) {
             Some(unix_s) => Some(behind(unix_s, none_match.unwrap_or_default(), channels)?),
             None => None,
@@ -34,13 +36,23 @@ pub(super) fn place(head: &Head<'_, '_>, location: &Location, channels: usize) -
     if let Some(place) = id {
         return Ok(place);
     }
-    let argument = Params::of_query(head.query).get("last_event_id");
-    let argument = argument.as_deref().map(str::as_bytes);
+    let query = Params::of_query(head.query);
     // A client that has seen more says so in the field, and keeps the argument it began with.
-    for id in [head.field("last-event-id"), argument, head.field("etag")].into_iter().flatten() {
-        if let Some(place) = compound(plain(id), channels)? {
+    for source in &location.last_message_id {
+        let argument;
+        let id = match source {
+            IdSource::Header(name) => head.field(name),
+            IdSource::Argument(name) => {
+                argument = query.get(name);
+                argument.as_deref().map(str::as_bytes)
+            }
+        };
+        if let Some(place) = id.map_or(Ok(None), |id| compound(plain(id), channels))? {
             return Ok(place);
         }
+    }
+    if let Some(place) = head.field("etag").map_or(Ok(None), |id| compound(plain(id), channels))? {
+        return Ok(place);
     }
     Ok(match location.first_message {
         FirstMessage::Oldest => Place::Oldest,

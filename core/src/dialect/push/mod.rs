@@ -13,7 +13,7 @@ pub(crate) use socket::{META, is_socket_at, plan, socket_style};
 pub use socket::{Outlet, Plan};
 
 use super::{Answer, Appetite, Boundary, Decoded, Dialect, News, Outcome, Refusal, Request, Text, Voice};
-use crate::config::Config;
+use crate::config::{Config, Wording};
 use crate::hub::{Change, GroupFull};
 use crate::wire::http1::Status;
 
@@ -124,8 +124,15 @@ impl Dialect for Push {
         }
     }
 
-    fn fields(&self, style: u8, news: &[News<'_>], boundary: &Boundary, out: &mut Vec<u8>) {
-        frame::fields(style, news, boundary, out);
+    fn fields(
+        &self,
+        style: u8,
+        news: &[News<'_>],
+        boundary: &Boundary,
+        wording: &Wording,
+        out: &mut Vec<u8>,
+    ) {
+        frame::fields(style, news, boundary, wording, out);
     }
 
     fn begins_with_boundary(&self, style: u8) -> bool {

@@ -56,7 +56,7 @@ enum Target {
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let quoted = if config.simple_comet.quote_json { style::QUOTED } else { 0 };
-    let mut voice = Voice { dialect: DialectId::SimpleComet, style: quoted, before: None };
+    let mut voice = Voice::new(DialectId::SimpleComet, quoted);
     if quoted != 0 {
         voice.before = Some(QUOTE.into());
     }

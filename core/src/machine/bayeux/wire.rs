@@ -58,7 +58,7 @@ impl Machine {
         }
         let browser = self.wire_mut(id).and_then(|wire| wire.browser.clone());
         let talk = Talk { texts: Vec::new(), is_call: false, cookie: browser.as_deref() };
-        let voice = Voice { dialect: DialectId::Bayeux, style: 0, before: None };
+        let voice = Voice::new(DialectId::Bayeux, 0);
         let mut speaker =
             Speaker { conn: id, role: Role::Front, manner: MANNER, voice: &voice, talk: &talk, cookie: None };
         let mut replies = std::mem::take(&mut self.sessions.replies);

@@ -64,7 +64,7 @@ impl Machine {
         asked: Asked<'_, '_>,
     ) {
         let subprotocol = asked.subprotocol(Tongue::Push.talker().subprotocols());
-        let voice = Voice { dialect: DialectId::Push, style: 0, before: None };
+        let voice = Voice::new(DialectId::Push, 0);
         let plan = match plan(request, subprotocol == Some(META), &self.config) {
             Ok(plan) => plan,
             Err(refusal) => return self.refuse(id, manner, &voice, &refusal),

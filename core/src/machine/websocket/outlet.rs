@@ -78,7 +78,7 @@ impl Machine {
             Media { content_type: content_type.into(), event: posting.media.event.clone(), is_base64 };
         let info = self.post_to_all(posting, &media, &Arc::from(&*body))?;
         if let Some(style) = outlet.answers {
-            let voice = Voice { dialect: DialectId::Push, style, before: None };
+            let voice = Voice::new(DialectId::Push, style);
             let mut words = std::mem::take(&mut self.body);
             words.clear();
             voice.dialect.speaker().answer(&voice, &Outcome::Info(info), &mut words);

@@ -134,7 +134,7 @@ impl Machine {
         if socket.seats.len() >= self.config.websocket.subscriptions_max {
             return Err(Refusal::TooManySubscriptions);
         }
-        let voice = Voice { dialect: socket.tongue.talker().dialect(), style: socket.style, before: None };
+        let voice = Voice::new(socket.tongue.talker().dialect(), socket.style);
         if is_signed(&listen.token) {
             self.renew(id, &listen.token)?;
             self.revoke(id);

@@ -61,14 +61,14 @@ impl Delivery<'_> {
         let closes = channel.is_closed() && to == head && visit.others == 0;
         if heard && !closes {
             if !news.is_empty() {
-                let way = Way { dialect, style, live: true, wrap: Wrap::Messages(window) };
+                let way = Way::new(dialect, style, Wrap::Messages(window));
                 let frame = self.frames.shared((at, from, to, lost), way, &news);
                 self.post.say_shared(conn, id, frame);
             }
             return took;
         }
         if let (false, Some(roster)) = (heard, channel.roster()) {
-            people(channel, roster, visit.notices, &Voice { dialect, style, before: None }, &mut news);
+            people(channel, roster, visit.notices, &Voice::new(dialect, style), &mut news);
         }
         if closes {
             news.push(News::Closed { channel: channel.name(), next: head });
@@ -88,7 +88,7 @@ impl Delivery<'_> {
             return;
         }
         let (dialect, style) = (socket.tongue.talker().dialect(), socket.style);
-        let way = Way { dialect, style, live: true, wrap: Wrap::Messages(None) };
+        let way = Way::new(dialect, style, Wrap::Messages(None));
         let frame = self.frames.make(way, news);
         self.post.say(conn, id, frame);
     }
