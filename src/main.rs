@@ -22,6 +22,7 @@ mod reactor;
 mod serve;
 mod settings;
 mod upstream;
+mod values;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use crate::exit::Failure;
 use crate::logging::{self, Logging};
 use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload};
 use crate::settings::{Server, Settings, Source};
+use crate::values::ValuesFile;
 use crate::{activation, dashboard, demo, pid_file, place};
 
 /// Serves, until told to leave.
@@ -40,6 +41,9 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
     let descriptors = Descriptors::raise();
     log::info!("rcomet {} starts as process {}", env!("CARGO_PKG_VERSION"), process::id());
 
+    // Before anything is opened: who cannot read what there is should not take its place.
+    let most = settings.limits.memory_bytes_max;
+    let values = settings.control.values_path().map(|path| ValuesFile::open(path, most)).transpose()?;
     let bound = listen(&settings, flags.is_in_background())?;
     let entropy =
         OperatingSystem::probe().map_err(|error| format!("there are no random bytes to be had: {error}"))?;
@@ -55,13 +59,17 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
         version: env!("CARGO_PKG_VERSION").into(),
         pid: process::id(),
         config: source.file.as_ref().map(|file| file.display().to_string()),
+        values: values.as_ref().map(|(file, _)| file.path().display().to_string()),
         listeners: bound.iter().map(|one| (one.role.name().to_owned(), one.address.to_string())).collect(),
     };
     let mut fresh = fresh(&settings, descriptors);
     for note in std::mem::take(&mut fresh.notes) {
         log::warn!("{note}");
     }
-    let reactor = Reactor::new(fresh, Box::new(entropy), bound, about)?;
+    let mut reactor = Reactor::new(fresh, Box::new(entropy), bound, about)?;
+    if let Some((file, kept)) = values {
+        reactor.keep_values(file, kept.as_ref())?;
+    }
     background.report(Ok(()));
     reactor.run(&mut Again { source, running: settings, descriptors, logging, read: None })?;
     drop(pid_file);
@@ -214,6 +222,10 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
         pid_file: old.pid_file.clone(),
         ..settings.server.clone()
     };
+    if settings.control.values_file != running.control.values_file {
+        notes.push(changed("control.values_file"));
+    }
+    settings.control.values_file = running.control.values_file.clone();
     settings.control.path = running.control.path.clone();
     settings.control.read_path = running.control.read_path.clone();
     settings.control.write_path = running.control.write_path.clone();

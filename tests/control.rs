@@ -1,5 +1,9 @@
 //! The command line against the real daemon, over a real control socket: begun and ended, written and read, reloaded, watched,
 //! and started by a service manager. Knows nothing of what goes over the wire: `core/tests/control.rs` does.
+#[path = "control_socket/access.rs"]
+mod access;
+#[path = "control_socket/kept.rs"]
+mod kept;
 #[path = "control_socket/keys.rs"]
 mod keys;
 #[path = "control_socket/life.rs"]

@@ -61,7 +61,7 @@ pub fn drain(machine: &mut Machine) -> usize {
             Todo::Write(id) => bytes += take(machine, id),
             Todo::Close(id) => machine.closed(id),
             Todo::Read(_) | Todo::Shutdown(_) | Todo::Hook(_) | Todo::Unhook(_) => {}
-            Todo::Reload(_) | Todo::Stop => {}
+            Todo::Reload(_) | Todo::Stop | Todo::Save => {}
         }
     }
     bytes

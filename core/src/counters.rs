@@ -117,6 +117,12 @@ counters! {
         bayeux_sessions_expired,
         /// Bayeux sessions that went on where an expired one had stopped.
         bayeux_sessions_resumed,
+        /// Last values of keys that were put back at the start.
+        values_restored,
+        /// Times that the last values of keys were saved.
+        values_saves,
+        /// Times that the last values of keys could not be saved.
+        values_saves_failed,
         /// Bayeux messages that named a session which is not known, or not the sender's.
         bayeux_unknown_clients,
         /// Messages sent again to a Bayeux client because it had not acknowledged them, counted once for each of its subscriptions.

@@ -19,6 +19,9 @@
 //! [`Todo::Reload`] is granted by reading the configuration and [`Machine::reconfigure`], or not; [`Machine::reloaded`] says how
 //! it went, in the same turn.
 //!
+//! [`Todo::Save`] is granted by taking all of [`Machine::begin_saving`] and [`Machine::next_values`], over several turns if it must
+//! be, and putting it where [`Machine::restore`] gets it from in the next life; [`Machine::values_saved`] says how it went.
+//!
 //! Granting a wish can make new work: what a socket has taken makes room. So if there were any, pump again before
 //! waiting. Then wait until an event, or [`Machine::deadline`]. `now` is read once a turn; [`Machine::set_date`] when the
 //! second has changed.
@@ -39,6 +42,7 @@ pub mod log;
 mod machine;
 pub mod time;
 pub mod token;
+pub mod values;
 pub mod wheel;
 pub mod wire;
 

@@ -62,6 +62,13 @@ pub(crate) struct RunFlags {
     #[arg(long)]
     no_tcp: bool,
 
+    /// Keep the last values of keys in this file over a restart [default: nowhere]
+    ///
+    /// A whole path. It is read before the daemon listens, and written some seconds after a change and at the end. See
+    /// docs/control.md, "Over a restart".
+    #[arg(long, value_name = "FILE")]
+    values_file: Option<PathBuf>,
+
     /// Write the number of the process into this file, and remove it at the end
     ///
     /// `rcomet start` without it writes rcomet.pid beside the control socket.
@@ -144,6 +151,9 @@ impl RunFlags {
         }
         if let Some(path) = &self.control {
             set("control", "path", path.as_str().into());
+        }
+        if let Some(path) = &self.values_file {
+            set("control", "values_file", path.display().to_string().into());
         }
         if let Some(path) = &self.pid_file {
             set("server", "pid_file", path.display().to_string().into());

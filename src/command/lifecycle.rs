@@ -183,6 +183,9 @@ fn told(status: &Value) -> String {
         let part = |name: &str| one[name].as_str().unwrap_or_default();
         lines.push(format!("listens         {} ({})", part("address"), part("side")));
     }
+    if let Some(file) = status["values_file"].as_str() {
+        lines.push(format!("keeps values    {file}"));
+    }
     let pairs = [
         ("connections", format!("{} of {}", n("connections"), n("connections_max"))),
         ("subscribers", n("subscribers").to_string()),

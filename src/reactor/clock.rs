@@ -4,6 +4,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rcomet_core::time::{Date, Moment};
 
+/// The moment at which the process starts. What an earlier one has left was written before it, and has a moment, too: this is 34
+/// years.
+const START: Moment = Moment(1 << 40);
+
 /// The steady clock, counted from the start of the process, and the wall clock, to the second.
 pub(super) struct Clock {
     started: Instant,
@@ -11,19 +15,19 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock at zero.
+    /// A clock at its start.
     pub(super) fn start() -> Self {
         Self { started: Instant::now(), unix_seconds: 0 }
     }
 
-    /// Milliseconds since the start, rounded down.
+    /// The start and what has passed since, rounded down.
     pub(super) fn now(&self) -> Moment {
-        Moment(0) + self.started.elapsed()
+        START + self.started.elapsed()
     }
 
     /// How long it is until `moment`. Never short: waking a little early would be a turn for nothing.
     pub(super) fn until(&self, moment: Moment) -> Duration {
-        Duration::from_millis(moment.0).saturating_sub(self.started.elapsed())
+        Duration::from_millis(moment.since(START)).saturating_sub(self.started.elapsed())
     }
 
     /// The date.
@@ -53,8 +57,8 @@ mod tests {
     #[test]
     fn what_has_passed_is_due_at_once() {
         let clock = Clock::start();
-        assert_eq!(clock.until(Moment(0)), Duration::ZERO);
-        let wait = clock.until(Moment(60_000));
+        assert_eq!(clock.until(START), Duration::ZERO);
+        let wait = clock.until(START.after_ms(60_000));
         assert!(wait <= Duration::from_secs(60) && wait > Duration::from_secs(50));
         assert!(clock.until(Moment::NEVER) > Duration::from_secs(1 << 40));
     }

@@ -15,12 +15,14 @@ mod token;
 mod turn;
 
 use std::io;
+use std::sync::Arc;
 
-use mio::Poll;
+use mio::{Poll, Waker};
 use rcomet_core::arena::Id;
 use rcomet_core::chance::Entropy;
 use rcomet_core::time::Moment;
-use rcomet_core::{About, Conn, Machine};
+use rcomet_core::values::{Kept, Restored};
+use rcomet_core::{Conn, Machine};
 
 use self::accept::Listeners;
 use self::clock::Clock;
@@ -31,9 +33,11 @@ use self::report::Report;
 use self::signals::Signals;
 use self::sockets::Sockets;
 pub(crate) use self::stream::Stream;
+use self::token::About;
 pub(crate) use self::token::upstream_token;
 use crate::notify::Manager;
 use crate::upstream::Upstreams;
+use crate::values::{Saver, ValuesFile};
 
 /// Bytes of the one block that all connections are read into. What is not finished in it is copied by the core.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -55,6 +59,8 @@ pub(crate) struct Reactor {
     report: Report,
     life: Life,
     drain_ms_max: u64,
+    /// Who saves last values, if they are kept.
+    saver: Option<Saver>,
     manager: Manager,
     /// When the service manager is next told that we live.
     alive_at: Option<Moment>,
@@ -80,7 +86,7 @@ impl Reactor {
         fresh: Fresh,
         entropy: Box<dyn Entropy>,
         bound: Vec<Bound>,
-        about: About,
+        about: rcomet_core::About,
     ) -> io::Result<Self> {
         let Fresh { config, doors, drain_ms_max, .. } = fresh;
         let poll = Poll::new()?;
@@ -102,11 +108,38 @@ impl Reactor {
             report: Report::default(),
             life: Life::Serving,
             drain_ms_max,
+            saver: None,
             alive_at: manager.alive_every_ms().map(|_| clock.now()),
             manager,
             poll,
             clock,
             machine,
         })
+    }
+
+    /// Puts back the values that an earlier daemon has left, and keeps them in this file from now on.
+    ///
+    /// # Errors
+    /// There is no room for them, or the file cannot be written.
+    pub(crate) fn keep_values(&mut self, mut file: ValuesFile, kept: Option<&Kept>) -> Result<(), String> {
+        if let Some(kept) = kept {
+            let place = file.path().display();
+            let restored =
+                self.machine.restore(kept).map_err(|why| format!("control.values_file: {place}: {why}"))?;
+            let Restored { values, expired } = restored;
+            log::info!("values put back from {place}: {values}; over meanwhile: {expired}");
+            if !kept.is_clean {
+                log::warn!(
+                    "{place} is not of a daemon's end: what was written after it was saved last is lost"
+                );
+            }
+        }
+        // So it is known now whether it can be written; and that this daemon has not ended is in it from the beginning.
+        file.save(&mut self.machine, false)?;
+        self.machine.values_saved(true);
+        let waker = Waker::new(self.poll.registry(), About::Saver.into()).map_err(|e| e.to_string())?;
+        self.saver =
+            Some(Saver::start(file, Arc::new(waker)).map_err(|e| format!("no thread to save values: {e}"))?);
+        Ok(())
     }
 }

@@ -9,6 +9,9 @@ const _: () = assert!(usize::BITS == 64, "a connection's id does not fit into th
 /// An id has its generation, which is never 0, in the upper half: words below this are free for other uses.
 const SIGNALS: usize = u32::MAX as usize;
 
+/// The thread that saves values has something to say.
+const SAVER: usize = SIGNALS - 1;
+
 /// Words from here on are slots of connections to applications, and those below are listeners.
 const UPSTREAMS: usize = 1 << 31;
 
@@ -22,6 +25,8 @@ pub(crate) fn upstream_token(slot: usize) -> Token {
 pub(super) enum About {
     /// The process has been sent a signal.
     Signals,
+    /// The thread that saves values has something to say.
+    Saver,
     /// The listener with this number.
     Listener(usize),
     /// The connection to an application in this slot.
@@ -34,6 +39,7 @@ impl From<About> for Token {
     fn from(about: About) -> Self {
         Self(match about {
             About::Signals => SIGNALS,
+            About::Saver => SAVER,
             About::Listener(number) => number,
             About::Upstream(slot) => UPSTREAMS + slot,
             About::Connection(id) => id.to_bits() as usize,
@@ -46,6 +52,7 @@ impl From<Token> for About {
         match Id::from_bits(word as u64) {
             Some(id) => Self::Connection(id),
             None if word == SIGNALS => Self::Signals,
+            None if word == SAVER => Self::Saver,
             None if word >= UPSTREAMS => Self::Upstream(word - UPSTREAMS),
             None => Self::Listener(word),
         }
@@ -62,6 +69,7 @@ mod tests {
         let last = Id::from_bits(u64::MAX).expect("the last generation, the last slot");
         for about in [
             About::Signals,
+            About::Saver,
             About::Listener(0),
             About::Listener(7),
             About::Upstream(0),

@@ -29,10 +29,10 @@ const VISITS_AT_ONCE: usize = 32;
 const ROUNDS_PER_TURN: usize = 16;
 
 impl Reactor {
-    /// Serves until the process is told to leave.
+    /// Serves until the process is told to leave. What is kept over a restart is saved then.
     ///
     /// # Errors
-    /// The operating system will not wait for events any more.
+    /// The operating system will not wait for events any more, or the values cannot be saved.
     pub(crate) fn run(mut self, reload: &mut dyn Reload) -> io::Result<()> {
         self.manager.ready();
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
@@ -40,7 +40,9 @@ impl Reactor {
             self.wait(&mut events)?;
             self.turn(&events, reload);
         }
-        Ok(())
+        let Some(saver) = self.saver.take() else { return Ok(()) };
+        let mut file = saver.end()?;
+        file.save(&mut self.machine, true).map_err(io::Error::other)
     }
 
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
@@ -76,6 +78,8 @@ impl Reactor {
                 About::Listener(number) => self.listeners.announce(number),
                 About::Upstream(slot) => self.hear_upstream(slot, now),
                 About::Signals => self.obey_signals(reload, now),
+                // What it says is heard below.
+                About::Saver => {}
             }
         }
         self.read_on(now);
@@ -86,6 +90,9 @@ impl Reactor {
         self.upstreams.expire(now);
 
         self.work(reload, now);
+        if let Some(saver) = &mut self.saver {
+            self.more |= saver.go_on(&mut self.machine);
+        }
         self.show_life(now);
 
         if let Some(line) = self.report.look(self.machine.counters(), now) {
@@ -178,6 +185,12 @@ impl Reactor {
                     self.machine.reloaded(id, how.as_deref().map_err(String::as_str));
                 }
                 Todo::Stop => self.leave(Life::Serving, now),
+                Todo::Save => {
+                    let Self { saver, machine, .. } = self;
+                    if let Some(saver) = saver {
+                        saver.begin(machine);
+                    }
+                }
             }
         }
         any

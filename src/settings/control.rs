@@ -1,12 +1,15 @@
 //! `[control]`: the sockets by which administrators and scripts reach the daemon.
 //! Knows nothing of what is said there.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rcomet_core::{Rights, Role};
 use serde::Deserialize;
 
 use super::address::{Access, Mode, check_path};
 use crate::place;
+
+/// Seconds that values wait at most to be saved.
+const SECONDS_MAX: u64 = 86_400;
 
 /// `[control]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -34,6 +37,10 @@ pub(crate) struct Control {
     pub(crate) write_mode: Mode,
     /// Its group.
     pub(crate) write_group: String,
+    /// Where the last values of keys are kept over a restart; nowhere by default.
+    pub(crate) values_file: String,
+    /// Seconds after a change in which they are saved.
+    pub(crate) values_seconds: u64,
 }
 
 impl Default for Control {
@@ -50,6 +57,8 @@ impl Default for Control {
             write_path: Door::None,
             write_mode: Mode(0o660),
             write_group: String::new(),
+            values_file: String::new(),
+            values_seconds: 10,
         }
     }
 }
@@ -118,6 +127,16 @@ impl Control {
         all.into_iter().filter_map(socket).collect()
     }
 
+    /// Where the last values are kept, if they are.
+    pub(crate) fn values_path(&self) -> Option<&Path> {
+        Some(Path::new(&self.values_file)).filter(|_| !self.values_file.is_empty())
+    }
+
+    /// Milliseconds after a change in which they are saved; 0 is never.
+    pub(super) fn values_ms(&self) -> u64 {
+        if self.values_path().is_some() { self.values_seconds.saturating_mul(1_000) } else { 0 }
+    }
+
     /// How many there are at most.
     pub(crate) fn listeners(&self) -> usize {
         [&self.path, &self.read_path, &self.write_path]
@@ -145,6 +164,19 @@ impl Control {
         }
         if is_same(path, write) {
             return Err("control.write_path: another socket of [control] is there already".into());
+        }
+        let file = self.values_path();
+        if file.is_some_and(|file| !file.is_absolute() || file.file_name().is_none()) {
+            return Err(format!(
+                "control.values_file: `{}` is no place for a file: expected a whole path, or nothing",
+                self.values_file
+            ));
+        }
+        if !(1..=SECONDS_MAX).contains(&self.values_seconds) {
+            return Err(format!(
+                "control.values_seconds = {}: must be from 1 to {SECONDS_MAX}, which is a day",
+                self.values_seconds
+            ));
         }
         Ok(())
     }

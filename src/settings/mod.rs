@@ -163,6 +163,7 @@ impl Settings {
             websocket: self.websocket.clone(),
             bayeux: self.bayeux.clone(),
             push: self.push.clone(),
+            values_ms: self.control.values_ms(),
             pages: Vec::new(),
             admin_pages: Vec::new(),
         }

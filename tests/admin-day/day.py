@@ -126,7 +126,7 @@ def day(package, folder):
             assert settled(done.stdout) == settled(shown), f'{command}\nprints:\n{done.stdout}\nand not:\n{shown}'
         print(f'ok    {command}')
     user = any(each.pw_name == 'rcomet' for each in pwd.getpwall())
-    left = [place for place in ('/etc/rcomet', '/usr/bin/rcomet', '/run/rcomet', '/usr/share/doc/rcomet') if os.path.exists(place)]
+    left = [place for place in ('/etc/rcomet', '/usr/bin/rcomet', '/run/rcomet', '/var/lib/rcomet', '/usr/share/doc/rcomet') if os.path.exists(place)]
     assert not left and not user and installed() in ('', 'not-installed') or 'no packages' in installed(), (left, user, installed())
     print('ok    nothing is left')
 

@@ -133,3 +133,44 @@ fn a_socket_that_nobody_knows_is_refused() {
     let wanted = "rcomet: nobody knows what the socket 3 of LISTEN_FDS (`mystery.socket`) is for: its FileDescriptorName= must be";
     assert!(stderr(&output).contains(wanted), "{output:?}");
 }
+
+/// The service manager's own tool, where it is installed: it starts the daemon when somebody connects.
+#[test]
+fn a_service_managers_own_tool_activates_it() {
+    let tool = "systemd-socket-activate";
+    if Command::new(tool).arg("--version").output().is_err() {
+        return println!("{tool} is not installed: the tests before this hand over sockets as it does");
+    }
+    let home = Home::new();
+    let port = {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        free.local_addr().expect("bound").port()
+    };
+    let mut manager = Command::new(tool)
+        .args([&format!("--listen=127.0.0.1:{port}"), "--fdname=front"])
+        .arg(format!("--setenv=RCOMET_CONTROL={}", home.socket().display()))
+        .args([env!("CARGO_BIN_EXE_rcomet"), "run", "--admin", "127.0.0.1:0"])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it is installed");
+    let start = Instant::now();
+    let mut early = loop {
+        match std::net::TcpStream::connect(("127.0.0.1", port)) {
+            Ok(stream) => break stream,
+            Err(_) if start.elapsed() < Duration::from_secs(20) => {
+                std::thread::sleep(Duration::from_millis(10))
+            }
+            Err(error) => panic!("{tool} does not listen: {error}"),
+        }
+    };
+    std::io::Write::write_all(&mut early, b"GET /healthz HTTP/1.0\r\n\r\n").expect("it is taken");
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut early, &mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let status = home.says(&["status"]);
+    assert!(status.contains(&format!("listens         127.0.0.1:{port} (front)\n")), "{status}");
+    // It is the process that the tool was.
+    assert_eq!(home.pid(), manager.id());
+    home.says(&["stop"]);
+    assert_eq!(manager.wait().expect("it ends").code(), Some(0));
+}

@@ -61,6 +61,8 @@ pub struct Config {
     pub bayeux: Bayeux,
     /// Where the push module's protocol is spoken.
     pub push: Push,
+    /// Milliseconds after a change in which the last values of keys are given out to be saved; 0 is never.
+    pub values_ms: u64,
     /// Pages served on the public side, such as the demo's.
     pub pages: Vec<Page>,
     /// Pages served on the admin side: the dashboard.

@@ -106,6 +106,8 @@ pub struct About {
     pub pid: u32,
     /// The configuration file, if there is one.
     pub config: Option<String>,
+    /// Where last values are kept over a restart, if they are.
+    pub values: Option<String>,
     /// What it listens on: the side, and the address.
     pub listeners: Vec<(String, String)>,
 }

@@ -137,6 +137,12 @@ impl Default for History {
 }
 
 impl History {
+    /// One that goes on from an earlier life: the next message gets this number, and the last that is forgotten stood there in the
+    /// log.
+    pub(super) fn resumed(next: u64, forgotten: u64) -> Self {
+        Self { next, forgotten, ..Self::default() }
+    }
+
     /// The number the next message will get.
     pub fn head(&self) -> u64 {
         self.next

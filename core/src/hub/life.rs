@@ -56,6 +56,8 @@ impl Hub {
         if let Some(channel) = self.channels.get_mut(id)
             && channel.posted.as_deref() != Some(&posted)
         {
+            // One that is not kept any more is gone from what is kept.
+            self.kept_changes += 1;
             channel.posted = Some(Box::new(posted));
         }
         self.arm(id, now);
@@ -156,9 +158,10 @@ impl Hub {
     /// message that will never come.
     pub fn close(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
         self.settle(id, now);
-        let Self { channels, names, sorted, groups, ended, .. } = &mut *self;
+        let Self { channels, names, sorted, groups, ended, kept_changes, .. } = &mut *self;
         let channel = channels.get_mut(id).filter(|c| !c.closed)?;
         channel.closed = true;
+        *kept_changes += u64::from(channel.is_kept());
         groups.dismiss(channel);
         names.remove(&channel.name, id);
         sorted.remove(&*channel.name);
@@ -176,6 +179,7 @@ impl Hub {
         self.settle(id, now);
         let channel = self.channels.get_mut(id)?;
         let before = channel.history.weight();
+        self.kept_changes += u64::from(channel.is_kept());
         self.counters.trimmed += channel.history.clear() as u64;
         let head = channel.history.head();
         self.weigh(id, before);

@@ -8,6 +8,7 @@ mod groups;
 mod history;
 mod index;
 mod join;
+mod kept;
 mod life;
 mod mailbox;
 mod many;
@@ -114,6 +115,8 @@ pub struct Hub {
     /// Where in the log the last message stands of any channel that has ended: behind it, no life before the present one has
     /// anything that a reader could have missed.
     ended: u64,
+    /// Counts what happens to values that are kept over a restart.
+    kept_changes: u64,
     /// Bytes of those who read several channels.
     many_bytes: usize,
     /// What somebody who is visited lacks; kept for its room.
@@ -162,6 +165,7 @@ impl Hub {
             media: MediaTable::default(),
             made: 0,
             ended: 0,
+            kept_changes: 0,
             many_bytes: 0,
             due: Due::new(),
             history_bytes: 0,

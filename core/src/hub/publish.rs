@@ -101,6 +101,7 @@ impl Hub {
         let keep = channel.keep(&self.settings.keep);
         let (seq, trimmed) = channel.history.append(message, &keep, listens);
         self.counters.trimmed += trimmed as u64;
+        self.kept_changes += u64::from(channel.is_kept());
         if channel.stir(mark) {
             self.hot.push(id, channel.members.len());
         }

@@ -60,6 +60,17 @@ impl Log {
         Self { epoch, last: 0, ids_from: unix_ms.saturating_mul(Self::IDS_A_SECOND / 1_000) }
     }
 
+    /// A log that goes on where earlier ones have ended: `base` is the number before the first message of the first of them, and
+    /// the next message gets the number behind `last`. Places in those logs are places in this one.
+    pub fn resumed(epoch: Epoch, base: u64, last: u64) -> Self {
+        Self { epoch, last: last.saturating_sub(base), ids_from: base }
+    }
+
+    /// The number by which the message with offset 0 would be known.
+    pub fn base(&self) -> u64 {
+        self.ids_from
+    }
+
     /// The one number by which the message with this offset is known.
     pub fn id_of(&self, offset: u64) -> u64 {
         self.ids_from + offset
@@ -169,6 +180,14 @@ mod tests {
         for (id, offset) in [(0, 0), (179_521_920_012_300, 0), (179_521_920_012_301, 1), (u64::MAX, 2)] {
             assert_eq!(log.offset_of(id), offset);
         }
+    }
+
+    #[test]
+    fn a_log_goes_on_where_another_ended() {
+        let mut log = Log::resumed(Epoch::from_random([1; 8]), 100, 180);
+        assert_eq!((log.base(), log.head().offset, log.id_of(80), log.offset_of(150)), (100, 80, 180, 50));
+        assert_eq!(log.append(), 81);
+        assert_eq!(log.id_of(81), 181);
     }
 
     #[test]

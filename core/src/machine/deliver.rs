@@ -78,6 +78,7 @@ impl Machine {
         more |= self.publish_events(budget);
         more |= self.drain_some(budget) | self.let_some_go(budget);
         self.serve_deferred();
+        self.watch_values();
         self.tables_bytes = self.count_tables();
         more |= !self.deferred.is_empty() || self.hub.owes_work();
         if !more {

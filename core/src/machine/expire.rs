@@ -20,6 +20,7 @@ impl Machine {
         self.tell_stats(now);
         self.expire_tokens(now);
         self.once.expire(now);
+        self.expire_values(now);
         let mut fired = std::mem::take(&mut self.fired);
         self.post.wheel.advance(now, &mut fired);
         for id in fired.drain(..) {

@@ -11,8 +11,7 @@ use crate::conn::{Conn, Manner, Role};
 use crate::dialect::{
     Batch, DumpPage, Hold, KeyTask, KeyView, News, Outcome, Posting, Refusal, Tail, Voice, local,
 };
-use crate::hub::{Channel, From, Join, Lost, Media, Posted};
-use crate::log::{Cursor, Position, Token};
+use crate::hub::{Channel, Join, Lost, Media, Posted};
 use crate::token::Act;
 
 impl Machine {
@@ -76,8 +75,7 @@ impl Machine {
     }
 
     fn view<'a>(&self, channel: &'a Channel) -> Option<KeyView<'a>> {
-        let history = channel.history();
-        let message = history.get(history.head() - 1)?;
+        let message = channel.last_value()?;
         let (version, age_ms) = (self.hub.id_of(message.offset), self.post.now.since(message.at));
         Some(KeyView { channel, message, version, age_ms })
     }
@@ -102,7 +100,7 @@ impl Machine {
         }
         self.hub.touch(at, now);
         self.hub.note_asked(at, now);
-        let Some(start) = self.hub.start(at, self.behind(since), now) else { return };
+        let Some(start) = self.start_behind(at, since, now) else { return };
         // Where whoever hears nothing goes on from: nothing of this key stands between there and the next value. What is missing
         // is told with that, and so not left behind.
         let place = match (start.lost, since) {
@@ -131,21 +129,6 @@ impl Machine {
         let quiet_until = now.after_ms(wait_ms.map_or(quiet_ms, |ms| ms.min(quiet_ms)));
         let join = Join { next: start.next, owner: id.to_bits(), who: None, notices: None };
         self.park(id, at, join, Waiting { manner, voice, hold: Hold::Poll, echo: place, quiet_until });
-    }
-
-    /// Where somebody begins who has all up to a version.
-    fn behind(&self, since: Option<u64>) -> From {
-        match since {
-            None => From::New,
-            Some(0) => From::Newest(1),
-            // From a log before this one, or from nowhere.
-            Some(version) if version < self.hub.id_of(0) => From::Shown(Token::UNKNOWN),
-            Some(version) => {
-                let epoch = self.hub.head().epoch;
-                let position = Position { epoch, offset: self.hub.offset_of(version) };
-                From::After(Cursor { position, seq: None })
-            }
-        }
     }
 
     /// Shows keys and their values.

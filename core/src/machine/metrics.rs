@@ -49,7 +49,11 @@ impl Machine {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
-            ("uptime_seconds", "Seconds since the server started.", self.post.now.0 / 1_000),
+            (
+                "uptime_seconds",
+                "Seconds since the server started.",
+                self.post.now.since(self.started) / 1_000,
+            ),
             ("connections", "Connections that are open.", all(self.conns.len())),
             ("websockets", "WebSockets that are open.", all(self.scratch.open)),
             ("channels", "Channels that are known.", all(channels)),

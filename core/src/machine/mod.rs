@@ -16,6 +16,7 @@ mod frames;
 mod groups;
 mod heads;
 mod hooks;
+mod kept;
 mod keys;
 mod listen;
 mod memory;
@@ -100,11 +101,14 @@ pub struct Machine {
     /// Requests served since the last delivery.
     served: usize,
     date: Date,
+    /// When it was made: time need not begin at [`Moment`] 0.
+    started: Moment,
     /// The wall clock at [`Moment`] 0, in milliseconds since 1970.
     zero_unix_ms: u64,
     entropy: Box<dyn Entropy>,
     counters: Counters,
     drain: control::Drain,
+    keeping: kept::Keeping,
     about: crate::dialect::About,
     /// Bytes of publishes that wait.
     held_bytes: usize,
@@ -151,11 +155,13 @@ impl Machine {
             deferred: VecDeque::new(),
             leaving: VecDeque::new(),
             served: 0,
+            started: now,
             zero_unix_ms: date.unix_ms().saturating_sub(now.0),
             date,
             entropy,
             counters: Counters::default(),
             drain: control::Drain::No,
+            keeping: kept::Keeping::default(),
             about: crate::dialect::About::default(),
             held_bytes: 0,
             tables_bytes: 0,
@@ -168,6 +174,8 @@ impl Machine {
         };
         machine.frames.set(machine.config.websocket.compression_bytes_min);
         machine.give_wordings();
+        // Wheels that are empty are turned to now at once; with something in them it takes rounds.
+        machine.expire(now);
         machine.tables_bytes = machine.count_tables();
         machine
     }
@@ -308,6 +316,7 @@ impl Machine {
             self.bearers.deadline(),
             self.once.deadline(),
             self.stats.deadline(),
+            self.values_due(),
         ]);
         own.flatten().min()
     }

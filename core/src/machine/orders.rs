@@ -18,7 +18,7 @@ impl Machine {
             Order::Status => {
                 let figures = self.standing_figures();
                 let about = std::mem::take(&mut self.about);
-                let (uptime_ms, draining) = (self.post.now.0, self.is_draining());
+                let (uptime_ms, draining) = (self.post.now.since(self.started), self.is_draining());
                 let report = Report { about: &about, uptime_ms, draining, figures: &figures };
                 self.answer(id, manner, &voice, &Outcome::Report(report));
                 self.about = about;

@@ -32,6 +32,8 @@ pub enum Todo {
     Reload(Id<Conn>),
     /// End, as a signal would have it.
     Stop,
+    /// Save the last values of keys: see [`crate::Machine::begin_saving`].
+    Save,
     /// Close the socket, and say [`crate::Machine::closed`].
     Close(Id<Conn>),
 }

@@ -48,6 +48,8 @@ pub struct Server {
     pub reloads: Vec<Id<Conn>>,
     /// How often the server was told to end.
     pub stops: usize,
+    /// How often it was time to save values.
+    pub saves: usize,
 }
 
 /// 2026-11-21 00:00:00 GMT.
@@ -79,6 +81,7 @@ impl Server {
             unasked: 0,
             reloads: Vec::new(),
             stops: 0,
+            saves: 0,
         }
     }
 
@@ -245,6 +248,7 @@ impl Server {
             }
             Todo::Reload(id) => self.reloads.push(id),
             Todo::Stop => self.stops += 1,
+            Todo::Save => self.saves += 1,
             Todo::Close(id) => {
                 if let Some(i) = self.by_id.remove(&id) {
                     (self.ends[i].shut, self.ends[i].closed, self.ends[i].id) = (true, true, None);

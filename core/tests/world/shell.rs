@@ -57,7 +57,7 @@ impl World {
                 }
                 Todo::Hook(_) | Todo::Unhook(_) => {}
                 // Nobody here gives orders.
-                Todo::Reload(_) | Todo::Stop => {}
+                Todo::Reload(_) | Todo::Stop | Todo::Save => {}
             }
         }
         any

@@ -1,0 +1,99 @@
+//! A new file, written whole beside its place and then put there: whoever reads it finds the one or the other.
+//! Knows nothing of what is in it, but for its lines.
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rcomet_core::values::{KeptValue, Preface, end_line, preface_line, value_line};
+
+/// What stands behind the name until the file is whole.
+const DRAFT: &str = ".new";
+
+/// A file that is being written.
+pub(super) struct Draft {
+    out: BufWriter<File>,
+    /// Where it is, and where it is to be.
+    at: PathBuf,
+    to: PathBuf,
+    values: u64,
+    line: Vec<u8>,
+    is_done: bool,
+}
+
+impl Draft {
+    /// Begins a file for this place. What an earlier one has left beside it is replaced: whoever writes has the place.
+    ///
+    /// # Errors
+    /// There is no room, or no right to write there.
+    pub(super) fn begin(to: &Path, preface: &Preface) -> io::Result<Self> {
+        let mut name: OsString = to.file_name().unwrap_or_default().to_owned();
+        name.push(DRAFT);
+        let at = to.with_file_name(name);
+        match fs::remove_file(&at) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Nobody else's business, and nobody else's file.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&at)?;
+        // Locked before it is in its place: there is no moment in which another daemon could take it.
+        file.try_lock().map_err(io::Error::from)?;
+        let mut draft = Self {
+            out: BufWriter::with_capacity(64 << 10, file),
+            at,
+            to: to.to_owned(),
+            values: 0,
+            line: Vec::new(),
+            is_done: false,
+        };
+        preface_line(preface, &mut draft.line);
+        draft.write()?;
+        Ok(draft)
+    }
+
+    /// Adds values.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub(super) fn add(&mut self, values: &[KeptValue]) -> io::Result<()> {
+        for value in values {
+            value_line(value, &mut self.line);
+            self.write()?;
+        }
+        self.values += values.len() as u64;
+        Ok(())
+    }
+
+    /// Puts it into its place, once it is on the disk; gives the file, locked.
+    ///
+    /// # Errors
+    /// There is no room, or the disk fails.
+    pub(super) fn finish(mut self, is_clean: bool) -> io::Result<File> {
+        end_line(self.values, is_clean, &mut self.line);
+        self.write()?;
+        self.out.flush()?;
+        self.out.get_ref().sync_all()?;
+        fs::rename(&self.at, &self.to)?;
+        self.is_done = true;
+        // The name is on the disk when the directory is.
+        if let Some(directory) = self.to.parent() {
+            File::open(directory)?.sync_all()?;
+        }
+        self.out.get_ref().try_clone()
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.line)?;
+        self.line.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let _ = fs::remove_file(&self.at);
+        }
+    }
+}
