@@ -11,6 +11,7 @@ mod directory;
 mod events;
 mod expire;
 mod explain;
+mod explain_patterns;
 mod frames;
 mod groups;
 mod heads;
