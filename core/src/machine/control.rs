@@ -38,6 +38,7 @@ impl Machine {
             let Some(id) = self.conns.id_at(index) else { continue };
             // Somebody may have no room now, and must be told when there is some; or has some again.
             self.rename_origin(id, &before.http.origins);
+            self.review_publisher(id, &before.push.location);
             let is_full = self.conns.get(id).is_some_and(|conn| self.room_of(conn) == 0);
             if let Some(conn) = self.conns.get_mut(id) {
                 if is_full {
