@@ -9,6 +9,8 @@ mod doors;
 mod expiry;
 #[path = "support/jwt.rs"]
 mod jwt;
+#[path = "tokens/known.rs"]
+mod known;
 #[path = "tokens/reloads.rs"]
 mod reloads;
 #[path = "tokens/sockets.rs"]

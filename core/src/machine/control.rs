@@ -28,7 +28,7 @@ impl Machine {
         self.hub.set(settings(&config));
         self.post.set(&config.limits);
         self.hooks.set_limit(config.limits.hooks_max);
-        self.bearers.set(&config.token);
+        self.bearers.set(&config.token, &config.limits);
         self.hub.set_rules(keep_rules(&config), self.post.now);
         self.frames.set(config.websocket.compression_bytes_min);
         let before = std::mem::replace(&mut self.config, config);

@@ -141,7 +141,7 @@ impl Machine {
             frames: Frames::default(),
             heads: Heads::default(),
             hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
-            bearers: bearers::Bearers::new(&config.token, seed),
+            bearers: bearers::Bearers::new(&config.token, &config.limits, seed),
             once: once::Table::new(seed),
             scratch: websocket::Scratch::default(),
             stats: stats::Stats::default(),
