@@ -2,6 +2,8 @@
 //! Prints figures; asserts nothing about time. `cargo bench --bench core`, or with a part's name behind `--`.
 #[path = "machine/mod.rs"]
 mod machine;
+#[path = "machine/tokens.rs"]
+mod tokens;
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +15,7 @@ use rcomet_core::{Conn, Machine, Role, Todo};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let parts: [(&str, fn()); 9] = [
+    let parts: [(&str, fn()); 10] = [
         ("delivery", delivery),
         ("websocket", websocket),
         ("publish", publish),
@@ -23,6 +25,7 @@ fn main() {
         ("sessions", sessions),
         ("wires", wires),
         ("patterns", patterns),
+        ("tokens", tokens::tokens),
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

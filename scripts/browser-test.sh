@@ -24,6 +24,7 @@ export RCOMET_FRONT="http://$(address front)" RCOMET_ADMIN="http://$(address adm
 node tests/browser/chat.mjs
 node tests/browser/dialects.mjs
 node tests/browser/websocket.mjs
+node tests/browser/events.mjs
 node tests/browser/locations.mjs
 node tests/browser/bayeux.mjs
 node tests/browser/dashboard.mjs

@@ -65,6 +65,8 @@ counters! {
         tokens_refused,
         /// Signed tokens that were right.
         tokens_accepted,
+        /// Those of them whose signature had been looked at before.
+        tokens_known,
         /// Subscriptions and WebSockets ended because their signed token had expired.
         tokens_expired,
         /// Publishes answered with the answer of the one before with the same `Idempotency-Key`.
@@ -207,6 +209,8 @@ counters! {
         publishes_too_large,
         /// Signed tokens refused because of `token_bytes_max` or `token_rules_max`.
         tokens_too_large,
+        /// Signed tokens forgotten for others because of `tokens_known_max`; their signatures are looked at again.
+        tokens_forgotten,
         /// Publishes refused because of `idempotency_keys_max`, `idempotency_bytes_max` or `idempotency_key_bytes_max`.
         idempotency_refused,
         /// Requests refused because of `bayeux_batch_messages_max` or `bayeux_json_depth_max`.

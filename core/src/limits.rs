@@ -105,6 +105,9 @@ limits! {
     token_bytes_max: usize = 4_096,
     /// Rules (`channels`) of a signed token; one with more is 401.
     token_rules_max: usize = 100,
+    /// Signed tokens that were right and are remembered, so that their signatures are looked at once. When there are more, those give
+    /// way that were not shown lately. 0: each is looked at with each request.
+    tokens_known_max: usize = 4_096,
     /// Keys of publishes (`Idempotency-Key`) that are remembered at once, half of them at most from the public sides; a publish with one more is 503, and is not done.
     idempotency_keys_max: usize = 100_000,
     /// Bytes of those keys and the answers that they got, half of them at most for the public sides; a publish beyond them is 503, and is not done.

@@ -40,7 +40,8 @@ transcripts! {
     bayeux_ack bayeux_callback_polling bayeux_connect bayeux_cookies bayeux_delivery bayeux_disconnect bayeux_expiry
     bayeux_forms bayeux_handshake bayeux_http bayeux_origins bayeux_plugin bayeux_publish bayeux_subscribe
     bayeux_two_connects bayeux_unsubscribe bayeux_extensions bayeux_other_transports bayeux_websocket
-    bayeux_multiple_clients bayeux_services
+    bayeux_multiple_clients bayeux_services bayeux_messages bayeux_rules bayeux_tokens bayeux_defaults bayeux_decisions
+    bayeux_recorded
     push_publisher push_long_poll push_streams push_websocket
 }
 
@@ -54,6 +55,27 @@ fn every_transcript_is_played() {
     let mut played: Vec<&str> = NAMES.to_vec();
     played.sort_unstable();
     assert_eq!(there, played);
+}
+
+/// `protocols/bayeux.md` has twenty sections. A transcript names those that it plays on its first line.
+#[test]
+fn every_section_of_bayeux_is_played() {
+    let mut missing: Vec<u32> = (1..=20).collect();
+    for name in NAMES.iter().filter(|name| name.starts_with("bayeux_")) {
+        let text = std::fs::read_to_string(directory().join(format!("{name}.txt"))).unwrap();
+        let first = text.lines().next().unwrap();
+        let (_, named) = first.split_once("section").unwrap_or_else(|| panic!("{name} names no section"));
+        // "section 5.", "sections 3, 6 and 7."
+        let named = named.trim_start_matches('s').split_once('.').map_or("", |(numbers, _)| numbers);
+        let numbers = named.split([',', ' ']).filter_map(|word| word.parse::<u32>().ok());
+        let before = missing.len();
+        for number in numbers {
+            assert!((1..=20).contains(&number), "{name}: there is no section {number}");
+            missing.retain(|one| *one != number);
+        }
+        assert!(before > missing.len() || named.chars().any(|c| c.is_ascii_digit()), "{name}: {first}");
+    }
+    assert!(missing.is_empty(), "no transcript plays the sections {missing:?}");
 }
 
 /// The stage itself must notice whatever is not as written.

@@ -9,6 +9,10 @@ mod doors;
 mod expiry;
 #[path = "support/jwt.rs"]
 mod jwt;
+#[path = "tokens/known.rs"]
+mod known;
+#[path = "tokens/reloads.rs"]
+mod reloads;
 #[path = "tokens/sockets.rs"]
 mod sockets;
 #[path = "support/mod.rs"]
@@ -117,7 +121,8 @@ fn a_token_says_what_may_be_done_where() {
     for (path, token, wanted) in [
         ("/events?channel=room/1", &all, 200),
         ("/events?channel=room/1&history=all", &all, 200),
-        ("/events?channel=room/1&channel=room/2&who=Ann", &all, 400),
+        ("/events?channel=room/1&channel=room/2&who=Ann", &all, 200),
+        ("/events?channel=room/1&channel=other&who=Ann", &all, 403),
         ("/events?channel=room/1&who=Ann", &all, 200),
         ("/history?channel=room/1", &all, 200),
         ("/presence?channel=room/1&channel=room/2", &all, 200),

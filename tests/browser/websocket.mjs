@@ -3,64 +3,11 @@
 //
 //   node websocket.mjs      by environment: RCOMET (the binary), CHROMIUM
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import WebSocket from 'ws';
+import { Daemon, soon } from './daemon.mjs';
 import { check, launch, run, SOON_MS } from './support.mjs';
 
-const binary = process.env.RCOMET ?? new URL('../../target/debug/rcomet', import.meta.url).pathname;
 const LONG = 'lång, but it repeats itself; '.repeat(300);
-const folder = mkdtempSync(join(tmpdir(), 'rcomet-'));
-
-function soon(promise, what) {
-  const late = new Promise((_, fail) => setTimeout(() => fail(new Error(`waited for ${what}`)), SOON_MS).unref());
-  return Promise.race([promise, late]);
-}
-
-/** The daemon, on ports of its own choice the first time, and on the same ones when it is started again. */
-class Daemon {
-  constructor(compression) {
-    this.config = join(folder, `${compression}.toml`);
-    this.compression = compression;
-    this.front = this.admin = '127.0.0.1:0';
-  }
-
-  start() {
-    writeFileSync(this.config, `[server]\nfront = ["${this.front}"]\nadmin = ["${this.admin}"]\ndemo = true\n`
-      + `[front]\npublish = ["open.*"]\n[websocket]\ncompression = ${this.compression}\necho = true\n`);
-    this.process = spawn(binary, ['run', '--config', this.config], { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.ended = new Promise((done) => this.process.on('exit', done));
-    return soon(new Promise((done, fail) => {
-      let said = '';
-      this.process.stderr.on('data', (data) => {
-        said += data;
-        const at = (role) => said.match(new RegExp(`listening ${role} (\\S+)\n`))?.[1];
-        if (!at('front') || !at('admin')) return;
-        [this.front, this.admin] = [at('front'), at('admin')];
-        done();
-      });
-      this.process.on('exit', () => fail(new Error(said)));
-    }), 'the daemon');
-  }
-
-  stop() {
-    this.process.kill('SIGTERM');
-    return soon(this.ended, 'the end of the daemon');
-  }
-
-  async publish(channel, content) {
-    const body = new URLSearchParams({ cname: channel, content });
-    const response = await fetch(`http://${this.admin}/push`, { method: 'POST', body });
-    assert.equal(JSON.parse(await response.text()).type, 'ok');
-  }
-
-  async counter(name) {
-    const metrics = await (await fetch(`http://${this.admin}/metrics`)).text();
-    return Number(metrics.match(new RegExp(`^rcomet_${name}_total (\\d+)$`, 'm'))[1]);
-  }
-}
 
 /** A client in a page of the browser. What it hears is kept there, and fetched piece by piece. */
 class InPage {
@@ -128,9 +75,8 @@ class InNode {
 }
 
 /** One client's life; `opens` connects it, again and again. */
-async function life(by, daemon, opens) {
+async function life(by, daemon, compression, opens) {
   const channel = `open.${by.replace(/\W/g, '')}`;
-  const { compression } = daemon;
   let client;
   let cursor;
 
@@ -183,14 +129,15 @@ async function life(by, daemon, opens) {
 const browser = await launch();
 await run(async () => {
   for (const compression of [true, false]) {
-    const daemon = new Daemon(compression);
+    const daemon = new Daemon('demo = true\n[front]\npublish = ["open.*"]\n'
+      + `[websocket]\ncompression = ${compression}\necho = true`);
     await daemon.start();
     const url = `ws://${daemon.front}/ws`;
     const page = await (await browser.newContext()).newPage();
     await page.goto(`http://${daemon.front}/chat/`);
-    await life(`Chromium, compression ${compression}`, daemon, () => InPage.opens(page, url));
+    await life(`Chromium, compression ${compression}`, daemon, compression, () => InPage.opens(page, url));
     await page.context().close();
-    await life(`ws, compression ${compression}`, daemon, () => InNode.opens(url));
+    await life(`ws, compression ${compression}`, daemon, compression, () => InNode.opens(url));
 
     await check(`ws, compression ${compression}: fragments, bytes, pings, large messages`, async () => {
       const client = await InNode.opens(`ws://${daemon.front}/echo`);
@@ -207,6 +154,6 @@ await run(async () => {
       client.socket.send(JSON.stringify('x'.repeat(2_000_000)));
       assert.deepEqual(await client.hears(1), [{ closed: 1009, clean: true }]);
     });
-    await daemon.stop();
+    await daemon.forget();
   }
-}, () => browser.close(), () => rmSync(folder, { recursive: true }));
+}, () => browser.close());

@@ -73,6 +73,8 @@ impl Wire {
 pub(crate) struct Booth {
     /// What it reads, all of it by one subscription.
     pub(crate) sub: Option<Id<Subscription>>,
+    /// An application has let it be.
+    pub(crate) authorized: bool,
     /// Where its messages go, if it may send any.
     pub(crate) outlet: Option<Box<Outlet>>,
     /// A message of its own that an application is asked about; nothing more is read meanwhile.

@@ -14,7 +14,7 @@ pub struct Record {
     pub at: Moment,
     /// To whom; 0 for everybody in the channel.
     pub owner: Owner,
-    /// In which channel: how many were made before it.
+    /// In which channel, by its id: indexes and mailboxes have no number of their own. `u64::MAX` for none.
     pub channel: u64,
     /// What.
     pub what: What,
@@ -158,10 +158,8 @@ impl Hub {
     #[inline]
     pub(super) fn note(&mut self, owner: Owner, id: Id<Channel>, what: What, now: Moment) {
         let most = self.settings.explain_records_max;
-        if most > 0
-            && let Some(channel) = self.channels.get(id).map(|channel| channel.number)
-        {
-            self.chronicle.note(most, Record { at: now, owner, channel, what });
+        if most > 0 {
+            self.chronicle.note(most, Record { at: now, owner, channel: id.to_bits(), what });
         }
     }
 }

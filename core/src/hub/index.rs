@@ -89,6 +89,22 @@ impl Hub {
         }
     }
 
+    /// Why messages of a channel are in no index, if so; in words for an administrator.
+    pub fn outside_patterns(&self, channel: &Channel) -> Option<&'static str> {
+        if is_private(&channel.name) {
+            return Some("what is between one client and the server is in no pattern");
+        }
+        let for_sessions = channel.registered().is_some_and(|own| own.sessions);
+        for_sessions.then_some("what only registered clients may read is in no pattern")
+    }
+
+    /// The indexes whose patterns match a name, also where its messages are in none.
+    pub fn matching_indexes(&self, name: &str) -> Vec<Id<Channel>> {
+        let mut found = Vec::new();
+        self.patterns.each_match(name, |index| found.push(index));
+        found
+    }
+
     /// The channel called `name`, or an index that its messages go to, in which so much has been published that those
     /// who listen must be served before another message of so many bytes is; the channel is `at`, if there is one.
     pub fn crowded(&self, name: &str, at: Option<Id<Channel>>, more_bytes: usize) -> Option<Id<Channel>> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
+use super::subscription::Ear;
 use super::{Change, Channel, Denied, Full, Hub, Owner, Posted, Registered, Roster, Session, Token};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -210,25 +211,30 @@ impl Hub {
 
     /// Somebody showed up under a name: they are present for the time of the lease, also if they never take a seat.
     pub fn meet(&mut self, id: Id<Channel>, who: &str, owner: Owner, now: Moment) {
-        let (seed, most) = (self.seed, self.settings.roster_max);
         let lease = now.after_ms(self.settings.lease_ms);
-        let Some(channel) = self.channels.get_mut(id) else { return };
+        if self.arrive(id, who, owner).is_some_and(|ear| ear.listed) {
+            if let Some(roster) = self.channels.get_mut(id).and_then(|channel| channel.roster.as_mut()) {
+                roster.depart(who, lease);
+            }
+            self.arm(id, now);
+        }
+    }
+
+    /// Somebody takes a seat under a name: what they know of the people there before they came.
+    pub(super) fn arrive(&mut self, id: Id<Channel>, who: &str, owner: Owner) -> Option<Ear> {
+        let (seed, most) = (self.seed, self.settings.roster_max);
+        let channel = self.channels.get_mut(id)?;
         let before = channel.roster_bytes();
         let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed)));
+        let notices = roster.head();
         let arrived = roster.arrive(who, owner, most);
-        if arrived.is_ok() {
-            roster.depart(who, lease);
-        }
         self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
         match arrived {
-            Ok(is_new) => {
-                if is_new {
-                    self.stir(id);
-                }
-                self.arm(id, now);
-            }
+            Ok(true) => self.stir(id),
+            Ok(false) => {}
             Err(_) => self.counters.roster_refused += 1,
         }
+        Some(Ear { notices, listed: arrived.is_ok() })
     }
 
     /// Who took the latest seat under a name, while anybody sits there.

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::fanout::BATCHES_A_VISIT;
 use super::session::Session;
-use super::subscription::{Access, Many, Reads, Seat, Standing};
+use super::subscription::{Access, Ear, Many, Reads, Seat, Standing};
 use super::{Channel, Full, Hub, Lost, Owner, Subscription, Took, Visit, What};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -30,6 +30,8 @@ pub struct Wanted<'a> {
     pub awaits: bool,
     /// The client in whose name it reads, who is kept alive by it.
     pub session: Option<Id<Session>>,
+    /// The name to be listed under in each of them. With one it hears of others, from now on.
+    pub who: Option<&'a str>,
 }
 
 impl Hub {
@@ -43,7 +45,7 @@ impl Hub {
         owner: Owner,
         now: Moment,
     ) -> Result<Id<Subscription>, Full> {
-        let Wanted { places, absent, access, awaits, session } = wanted;
+        let Wanted { places, absent, access, awaits, session, who } = wanted;
         let mut seats: Vec<Seat> =
             places.iter().map(|&(channel, next)| Seat { channel, next, seat: 0 }).collect();
         seats.sort_unstable_by_key(|seat| seat.channel.to_bits());
@@ -52,7 +54,8 @@ impl Hub {
         if seats.iter().any(|s| self.channels.get(s.channel).is_none_or(|c| c.members.len() >= most)) {
             return Err(Full);
         }
-        let many = Many { seats: Vec::new(), standing: Standing::Level, session, absent, access, awaits };
+        let mut many = Many::new(access, awaits, session);
+        (many.absent, many.who) = (absent, who.map(Into::into));
         let many = Box::new(many);
         let subscription = Subscription {
             reads: Reads::Many(many),
@@ -64,19 +67,22 @@ impl Hub {
         };
         let sub = self.subscriptions.insert(subscription).ok_or(Full)?;
         let mut is_level = true;
+        let mut ears = Vec::with_capacity(if who.is_some() { seats.len() } else { 0 });
         for seat in &mut seats {
+            let ear = who.and_then(|who| self.arrive(seat.channel, who, owner));
+            ears.extend(ear);
             let Some(channel) = self.channels.get_mut(seat.channel) else { continue };
             seat.seat = channel.seat(sub);
             self.groups.count_reader(channel.group, true);
             channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
-            is_level &= channel.is_level(seat.next, 0);
+            is_level &= channel.is_level(seat.next, ear.map_or(0, |ear| ear.notices));
         }
         if let Some(session) = session {
             self.sessions.hold(session);
         }
         if let Some(many) = self.many_mut(sub) {
             seats.shrink_to_fit();
-            many.seats = seats;
+            (many.seats, many.ears) = (seats, ears);
             let bytes = many.bytes();
             self.many_bytes += bytes;
         }
@@ -110,10 +116,10 @@ impl Hub {
         if many.awaits {
             many.absent.iter().for_each(|name| self.awaited.remove(name, sub));
         }
-        for seat in &many.seats {
+        for (i, seat) in many.seats.iter().enumerate() {
             self.uncount_watcher(watches, seat.channel);
             self.unseat(seat.channel, seat.seat as usize);
-            self.after_leaving(seat.channel, None, now);
+            self.after_leaving(seat.channel, many.listed_as(i), now);
         }
         if let Some(session) = many.session {
             self.sessions.release(session, self.settings.session_timeout_ms, now);
@@ -121,10 +127,11 @@ impl Hub {
     }
 
     /// Where in the log the first message stands that a seat lacks, after everything else when its channel has only
-    /// ended; `None` when it lacks nothing.
-    fn lacks(&self, seat: &Seat) -> Option<u64> {
+    /// ended, or has news of people only; `None` when it lacks nothing.
+    fn lacks(&self, many: &Many, i: usize) -> Option<u64> {
+        let seat = &many.seats[i];
         let channel = self.channels.get(seat.channel)?;
-        if channel.is_level(seat.next, 0) {
+        if channel.is_level(seat.next, many.notices(i)) {
             return None;
         }
         let history = channel.history();
@@ -142,7 +149,7 @@ impl Hub {
     fn collect_due(&self, many: &Many, is_walk: bool, due: &mut Due) -> usize {
         let only_hot = is_walk && many.standing == Standing::Level && self.hot.len() * 4 < many.seats.len();
         let mut look = |i: usize| {
-            if let Some(offset) = self.lacks(&many.seats[i]) {
+            if let Some(offset) = self.lacks(many, i) {
                 due.push(Reverse((offset, i as u32)));
             }
         };
@@ -209,16 +216,20 @@ impl Hub {
                     self.leave(sub, now);
                     return 1 + looked_at / SEATS_A_VISIT;
                 }
-                Took::Upto { next, .. } => {
+                Took::Upto { next, notices } => {
                     let Some(many) = self.many_mut(sub) else { break Standing::Level };
                     let seat = &mut many.seats[i as usize];
                     debug_assert!(seat.next <= next);
                     seat.next = next;
                     let seat = *seat;
+                    if let Some(ear) = many.ears.get_mut(i as usize) {
+                        ear.notices = notices;
+                    }
                     self.note_turn(owner, (before, next), is_walk, now);
                     let Some(channel) = self.channels.get(seat.channel) else { continue };
                     if channel.history().head() > next {
-                        due.extend(self.lacks(&seat).map(|offset| Reverse((offset, i))));
+                        let lacks = self.many(sub).and_then(|(many, _)| self.lacks(many, i as usize));
+                        due.extend(lacks.map(|offset| Reverse((offset, i))));
                     } else if channel.closed {
                         ended.push(seat.channel);
                     }
@@ -277,7 +288,7 @@ impl Hub {
             from,
             until,
             lost,
-            notices: None,
+            notices: many.ears.get(i).map(|ear| ear.notices),
             more,
             others,
             gives_way: false,
@@ -302,8 +313,10 @@ impl Hub {
         });
         for at in found {
             self.settle(at, now);
-            let Some(channel) = self.channels.get_mut(at) else { continue };
             // What it has forgotten by now is missing, and is said to be.
+            let whose = self.many(sub).and_then(|(many, owner)| Some((many.who.clone()?, owner)));
+            let ear = whose.and_then(|(who, owner)| self.arrive(at, &who, owner));
+            let Some(channel) = self.channels.get_mut(at) else { continue };
             let seat = Seat { channel: at, next: 1, seat: channel.seat(sub) };
             self.groups.count_reader(channel.group, true);
             self.count_watcher(sub, at);
@@ -311,7 +324,13 @@ impl Hub {
             match many.seats.binary_search_by_key(&at.to_bits(), |s| s.channel.to_bits()) {
                 // It cannot sit there already: while it does, the name is not absent.
                 Ok(_) => debug_assert!(false, "two seats in one channel"),
-                Err(place) => many.seats.insert(place, seat),
+                Err(place) => {
+                    many.seats.insert(place, seat);
+                    if let Some(ear) = ear {
+                        // Of others who have come already it has not heard.
+                        many.ears.insert(place, Ear { notices: 1, ..ear });
+                    }
+                }
             }
             if let Some(owner) = self.subscriptions.get(sub).map(|s| s.owner) {
                 self.note(owner, at, What::Joined { next: 1 }, now);
@@ -334,7 +353,11 @@ impl Hub {
         let Some(many) = self.many_mut(sub) else { return };
         let Some(i) = many.find(channel) else { return };
         let before = many.bytes();
+        let listed_as: Option<Box<str>> = many.listed_as(i).map(Into::into);
         let seat = many.seats.remove(i);
+        if i < many.ears.len() {
+            many.ears.remove(i);
+        }
         let awaits = many.awaits;
         // Another channel may come to be under its name, or has, and is read already.
         let name = name.filter(|_| !already);
@@ -349,7 +372,7 @@ impl Hub {
         let watches = self.subscriptions.get(sub).is_some_and(|s| s.watches);
         self.uncount_watcher(watches, channel);
         self.unseat(channel, seat.seat as usize);
-        self.after_leaving(channel, None, now);
+        self.after_leaving(channel, listed_as.as_deref(), now);
     }
 }
 

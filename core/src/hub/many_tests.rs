@@ -20,7 +20,8 @@ fn rooms(hub: &mut Hub, n: usize) -> Vec<Id<Channel>> {
 
 fn join(hub: &mut Hub, places: &[(Id<Channel>, u64)], owner: Owner) -> Result<Id<Subscription>, Full> {
     let access = Access { open: true, sessions: false, private: false };
-    let wanted = Wanted { places, absent: vec!["later".into()], access, awaits: false, session: None };
+    let wanted =
+        Wanted { places, absent: vec!["later".into()], access, awaits: false, session: None, who: None };
     hub.join_many(wanted, owner, Moment(0))
 }
 
@@ -91,7 +92,8 @@ fn a_message_in_one_of_a_thousand_channels_is_found_without_looking_at_all() {
     let places: Vec<_> = rooms.iter().map(|room| (*room, 1)).collect();
     let access = Access { open: true, sessions: false, private: false };
     for owner in 0..4 {
-        let wanted = Wanted { places: &places, absent: Vec::new(), access, awaits: false, session: None };
+        let wanted =
+            Wanted { places: &places, absent: Vec::new(), access, awaits: false, session: None, who: None };
         hub.join_many(wanted, owner, Moment(0)).unwrap();
     }
     publish(&mut hub, rooms[500], "x");
@@ -115,7 +117,8 @@ fn who_is_far_behind_is_not_taken_for_level_when_a_walk_comes_by() {
     }
     let places: Vec<_> = rooms.iter().map(|room| (*room, 1)).collect();
     let access = Access { open: true, sessions: false, private: false };
-    let wanted = Wanted { places: &places, absent: Vec::new(), access, awaits: false, session: None };
+    let wanted =
+        Wanted { places: &places, absent: Vec::new(), access, awaits: false, session: None, who: None };
     hub.join_many(wanted, 1, Moment(0)).unwrap();
     publish(&mut hub, rooms[4], "x");
     let mut seen = Vec::new();

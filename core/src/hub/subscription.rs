@@ -56,6 +56,10 @@ pub(super) struct Many {
     pub(super) access: Access,
     /// It takes its seat in one of those as soon as that has come to be, and not only when it is handed something.
     pub(super) awaits: bool,
+    /// The name it is listed under, in all of them.
+    pub(super) who: Option<Box<str>>,
+    /// With a name, what it knows of the people of each channel, in the order of the seats: most have none, and pay for none.
+    pub(super) ears: Vec<Ear>,
 }
 
 /// Which channels may be read.
@@ -89,6 +93,15 @@ pub(super) struct Seat {
     pub(super) seat: u32,
 }
 
+/// What a reader of several knows of the people in one of its channels.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ear {
+    /// The number of the next notice it has not been handed.
+    pub(super) notices: u64,
+    /// It is listed there under its name; a roster may have been full.
+    pub(super) listed: bool,
+}
+
 /// What is known of a reader of several without looking at all its channels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Standing {
@@ -101,6 +114,12 @@ pub(super) enum Standing {
 }
 
 impl Many {
+    /// One that reads nothing yet.
+    pub(super) fn new(access: Access, awaits: bool, session: Option<Id<Session>>) -> Self {
+        let (seats, absent, ears) = (Vec::new(), Vec::new(), Vec::new());
+        Self { seats, standing: Standing::Level, session, absent, access, awaits, who: None, ears }
+    }
+
     /// Which of its seats is in this channel.
     pub(super) fn find(&self, channel: Id<Channel>) -> Option<usize> {
         self.seats.binary_search_by_key(&channel.to_bits(), |seat| seat.channel.to_bits()).ok()
@@ -111,6 +130,18 @@ impl Many {
         size_of::<Self>()
             + self.seats.len() * (size_of::<Seat>() + size_of::<Id<Subscription>>())
             + self.absent.iter().map(|name| name.len() + size_of::<Box<str>>()).sum::<usize>()
+            + self.who.as_ref().map_or(0, |who| who.len())
+            + self.ears.len() * size_of::<Ear>()
+    }
+
+    /// The number of the next notice of a seat's channel that it has not been handed; 0 if it does not listen to them.
+    pub(super) fn notices(&self, seat: usize) -> u64 {
+        self.ears.get(seat).map_or(0, |ear| ear.notices)
+    }
+
+    /// The name that it is listed under in a seat's channel.
+    pub(super) fn listed_as(&self, seat: usize) -> Option<&str> {
+        self.who.as_deref().filter(|_| self.ears.get(seat).is_some_and(|ear| ear.listed))
     }
 }
 
@@ -149,7 +180,7 @@ impl Subscription {
     pub fn who(&self) -> Option<&str> {
         match &self.reads {
             Reads::One(one) => one.who.as_deref(),
-            Reads::Many(_) => None,
+            Reads::Many(many) => many.who.as_deref(),
         }
     }
 
@@ -181,7 +212,9 @@ impl Subscription {
     pub(super) fn is_level(&self, id: Id<Channel>, channel: &Channel) -> bool {
         match &self.reads {
             Reads::One(one) => channel.is_level(one.next, one.notices),
-            Reads::Many(many) => many.find(id).is_none_or(|i| channel.is_level(many.seats[i].next, 0)),
+            Reads::Many(many) => {
+                many.find(id).is_none_or(|i| channel.is_level(many.seats[i].next, many.notices(i)))
+            }
         }
     }
 }

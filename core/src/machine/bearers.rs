@@ -1,4 +1,5 @@
-//! The connections that a signed token is in force on, and when each of those is looked at again.
+//! The connections that a signed token is in force on, and when each of those is looked at again; and the tokens that were
+//! right lately.
 //! Knows nothing of what they are told then.
 use hashbrown::HashMap;
 
@@ -6,13 +7,16 @@ use crate::arena::Id;
 use crate::config::Tokens;
 use crate::conn::Conn;
 use crate::hub::{Seed, Subscription};
+use crate::limits::Limits;
 use crate::time::Moment;
-use crate::token::{Grant, Keys};
+use crate::token::{Grant, Keys, Known};
 use crate::wheel::Wheel;
 
 /// Connections whose token is in force: WebSockets with what theirs allows, streams and polls with its end only.
 pub(super) struct Bearers {
     pub(super) keys: Keys,
+    /// Tokens whose signature need not be looked at again.
+    pub(super) known: Known,
     pub(super) table: HashMap<u64, Bearer, Seed>,
     pub(super) wheel: Wheel<Id<Conn>>,
     pub(super) fired: Vec<Id<Conn>>,
@@ -34,9 +38,10 @@ pub(super) struct Bearer {
 }
 
 impl Bearers {
-    pub(super) fn new(config: &Tokens, seed: Seed) -> Self {
+    pub(super) fn new(config: &Tokens, limits: &Limits, seed: Seed) -> Self {
         Self {
             keys: config.keys(),
+            known: Known::new(limits.tokens_known_max, seed),
             table: HashMap::with_hasher(seed),
             wheel: Wheel::default(),
             fired: Vec::new(),
@@ -46,8 +51,9 @@ impl Bearers {
     }
 
     /// Other keys: who has been let in by one that is gone stays until its token's end.
-    pub(super) fn set(&mut self, config: &Tokens) {
+    pub(super) fn set(&mut self, config: &Tokens, limits: &Limits) {
         self.keys = config.keys();
+        self.known.forget(limits.tokens_known_max);
         self.warn_s = config.warn_seconds;
     }
 
@@ -59,6 +65,7 @@ impl Bearers {
     /// Bytes, for the account of memory.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+            + self.known.bytes()
             + self.table.len() * size_of::<(u64, Bearer)>()
             + self.wheel.len() * size_of::<(u64, Id<Conn>)>()
     }

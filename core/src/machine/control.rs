@@ -29,7 +29,7 @@ impl Machine {
         self.hub.set(settings(&config));
         self.post.set(&config.limits);
         self.hooks.set_limit(config.limits.hooks_max);
-        self.bearers.set(&config.token);
+        self.bearers.set(&config.token, &config.limits);
         self.hub.set_rules(keep_rules(&config), self.post.now);
         self.frames.set(config.websocket.compression_bytes_min);
         self.beaten = Beaten::of(&config);
@@ -41,6 +41,7 @@ impl Machine {
             let Some(id) = self.conns.id_at(index) else { continue };
             // Somebody may have no room now, and must be told when there is some; or has some again.
             self.rename_origin(id, &before.http.origins);
+            self.review_publisher(id, &before.push.location);
             let is_full = self.conns.get(id).is_some_and(|conn| self.room_of(conn) == 0);
             if let Some(conn) = self.conns.get_mut(id) {
                 if is_full {

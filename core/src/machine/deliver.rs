@@ -80,6 +80,7 @@ impl Machine {
         self.serve_deferred();
         self.watch_values();
         self.tables_bytes = self.count_tables();
+        self.forget_known_if_short();
         more |= !self.deferred.is_empty() || self.hub.owes_work();
         if !more {
             self.frames.forget();

@@ -51,8 +51,10 @@ impl Machine {
             }
         };
         let now = self.post.now;
-        if let (Some(who), [(at, _)]) = (&subscribe.who, &entries[..]) {
-            self.hub.meet(*at, who, id.to_bits(), now);
+        if let Some(who) = &subscribe.who {
+            for (at, _) in &entries {
+                self.hub.meet(*at, who, id.to_bits(), now);
+            }
         }
         self.counters.subscribed += 1;
         for (at, start) in &entries {
@@ -107,15 +109,17 @@ impl Machine {
             self.check_person(who)?;
         }
         let grant = self.signed(role, subscribe.tokens.iter().map(|token| &**token))?;
-        if let (Some(who), Some(channel)) = (&subscribe.who, subscribe.channels.first()) {
-            self.check_bearer(role, grant.as_ref(), who, channel)?;
+        if let Some(who) = &subscribe.who {
+            let mut channels = subscribe.channels.iter();
+            channels.try_for_each(|channel| self.check_bearer(role, grant.as_ref(), who, channel))?;
         }
         // What is to be looked at is work, and counts as such.
         self.served += subscribe.channels.len() / CHANNELS_A_REQUEST;
         let bytes: usize =
             subscribe.channels.iter().map(|name| name.len() + 2 * size_of::<(Place, Place)>()).sum();
         let bytes = bytes + grant.as_ref().map_or(0, Grant::bytes);
-        if self.is_short_of(bytes + subscribe.who.as_ref().map_or(0, |who| who.len())) {
+        let listed_bytes = subscribe.who.as_ref().map_or(0, |who| who.len() * subscribe.channels.len());
+        if self.is_short_of(bytes + listed_bytes) {
             return Err(Refusal::Memory);
         }
         let mut found: Vec<(Id<Channel>, bool)> = Vec::with_capacity(subscribe.channels.len());
@@ -173,11 +177,10 @@ impl Machine {
         let mut news: Vec<News<'_>> =
             gaps.map(|(channel, next, lost)| News::Gap { channel, next, lost }).collect();
         news.push(News::Ready { channels: &channels, cursor: standing(hub, places) });
-        if let (Some(_), [(at, _)]) = (&subscribe.who, entries)
-            && let Some(channel) = hub.peek(*at)
-            && let Some(roster) = channel.roster()
-        {
-            news.push(News::Roster { channel: channel.name(), roster });
+        if subscribe.who.is_some() {
+            let channels = entries.iter().filter_map(|(at, _)| hub.peek(*at));
+            let rosters = channels.filter_map(|channel| Some((channel.name(), channel.roster()?)));
+            news.extend(rosters.map(|(channel, roster)| News::Roster { channel, roster }));
         }
         let to = Asker { id, manner, voice: &voice };
         delivery.begin(conn, to);
@@ -213,7 +216,14 @@ impl Machine {
                 let is_admin = self.conns.get(id).is_some_and(|conn| conn.role.over_http() == Role::Admin);
                 let access = Access { open: pass.is_open, sessions: is_admin, private: is_admin };
                 self.hub.join_many(
-                    Wanted { places, absent: Vec::new(), awaits: true, access, session: None },
+                    Wanted {
+                        places,
+                        absent: Vec::new(),
+                        awaits: true,
+                        access,
+                        session: None,
+                        who: subscribe.who.as_deref(),
+                    },
                     owner,
                     now,
                 )

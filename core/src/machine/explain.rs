@@ -51,14 +51,14 @@ struct Told {
 
 /// What came out, and when.
 #[derive(Debug, PartialEq, Eq)]
-struct Verdict {
-    is: &'static str,
-    because: String,
-    at: Option<Moment>,
+pub(super) struct Verdict {
+    pub(super) is: &'static str,
+    pub(super) because: String,
+    pub(super) at: Option<Moment>,
 }
 
 impl Verdict {
-    fn new(is: &'static str, because: impl Into<String>, at: Option<Moment>) -> Self {
+    pub(super) fn new(is: &'static str, because: impl Into<String>, at: Option<Moment>) -> Self {
         Self { is, because: because.into(), at }
     }
 }
@@ -107,11 +107,13 @@ impl Machine {
             None if seq >= history.head() => "not published",
             None => "trimmed",
         };
+        let patterns = self.places_by_pattern(channel, seq);
         let mut owners: Vec<Owner> = match client {
             Some(client) => vec![client],
             None => {
-                let named = self.hub.chronicle().records().filter(|r| concerns(r, channel) && r.owner != 0);
-                named.map(|record| record.owner).chain(self.hub.owners(at)).collect()
+                let named = self.hub.chronicle().records().filter(|r| concerns(r, at, name) && r.owner != 0);
+                let by_pattern = patterns.iter().flat_map(|place| self.hub.owners(place.index));
+                named.map(|record| record.owner).chain(self.hub.owners(at)).chain(by_pattern).collect()
             }
         };
         owners.sort_unstable();
@@ -122,7 +124,8 @@ impl Machine {
         let standing = self.hub.standing_of(at, &owners);
         let clients = owners.into_iter().map(|owner| {
             let next = standing.iter().find(|(other, _)| *other == owner).map(|(_, next)| *next);
-            let verdict = self.verdict(channel, next, owner, seq);
+            let verdict = self.verdict((at, channel), next, owner, seq);
+            let verdict = self.or_by_pattern(verdict, &patterns, owner);
             let conn = self.conn_of(owner);
             let kind = conn.map(super::stats::kind_of);
             Told {
@@ -158,10 +161,15 @@ impl Machine {
         }
     }
 
-    fn verdict(&self, channel: &Channel, next: Option<u64>, owner: Owner, seq: u64) -> Verdict {
-        let records = || self.hub.chronicle().records().filter(|record| concerns(record, channel));
-        let told = from_records(records(), owner, seq, next);
-        if let Some(verdict) = told {
+    pub(super) fn verdict(
+        &self,
+        (at, channel): (Id<Channel>, &Channel),
+        next: Option<u64>,
+        owner: Owner,
+        seq: u64,
+    ) -> Verdict {
+        let records = self.hub.chronicle().records().filter(|record| concerns(record, at, channel.name()));
+        if let Some(verdict) = from_records(records, owner, seq, next) {
             return verdict;
         }
         match next {
@@ -209,10 +217,10 @@ impl Machine {
 }
 
 /// Whether a record is of this life of a channel, or of somebody who was refused it.
-fn concerns(record: &Record, channel: &Channel) -> bool {
+fn concerns(record: &Record, at: Id<Channel>, name: &str) -> bool {
     match &record.what {
-        What::Refused { name, .. } => **name == *channel.name(),
-        _ => record.channel == channel.number(),
+        What::Refused { name: asked, .. } => **asked == *name,
+        _ => record.channel == at.to_bits(),
     }
 }
 

@@ -45,7 +45,7 @@ impl Machine {
         true
     }
 
-    pub(super) fn gauges(&self) -> [(&'static str, &'static str, u64); 17] {
+    pub(super) fn gauges(&self) -> [(&'static str, &'static str, u64); 18] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
@@ -68,6 +68,11 @@ impl Machine {
             ("bayeux_subscriptions", "Subscriptions of Bayeux sessions.", all(self.sessions.seats())),
             ("patterns", "Patterns of channel names that somebody reads.", all(self.hub.indexes())),
             ("token_bearers", "Connections that a signed token is in force on.", all(self.bearers.len())),
+            (
+                "tokens_remembered",
+                "Signed tokens whose signatures need not be looked at again.",
+                all(self.bearers.known.len()),
+            ),
             ("idempotency_keys", "Keys of publishes that are remembered.", all(self.once.len())),
             ("history_bytes", "Bytes of messages kept, overhead included.", all(self.hub.history_bytes())),
             (

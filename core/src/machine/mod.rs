@@ -12,6 +12,7 @@ mod directory;
 mod events;
 mod expire;
 mod explain;
+mod explain_patterns;
 mod frames;
 mod groups;
 mod heads;
@@ -148,7 +149,7 @@ impl Machine {
             beaten: Beaten::of(&config),
             heads: Heads::default(),
             hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
-            bearers: bearers::Bearers::new(&config.token, seed),
+            bearers: bearers::Bearers::new(&config.token, &config.limits, seed),
             once: once::Table::new(seed),
             scratch: websocket::Scratch::default(),
             stats: stats::Stats::default(),

@@ -53,7 +53,7 @@ impl Machine {
                 self.hub.join(at, Join { next, owner, who: None, notices: None }, now)
             }
             _ => self.hub.join_many(
-                Wanted { places: &places, absent, access, awaits: false, session },
+                Wanted { places: &places, absent, access, awaits: false, session, who: None },
                 owner,
                 now,
             ),

@@ -9,7 +9,7 @@ use crate::conn::{Conn, Phase, Role, Seat};
 use crate::dialect::{Hold, News, Outcome, Refusal, Verb};
 use crate::hub::{Channel, From, Lost, Start, Subscription, is_private};
 use crate::time::Moment;
-use crate::token::{Act, Expected, Grant, is_signed};
+use crate::token::{Act, Expected, Grant, Known, is_signed};
 use crate::wire::ws::CloseCode;
 
 /// Requests that a signature counts as when the turn's work is shared out: by a public key it takes about as long as so many.
@@ -18,6 +18,9 @@ const REQUESTS_A_SIGNATURE: usize = 32;
 /// Milliseconds after which a connection's token is looked at in any case. Timers are not taken back: what is in the wheel for
 /// connections that are gone is not there for as long as their tokens would have been good.
 const LOOK_MS: u64 = 60_000;
+
+/// What part of the memory must be free for tokens to be remembered, one in so many.
+const KNOWN_LEAVES: usize = 8;
 
 /// Why a WebSocket is closed, in the close.
 const EXPIRED: &str = "the token has expired";
@@ -51,11 +54,17 @@ impl Machine {
         if signed.any(|other| other != token) {
             return Err(Refusal::Parameter("one signed token a request: name all channels in it"));
         }
+        let now_s = self.date.unix_seconds();
+        if let Some(known) = self.bearers.known.find(token, now_s) {
+            self.counters.tokens_accepted += 1;
+            self.counters.tokens_known += 1;
+            return Ok(Some(known.clone()));
+        }
         self.served += REQUESTS_A_SIGNATURE;
         let config = &self.config;
         let set = |text: &'_ String| !text.is_empty();
         let expected = Expected {
-            now_s: self.date.unix_seconds(),
+            now_s,
             leeway_s: config.token.leeway_seconds,
             issuer: Some(&config.token.issuer).filter(|text| set(text)).map(String::as_str),
             audience: Some(&config.token.audience).filter(|text| set(text)).map(String::as_str),
@@ -64,7 +73,24 @@ impl Machine {
         };
         let grant = self.bearers.keys.verify(token, &expected).map_err(Refusal::Signed)?;
         self.counters.tokens_accepted += 1;
+        if self.has_room_for_known(Known::bytes_of(&grant))
+            && self.bearers.known.remember(token, &grant, now_s)
+        {
+            self.counters.tokens_forgotten += 1;
+        }
         Ok(Some(grant))
+    }
+
+    /// What only saves time has no part in the last of the memory: newcomers need that.
+    fn has_room_for_known(&self, bytes: usize) -> bool {
+        !self.is_short_of(bytes + self.config.limits.memory_bytes_max / KNOWN_LEAVES)
+    }
+
+    /// And it gives way where there is no room.
+    pub(super) fn forget_known_if_short(&mut self) {
+        if !self.bearers.known.is_empty() && !self.has_room_for_known(0) {
+            self.bearers.known.forget(self.config.limits.tokens_known_max);
+        }
     }
 
     /// What is said to somebody who is not let in.

@@ -275,7 +275,8 @@ impl Machine {
             _ => {
                 // It has been let in to every name that it reads.
                 let access = Access { open: true, sessions: false, private: true };
-                let wanted = Wanted { places, absent: Vec::new(), access, awaits: true, session: None };
+                let wanted =
+                    Wanted { places, absent: Vec::new(), access, awaits: true, session: None, who: None };
                 self.hub.join_many(wanted, owner, now)
             }
         };

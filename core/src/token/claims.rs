@@ -97,9 +97,8 @@ pub(super) fn read(json: &[u8], expected: &Expected<'_>) -> Result<Grant, Wrong>
     if expected.now_s >= until_s {
         return Err(Wrong::Expired);
     }
-    if let Some(nbf) = claims.nbf
-        && seconds(nbf)? > expected.now_s.saturating_add(expected.leeway_s)
-    {
+    let from_s = claims.nbf.map_or(Ok(0), seconds)?.saturating_sub(expected.leeway_s);
+    if from_s > expected.now_s {
         return Err(Wrong::TooEarly);
     }
     if claims.channels.len() > expected.rules_max {
@@ -107,7 +106,7 @@ pub(super) fn read(json: &[u8], expected: &Expected<'_>) -> Result<Grant, Wrong>
     }
     let rules = claims.channels.into_iter().map(rule).collect::<Result<_, _>>()?;
     let sub = claims.sub.filter(|sub| !sub.is_empty()).map(|sub| sub.into_owned().into_boxed_str());
-    Ok(Grant { sub, until_s, rules })
+    Ok(Grant { sub, from_s, until_s, rules })
 }
 
 fn rule(said: Said<'_>) -> Result<Rule, Wrong> {
@@ -143,7 +142,7 @@ mod tests {
                 "channels":[{"match":"room/*","do":["subscribe","history"]},{"match":"a","do":["publish","presence"]}]}"#,
         )
         .expect("it is right");
-        assert_eq!((grant.sub.as_deref(), grant.until_s), (Some("ann"), 1_035));
+        assert_eq!((grant.sub.as_deref(), grant.from_s, grant.until_s), (Some("ann"), 1_000, 1_035));
         assert!(grant.allows(Act::History, "room/1") && !grant.allows(Act::Publish, "room/1"));
         assert!(grant.allows(Act::Presence, "a") && !grant.allows(Act::Subscribe, "a"));
         assert_eq!(said(r#"{"exp":2000}"#).map(|grant| grant.rules.len()), Ok(0), "it allows nothing");

@@ -42,6 +42,8 @@ pub struct Rule {
 pub struct Grant {
     /// Whose it is (`sub`).
     pub sub: Option<Box<str>>,
+    /// The second since 1970 from which on it is good, leeway included.
+    pub from_s: u64,
     /// The second since 1970 in which it is over, leeway included.
     pub until_s: u64,
     /// What may be done, and where.
@@ -52,6 +54,16 @@ impl Grant {
     /// Whether this may be done in a channel of this name.
     pub fn allows(&self, act: Act, channel: &str) -> bool {
         self.rules.iter().any(|rule| rule.acts & act as u8 != 0 && rule.channels.matches(channel))
+    }
+
+    /// Whether its time is now; `now_s` is the second since 1970.
+    pub fn is_good(&self, now_s: u64) -> bool {
+        self.from_s <= now_s && !self.is_over(now_s)
+    }
+
+    /// Whether its time is over.
+    pub fn is_over(&self, now_s: u64) -> bool {
+        now_s >= self.until_s
     }
 
     /// In how many seconds it is over, if that is within `warn_s`; `now_s` is the second since 1970 that it is now.
@@ -76,7 +88,7 @@ mod tests {
         let rule = |text: &str, acts| Rule { channels: text.to_owned().try_into().expect("a pattern"), acts };
         let rules =
             [rule("room/*", Act::Subscribe as u8 | Act::History as u8), rule("room/1", Act::Publish as u8)];
-        let grant = Grant { sub: None, until_s: 0, rules: rules.into() };
+        let grant = Grant { sub: None, from_s: 0, until_s: 0, rules: rules.into() };
         assert!(grant.allows(Act::Subscribe, "room/1") && grant.allows(Act::History, "room/"));
         assert!(grant.allows(Act::Publish, "room/1") && !grant.allows(Act::Publish, "room/12"));
         assert!(!grant.allows(Act::Presence, "room/1") && !grant.allows(Act::Subscribe, "room"));

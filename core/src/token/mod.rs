@@ -6,11 +6,13 @@ mod claims;
 mod grant;
 mod jws;
 mod key;
+mod known;
 mod pem;
 
 pub use claims::Expected;
 pub use grant::{Act, Grant, Rule};
 pub use key::{Algorithm, BadKey, Key, Keys};
+pub use known::Known;
 
 /// Why a token is refused. The words say what was wrong, and nothing of what would have been right but its form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -109,3 +109,30 @@ fn idempotency_keys_max_of_strangers() {
         assert_eq!(post(role, field, "k"), ("200".into(), true, 6), "what is known is answered");
     }
 }
+
+#[test]
+fn tokens_known_max() {
+    let until = support::START + 100;
+    let mut config = Config::default();
+    config.token.keys = vec![jwt::key()];
+    config.token.required = true;
+    config.limits.tokens_known_max = 2;
+    let mut server = Server::new(config.clone());
+    let tokens: Vec<String> = (0..3).map(|n| jwt::granting(until + n, "a", &["history"])).collect();
+    let show = |server: &mut Server, token: &String| {
+        let request = format!("GET /history?channel=a&token={token} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let (_, answer) = asks(server, Role::Front, request);
+        assert_eq!(status(&answer), "404", "it is right, and there is no channel: {answer}");
+    };
+    tokens.iter().take(2).for_each(|token| show(&mut server, token));
+    show(&mut server, &tokens[0]);
+    assert_eq!((moved(&mut server, |c| c.tokens_known), moved(&mut server, |c| c.tokens_forgotten)), (1, 0));
+    show(&mut server, &tokens[2]);
+    assert_eq!(moved(&mut server, |c| c.tokens_forgotten), 1, "the one that was not shown again");
+    show(&mut server, &tokens[0]);
+    assert_eq!(moved(&mut server, |c| c.tokens_known), 2);
+    config.limits.tokens_known_max = 0;
+    server.machine.reconfigure(config);
+    (0..3).for_each(|_| show(&mut server, &tokens[0]));
+    assert_eq!((moved(&mut server, |c| c.tokens_known), moved(&mut server, |c| c.tokens_forgotten)), (2, 1));
+}

@@ -202,6 +202,14 @@ pub fn all() -> Vec<Row> {
             0.9,
         ),
         fanout(
+            "fanout-sse-15k",
+            "fan-out, 15,000 SSE subscribers, 100-byte messages",
+            "fanout -n 15000 -k sse --rate 0 --seconds 4",
+            vec![floor, rcomet, nchan],
+            1.15,
+            0.9,
+        ),
+        fanout(
             "fanout-poll",
             "fan-out, 5,000 long polls, plain, re-polling included",
             "fanout -n 5000 -k poll --rate 0 --seconds 3",

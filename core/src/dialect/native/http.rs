@@ -201,9 +201,6 @@ fn limit(params: &Params<'_>) -> usize {
 fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<Verb<'b>, Refusal> {
     let channels = channels(params)?;
     let who = params.get("who").filter(|who| !who.is_empty());
-    if who.is_some() && channels.len() > 1 {
-        return Err(Refusal::Parameter("with who, one channel is read"));
-    }
     Ok(Verb::Subscribe(Subscribe {
         channels,
         from: begins(head, params)?,

@@ -36,6 +36,8 @@ pub struct Outlet {
     pub hooks: Option<Box<Hooks>>,
     /// A text that is answered with the other, and not published.
     pub heartbeat: Option<(Box<str>, Box<str>)>,
+    /// Which of the locations that are in force this is; `None` when it is none of them any more.
+    pub location: Option<usize>,
 }
 
 impl Outlet {
@@ -116,6 +118,7 @@ fn outlet(
         answers: (location.role == Duty::Publisher).then_some(format),
         hooks: None,
         heartbeat: heartbeat.map(|(asks, answers)| (asks.as_str().into(), answers.as_str().into())),
+        location: config.push.location.iter().position(|one| one == location),
     })
 }
 

@@ -10,7 +10,6 @@ use crate::dialect::{DialectId, Outlet, Refusal, Request, Tongue, Voice, Watch};
 use crate::hub::is_private;
 use crate::machine::deliver::Delivery;
 use crate::machine::heads::allow_origin;
-use crate::machine::tokens::is_closed;
 use crate::machine::{Errand, Machine};
 use crate::wire::http1::Status;
 use crate::wire::http1::response::{End, HeadWriter};
@@ -36,7 +35,7 @@ pub(crate) struct Entering {
     /// What is read.
     pub(in crate::machine) watch: Option<Box<Watch>>,
     /// Where messages go.
-    outlet: Option<Box<Outlet>>,
+    pub(super) outlet: Option<Box<Outlet>>,
     /// An application has been asked, and lets it.
     pub(in crate::machine) authorized: bool,
 }
@@ -100,14 +99,17 @@ impl Machine {
         entering: Entering,
     ) {
         let Entering { accept, subprotocol, deflate, watch, outlet, authorized } = entering;
-        let booth = Booth { sub: None, outlet, asked: None, verdict: None, bytes: 0 };
+        let booth = Booth { sub: None, authorized, outlet, asked: None, verdict: None, bytes: 0 };
         let bytes = size_of::<Booth>() + booth.outlet.as_ref().map_or(0, |outlet| outlet.bytes());
         if self.is_draining() {
             return self.say_no(id, manner, Status::UNAVAILABLE, &[], super::upgrade::LEAVING);
         }
+        if booth.outlet.as_ref().is_some_and(|outlet| outlet.location.is_none()) {
+            // There is another configuration since its application was asked.
+            return self.refuse(id, manner, &voice, &Refusal::NotFound);
+        }
         let written = booth.outlet.iter().flat_map(|outlet| &outlet.posting.channels);
-        // Nobody can show a token here: where they are required, the application has to have let it be.
-        let is_shut = booth.outlet.is_some() && is_closed(&self.config, role) && !authorized;
+        let is_shut = self.is_shut(role, &booth);
         let admitted = if is_shut || role != Role::Admin && written.into_iter().any(|name| is_private(name)) {
             Err(Refusal::Publish)
         } else if self.is_short_of(bytes) {

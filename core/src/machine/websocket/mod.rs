@@ -3,6 +3,7 @@
 mod booth;
 mod life;
 mod outlet;
+mod review;
 mod talk;
 mod tell;
 mod upgrade;

@@ -82,6 +82,8 @@ impl CloseCode {
     pub const TOO_BIG: Self = Self(1009);
     /// Something has gone wrong that is not the client's doing.
     pub const INTERNAL: Self = Self(1011);
+    /// What was agreed on does not hold any more; it can be connected again.
+    pub const RESTART: Self = Self(1012);
     /// There is no room; it can be tried again.
     pub const TRY_AGAIN: Self = Self(1013);
 
