@@ -317,7 +317,14 @@ mod tests {
 
     /// An idle or parked connection is what there are most of: its size is looked at, and does not grow unnoticed.
     #[test]
+    #[allow(clippy::disallowed_macros, reason = "a test shows what it measures")]
     fn a_connection_is_small() {
+        println!(
+            "Conn {}, Parked {}, Subscription {} bytes",
+            size_of::<Conn>(),
+            size_of::<Parked>(),
+            size_of::<Subscription>()
+        );
         assert!(size_of::<Conn>() <= 152, "Conn has {} bytes", size_of::<Conn>());
         assert!(size_of::<Parked>() <= 64, "Parked has {} bytes", size_of::<Parked>());
         assert!(size_of::<Subscription>() <= 64, "Subscription has {} bytes", size_of::<Subscription>());
