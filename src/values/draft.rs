@@ -65,22 +65,24 @@ impl Draft {
         Ok(())
     }
 
-    /// Puts it into its place, once it is on the disk; gives the file, locked.
+    /// Puts it into its place, once it is on the disk; gives the file, locked, and whether its name is on the disk as well.
     ///
     /// # Errors
     /// There is no room, or the disk fails.
-    pub(super) fn finish(mut self, is_clean: bool) -> io::Result<File> {
+    pub(super) fn finish(mut self, is_clean: bool) -> io::Result<(File, io::Result<()>)> {
         end_line(self.values, is_clean, &mut self.line);
         self.write()?;
         self.out.flush()?;
         self.out.get_ref().sync_all()?;
+        let held = self.out.get_ref().try_clone()?;
         fs::rename(&self.at, &self.to)?;
         self.is_done = true;
-        // The name is on the disk when the directory is.
-        if let Some(directory) = self.to.parent() {
-            File::open(directory)?.sync_all()?;
-        }
-        self.out.get_ref().try_clone()
+        // The name is on the disk when the directory is. It is there in any case, and has to stay locked.
+        let on_disk = match self.to.parent() {
+            Some(directory) => File::open(directory).and_then(|directory| directory.sync_all()),
+            None => Ok(()),
+        };
+        Ok((held, on_disk))
     }
 
     fn write(&mut self) -> io::Result<()> {

@@ -22,6 +22,17 @@ pub(crate) struct ValuesFile {
     held: Option<File>,
 }
 
+/// What a path leads to, also when a link in its last place leads to what is not there yet.
+fn led_to(path: &Path) -> PathBuf {
+    if let Ok(path) = fs::canonicalize(path) {
+        return path;
+    }
+    match fs::read_link(path) {
+        Ok(to) => path.parent().map_or_else(|| to.clone(), |beside| beside.join(&to)),
+        Err(_) => path.to_owned(),
+    }
+}
+
 impl ValuesFile {
     /// Takes the file, and reads what is in it; at most so many bytes of values.
     ///
@@ -29,7 +40,7 @@ impl ValuesFile {
     /// Another daemon has it, it cannot be read, or something in it is not as it should be.
     pub(crate) fn open(path: &Path, bytes_max: usize) -> Result<(Self, Option<Kept>), Failure> {
         // What a link points to is written, and not the link.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = led_to(path);
         let failed = |why: String| Failure::Other(format!("control.values_file: {}: {why}", path.display()));
         loop {
             let file = match File::open(&path) {
@@ -82,7 +93,9 @@ impl ValuesFile {
                 break;
             }
         }
-        self.held = Some(draft.finish(is_clean).map_err(failed)?);
+        let (held, on_disk) = draft.finish(is_clean).map_err(failed)?;
+        self.held = Some(held);
+        on_disk.map_err(failed)?;
         Ok(())
     }
 }

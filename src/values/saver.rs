@@ -2,7 +2,7 @@
 //! Knows nothing of the loop but how to wake it.
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError};
 use std::thread::{self, JoinHandle};
 
 use mio::Waker;
@@ -34,6 +34,8 @@ pub(crate) struct Saver {
     thread: JoinHandle<ValuesFile>,
     /// Values are being handed over.
     feeding: bool,
+    /// It has not been heard how a save went.
+    is_saving: bool,
     /// Batches that the thread has not written.
     waiting: usize,
     /// Whether the last try failed: said once, and when it is over.
@@ -51,13 +53,14 @@ impl Saver {
         let (tell, reports) = mpsc::channel();
         let thread =
             thread::Builder::new().name("values".into()).spawn(move || write(file, &work, &tell, &waker))?;
-        Ok(Self { jobs, reports, thread, feeding: false, waiting: 0, failed: false })
+        Ok(Self { jobs, reports, thread, feeding: false, is_saving: false, waiting: 0, failed: false })
     }
 
     /// Begins to save. The machine wishes so once, until it has been told how that went.
     pub(crate) fn begin(&mut self, machine: &mut Machine) {
         let preface = machine.begin_saving();
         self.feeding = self.jobs.try_send(Job::Begin(preface)).is_ok();
+        self.is_saving = self.feeding;
         if self.feeding {
             self.feed(machine);
         } else {
@@ -67,16 +70,26 @@ impl Saver {
 
     /// Goes on; whether there is more to do at once.
     pub(crate) fn go_on(&mut self, machine: &mut Machine) -> bool {
-        while let Ok(report) = self.reports.try_recv() {
-            match report {
-                Report::Room => self.waiting = self.waiting.saturating_sub(1),
-                Report::Done(how) => {
-                    machine.values_saved(how.is_ok());
-                    self.note(how);
+        loop {
+            match self.reports.try_recv() {
+                Ok(Report::Room) => self.waiting = self.waiting.saturating_sub(1),
+                Ok(Report::Done(how)) => self.done(machine, how),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    if self.is_saving {
+                        self.give_up(machine);
+                    }
+                    break;
                 }
             }
         }
         self.feeding && self.feed(machine)
+    }
+
+    fn done(&mut self, machine: &mut Machine, how: Result<(), String>) {
+        self.is_saving = false;
+        machine.values_saved(how.is_ok());
+        self.note(how);
     }
 
     fn note(&mut self, how: Result<(), String>) {
@@ -99,13 +112,24 @@ impl Saver {
         let more = machine.next_values(&mut values);
         if !values.is_empty() {
             self.waiting += 1;
-            let _ = self.jobs.try_send(Job::Values(values));
+            if self.jobs.try_send(Job::Values(values)).is_err() {
+                return self.give_up(machine);
+            }
         }
         if !more {
             self.feeding = false;
-            let _ = self.jobs.try_send(Job::End);
+            if self.jobs.try_send(Job::End).is_err() {
+                return self.give_up(machine);
+            }
         }
         more && self.waiting < BATCHES_MAX
+    }
+
+    /// The thread takes nothing any more, for which it had room.
+    fn give_up(&mut self, machine: &mut Machine) -> bool {
+        self.feeding = false;
+        self.done(machine, Err(DEAD.to_owned()));
+        false
     }
 
     /// Ends the thread; what is half written is given up. Gives the file back, for the last state to be saved.
@@ -114,9 +138,12 @@ impl Saver {
     /// The thread has died.
     pub(crate) fn end(self) -> io::Result<ValuesFile> {
         drop(self.jobs);
-        self.thread.join().map_err(|_| io::Error::other("the thread that saves values has died"))
+        self.thread.join().map_err(|_| io::Error::other(DEAD))
     }
 }
+
+/// What is said when there is nobody to save anything.
+const DEAD: &str = "the thread that saves values has died";
 
 fn write(mut file: ValuesFile, work: &Receiver<Job>, tell: &Sender<Report>, waker: &Waker) -> ValuesFile {
     let mut draft: Option<io::Result<Draft>> = None;
@@ -136,15 +163,20 @@ fn write(mut file: ValuesFile, work: &Receiver<Job>, tell: &Sender<Report>, wake
             }
             Job::End => {
                 let how = draft.take().unwrap_or_else(|| Err(io::Error::other("nothing was begun")));
-                let how = how.and_then(|draft| draft.finish(false)).map(|held| file.held = Some(held));
+                let how = how.and_then(|draft| draft.finish(false)).and_then(|(held, on_disk)| {
+                    file.held = Some(held);
+                    on_disk
+                });
                 Report::Done(
                     how.map_err(|error| format!("cannot save values in {}: {error}", file.path().display())),
                 )
             }
         };
-        if tell.send(report).is_err() || waker.wake().is_err() {
+        if tell.send(report).is_err() {
             break;
         }
+        // If the loop cannot be woken, it finds the report when something else wakes it.
+        let _ = waker.wake();
     }
     file
 }

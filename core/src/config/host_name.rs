@@ -15,15 +15,16 @@ impl HostName {
         without_port(host).eq_ignore_ascii_case(self.0.as_bytes())
     }
 
-    /// Whether a `Host` field says an address, or a name that leads to the machine of whoever says it (RFC 6761, section
-    /// 6.3): no other page can have it.
-    pub fn is_of_this_machine(host: &[u8]) -> bool {
+    /// Whether a `Host` field says an address, nothing, or a name without dots: no page that is read over the net can be from
+    /// there, as nobody can have such a name in the DNS of all.
+    pub fn is_private(host: &[u8]) -> bool {
         let name = without_port(host);
         let text = str::from_utf8(name).unwrap_or_default();
         let in_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        name.eq_ignore_ascii_case(b"localhost")
-            || text.parse::<Ipv4Addr>().is_ok()
-            || in_brackets.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok())
+        match in_brackets {
+            Some(text) => text.parse::<Ipv6Addr>().is_ok(),
+            None => !name.contains(&b'.') || text.parse::<Ipv4Addr>().is_ok(),
+        }
     }
 }
 
@@ -73,8 +74,9 @@ mod tests {
     }
 
     #[test]
-    fn addresses_and_localhost_are_nobody_elses() {
-        for host in [
+    fn addresses_and_names_without_dots_are_nobody_elses() {
+        let own = [
+            "",
             "127.0.0.1",
             "127.0.0.1:8000",
             "10.1.2.3:80",
@@ -82,20 +84,21 @@ mod tests {
             "[::1]:8000",
             "[fe80::1]:1",
             "localhost:8000",
-            "LocalHost",
-        ] {
-            assert!(HostName::is_of_this_machine(host.as_bytes()), "{host}");
+            "rcomet",
+        ];
+        for host in own {
+            assert!(HostName::is_private(host.as_bytes()), "{host}");
         }
         for host in [
-            "",
             "evil.example",
             "127.0.0.1.evil.example:8000",
             "localhost.evil.example",
-            "::1",
+            "evil.",
             "[x]",
+            "[a.b]",
             "1.2.3",
         ] {
-            assert!(!HostName::is_of_this_machine(host.as_bytes()), "{host}");
+            assert!(!HostName::is_private(host.as_bytes()), "{host}");
         }
     }
 }

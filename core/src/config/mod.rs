@@ -116,8 +116,8 @@ pub struct Admin {
     pub allow: Vec<AddressRule>,
     /// Addresses that may not. A rule that names an address or network wins over `all`, and `allow` over `deny`.
     pub deny: Vec<AddressRule>,
-    /// Names by which browsers reach the admin side, besides addresses and `localhost`: such as the one of a proxy in front.
-    /// Under others a browser is refused, for anybody can make a name of theirs lead here.
+    /// Names with dots by which the admin side is reached, without a port: such as that of a proxy in front. Under others a
+    /// request is refused, for anybody can make a name of theirs lead here, and have a page ask by it.
     pub hosts: Vec<HostName>,
     /// Serve the dashboard, a page that shows what the server does, at `/dashboard`.
     pub dashboard: bool,

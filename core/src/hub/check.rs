@@ -40,7 +40,7 @@ impl Hub {
                 );
                 let queued = self.behind.iter().filter(|b| *b == sub).count();
                 assert_eq!(queued, usize::from(reader.queued), "queued means in the queue, once");
-                people += usize::from(reader.who().is_some());
+                people += usize::from(reader.is_listed_in(id));
             }
             if let Some(roster) = &channel.roster {
                 assert!(roster.seats() <= people, "nobody sits twice");

@@ -132,6 +132,13 @@ impl Hub {
         }
         let mut found: Vec<(Id<Channel>, usize, usize)> = Vec::new();
         for (name, count, bytes) in shares {
+            if self
+                .find(name)
+                .and_then(|at| self.channels.get(at))
+                .is_some_and(|c| self.outside_patterns(c).is_some())
+            {
+                continue;
+            }
             self.each_index(name, |index| found.push((index, count, bytes)));
         }
         found.sort_unstable_by_key(|(index, ..)| index.to_bits());

@@ -10,9 +10,11 @@ use crate::time::Moment;
 use crate::values::KeptValue;
 
 impl Channel {
-    /// Whether its last value is kept over a restart: it lives on without subscribers, until it is deleted.
+    /// Whether its last value is kept over a restart: it lives on without subscribers, until it is deleted. What only
+    /// registered clients may read is not: who they are is not known any more then.
     pub(super) fn is_kept(&self) -> bool {
-        !self.is_index && self.posted.as_ref().is_some_and(|posted| posted.messages_max > 0)
+        let for_sessions = self.registered().is_some_and(|own| own.sessions);
+        !self.is_index && !for_sessions && self.posted.as_ref().is_some_and(|posted| posted.messages_max > 0)
     }
 }
 

@@ -184,6 +184,14 @@ impl Subscription {
         }
     }
 
+    /// Whether it is listed in this channel.
+    pub(super) fn is_listed_in(&self, channel: Id<Channel>) -> bool {
+        match &self.reads {
+            Reads::One(one) => one.who.is_some(),
+            Reads::Many(many) => many.find(channel).is_some_and(|seat| many.listed_as(seat).is_some()),
+        }
+    }
+
     /// Whether it wants channels that were not there: then it may lack something that no seat of its shows.
     pub fn misses_channels(&self) -> bool {
         matches!(&self.reads, Reads::Many(many) if !many.absent.is_empty())

@@ -102,23 +102,24 @@ impl Machine {
         self.served += channels.len() / CHANNELS_A_REQUEST;
         let names: Vec<&str> = channels.iter().map(|name| &**name).collect();
         let tokens: Vec<&str> = tokens.iter().map(|token| &**token).collect();
-        match self.shown_channels(role, &names, &tokens, Act::Presence) {
+        let shown = self.shown_channels(role, &names, &tokens, Act::Presence);
+        match shown.and_then(|at| self.check_presence(&names, &at).map(|()| at)) {
             Err(refusal) => self.refuse(id, manner, voice, &refusal),
-            Ok(at)
-                if at.len() > 1
-                    && self.presence_bytes(&names, &at) > self.config.limits.presence_bytes_max =>
-            {
-                self.refuse(id, manner, voice, &Refusal::TooManyPresent);
-            }
-            Ok(at) if self.is_short_of(3 * self.presence_bytes(&names, &at)) => {
-                self.refuse(id, manner, voice, &Refusal::Memory);
-            }
             Ok(at) => self.reply_with(id, manner, |machine, out| {
                 let found = |at: Option<Id<Channel>>| at.and_then(|at| machine.hub.peek(at));
                 let listed: Vec<_> = names.iter().copied().zip(at.into_iter().map(found)).collect();
                 voice.dialect.speaker().answer(voice, &Outcome::Presence(&listed), out)
             }),
         }
+    }
+
+    /// Whether there is room to say who is in these channels.
+    pub(super) fn check_presence(&self, names: &[&str], at: &[Option<Id<Channel>>]) -> Result<(), Refusal> {
+        let bytes = self.presence_bytes(names, at);
+        if at.len() > 1 && bytes > self.config.limits.presence_bytes_max {
+            return Err(Refusal::TooManyPresent);
+        }
+        if self.is_short_of(3 * bytes) { Err(Refusal::Memory) } else { Ok(()) }
     }
 
     /// Bytes that are enough to say who is in these channels, however their names are written.

@@ -148,6 +148,12 @@ impl Machine {
                 found.push((at, has_past));
             }
         }
+        if subscribe.who.is_some() && subscribe.hold == Hold::Stream && found.len() > 1 {
+            // It is told at once who is there, in all of them.
+            let names: Vec<&str> = subscribe.channels.iter().map(|name| &**name).collect();
+            let at: Vec<_> = found.iter().map(|(at, _)| Some(*at)).collect();
+            self.check_presence(&names, &at)?;
+        }
         // A channel that comes again is another, with another token of its own; a signed one names it still.
         is_open |= granted == subscribe.channels.len();
         let mut entries = Vec::with_capacity(found.len());

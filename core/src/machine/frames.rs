@@ -5,6 +5,7 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use super::reply::give_back;
 use crate::arena::Id;
 use crate::bytes::Ledger;
 use crate::config::{WordingId, Wordings};
@@ -209,6 +210,9 @@ impl Pen {
         let Way { dialect, style, wording, live, wrap } = way;
         let mut text = std::mem::take(&mut self.text);
         text.clear();
+        // What one long frame has taken is not kept.
+        give_back(&mut text.bytes);
+        give_back(&mut self.scratch);
         text.wording = self.wordings.get(wording).cloned();
         self.scratch.clear();
         let speaker = dialect.speaker();

@@ -45,7 +45,9 @@ impl Machine {
         let beyond = if kept.is_clean { newest } else { newest + 60 * Log::IDS_A_SECOND };
         let start = by_clock.max(beyond);
         self.hub.resume_log(base, start);
-        self.keeping.unsure = if kept.is_clean { unsure } else { Some((head, start)) };
+        // What was lost before that is lost still.
+        let lost = || (unsure.map_or(head, |(from, _)| from.min(head)), start);
+        self.keeping.unsure = if kept.is_clean { unsure } else { Some(lost()) };
         let mut values: Vec<&(usize, KeptValue)> = kept.values.iter().collect();
         // In the order in which their channels were made.
         values.sort_by_key(|(_, value)| value.made);

@@ -41,30 +41,27 @@ pub(super) fn is_another_origins(head: &Head<'_, '_>) -> bool {
     host.is_none() || host != head.field("host")
 }
 
-/// Why a browser may not ask the admin side for this; `None` if it may, or if it is no browser that asks. On the
-/// administrator's own machine a page of another site could reach the admin side, which trusts that machine. W3C Fetch
-/// Metadata, section 2.3; where browsers leave that out, over plain HTTP, they say at least the origin or the referring page.
-/// And a page whose own name has been made to lead here would pass for one of ours: so names must be known.
+/// Why the admin side may not be asked for this over TCP; `None` if it may. On the administrator's own machine a page of another
+/// site could reach it, and it trusts that machine.
+///
+/// Browsers say that they ask for such a page: W3C Fetch Metadata, section 2.3; where they leave that out, over plain HTTP, by
+/// its origin or the referring page. A page whose own name has been made to lead here would pass for one of ours, and need
+/// not say anything: so it is asked of everybody by which name they came.
 pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'static [u8]> {
-    let (site, origin, referer) = (head.field("sec-fetch-site"), head.field("origin"), head.field("referer"));
-    if site.is_none() && origin.is_none() && referer.is_none() {
-        return None;
-    }
     let host = head.field("host").unwrap_or_default();
+    if !HostName::is_private(host) && !hosts.iter().any(|known| known.is(host)) {
+        return Some(
+            b"the admin side is reached by its address, by a name without dots, or by one in admin.hosts\n",
+        );
+    }
     let is_ours = |place: &[u8]| {
         let name = place.strip_prefix(b"https://").or_else(|| place.strip_prefix(b"http://"));
         let name = name.map(|name| name.split(|&c| c == b'/').next().unwrap_or_default());
         name.is_some_and(|name| name == host || hosts.iter().any(|known| known.is(name)))
     };
-    if site.is_some_and(|site| site != b"same-origin" && site != b"none")
+    let (site, origin, referer) = (head.field("sec-fetch-site"), head.field("origin"), head.field("referer"));
+    let is_other = site.is_some_and(|site| site != b"same-origin" && site != b"none")
         || origin.is_some_and(|origin| !is_ours(origin))
-        || referer.is_some_and(|referer| !is_ours(referer))
-    {
-        return Some(b"pages of other sites may not use the admin side\n");
-    }
-    if HostName::is_of_this_machine(host) || hosts.iter().any(|known| known.is(host)) {
-        None
-    } else {
-        Some(b"browsers may use the admin side by its address, as localhost, or by a name in admin.hosts\n")
-    }
+        || referer.is_some_and(|referer| !is_ours(referer));
+    is_other.then_some(b"pages of other sites may not use the admin side\n")
 }

@@ -123,8 +123,10 @@ fn the_admin_side_is_not_for_pages_of_other_sites() {
         (own[3], "Origin: https://push.example.com", "200"),
         // A proxy that says its own name on the way here.
         (own[0], "Origin: https://push.example.com", "200"),
-        // No browser.
-        ("backend", "Accept: */*", "200"),
+        // No browser; or one that says nothing.
+        ("backend:8000", "Accept: */*", "200"),
+        ("evil.example:8000", "Accept: */*", "403"),
+        ("push.example.com:8000", "Accept: */*", "200"),
     ] {
         let admin = server.connect(Role::Admin);
         server

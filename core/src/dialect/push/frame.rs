@@ -86,6 +86,7 @@ fn one(style: u8, message: &Message, out: &mut Text) {
         }
         // A chunk of no bytes would end the stream.
         style::CHUNKED if body.is_empty() => return,
+        style::RAW if body.is_empty() && wording.separator.is_empty() => return,
         style::RAW | style::LONG_POLL_LINES => {
             bytes.extend_from_slice(body);
             bytes.extend_from_slice(wording.separator.as_bytes());

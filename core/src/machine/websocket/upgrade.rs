@@ -43,8 +43,9 @@ impl Machine {
         let Some(peer) = self.conns.get(id).map(|conn| conn.peer) else { return true };
         let request = Request { role, peer, head, params: &params, body: b"" };
         if tongue == Tongue::Push {
-            if role == Role::Admin && is_another_origins(head) {
-                // No browser keeps a page from it, and not all of them say from which site it comes.
+            let is_local = self.conns.get(id).is_some_and(|conn| matches!(conn.role, Role::Control(_)));
+            if is_local && is_another_origins(head) {
+                // Over TCP it has been looked at whose page it is, whatever is asked for.
                 self.counters.sites_denied += 1;
                 let words = "pages of other sites may not use the admin side";
                 self.say_no(id, manner, Status::FORBIDDEN, &[], words);
