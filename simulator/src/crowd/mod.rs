@@ -252,6 +252,7 @@ impl Crowd {
                     if !any && kept == 0 {
                         seat.look_for_complaint(&*self.target, body, &mut self.tally);
                     }
+                    let kept = kept.max(self.target.unfinished(&seat.who, body));
                     if kept > 0 && range.end == filled && !seat.answer.is_complete() {
                         seat.answer.give_back(kept);
                         at -= kept;
@@ -302,6 +303,11 @@ impl Crowd {
         if self.target.listens(&seat.who) {
             seat.phase = Phase::Asked;
             self.standing.asked += 1;
+            if self.request.is_empty() {
+                // It has been heard already, and nothing else will say so.
+                seat.phase = Phase::Parked;
+                self.standing.parked += 1;
+            }
         } else {
             seat.phase = Phase::Introducing;
             self.standing.connecting += 1;
