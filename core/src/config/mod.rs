@@ -4,6 +4,7 @@ mod bayeux;
 mod history;
 mod location;
 mod location_path;
+mod named;
 mod pattern;
 mod push;
 mod rules;
@@ -18,8 +19,9 @@ use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
 pub use history::{HistoryRule, HistoryRules};
-pub use location::{Location, Named};
+pub use location::Location;
 pub use location_path::{LocationPath, Template};
+pub use named::Named;
 pub use pattern::{ChannelPattern, Origin};
 pub use push::{Batching, Concurrency, Duty, FirstMessage, Push, Side, Transport};
 pub use rules::{AddressRule, AddressRules};

@@ -52,8 +52,16 @@ impl Hub {
         if seats.iter().any(|s| self.channels.get(s.channel).is_none_or(|c| c.members.len() >= most)) {
             return Err(Full);
         }
-        let many = Many { seats: Vec::new(), standing: Standing::Level, session, absent, access, awaits };
-        let many = Box::new(many);
+        let (seats_of_it, standing) = (Vec::new(), Standing::Level);
+        let many = Box::new(Many {
+            seats: seats_of_it,
+            standing,
+            session,
+            absent,
+            access,
+            awaits,
+            ends_with_any: false,
+        });
         let subscription = Subscription {
             reads: Reads::Many(many),
             seat: 0,
@@ -101,6 +109,13 @@ impl Hub {
         match &mut self.subscriptions.get_mut(sub)?.reads {
             Reads::Many(many) => Some(many),
             Reads::One(_) => None,
+        }
+    }
+
+    /// From now on a reader of several is over when one of its channels is: none of them counts as another.
+    pub fn end_with_any(&mut self, sub: Id<Subscription>) {
+        if let Some(many) = self.many_mut(sub) {
+            many.ends_with_any = true;
         }
     }
 
@@ -265,7 +280,7 @@ impl Hub {
         };
         let lost = if from > seat.next { Lost::Some(from - seat.next) } else { Lost::Nothing };
         let more = !due.is_empty() || until < history.head();
-        let others = many.seats.len() - 1 - ended;
+        let others = if many.ends_with_any { 0 } else { many.seats.len() - 1 - ended };
         let visit = Visit {
             owner,
             sub,

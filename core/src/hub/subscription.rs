@@ -56,6 +56,8 @@ pub(super) struct Many {
     pub(super) access: Access,
     /// It takes its seat in one of those as soon as that has come to be, and not only when it is handed something.
     pub(super) awaits: bool,
+    /// It is over when one of its channels is.
+    pub(super) ends_with_any: bool,
 }
 
 /// Which channels may be read.
