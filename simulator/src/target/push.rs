@@ -75,6 +75,7 @@ impl Target for Push {
     }
 
     fn body(&self, who: &mut Who, body: &[u8]) {
+        let body = &body[..body.len() - self.unfinished(who, body)];
         if who.kind != Kind::Poll
             && let Some(id) = last_between(body, b"id: ", b"\n")
         {
