@@ -1,95 +1,17 @@
 //! The real daemon and a small application that it asks: allowed, refused, rewritten, down, slow, kept and given up.
 //! Knows of protocols only what it takes to ask and be answered.
+mod application;
 mod daemon;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use application::{Application, Asked, serve, whole};
 use daemon::{ANYWHERE, Daemon, connect};
-
-/// A request as the application has read it: its first line and fields, and its body.
-type Asked = (Vec<String>, String);
-
-/// An application on a thread of its own: answers each request as `answers` says; an empty answer is none, and the
-/// connection ends after an answer that says so.
-struct Application {
-    address: SocketAddr,
-    connections: Arc<AtomicUsize>,
-    asked: Arc<Mutex<Vec<Asked>>>,
-}
-
-impl Application {
-    fn start(answers: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("bound");
-        let (connections, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let (counted, heard, answers) = (Arc::clone(&connections), Arc::clone(&asked), Arc::new(answers));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                counted.fetch_add(1, Ordering::SeqCst);
-                let (heard, answers) = (Arc::clone(&heard), Arc::clone(&answers));
-                std::thread::spawn(move || {
-                    let writer = stream.try_clone().expect("a socket");
-                    serve(BufReader::new(stream), writer, &heard, &*answers);
-                });
-            }
-        });
-        Self { address, connections, asked }
-    }
-
-    fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().expect("no test panics with it").clone()
-    }
-
-    fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
-    }
-}
-
-fn serve(
-    mut reader: impl BufRead,
-    mut writer: impl Write,
-    heard: &Mutex<Vec<Asked>>,
-    answers: &dyn Fn(&str, &str) -> String,
-) {
-    loop {
-        let (mut lines, mut length) = (Vec::new(), 0);
-        loop {
-            let mut line = String::new();
-            match reader.read_line(&mut line) {
-                Ok(n) if n > 0 => {}
-                _ => return,
-            }
-            let line = line.trim_end();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(n) = line.strip_prefix("Content-Length: ") {
-                length = n.parse().expect("a length");
-            }
-            lines.push(line.to_owned());
-        }
-        let mut body = vec![0; length];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
-        let body = String::from_utf8(body).expect("text");
-        let answer = answers(&lines[0], &body);
-        heard.lock().expect("no test panics with it").push((lines, body));
-        if writer.write_all(answer.as_bytes()).is_err() || answer.contains("Connection: close") {
-            return;
-        }
-    }
-}
-
-fn whole(status: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-}
 
 /// A daemon whose locations ask `upstream` (everything before the path), with a directory that is removed at the end.
 struct Scene {

@@ -157,6 +157,8 @@ counters! {
         subscribers_slow,
         /// Subscriptions refused because `subscribers_per_channel_max` was reached.
         subscribers_refused,
+        /// Messages refused because `channel_messages_per_second_max` of their channel was reached.
+        publishes_too_fast,
         /// Subscriptions refused because they named more than `channels_per_subscription_max` channels.
         compounds_refused,
         /// Registrations of clients refused because `sessions_max` was reached.

@@ -69,6 +69,8 @@ limits! {
     channel_name_bytes_max: usize = 255,
     /// Subscribers of one channel; one more is refused in its dialect's words (icomet: type 429).
     subscribers_per_channel_max: usize = 100_000,
+    /// Messages published to one channel within a second; one more is refused in its dialect's words, over HTTP as 429 with `Retry-After`. 0 means no limit.
+    channel_messages_per_second_max: u32 = 0,
     /// Channels that one subscription reads at once; a request for more is refused in its dialect's words.
     channels_per_subscription_max: usize = 1_000,
     /// Registered clients (Simple Comet's `client_id`) in all; one more is refused in its dialect's words.

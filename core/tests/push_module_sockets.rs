@@ -185,6 +185,27 @@ fn a_deleted_channel_closes_the_socket_behind_its_last_message() {
 }
 
 #[test]
+fn a_deleted_channel_of_several_closes_the_socket_where_the_location_says_so() {
+    let of = |path: &str, more: &str| {
+        format!(
+            r#"{{"path": "{path}/{{id}}", "role": "subscriber", "channels": ["all", "my-{{id}}"]{more}}}"#
+        )
+    };
+    let mut server = locations(&[PUB, &of("/any", r#", "delete_ends_all": true"#), &of("/both", "")]);
+    let ends = socket(&mut server, "/any/1", "");
+    let goes_on = socket(&mut server, "/both/1", "");
+    post(&mut server, "all", "last words");
+    admin(&mut server, "DELETE", "/pub/my-1", "", "");
+    let frames = ends.hear(&mut server);
+    assert_eq!(frames[0].text(), "last words");
+    assert_eq!(frames[1].close(), (1001, "410 Gone".into()));
+    post(&mut server, "all", "secret");
+    assert_eq!(heard(&mut server, goes_on), ["last words", "secret"]);
+    assert!(ends.hear(&mut server).is_empty());
+    assert_eq!(server.machine.load().1, 1);
+}
+
+#[test]
 fn what_is_sent_at_a_readers_location_closes_with_1008() {
     let mut server = usual();
     let reader = socket(&mut server, "/sub/a", "");
@@ -295,6 +316,16 @@ fn publishing_and_reading_channels_may_differ() {
         assert_eq!(heard(&mut server, reader), ["x"]);
     }
     assert!(heard(&mut server, publisher)[0].contains("active subscribers: 2\r\n"));
+    // By one socket: it reads what others say to it, and does not hear itself.
+    let both = r#"{"path": "/talk/{room}/{me}", "role": "pubsub", "on": ["front"],
+        "channels": ["to-{me}"], "publisher_channels": ["{room}"]}"#;
+    let mut server = locations(&[both, PUB, SUB]);
+    let talker = socket(&mut server, "/talk/a/ann", "");
+    let reader = socket(&mut server, "/sub/a", "");
+    talker.say(&mut server, "x");
+    assert_eq!(heard(&mut server, reader), ["x"]);
+    post(&mut server, "to-ann", "hello");
+    assert_eq!(heard(&mut server, talker), ["hello"]);
 }
 
 #[test]

@@ -114,8 +114,10 @@ fn many_worlds() {
         let counters = counters.filter(|name| !elsewhere.contains(name) && !name.starts_with("bayeux_"));
         // Nobody here has an application to ask: push_module_hooks.rs does.
         let counters = counters.filter(|name| !name.starts_with("hooks_"));
-        // Nor groups: push_module_groups.rs has.
-        let counters = counters.filter(|name| !["groups_refused", "channel_events_refused"].contains(name));
+        // Nor groups, which push_module_groups.rs has, nor a limit on how fast may be published: limits/pace.rs has.
+        let counters = counters.filter(|name| {
+            !["groups_refused", "channel_events_refused", "publishes_too_fast"].contains(name)
+        });
         // Nobody here is sent off by an administrator, or publishes several messages together: api.rs and limits.rs do that.
         let counters = counters
             .filter(|name| !["disconnected", "publishes_too_large", "presences_refused"].contains(name));

@@ -5,7 +5,7 @@ mod support;
 use support::Server;
 
 /// Small runs, with everything that delivers, and each of the ways to listen that the double knows.
-const SCENARIOS: [&str; 24] = [
+const SCENARIOS: [&str; 28] = [
     "fanout -n 40 -k sse --rate 40 --seconds 0.5",
     "fanout -n 40 -k poll --rate 40 --seconds 0.5",
     "fanout -n 40 -k jsonp --rate 0 --seconds 0.3",
@@ -22,6 +22,10 @@ const SCENARIOS: [&str; 24] = [
     "fanout -n 40 --dialect websocket --rate 40 --seconds 0.5",
     "fanout -n 40 --dialect push -k poll --rate 40 --seconds 0.5",
     "fanout -n 40 --dialect push -k sse --rate 40 --seconds 0.5",
+    "fanout -n 40 --dialect push -k websocket --rate 40 --seconds 0.5",
+    "storm -n 30 --dialect push -k websocket --rate 40 --seconds 0.3",
+    "churn -n 30 --dialect push -k websocket --churn 50 --rate 30 --seconds 0.6",
+    "slow -n 30 --dialect push -k websocket --rate 40 --seconds 0.5",
     "fanout -n 40 --dialect simple-comet --rate 40 --seconds 0.5",
     "fanout -n 40 --dialect bayeux --rate 0 --seconds 0.3 --processes 2",
     "channels -c 10 -s 3 --dialect websocket --rate 300 --seconds 0.5",
@@ -80,6 +84,8 @@ fn those_who_only_wait_get_their_message() {
     for scenario in [
         "idle -n 30 -k poll --seconds 0.1",
         "idle -n 30 --dialect push -k poll --seconds 0.1",
+        "idle -n 30 --dialect push -k websocket --seconds 0.1",
+        "connect -n 30 --dialect push -k websocket",
         "idle -n 30 --dialect simple-comet --seconds 0.1",
         "idle -n 30 --dialect bayeux --seconds 0.1",
         "idle -n 30 --dialect websocket --seconds 0.1",

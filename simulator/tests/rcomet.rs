@@ -54,7 +54,7 @@ fn by_iframes() {
 fn by_every_other_dialect() {
     for (dialect, kinds) in [
         ("simple-comet", &["poll", "jsonp"][..]),
-        ("push", &["poll", "sse"]),
+        ("push", &["poll", "sse", "websocket"]),
         ("bayeux", &["poll"]),
         ("websocket", &["websocket"]),
     ] {

@@ -95,6 +95,18 @@ await run(async () => {
     const elsewhere = await fetch(`${front}/publish?channel=secret`, { method: 'POST', body: 'x' });
     assert.ok(elsewhere.status >= 400, `${elsewhere.status}`);
   });
+  await check('a WebSocket that is cut off goes on behind the last message that it has', async () => {
+    const { clients } = await (await fetch(`${admin}/clients?channel=chat.crossing&limit=100`)).json();
+    const sockets = clients.filter(({ dialect, doing }) => dialect === 'push' && doing === 'websocket');
+    assert.ok(sockets.length > 0, JSON.stringify(clients));
+    for (const { id } of sockets) {
+      await fetch(`${admin}/disconnect`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ client: id }) });
+    }
+    await until('reconnecting', () => page.textContent('#push_socket-line'));
+    await post(`${admin}/push`, { cname: 'chat.crossing', content: 'while it was away' });
+    await agree(page, ['burst 58', 'burst 59', 'while it was away']);
+    assert.equal(await page.textContent('#push_socket-line'), 'live');
+  });
   await check('it can be used without a mouse, and at the width of a telephone', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);

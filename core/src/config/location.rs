@@ -1,7 +1,5 @@
 //! `[[push.location]]`: one URL, or a family of them, and everything that holds there.
 //! Knows nothing of what is asked there.
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 
 use super::location_path::{LocationPath, Template};
@@ -10,21 +8,6 @@ use super::upstream::Upstream;
 use super::wording::{IdSource, WordingId};
 use crate::conn::Role;
 use crate::hub::GroupLimits;
-use crate::wire::http1::head::Head;
-
-/// The group of channels that are told what happens in others.
-const META: &str = "meta";
-
-/// What a request at a location means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// Names of its channels, each once; of a group's location, the group.
-    pub channels: Vec<String>,
-    /// Their group; empty for none.
-    pub group: String,
-    /// The channel in which it is told what happens to them.
-    pub events: Option<String>,
-}
 
 /// `[[push.location]]`: a URL, or a family of them (`nchan-features.md`, section 1.1; in brackets their directives).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -40,6 +23,10 @@ pub struct Location {
     /// Ids of the channels, made of what the path names (`nchan_channel_id`); if empty, what it names.
     #[serde(default)]
     pub channels: Vec<Template>,
+    /// Ids of the channels that are published to, at a location for both, where these are others than those that are read
+    /// (`nchan_publisher_channel_id`); if empty, the same.
+    #[serde(default)]
+    pub publisher_channels: Vec<Template>,
     /// What separates several ids in one (`nchan_channel_id_split_delimiter`); empty for none.
     #[serde(default)]
     pub split: String,
@@ -121,6 +108,9 @@ pub struct Location {
     /// Subscribers make no channels (`nchan_subscribe_existing_channels_only`).
     #[serde(default)]
     pub existing_only: bool,
+    /// A reader of several channels is ended when one of them is deleted, as in Nchan; else it goes on with the others.
+    #[serde(default)]
+    pub delete_ends_all: bool,
     /// `Cache-Control: no-cache` in a request means that it wants what is new (`push_ignore_queue_on_no_cache`).
     #[serde(default)]
     pub no_cache_is_newest: bool,
@@ -185,6 +175,7 @@ impl Location {
             role,
             on: Vec::new(),
             channels: Vec::new(),
+            publisher_channels: Vec::new(),
             split: String::new(),
             group: None,
             group_max_channels: 0,
@@ -211,6 +202,7 @@ impl Location {
             timeout_ms: 0,
             subscribers_max: 0,
             existing_only: false,
+            delete_ends_all: false,
             no_cache_is_newest: false,
             longpoll_multipart: Batching::Off,
             websocket_client_heartbeat: None,
@@ -232,36 +224,6 @@ impl Location {
         };
         let usual = if self.role == Duty::Subscriber { Side::Front } else { Side::Admin };
         if self.on.is_empty() { side == usual } else { self.on.contains(&side) }
-    }
-
-    /// What a request means; `None` when it names no channel.
-    pub fn names(&self, head: &Head<'_, '_>) -> Option<Named> {
-        let variables = self.path.variables(head)?;
-        let ids: Vec<String> = if self.channels.is_empty() {
-            variables.iter().map(|(_, value)| value.clone()).collect()
-        } else {
-            self.channels.iter().map(|template| template.fill(&variables)).collect()
-        };
-        let ids: Vec<&str> = if self.split.is_empty() {
-            ids.iter().map(String::as_str).collect()
-        } else {
-            ids.iter().flat_map(|id| id.split(self.split.as_str())).collect()
-        };
-        if self.role != Duty::StubStatus && (ids.is_empty() || ids.iter().any(|id| id.is_empty())) {
-            return None;
-        }
-        let group = match &self.group {
-            None => String::new(),
-            // With a slash in it, it would be another group's.
-            Some(group) => Some(group.fill(&variables)).filter(|g| !g.is_empty() && !g.contains('/'))?,
-        };
-        let name = |id: &str| if group.is_empty() { id.into() } else { format!("{group}/{id}") };
-        // Named more than once, a channel is still one.
-        let mut known = BTreeSet::new();
-        let channels = ids.iter().map(|id| name(id)).filter(|name| known.insert(name.clone())).collect();
-        let events = self.channel_events_channel_id.as_ref().filter(|_| group != META);
-        let events = events.map(|template| format!("{META}/{}", template.fill(&variables)));
-        Some(Named { channels, group, events })
     }
 
     /// How much a group may have that is asked for here.
@@ -301,11 +263,15 @@ impl Location {
     }
 
     pub(super) fn check(&self) -> Result<(), String> {
-        let templates = self.channels.iter().chain(&self.group).chain(&self.channel_events_channel_id);
+        let ids = self.channels.iter().chain(&self.publisher_channels);
+        let templates = ids.chain(&self.group).chain(&self.channel_events_channel_id);
         for template in templates {
             if let Some(unknown) = template.names().find(|name| !self.path.names().any(|n| n == *name)) {
                 return Err(format!("the path `{}` names no `{unknown}`", self.path));
             }
+        }
+        if !self.publisher_channels.is_empty() && self.role != Duty::Pubsub {
+            return Err(format!("`{}`: publisher_channels are for role = \"pubsub\"", self.path));
         }
         if self.role == Duty::Group && (self.path.names().count() != 1 || !self.channels.is_empty()) {
             return Err(format!("`{}` names no group: write /group/{{id}} or /group?id=", self.path));
@@ -375,6 +341,8 @@ mod tests {
             (r#"{"path": "/g/{a}/{b}", "role": "group"}"#, "names no group"),
             (r#"{"path": "/g/{a}", "role": "group", "authorize_request": "http://a/"}"#, "subscribers only"),
             (r#"{"path": "/i", "role": "subscriber_info"}"#, "names no channel"),
+            (r#"{"path": "/p/{a}", "role": "pubsub", "publisher_channels": ["{b}"]}"#, "names no `b`"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "publisher_channels": ["{a}"]}"#, "are for role"),
             (r#"{"path": "/p/{a}", "role": "publisher", "group": "a/b"}"#, "a slash in its group"),
             (r#"{"path": "/p/{a}", "role": "publisher", "group": "{b}"}"#, "names no `b`"),
             (r#"{"path": "/p/{a}", "role": "publisher", "channel_event_string": "{id}"}"#, "and no `id`"),

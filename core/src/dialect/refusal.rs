@@ -74,6 +74,8 @@ pub enum Refusal {
     TooManyChannels,
     /// `subscribers_per_channel_max` is reached.
     TooManySubscribers,
+    /// `channel_messages_per_second_max` is reached.
+    TooFast,
     /// The connection has as many subscriptions as it may.
     TooManySubscriptions,
     /// `broadcasts_waiting_max` is reached; it can be sent again soon.
@@ -127,7 +129,7 @@ impl Refusal {
             Self::TooManyKeys => Status::UNAVAILABLE,
             Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
-            Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions => {
+            Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions | Self::TooFast => {
                 Status::TOO_MANY_CHANNELS
             }
             Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory | Self::TooManyHooks => {
@@ -189,6 +191,9 @@ impl Refusal {
             Self::Address => "this address may not use the admin side",
             Self::TooManyChannels => "Too many channels",
             Self::TooManySubscribers => "Too many subscribers",
+            Self::TooFast => {
+                "more messages for this channel than channel_messages_per_second_max: send it again later"
+            }
             Self::TooManySubscriptions => "this connection has subscribed to subscriptions_max channels",
             Self::TooManyBroadcasts => "too many broadcasts are still on their way: send it again",
             Self::Over => "this has lasted as long as it may",

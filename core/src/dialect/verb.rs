@@ -356,6 +356,8 @@ pub struct Watch {
     pub subscribers_max: usize,
     /// Channels that are not there are not made.
     pub existing_only: bool,
+    /// It ends when one of its channels does, and not when the last does.
+    pub ends_with_any: bool,
     /// Comes back when nothing happens.
     pub echo: i64,
     /// The group of the channels, if it has limits.

@@ -54,10 +54,17 @@ pub struct Channel {
     pub(super) posted: Option<Box<Posted>>,
     /// Second and tag of its last message, also when that is no longer kept.
     pub(super) last: Option<(u32, u32)>,
+    /// A second of the server's life, and messages that were published in it.
+    pub(super) pace: (u32, u32),
     /// When somebody last asked for its messages.
     pub(super) asked: Option<Moment>,
     /// It has been closed, and is here only until its members know.
     pub(super) closed: bool,
+}
+
+/// The second of the server's life that a moment is in.
+pub(super) fn second_of(now: Moment) -> u32 {
+    (now.0 / 1_000) as u32
 }
 
 /// What a channel that was registered on purpose has of its own.
@@ -119,6 +126,7 @@ impl Channel {
             ruled: None,
             posted: None,
             last: None,
+            pace: (0, 0),
             asked: None,
             closed: false,
         }
@@ -162,6 +170,12 @@ impl Channel {
     /// How many of its subscribers are watchers.
     pub fn watchers(&self) -> u32 {
         self.watchers
+    }
+
+    /// Messages that were published in the second of this moment.
+    pub fn published_within(&self, now: Moment) -> u32 {
+        let (second, count) = self.pace;
+        if second == second_of(now) { count } else { 0 }
     }
 
     /// Whether it has been closed.

@@ -70,7 +70,7 @@ pub struct Visit<'a> {
     pub notices: Option<u64>,
     /// Messages of this or another channel wait behind these.
     pub more: bool,
-    /// How many other channels it reads.
+    /// How many other channels it reads, and goes on with when this one ends.
     pub others: usize,
     /// Others have come who take its place: it is told so, and leaves.
     pub gives_way: bool,

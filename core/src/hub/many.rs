@@ -110,6 +110,13 @@ impl Hub {
         }
     }
 
+    /// From now on a reader of several is over when one of its channels is: none of them counts as another.
+    pub fn end_with_any(&mut self, sub: Id<Subscription>) {
+        if let Some(many) = self.many_mut(sub) {
+            many.ends_with_any = true;
+        }
+    }
+
     /// Takes a reader of several out of its channels, after it has been taken out of the table.
     pub(super) fn unseat_many(&mut self, sub: Id<Subscription>, many: &Many, watches: bool, now: Moment) {
         self.many_bytes -= many.bytes();
@@ -279,7 +286,7 @@ impl Hub {
         };
         let lost = if from > seat.next { Lost::Some(from - seat.next) } else { Lost::Nothing };
         let more = !due.is_empty() || until < history.head();
-        let others = many.seats.len() - 1 - ended;
+        let others = if many.ends_with_any { 0 } else { many.seats.len() - 1 - ended };
         let visit = Visit {
             owner,
             sub,

@@ -2,6 +2,7 @@
 //! Knows nothing of delivery: it marks the channel, and [`Hub::pump`] does the rest.
 use std::sync::Arc;
 
+use super::channel::second_of;
 use super::{Beside, Channel, Hub, Keep, Kind, Media, Message};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -79,6 +80,7 @@ impl Hub {
         self.next_tag = self.next_tag.saturating_add(1);
         if let Some(channel) = self.channels.get_mut(id) {
             channel.last = Some((unix_s, tag));
+            channel.pace = (second_of(now), channel.published_within(now).saturating_add(1));
         }
         Message { offset, at: now, unix_s, tag, kind, body, sender: None, media: None, beside: None }
     }

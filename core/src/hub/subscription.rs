@@ -60,6 +60,8 @@ pub(super) struct Many {
     pub(super) who: Option<Box<str>>,
     /// With a name, what it knows of the people of each channel, in the order of the seats: most have none, and pay for none.
     pub(super) ears: Vec<Ear>,
+    /// It is over when one of its channels is.
+    pub(super) ends_with_any: bool,
 }
 
 /// Which channels may be read.
@@ -117,7 +119,17 @@ impl Many {
     /// One that reads nothing yet.
     pub(super) fn new(access: Access, awaits: bool, session: Option<Id<Session>>) -> Self {
         let (seats, absent, ears) = (Vec::new(), Vec::new(), Vec::new());
-        Self { seats, standing: Standing::Level, session, absent, access, awaits, who: None, ears }
+        Self {
+            seats,
+            standing: Standing::Level,
+            session,
+            absent,
+            access,
+            awaits,
+            who: None,
+            ears,
+            ends_with_any: false,
+        }
     }
 
     /// Which of its seats is in this channel.

@@ -45,6 +45,7 @@ impl Machine {
 
     fn client(&self, id: Id<Conn>) -> Option<ClientView<'_>> {
         let conn = self.conns.get(id)?;
+        let mut spoken = None;
         let (doing, voice, subs) = match &conn.phase {
             Phase::Ready if conn.inbox.is_empty() => ("idle", None, vec![]),
             Phase::Ready | Phase::Body(_) | Phase::Ordered(_) => ("request", None, vec![]),
@@ -56,13 +57,15 @@ impl Machine {
             Phase::HeldTalk(held) => ("publish", Some(&held.voice), vec![]),
             Phase::Hooked(hooked) => ("hook", Some(&hooked.voice), vec![]),
             Phase::WebSocket(socket) => {
-                ("websocket", None, socket.seats.iter().map(|seat| seat.sub).collect())
+                spoken = Some(socket.tongue.talker().dialect());
+                let at_location = socket.booth.iter().filter_map(|booth| booth.sub);
+                ("websocket", None, socket.seats.iter().map(|seat| seat.sub).chain(at_location).collect())
             }
             Phase::Attached(attached) => ("connect", Some(&attached.voice), vec![]),
             Phase::Closing | Phase::Lingering => ("closing", None, vec![]),
         };
         let mut view = ClientView::new(id.to_bits(), conn, doing);
-        view.dialect = voice.map(|voice| voice.dialect.speaker().name());
+        view.dialect = voice.map(|voice| voice.dialect).or(spoken).map(|dialect| dialect.speaker().name());
         for sub in subs.into_iter().filter_map(|sub| self.hub.subscription(sub)) {
             view.add(sub, |at| self.hub.peek(Id::from_bits(at)?).map(Channel::name));
         }

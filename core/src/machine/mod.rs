@@ -25,6 +25,7 @@ mod metrics;
 mod of_config;
 mod once;
 mod orders;
+mod pace;
 mod pages;
 mod perform;
 mod post;

@@ -202,6 +202,7 @@ impl Machine {
             Some(at) => at,
             None => self.open_channel(name, self.channel_ms())?,
         };
+        self.check_pace(at, 1)?;
         let size = body.len() + sender.as_ref().map_or(0, |s| s.len()) + 256;
         self.make_room(at, size)?;
         // Only a closed channel takes nothing, and a closed one has no name to be found by.

@@ -62,6 +62,7 @@ impl Machine {
                 None => self.open_channel(name, self.channel_ms())?,
             });
         }
+        at.iter().try_for_each(|&at| self.check_pace(at, 1))?;
         let size = (body.len() + media.bytes() + 256).saturating_mul(at.len());
         for &at in &at {
             self.make_room(at, size)?;
@@ -84,6 +85,7 @@ impl Machine {
     fn publish_again(&mut self, posting: &Posting, bytes: usize) -> Result<Info, Refusal> {
         let found = posting.channels.first().and_then(|name| self.hub.find(name));
         let at = found.ok_or(Refusal::NoValue)?;
+        self.check_pace(at, 1)?;
         self.make_room(at, bytes + 256)?;
         self.hub.publish_again(at, self.post.now).ok_or(Refusal::NoValue)?;
         Ok(self.info_of(&[at]))

@@ -196,6 +196,9 @@ impl Machine {
                 self.hub.make_room(at, bytes, now);
             }
         }
+        for share in shares(items) {
+            self.check_pace_of(self.hub.find(share.channel), share.count)?;
+        }
         let mut at: Vec<Id<Channel>> = Vec::with_capacity(items.len());
         for item in items {
             at.push(self.open_channel(&item.channel, self.channel_ms())?);

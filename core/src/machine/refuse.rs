@@ -38,6 +38,7 @@ impl Machine {
             Refusal::Publish => self.counters.publishes_refused += 1,
             Refusal::TooManyChannels => self.counters.channels_refused += 1,
             Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
+            Refusal::TooFast => self.counters.publishes_too_fast += 1,
             Refusal::TooManySubscriptions => self.counters.websocket_subscriptions_refused += 1,
             Refusal::Group(_) => self.counters.groups_refused += 1,
             Refusal::TooManyHooks => self.counters.hooks_refused += 1,

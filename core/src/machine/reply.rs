@@ -23,6 +23,8 @@ impl Machine {
         let answer = voice.dialect.speaker().answer(voice, outcome, &mut body);
         let allow = match outcome {
             Outcome::Refused(Refusal::Method(methods)) => Some(("Allow", *methods)),
+            // The next second has room again: RFC 6585, section 4.
+            Outcome::Refused(Refusal::TooFast) => Some(("Retry-After", "1")),
             // RFC 6750, section 3.
             Outcome::Refused(Refusal::NoToken) => Some(("WWW-Authenticate", "Bearer")),
             Outcome::Refused(Refusal::Signed(_)) => {

@@ -281,6 +281,9 @@ impl Machine {
             }
         };
         let sub = joined.ok()?;
+        if watch.ends_with_any {
+            self.hub.end_with_any(sub);
+        }
         self.hub.watch(sub);
         if watch.hold == Hold::Stream && watch.timeout_ms > 0 {
             self.watching_until.arm(now.after_ms(watch.timeout_ms), (id, sub));

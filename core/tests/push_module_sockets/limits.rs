@@ -322,6 +322,11 @@ fn readers_of_a_channel_are_named() {
         brief(&admin(&mut server, "GET", "/who/a", "", "")),
         "200 websocket 10.0.0.1\neventsource 10.0.0.2\nicomet 10.0.0.3\nnative 10.0.0.4\nlongpoll 127.0.0.1\n"
     );
+    // They are among the connections, with all that is to be said of them.
+    let clients = brief(&admin(&mut server, "GET", "/clients?channel=a", "", ""));
+    let socket =
+        r#""address":"10.0.0.1","doing":"websocket","dialect":"push","channels":["a"],"subscriptions":1,"#;
+    assert!(clients.contains(socket), "{clients}");
     get(&mut server, "/sub/a", &behind(0, "0"));
     let told = brief(&admin(&mut server, "GET", "/who/a", "", ""));
     assert!(told.ends_with("longpoll 127.0.0.1\nand 1 more\n"), "{told}");

@@ -206,10 +206,7 @@ impl Crowd {
                     }
                     self.target.head(&mut seat.who, &bytes[head.range]);
                     seat.closes = head.closes;
-                    if seat.phase == Phase::Asked {
-                        seat.phase = Phase::Parked;
-                        self.standing.parked += 1;
-                    }
+                    seat.park(&mut self.standing);
                 }
                 Piece::Body(range) => {
                     let body = &bytes[range.clone()];
@@ -245,13 +242,11 @@ impl Crowd {
                     seat.heard |= any;
                     self.target.body(&mut seat.who, body);
                     // Where an answer has no head of its own, the first of its body says that somebody waits.
-                    if seat.phase == Phase::Asked {
-                        seat.phase = Phase::Parked;
-                        self.standing.parked += 1;
-                    }
+                    seat.park(&mut self.standing);
                     if !any && kept == 0 {
                         seat.look_for_complaint(&*self.target, body, &mut self.tally);
                     }
+                    let kept = kept.max(self.target.unfinished(&seat.who, body));
                     if kept > 0 && range.end == filled && !seat.answer.is_complete() {
                         seat.answer.give_back(kept);
                         at -= kept;
@@ -302,6 +297,10 @@ impl Crowd {
         if self.target.listens(&seat.who) {
             seat.phase = Phase::Asked;
             self.standing.asked += 1;
+            if self.request.is_empty() {
+                // It has been heard already, and nothing else will say so.
+                seat.park(&mut self.standing);
+            }
         } else {
             seat.phase = Phase::Introducing;
             self.standing.connecting += 1;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
+use super::Standing;
 use crate::answer::Answer;
 use crate::tally::{Ledger, Tally};
 use crate::target::{Kind, Target, Who};
@@ -64,6 +65,14 @@ impl Seat {
             closes: false,
             refused: false,
             retired: false,
+        }
+    }
+
+    /// The answer to the question that waits has begun, if it has been asked.
+    pub(super) fn park(&mut self, standing: &mut Standing) {
+        if self.phase == Phase::Asked {
+            self.phase = Phase::Parked;
+            standing.parked += 1;
         }
     }
 

@@ -79,9 +79,13 @@ fn get<'a>(target: &'a [u8], head: &[u8]) -> Option<Request<'a>> {
     }
     if path == b"activity" {
         let (channel, _) = value(query, b"channel=")?;
-        let (voice, place) = match after(head, b"\r\nAccept: text/event-stream\r\n") {
-            Some(_) => (Voice::Events, after(head, b"\r\nLast-Event-ID: 1:")),
-            None => (Voice::Push, after(head, b"\r\nIf-None-Match: ")),
+        let by_id = || after(head, b"\r\nLast-Event-ID: 1:");
+        let (voice, place) = if after(head, b"\r\nUpgrade: websocket\r\n").is_some() {
+            (Voice::Meta, by_id())
+        } else if after(head, b"\r\nAccept: text/event-stream\r\n").is_some() {
+            (Voice::Events, by_id())
+        } else {
+            (Voice::Push, after(head, b"\r\nIf-None-Match: "))
         };
         let last = place.map_or(Some(0), |place| Some(number(place)?.0))?;
         return Some(Request::Listen { channel, voice, next: last + 1 });
@@ -220,9 +224,11 @@ mod tests {
 
     #[test]
     fn polls_and_events_go_on_where_they_were_in_every_dialect() {
-        let mut all = [who(Kind::Poll), who(Kind::Poll), who(Kind::Sse), who(Kind::Sse)];
+        let mut all =
+            [Kind::Poll, Kind::Poll, Kind::Sse, Kind::Sse, Kind::Websocket, Kind::Websocket].map(who);
         all[1].cursor = "Sat, 21 Nov 2026 00:00:00 GMT|5".to_owned();
         all[3].cursor = "1:6".to_owned();
+        all[5].cursor = "1:7".to_owned();
         assert_eq!(
             understand(&*speak(Dialect::Push), &mut all),
             [
@@ -230,6 +236,8 @@ mod tests {
                 listen(Voice::Push, 6),
                 listen(Voice::Events, 1),
                 listen(Voice::Events, 7),
+                listen(Voice::Meta, 1),
+                listen(Voice::Meta, 8),
             ]
         );
         let mut all = [who(Kind::Poll), who(Kind::Poll)];

@@ -9,6 +9,10 @@ pub(super) const CALLBACK_BYTES: usize = 11;
 
 /// What is said of every message's time, where a dialect wants that: the number alone says what comes next.
 const DATE: &str = "Sat, 21 Nov 2026 00:00:00 GMT";
+/// The answer to the one key that this program sends, with the subprotocol that it asks for.
+const UPGRADED_META: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: ws+meta.nchan\r\n\r\n";
 const JSON: &str = "application/json; charset=utf-8";
 
 /// How somebody is spoken to.
@@ -27,15 +31,17 @@ pub(super) enum Voice {
     Bayeux,
     /// A WebSocket.
     Socket,
+    /// A WebSocket of the push module's, where each message says its id.
+    Meta,
 }
 
 impl Voice {
     /// How many forms a message can have.
-    pub(super) const FORMS: usize = 8;
+    pub(super) const FORMS: usize = 9;
 
     /// Whether one answer brings one message, and the next has to be asked for.
     pub(super) fn polls(self) -> bool {
-        !matches!(self, Self::Sse | Self::Events | Self::Socket)
+        !matches!(self, Self::Sse | Self::Events | Self::Socket | Self::Meta)
     }
 
     /// The form's place among all.
@@ -49,6 +55,7 @@ impl Voice {
             Self::Simple => 5,
             Self::Bayeux => 6,
             Self::Socket => 7,
+            Self::Meta => 8,
         }
     }
 
@@ -56,6 +63,7 @@ impl Voice {
     pub(super) fn welcome(self) -> &'static [u8] {
         match self {
             Self::Sse | Self::Events => b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+            Self::Meta => UPGRADED_META,
             Self::Socket => b"\x81\x15{\"type\":\"subscribed\"}",
             _ => b"",
         }
@@ -107,6 +115,11 @@ impl Voice {
                     body,
                     "\"}},{{\"channel\":\"/meta/connect\",\"id\":\"3\",\"successful\":true,\"ext\":{{\"ack\":{number}}}}}]"
                 );
+            }
+            Self::Meta => {
+                let _ = write!(body, "id: 1:{number}\ncontent-type: text/plain\n\n");
+                body.extend_from_slice(content);
+                return frames::write(TEXT, None, &body, out);
             }
             Self::Socket => {
                 body.extend_from_slice(b"{\"type\":\"message\",\"channel\":\"");

@@ -95,6 +95,12 @@ pub trait Target {
     /// Looks at a piece of a body that `who` has got.
     fn body(&self, _who: &mut Who, _body: &[u8]) {}
 
+    /// How many bytes at the end of a piece of a body say something of which the rest is missing: they are shown again, with
+    /// what follows.
+    fn unfinished(&self, _who: &Who, _body: &[u8]) -> usize {
+        0
+    }
+
     /// An answer is complete: whether there is another question to ask, or whether it should never have ended.
     fn goes_on(&self, who: &mut Who) -> bool {
         who.kind.polls()

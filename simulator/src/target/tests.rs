@@ -149,6 +149,31 @@ fn the_push_module_has_the_locations_of_its_readme() {
 }
 
 #[test]
+fn the_push_modules_websocket_goes_on_behind_the_last_whole_id() {
+    let target = in_dialect(Dialect::Push);
+    let mut socket = who(Kind::Websocket);
+    let shake = asks(&*target, &socket);
+    assert!(
+        shake.contains("\r\nSec-WebSocket-Protocol: ws+meta.nchan\r\n") && !shake.contains("Last-Event-ID")
+    );
+    assert!(!target.listens(&socket) && target.goes_on(&mut socket));
+    assert!(
+        target.listens(&socket) && asks(&*target, &socket).is_empty(),
+        "the handshake was all there is to ask"
+    );
+    assert!(!target.goes_on(&mut socket), "it should not have ended");
+    let body = b"id: 1795219638:1\ncontent-type: text/plain\n\nx\nid: 17";
+    target.body(&mut socket, body);
+    for (piece, unfinished) in
+        [(&body[..], 6), (b"x", 0), (b"x\ni", 1), (b"x\n", 0), (b"id: 17", 6), (b"id: 17\n", 0), (b"i", 1)]
+    {
+        assert_eq!(target.unfinished(&socket, piece), unfinished, "{}", String::from_utf8_lossy(piece));
+    }
+    target.hung_up(&mut socket);
+    assert!(asks(&*target, &socket).contains("\r\nLast-Event-ID: 1795219638:1\r\n"));
+}
+
+#[test]
 fn answers_are_acknowledged_where_the_server_asks_for_it() {
     let target = in_dialect(Dialect::Bayeux);
     assert_eq!(target.kinds(), [Kind::Poll], "rcomet has no event stream of Faye's");

@@ -39,7 +39,8 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     } else if is_subscriber && head.method != Method::Get {
         Err(Refusal::Method(location.methods()))
     } else {
-        match location.names(head) {
+        let named = if is_subscriber { location.names(head) } else { location.names_published(head) };
+        match named {
             None => Err(Refusal::NoChannels),
             Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {
                 Err(Refusal::TooManyInOne)
@@ -262,6 +263,7 @@ pub(super) fn watch_as(
         timeout_ms: location.timeout_ms,
         subscribers_max: location.subscribers_max,
         existing_only: location.existing_only,
+        ends_with_any: location.delete_ends_all,
         echo,
         follow: None,
     })

@@ -74,7 +74,8 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
         return Err(Refusal::Forbidden);
     }
     let named = location.names(head).ok_or(Refusal::NoChannels)?;
-    if named.channels.len() > config.limits.channels_per_subscription_max {
+    let published = location.names_published(head).ok_or(Refusal::NoChannels)?;
+    if named.channels.len().max(published.channels.len()) > config.limits.channels_per_subscription_max {
         return Err(Refusal::TooManyInOne);
     }
     let (reads, writes) = (location.role != Duty::Publisher, location.role != Duty::Subscriber);
@@ -90,9 +91,9 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
         plan.watch = Some(Box::new(watch));
     }
     if writes {
-        let mut outlet = outlet(head, location, &named, config)?;
+        let mut outlet = outlet(head, location, &published, config)?;
         if asks {
-            let fields = decode::fields_of_publisher(request, &named, KIND);
+            let fields = decode::fields_of_publisher(request, &published, KIND);
             if !reads {
                 plan.hooks = hooks::hooks(location, false, &fields);
             }

@@ -271,6 +271,7 @@ impl Machine {
     fn append_data(&mut self, channel: &str, data: &RawValue, ext: Option<&str>) -> Result<(), Refusal> {
         let (kind, body) = body_of(data);
         let at = self.open_channel(channel, self.channel_ms())?;
+        self.check_pace(at, 1)?;
         self.make_room(at, body.len() + ext.map_or(0, str::len) + 256)?;
         self.hub.publish_json(at, kind, body, ext, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(())
@@ -343,6 +344,7 @@ fn body_of(data: &RawValue) -> (hub::Kind, Arc<str>) {
 fn error(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Memory => "500::Out of memory, try again later",
+        Refusal::TooFast => "429::Too many messages, try again later",
         Refusal::TooManyChannels => "403::Too many channels",
         Refusal::TooManySubscribers => "403::Too many subscribers",
         Refusal::Name => "405::Invalid channel",

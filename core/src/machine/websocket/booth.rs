@@ -185,6 +185,7 @@ impl Machine {
             Refusal::HookFailed => (CloseCode::INTERNAL, "502 Bad Gateway"),
             Refusal::HookTooSlow => (CloseCode::INTERNAL, "504 Gateway Timeout"),
             Refusal::Forbidden | Refusal::Publish => (CloseCode::POLICY, "403 Forbidden"),
+            Refusal::TooFast => (CloseCode::TRY_AGAIN, refusal.words()),
             refusal if refusal.status() == Status::UNAVAILABLE => (CloseCode::TRY_AGAIN, refusal.words()),
             refusal => (CloseCode::POLICY, refusal.words()),
         };

@@ -1,0 +1,64 @@
+//! What a request at a location is about: channels, their group, and where it is told what happens to them.
+//! Knows nothing of what is to be done with them.
+use std::collections::BTreeSet;
+
+use super::location::Location;
+use super::location_path::Template;
+use super::push::Duty;
+use crate::wire::http1::head::Head;
+
+/// The group of channels that are told what happens in others.
+const META: &str = "meta";
+
+/// What a request at a location means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Names of its channels, each once; of a group's location, the group.
+    pub channels: Vec<String>,
+    /// Their group; empty for none.
+    pub group: String,
+    /// The channel in which it is told what happens to them.
+    pub events: Option<String>,
+}
+
+impl Location {
+    /// What a request means; `None` when it names no channel.
+    pub fn names(&self, head: &Head<'_, '_>) -> Option<Named> {
+        self.named(head, &self.channels)
+    }
+
+    /// What a request means that publishes: at a location for both it may be about other channels.
+    pub fn names_published(&self, head: &Head<'_, '_>) -> Option<Named> {
+        let others = &self.publisher_channels;
+        self.named(head, if others.is_empty() { &self.channels } else { others })
+    }
+
+    fn named(&self, head: &Head<'_, '_>, channels: &[Template]) -> Option<Named> {
+        let variables = self.path.variables(head)?;
+        let ids: Vec<String> = if channels.is_empty() {
+            variables.iter().map(|(_, value)| value.clone()).collect()
+        } else {
+            channels.iter().map(|template| template.fill(&variables)).collect()
+        };
+        let ids: Vec<&str> = if self.split.is_empty() {
+            ids.iter().map(String::as_str).collect()
+        } else {
+            ids.iter().flat_map(|id| id.split(self.split.as_str())).collect()
+        };
+        if self.role != Duty::StubStatus && (ids.is_empty() || ids.iter().any(|id| id.is_empty())) {
+            return None;
+        }
+        let group = match &self.group {
+            None => String::new(),
+            // With a slash in it, it would be another group's.
+            Some(group) => Some(group.fill(&variables)).filter(|g| !g.is_empty() && !g.contains('/'))?,
+        };
+        let name = |id: &str| if group.is_empty() { id.into() } else { format!("{group}/{id}") };
+        // Named more than once, a channel is still one.
+        let mut known = BTreeSet::new();
+        let channels = ids.iter().map(|id| name(id)).filter(|name| known.insert(name.clone())).collect();
+        let events = self.channel_events_channel_id.as_ref().filter(|_| group != META);
+        let events = events.map(|template| format!("{META}/{}", template.fill(&variables)));
+        Some(Named { channels, group, events })
+    }
+}
