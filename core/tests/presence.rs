@@ -108,7 +108,8 @@ fn a_channel_that_comes_again_lists_its_readers_again() {
     let mut server = Server::default();
     let ann = stream(&mut server, "channel=a&channel=b&who=Ann");
     let bob = stream(&mut server, "channel=a&channel=b&who=Bob");
-    (heard(&mut server, ann), heard(&mut server, bob));
+    heard(&mut server, ann);
+    heard(&mut server, bob);
     server.ask(Role::Admin, "/close?cname=a");
     assert_eq!(who(&mut server, &["a", "b"]), [json!([]), json!(["Ann", "Bob"])]);
     heard(&mut server, ann);

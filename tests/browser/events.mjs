@@ -58,9 +58,7 @@ await run(async () => {
     await daemon.publish('b', 'while away');
     await pause(1_000);
     await network(false);
-    // An event source gives up where its browser is offline; a page that comes back says where it was, as a browser does.
-    const state = await page.evaluate(() => source.readyState);
-    assert.notEqual(state, 2, 'it has not given up');
+    assert.notEqual(await page.evaluate(() => source.readyState), 2, 'it has not given up');
     await hears(['b while away']);
     await forget();
   });
