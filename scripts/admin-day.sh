@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # An administrator's day with the Debian package, as docs/operations.md tells it: installs it on this machine, plays the day, upgrades,
-# removes and purges it; and unpacks, upgrades and removes the rpm in a folder. Takes root, and a machine without an rcomet installed.
+# removes and purges it; and does the same with the rpm in a copy of the machine. Takes root, and a machine without an rcomet installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,8 +9,8 @@ scripts/tools.sh php=php-cli chromium=chromium node=nodejs npm=npm python3=pytho
 scripts/package.sh >/dev/null
 python3 tests/admin-day/day.py target/debian/rcomet_*.deb
 
-# The rpm's own scripts take a system of that kind; here they are only looked at.
-for script in packaging/rpm/*.sh; do sh -n "$script"; done
+# The rpm with its own scripts, in a copy of this machine that is thrown away; and without them, unpacked in a folder.
+sh tests/admin-day/rpm.sh target/generate-rpm/rcomet-*.rpm
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 quiet=(rpm --force-debian --root "$root" --nodeps --noscripts)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(os.environ.get("MUTANTS_DIR") or ROOT / "target" / "mutants")
 TREE, TARGET = SCRATCH / "tree", SCRATCH / "target"
 CORE = ["cargo", "test", "--offline", "-p", "rcomet-core"]
-WORLD, OTHERS = CORE + ["--test", "world", "--test", "simple_world", "--test", "push_world"], CORE + ["--lib", "--tests"]
+WORLD, OTHERS = CORE + ["--test", "world", "--test", "simple_world", "--test", "push_world", "--test", "control_world"], CORE + ["--lib", "--tests"]
 # What a run may take, in seconds. A bug that makes the server go round and round is noticed by that.
 PATIENCE = 300
 

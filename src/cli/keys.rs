@@ -12,7 +12,8 @@ Examples:
   rcomet write maintenance yes --ttl 3600
       Gone after an hour.
 
-Prints nothing, or with --json the value's version. A key that was written stays, also when nobody listens, until it is deleted.";
+Prints nothing, or with --json the value's version. A key that was written stays, also when nobody listens, until it is deleted;
+over a restart of the daemon only where that keeps values (`rcomet start --values-file`).";
 
 /// The flags of `rcomet write`.
 #[derive(Args, Debug)]

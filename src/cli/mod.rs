@@ -83,7 +83,8 @@ pub(crate) enum Command {
     /// Have the daemon read its configuration file again
     ///
     /// The whole file is checked first. If there is anything wrong with it, everything stays as it was, the reason is said here,
-    /// and the exit code is 5. Nobody is disconnected. Addresses to listen on are the one thing that takes a restart.
+    /// and the exit code is 5. Nobody is disconnected. What takes a restart is said,
+    /// and the rest is in force: addresses to listen on, the pid file and the file of values.
     Reload(Target),
 
     /// Give a key a value, and push it to everybody who listens to the channel of that name
@@ -113,12 +114,15 @@ pub(crate) enum Command {
     Subscribe(SubscribeFlags),
 
     /// List channels: who reads them, and what they keep
+    #[command(after_help = watch::CHANNELS_HELP)]
     Channels(ChannelsFlags),
 
     /// List connections: from where, what they wait for, and how much waits for them
+    #[command(after_help = watch::CLIENTS_HELP)]
     Clients(ClientsFlags),
 
     /// End connections; their clients come back if they want to
+    #[command(after_help = watch::DISCONNECT_HELP)]
     Disconnect(DisconnectFlags),
 
     /// Say why somebody did or did not get a message

@@ -111,6 +111,25 @@ pub(crate) struct DisconnectFlags {
     pub(crate) target: Target,
 }
 
+pub(super) const CHANNELS_HELP: &str = "\
+Columns: how many listen, how many messages are kept for those who come back, the number that the next message gets, the
+channel.";
+
+pub(super) const CLIENTS_HELP: &str = "\
+Columns: the connection's number, the side it came in by, its address, what it does, what it speaks, bytes that wait for it,
+the name it is listed under, and the channels that it reads.";
+
+pub(super) const DISCONNECT_HELP: &str = "\
+Examples:
+  rcomet clients --channel news
+  rcomet disconnect --client 38654705664
+      One connection, by its number.
+
+  rcomet disconnect --channel news
+      All who read a channel. Polls are answered, streams end; most clients connect again at once.
+
+Exit codes: 4 when there is no such connection.";
+
 pub(super) const EXPLAIN_HELP: &str = "\
 Examples:
   rcomet explain --channel news --seq 8

@@ -158,7 +158,7 @@ fn a_service_managers_own_tool_activates_it() {
         match std::net::TcpStream::connect(("127.0.0.1", port)) {
             Ok(stream) => break stream,
             Err(_) if start.elapsed() < Duration::from_secs(20) => {
-                std::thread::sleep(Duration::from_millis(10))
+                std::thread::sleep(Duration::from_millis(10));
             }
             Err(error) => panic!("{tool} does not listen: {error}"),
         }
