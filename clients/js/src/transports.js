@@ -30,6 +30,7 @@ function websocket(line) {
   const add = async (channel) => {
     try {
       if (line.history && !line.place(channel)) await line.drain([channel]);
+      if (!on.has(channel)) return; // not wanted any more
       await call('subscribe', { channel, cursor: line.place(channel), token: line.bearer(channel), who: line.who });
     } catch (error) {
       if (error.status < 429 && error.status !== 401) line.refused(channel, error);
