@@ -13,6 +13,8 @@ mod jwt;
 mod sockets;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "tokens/warnings.rs"]
+mod warnings;
 #[path = "support/websocket.rs"]
 mod websocket;
 
