@@ -22,6 +22,8 @@ async function ask(path, options) {
   const problem = await answer.json().catch(() => ({}));
   throw Object.assign(new Error(problem.detail ?? `${answer.status} ${answer.statusText}`), { status: answer.status });
 }
+// What ends in .json or .jsonp there is Simple Comet's, and of the channel without it.
+const pathOf = (channel) => `channels/${encodeURIComponent(channel).replace(/\.(jsonp?)$/, '%2E$1')}`;
 const post = (path, body) => ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 // ---- one
@@ -44,7 +46,7 @@ export function openChannel(which) {
   };
   source.addEventListener('gap', ({ data }) => {
     const { missing } = JSON.parse(data);
-    say('', missing === null ? 'Here some messages are missing; how many is not known.' : `Here ${missing} messages are missing.`, 'said');
+    say('', missing === null ? 'Here some messages are missing; how many is not facts.' : `Here ${missing} messages are missing.`, 'said');
   });
   source.addEventListener('closed', () => {
     say('', 'The channel was closed.', 'said');
@@ -69,7 +71,7 @@ function fault(words) {
 
 async function look(mine) {
   try {
-    const facts = await ask(`channels/${encodeURIComponent(name)}`);
+    const facts = await ask(pathOf(name));
     if (mine !== turn) return;
     // This page is a reader, too.
     const list = [['Subscribers, this page included', number(facts.subscribers)], ['Messages kept', number(facts.messages)],
@@ -108,7 +110,7 @@ $('publish-data').onkeydown = (event) => {
 $('one-disconnect').onclick = () => post('disconnect', { channel: name }).catch((error) => fault(`Not done: ${error.message}`));
 $('one-close').onclick = () => {
   if (!confirm(`Close ${name}? Its messages are forgotten.`)) return;
-  ask(`channels/${encodeURIComponent(name)}`, { method: 'DELETE' }).catch((error) => fault(`Not closed: ${error.message}`));
+  ask(pathOf(name), { method: 'DELETE' }).catch((error) => fault(`Not closed: ${error.message}`));
 };
 
 // ---- all, by name

@@ -93,7 +93,9 @@ export class Rcomet {
 
   /** Closes a channel: its subscribers are told. False when there is none. */
   close(channel) {
-    return this.#ask('admin', 'DELETE', `/channels/${encodeURIComponent(channel)}`).then(() => true, (error) => {
+    // A name that ends so is Simple Comet's there, and of the channel without it.
+    const name = encodeURIComponent(channel).replace(/\.(jsonp?)$/, '%2E$1');
+    return this.#ask('admin', 'DELETE', `/channels/${name}`).then(() => true, (error) => {
       if (error.status === 404 && error.reason) return false;
       throw error;
     });

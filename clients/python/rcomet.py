@@ -14,6 +14,7 @@ Licence: MIT.
 import http.client
 import json
 import random
+import re
 import socket
 import time
 from collections import namedtuple
@@ -120,8 +121,10 @@ class Rcomet:
 
     def close(self, channel):
         """Closes a channel: its subscribers are told. False when there is none."""
+        # A name that ends so is Simple Comet's there, and of the channel without it.
+        name = re.sub(r'\.(jsonp?)$', r'%2E\1', quote(channel, safe=''))
         try:
-            self._ask('DELETE', self.admin, '/channels/' + quote(channel, safe=''))
+            self._ask('DELETE', self.admin, '/channels/' + name)
         except Refused as refused:
             if refused.status == 404 and refused.reason:
                 return False

@@ -17,6 +17,8 @@ mod reloads;
 mod sockets;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "tokens/warnings.rs"]
+mod warnings;
 #[path = "support/websocket.rs"]
 mod websocket;
 

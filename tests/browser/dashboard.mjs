@@ -75,6 +75,20 @@ await run(async () => {
     assert.deepEqual(channels, []);
   });
 
+  await check('a name that ends in .json is that channel, and no other', async () => {
+    for (const name of ['report', 'report.json', 'report.jsonp']) await push(name, name);
+    for (const name of ['report.json', 'report.jsonp']) {
+      await page.goto(`${admin}/dashboard#channel=${name}`);
+      await until([name], () => page.locator('#one-log li span').allTextContents());
+      await until('2', () => page.locator('#one-facts dd').last().innerText()); // the next number
+      page.once('dialog', (dialog) => dialog.accept());
+      await page.click('#one-close');
+      await until('closed', () => text('#one-live'));
+    }
+    const { channels } = await (await fetch(`${admin}/channels?prefix=report`)).json();
+    assert.deepEqual(channels.map(({ channel }) => channel), ['report']);
+  });
+
   await check('all channels are listed by name', async () => {
     for (let i = 0; i < 120; i++) await push(`list/${String(i).padStart(3, '0')}`, 'x');
     await page.goto(`${admin}/dashboard#channels=list/`);

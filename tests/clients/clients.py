@@ -169,6 +169,14 @@ class Python(Days, unittest.TestCase):
         self.assertEqual(json.loads(self.done('channels', 'both.')), ['both.a', 'both.b'])
         self.assertEqual([self.done('close', 'both.a'), self.done('close', 'both.a')], ['true\n', 'false\n'])
 
+    def test_a_channel_whose_name_ends_in_json_is_closed_and_no_other(self):
+        names = ['ended', 'ended.json', 'ended.jsonp', 'ended.json.jsonp']
+        self.done('all', stdin=json.dumps([[name, '1'] for name in names]))
+        for name in names[1:]:
+            self.assertEqual(self.done('close', name), 'true\n')
+        self.assertEqual(json.loads(self.done('channels', 'ended')), ['ended'])
+        self.assertEqual(self.done('close', 'ended.json'), 'false\n')
+
     def test_what_is_no_string_is_json(self):
         self.done('json', 'objects', '{"a": [1, null, "\u00e9"]}')
         self.assertEqual(json.loads(self.text(self.done('read', 'objects'))), {'a': [1, None, '\u00e9']})

@@ -1,11 +1,14 @@
 import { each, Places } from './places.js';
-import { share } from './share.js';
+import { pause, share } from './share.js';
 import { refusal, request, transports } from './transports.js';
 
-const FINAL = [400, 401, 403]; // the server would say the same again
 const TRIES = 3; // of a path that is known to be good, before others are tried
 const SETTLED_MS = 10_000; // a line that lived so long was no flash in the pan
 const DRAINS = 64; // answers, before a busy channel is believed to have caught up with the others
+const HELD_MAX = 1000; // events; what is let go has been published before the catching up ends, which finds it
+
+/** What is heard of a channel that the server will not have us in. */
+const refused = (channel, { status, message }) => ({ type: 'error', channel, status, message });
 
 /** Listens to channels. See index.d.ts. */
 export function connect(options) {
@@ -32,8 +35,10 @@ export function connect(options) {
   let now = { state: 'idle' };
   const renews = typeof token === 'function';
   let shown = renews ? 0 : token; // nothing, while a new one has to be asked for
+  let spared = 0; // until when a warning that it expires is no news: the one before has been followed
 
   const renew = async () => { shown = await token(); };
+  const bear = async () => { if (renews && !shown) await renew(); };
 
   const emit = (type, event) => listeners[type]?.forEach((listener) => {
     try {
@@ -70,9 +75,17 @@ export function connect(options) {
 
   function gone(channel) {
     wants.delete(channel);
-    places.forget(channel);
     others?.forEach((theirs, id) => others.set(id, theirs.filter((one) => one !== channel)));
     settle();
+  }
+
+  /** Whether the server would say the same again. Where one token is over, a function may give another. */
+  function isFinal({ status }) {
+    if (renews && status === 401) {
+      shown = 0;
+      return false;
+    }
+    return status > 399 && status < 404;
   }
 
   function address(names, cursor, more) {
@@ -88,7 +101,7 @@ export function connect(options) {
   }
 
   async function ask(names, cursor, wait = Math.ceil(quietMs / 1000), signal) {
-    const response = await request(address(names, cursor, { wait }), { headers: { accept: 'application/json' }, signal });
+    const response = await request(address(names, cursor, { wait }), { accept: 'application/json' }, { signal });
     const answer = await response.json();
     answer.cursor ??= cursor;
     return answer;
@@ -133,11 +146,10 @@ export function connect(options) {
     let quiet = 0;
     let timer;
 
-    function fail(error) {
+    function fail(error = {}) {
       if (signal.aborted) return;
       mine.abort();
-      if (renews && error.status === 401) shown = 0; // another may do
-      else if (FINAL.includes(error.status)) {
+      if (isFinal(error)) {
         emit('error', error);
         return close();
       }
@@ -172,8 +184,10 @@ export function connect(options) {
       if (signal.aborted) return;
       heard();
       if (event.type === 'ready') becomeLive();
-      if (renews && event.type === 'expiring') {
-        renew().then(() => signal.aborted || (line.renew ?? begin)(), fail);
+      if (renews && event.type === 'expiring' && Date.now() > spared) {
+        spared = Date.now() + event.in * 250;
+        // If there is none to be had now, this one is still good for a while.
+        renew().then(() => signal.aborted || (line.renew ?? begin)(), () => {});
       }
       if (event.type === 'expired') return fail(refusal(401));
       group?.tell({ event });
@@ -185,38 +199,34 @@ export function connect(options) {
       if (quiet++ > 1) fail(new Error('silent'));
       else line.ping?.();
     }, quietMs);
-    signal.addEventListener('abort', () => {
+    signal.onabort = (event) => {
+      line.close?.(event);
       line = {};
       clearTimeout(timer);
       clearInterval(clock);
-    });
-    const go = () => {
-      if (signal.aborted) return; // closed by a listener, or meanwhile
-      heard();
-      try {
-        line = transports[order[at]]({
-          base, WebSocket, signal, address, take, heard, fail, who, history,
-          channels: all,
-          token: (channel) => each(shown, channel),
-          cursor: (channel) => places.of(channel),
-          ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
-          drain: (names) => drain(names, take, signal),
-          level: () => level(take, signal),
-          live: becomeLive,
-          refused: (channel, { status, message }) => take({ type: 'error', channel, status, message }),
-        });
-      } catch (error) {
-        fail(error); // no WebSocket, or none that may be used
-      }
-      if (line.silent) clearInterval(clock);
     };
     state('connecting');
-    if (renews && !shown) renew().then(go, fail);
-    else go();
+    bear().then(() => {
+      if (signal.aborted) return; // closed by a listener, or meanwhile
+      heard();
+      line = transports[order[at]]({
+        base, WebSocket, signal, address, take, heard, fail, who, history,
+        wanted: all,
+        bearer: (channel) => each(shown, channel),
+        place: (channel) => places.of(channel),
+        ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
+        drain: (names) => drain(names, take, signal),
+        level: () => level(take, signal),
+        live: becomeLive,
+        refused: (channel, error) => take(refused(channel, error)),
+      });
+      if (line.silent) clearInterval(clock);
+    }).catch(fail); // no token; no WebSocket, or none that may be used
   }
 
   /** Goes on with other channels than before. */
   function settle() {
+    places.keep(all()); // what is wanted again some day begins anew
     if (now.state === 'closed') return;
     if (group && !group.leads()) group.hello();
     else if (line.sync) line.sync();
@@ -227,16 +237,24 @@ export function connect(options) {
     }
   }
 
-  /** A tab that joins others, and was somewhere before, goes on there by itself: they are further. */
+  /**
+   * A tab that joins others, and was somewhere before, goes on there by itself: they are further. Channel by channel: one may be
+   * refused, and a place that several share is not for what a WebSocket tells.
+   */
   async function catchUp() {
     held = [];
-    for (const [cursor, names] of places.groups(wants)) {
-      while ((cursor || history) && held) {
+    for (const channel of [...wants]) {
+      while ((places.of(channel) || history) && held) {
         try {
-          await drain(names, (event) => held && hear(event));
+          await bear();
+          await drain([channel], (event) => held && hear(event));
           break;
-        } catch {
-          await new Promise((done) => { setTimeout(done, Math.random() * 9 * retryMs); });
+        } catch (error) {
+          if (isFinal(error)) {
+            hear(refused(channel, error));
+            break;
+          }
+          await pause(Math.random() * 9 * retryMs);
         }
       }
     }
@@ -275,15 +293,15 @@ export function connect(options) {
   if (options.share && globalThis.navigator?.locks && globalThis.BroadcastChannel) {
     catchUp();
     group = share(`rcomet ${JSON.stringify([options.share, base, token, who])}`, {
-      hear: (event) => (held ? held.push(event) : hear(event)),
+      event: (event) => (held ? held.push(event) > HELD_MAX && held.shift() : hear(event)),
       state: follow,
-      wants: () => places.all(wants),
-      known: () => [places.all(all()), now],
-      adopt([theirs, state]) {
+      wishes: () => places.all(wants),
+      knows: () => [places.all(all()), now],
+      known([theirs, state]) {
         if (!held) places.adopt(theirs, wants);
         if (now.state !== state.state) follow(state);
       },
-      lead(theirs) {
+      begin(theirs) {
         others = theirs;
         held = null;
         begin();
@@ -306,16 +324,21 @@ export function connect(options) {
     },
     unsubscribe(channel) {
       wants.delete(channel);
-      if (!all().has(channel)) places.forget(channel);
       settle();
     },
     async publish(channel, data) {
       const said = line.publish?.(channel, data);
       if (said) return said;
-      const bearer = each(shown, channel);
-      await request(`${base}publish`, {
-        method: 'POST', body: JSON.stringify({ channel, data }),
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${bearer}` },
+      const post = () => {
+        const bearer = each(shown, channel);
+        const headers = { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) };
+        return request(`${base}publish`, headers, { method: 'POST', body: JSON.stringify({ channel, data }) });
+      };
+      await bear();
+      await post().catch(async (error) => {
+        if (!renews || error.status !== 401) throw error;
+        await renew(); // where another tab leads, nobody has
+        await post();
       });
     },
     async* [Symbol.asyncIterator]() {

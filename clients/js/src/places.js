@@ -42,8 +42,9 @@ export class Places {
     return groups;
   }
 
-  forget(name) {
-    this.#channels.delete(name);
+  /** Forgets all but these. */
+  keep(names) {
+    for (const name of this.#channels.keys()) if (!names.has(name)) this.#channels.delete(name);
   }
 
   /** Takes in what came, and says whether it is news; or gives the gap before it, if there is one that nobody told. */
@@ -64,7 +65,7 @@ export class Places {
       return false;
     }
     if (type === 'closed') {
-      this.forget(name);
+      this.#channels.delete(name);
       return true;
     }
     if (!name) return false;

@@ -2,14 +2,16 @@
 // keeps its own places with them, and drops what it has. When the leader goes, however it goes, the browser hands the lock
 // on, and the next one goes on behind the last event that it was told. What two leaders told comes twice, and is dropped.
 //
-// tab.hear(event)     an event that the leader heard
+// tab.event(event)    an event that the leader heard
 // tab.state(state)    how the leader's line is
-// tab.wants()         what this tab listens to, as Places.all() gives it
-// tab.lead(others)    this tab leads from now on; `others` is a Map of the channels that others want
+// tab.known(known)    what the leader said of what it knows
+// tab.wishes()        what this tab listens to, as Places.all() gives it
+// tab.begin(others)   this tab leads from now on; `others` is a Map of the channels that others want
 // tab.wanted(all)     what another tab wants, as Places.all() gave it, has changed
-// tab.known()         what the leader knows, and how its line is
-// tab.adopt(known)    what the leader said of it
+// tab.knows()         what the leader knows, and how its line is
 const TAKEOVER_MS = 100; // what the one before has told last may still be on its way
+
+export const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 export function share(name, tab) {
   const { locks } = navigator;
@@ -20,8 +22,8 @@ export function share(name, tab) {
   let leads = false;
   let close;
   const closed = new Promise((done) => { close = done; });
-  const hold = (lock, begin) => locks.request(lock, { signal: over.signal }, () => (begin(), closed)).catch(() => {});
-  const hello = () => leads || bus.postMessage({ id, wants: tab.wants() });
+  const hold = (lock, begin) => locks.request(lock, { signal: over.signal }, begin).catch(() => {});
+  const hello = () => leads || bus.postMessage({ id, wants: tab.wishes() });
 
   bus.onmessage = ({ data }) => {
     if (data.lead) hello();
@@ -29,29 +31,29 @@ export function share(name, tab) {
       if (!data.wants) return;
       // Its lock is free when it is gone, closed or crashed.
       if (!others.has(data.id)) {
-        locks.request(name + data.id, () => {
+        hold(name + data.id, () => {
           others.delete(data.id);
           tab.wanted([]);
         });
       }
       others.set(data.id, data.wants.map(([channel]) => channel));
       tab.wanted(data.wants);
-      bus.postMessage({ known: tab.known() });
-    } else if (data.known) tab.adopt(data.known);
-    else if (data.event) tab.hear(data.event);
-    else if (data.state) tab.state(data.state);
+      bus.postMessage({ known: tab.knows() });
+    } else for (const what in data) tab[what]?.(data[what]);
   };
 
   // The first lock says that this tab is there: it has to be held before anybody hears of it.
   hold(name + id, () => {
     hello();
     hold(name, async () => {
-      await new Promise((done) => { setTimeout(done, TAKEOVER_MS); });
+      await pause(TAKEOVER_MS);
       if (over.signal.aborted) return;
       leads = true;
       bus.postMessage({ lead: true });
-      tab.lead(others);
+      tab.begin(others);
+      await closed;
     });
+    return closed;
   });
 
   return {

@@ -2,9 +2,9 @@
 //
 // line.base             the server, with / at its end
 // line.who, history, WebSocket           those of connect()
-// line.token(channel)   what lets one subscribe it, if anything
-// line.channels()       what is to be listened to
-// line.cursor(channel)  behind which cursor, if any
+// line.bearer(channel)   what lets one subscribe it, if anything
+// line.wanted()       what is to be listened to
+// line.place(channel)  behind which cursor, if any
 // line.address(channels, cursor, more)   a URL of /events
 // line.ask(channels, cursor, wait)       one poll: { events, cursor }
 // line.level()          brings all channels to one cursor, and resolves to it
@@ -15,7 +15,7 @@
 // line.refused(channel, error)           called when the server will not have us there
 // line.fail(error)      called when it is over; the error has a `status` if the server said so
 //
-// What is returned is what a transport can do while it runs: sync(), listen to what line.channels() says now;
+// What is returned is what a transport can do while it runs: sync(), listen to what line.wanted() says now;
 // publish(channel, data); ping(), ask for a sign of life; renew(), show the token of now. Who cannot renew is begun anew.
 // `silent`: signs of life cannot be seen.
 
@@ -29,8 +29,9 @@ function websocket(line) {
   });
   const add = async (channel) => {
     try {
-      if (line.history && !line.cursor(channel)) await line.drain([channel]);
-      await call('subscribe', { channel, cursor: line.cursor(channel), token: line.token(channel), who: line.who });
+      if (line.history && !line.place(channel)) await line.drain([channel]);
+      if (!on.has(channel)) return; // not wanted any more
+      await call('subscribe', { channel, cursor: line.place(channel), token: line.bearer(channel), who: line.who });
     } catch (error) {
       if (error.status < 429 && error.status !== 401) line.refused(channel, error);
       else line.fail(error);
@@ -38,7 +39,7 @@ function websocket(line) {
   };
   const on = new Set();
   const sync = () => {
-    const wanted = line.channels();
+    const wanted = line.wanted();
     for (const channel of on) {
       if (!wanted.has(channel)) {
         on.delete(channel);
@@ -52,12 +53,24 @@ function websocket(line) {
       }
     }
   };
-  const over = ({ code }) => {
+  const over = ({ code = 1000 }) => {
+    socket.close();
     const error = new Error(`closed (${code})`);
     calls.forEach(({ reject }) => reject(error));
     line.fail(error);
   };
+  const able = {
+    close: over,
+    sync() {}, // not open yet
+  };
   socket.onopen = () => {
+    Object.assign(able, {
+      sync,
+      publish: (channel, data) => call('publish', { channel, data }),
+      ping: () => call('ping').catch(() => {}),
+      // One signed token is for all channels.
+      renew: () => call('auth', { token: line.bearer([...on][0]) }).catch(() => {}),
+    });
     sync();
     // A path may let the handshake through and nothing behind it: an answer shows that it does more.
     call('ping').then(line.live, line.fail);
@@ -77,41 +90,35 @@ function websocket(line) {
   };
   socket.onclose = over;
   socket.onerror = () => {}; // npm's `ws` would throw it; a close follows
-  line.signal.addEventListener('abort', () => {
-    socket.close();
-    over({ code: 1000 });
-  });
-  const open = (act) => (...all) => (socket.readyState === 1 ? act(...all) : undefined);
-  return {
-    sync: open(sync),
-    publish: open((channel, data) => call('publish', { channel, data })),
-    ping: open(() => call('ping').catch(() => {})),
-    // One signed token is for all channels.
-    renew: open(() => call('auth', { token: line.token([...on][0]) }).catch(() => {})),
-  };
+  return able;
 }
 
 /** The browser's own. It does not say what a server refuses with: a poll will. */
 function sse(line) {
   if (!globalThis.EventSource) return stream(line);
+  let source;
   line.level().then((cursor) => {
     if (line.signal.aborted) return;
-    const source = new EventSource(line.address(line.channels(), cursor));
+    source = new EventSource(line.address(line.wanted(), cursor));
+    let begun;
     for (const type of ['ready', 'message', 'gap', 'closed', 'roster', 'join', 'leave', 'expiring', 'expired']) {
-      source.addEventListener(type, ({ data }) => line.take(JSON.parse(data)));
+      source.addEventListener(type, ({ data }) => {
+        begun = true;
+        line.take(JSON.parse(data));
+      });
     }
-    // It would come back by itself, but at its own pace, and with the address of now.
-    source.onerror = () => line.fail(new Error('ended'));
-    line.signal.addEventListener('abort', () => source.close());
+    // It would come back by itself, but at its own pace, and with the address of now. What was refused a poll is told why.
+    const ended = () => line.fail(new Error('ended'));
+    source.onerror = () => (begun ? ended() : line.ask(line.wanted(), cursor, 0).then(ended, line.fail));
   }).catch(line.fail);
-  return { silent: true };
+  return { silent: true, close: () => source?.close() };
 }
 
 /** The same events, read from a response: where there is no EventSource. */
 function stream(line) {
   (async () => {
     const cursor = await line.level();
-    const response = await request(line.address(line.channels(), cursor), { headers: { accept: 'text/event-stream' }, signal: line.signal });
+    const response = await request(line.address(line.wanted(), cursor), { accept: 'text/event-stream' }, line);
     const reader = response.body.getReader();
     const decoder = new TextDecoder();
     let rest = '';
@@ -132,7 +139,7 @@ function poll(line) {
     let cursor = await line.level();
     // The first is answered at once: it shows that the path is good, and where we are.
     for (let wait = 0; ; wait = undefined) {
-      const channels = [...line.channels()];
+      const channels = [...line.wanted()];
       const answer = await line.ask(channels, cursor, wait);
       answer.events.forEach(line.take);
       cursor = answer.cursor;
@@ -147,8 +154,8 @@ function poll(line) {
 export const refusal = (status, reason) => Object.assign(new Error(reason ?? `HTTP status ${status}`), { status });
 
 /** Asks by HTTP; what the server refuses is thrown. */
-export async function request(url, options) {
-  const response = await fetch(url, { ...options, cache: 'no-store' });
+export async function request(url, headers, options) {
+  const response = await fetch(url, { ...options, headers, cache: 'no-store' });
   if (!response.ok) throw refusal(response.status, (await response.json().catch(() => ({}))).detail);
   return response;
 }

@@ -1,11 +1,8 @@
 // The built client in a real Chromium, as an ES module and as a classic script, against the real daemon.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch, tab as open } from './chromium.mjs';
 import { Daemon, numbers, pause, Proxy, until } from './support.mjs';
-
-const built = (name) => readFileSync(new URL(`../dist/${name}`, import.meta.url), 'utf8');
 
 describe('Chromium', () => {
   let daemon;
@@ -15,11 +12,7 @@ describe('Chromium', () => {
 
   before(async () => {
     daemon = await Daemon.start();
-    // Playwright gives each launch an empty profile of its own and adds --headless.
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
-    });
+    browser = await launch();
   });
   beforeEach(async () => {
     // The demo's own policy does not let a test bring a script along.
@@ -34,33 +27,7 @@ describe('Chromium', () => {
     await daemon.end();
   });
 
-  /** A page of the daemon's origin, with a feed whose events it keeps. */
-  async function tab(options, { base = daemon.url, module = false } = {}) {
-    const page = await context.newPage();
-    await page.goto(`${base}/chat/chat.css`); // a page that does nothing by itself
-    if (module) {
-      await page.evaluate(async (source) => {
-        globalThis.loaded = await import(URL.createObjectURL(new Blob([source], { type: 'text/javascript' })));
-      }, built('rcomet.js'));
-    } else await page.addScriptTag({ content: built('rcomet.global.js') });
-    await page.evaluate((options) => {
-      globalThis.heard = [];
-      globalThis.states = [];
-      globalThis.errors = [];
-      globalThis.feed = (globalThis.loaded ?? rcomet).connect({ retryMs: 50, ...options });
-      for (const type of ['message', 'gap', 'closed', 'join', 'leave', 'roster']) feed.on(type, (event) => heard.push(event));
-      feed.on('state', (state) => states.push(state));
-      feed.on('error', (error) => errors.push(error.message));
-    }, options);
-    const look = {
-      page,
-      heard: () => page.evaluate(() => heard),
-      data: async (channel) => (await look.heard()).filter((event) => event.type === 'message' && (!channel || event.channel === channel))
-        .map((event) => event.data),
-      live: (transport) => until(['live', transport], () => page.evaluate(() => [feed.state, feed.transport])),
-    };
-    return look;
-  }
+  const tab = (options, more) => open(context, options, { base: daemon.url, ...more });
 
   for (const transport of ['websocket', 'sse', 'stream', 'poll']) {
     test(`${transport}: in order, through a restart of the daemon, and publishes`, async () => {
@@ -200,5 +167,41 @@ describe('Chromium', () => {
     await until(numbers(2, 15), () => late.data('join'));
     await until('live', () => late.page.evaluate(() => feed.state));
     assert.deepEqual(await first.data('join'), numbers(0, 10));
+  });
+
+  test('what the last tab that wanted it no longer wants begins anew for the next one', async () => {
+    const leader = await tab({ share: true, channels: ['kept'] });
+    await leader.live('websocket');
+    const first = await tab({ share: true, channels: ['passing'] });
+    await until(1, () => daemon.subscribers('passing'));
+    await daemon.publish('passing', 'heard');
+    await until(['heard'], () => first.data());
+    await first.page.close();
+    await until(0, () => daemon.subscribers('passing'));
+    await daemon.publishes('passing', 0, 5);
+    const next = await tab({ share: true, channels: ['passing'] });
+    await until(1, () => daemon.subscribers('passing'));
+    await daemon.publish('passing', 'new');
+    await until('new', async () => (await next.data()).at(-1));
+    assert.deepEqual((await next.heard()).map(({ type, data }) => [type, data]), [['message', 'new']]);
+  });
+
+  test('a tab that cannot catch up keeps no more than a bound of what it is told meanwhile', async () => {
+    const leader = await tab({ share: true, channels: ['behind', 'busy'] });
+    await leader.live('websocket');
+    await daemon.publish('behind', '0');
+    await until(['0'], () => leader.data('behind'));
+    const cursor = { behind: await leader.page.evaluate(() => heard[0].cursor) };
+    const late = await tab({ share: true, channels: ['behind', 'busy'], cursor }, { before: (page) => page.route('**/events?*', (route) => route.abort()) });
+    await late.live('websocket');
+    await daemon.publishes('busy', 0, 1500);
+    await daemon.publish('behind', '1');
+    await until(['0', '1'], () => leader.data('behind'));
+    await until(1500, async () => (await leader.data('busy')).length);
+    assert.deepEqual(await late.data(), []);
+    await late.page.unroute('**/events?*');
+    await until(['1'], () => late.data('behind'));
+    const busy = await late.data('busy');
+    assert.deepEqual(busy, numbers(501, 1500), 'the newest, and that of the other channel');
   });
 });

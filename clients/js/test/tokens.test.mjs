@@ -1,32 +1,12 @@
 // Signed tokens: the feed asks for another before one is over, and nothing is lost when it changes.
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { connect, Daemon, live, numbers, pause, until } from './support.mjs';
-
-const SECRET = '0123456789abcdef0123456789abcdef';
-const CONFIG = `
-[token]
-required = true
-leeway_seconds = 0
-warn_seconds = 2
-[[token.keys]]
-id = "a"
-algorithm = "HS256"
-secret = "${SECRET}"
-`;
-
-/** A token for channels of a pattern that is good for so many seconds. */
-function sign(seconds, match = '*', acts = ['subscribe', 'publish']) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const claims = { exp: Math.floor(Date.now() / 1000) + seconds, channels: [{ match, do: acts }] };
-  const signed = `${part({ alg: 'HS256', kid: 'a' })}.${part(claims)}`;
-  return `${signed}.${createHmac('sha256', SECRET).update(signed).digest('base64url')}`;
-}
+import { config, sign } from './signed.mjs';
+import { connect, Daemon, live, numbers, pause, Proxy, until } from './support.mjs';
 
 describe('tokens', () => {
   let daemon;
-  before(async () => { daemon = await Daemon.start(CONFIG); });
+  before(async () => { daemon = await Daemon.start(config(2)); });
   after(() => daemon.end());
 
   for (const transport of ['websocket', 'sse', 'poll']) {
@@ -81,4 +61,60 @@ describe('tokens', () => {
       feed.close();
     }
   });
+
+  test('without a token, none is shown', async () => {
+    const proxy = await Proxy.to(() => daemon.front);
+    const shown = [];
+    proxy.server.on('request', ({ method, headers }) => method === 'POST' && shown.push(headers.authorization));
+    const feed = connect({ url: proxy.url, transport: 'poll' });
+    await assert.rejects(feed.publish('said', 1), { status: 401 });
+    assert.deepEqual(shown, [undefined]);
+    feed.close();
+    await proxy.end();
+  });
+
+  for (const transport of ['websocket', 'sse', 'poll']) {
+    test(`${transport}: a renewal that fails early does not end a good line`, async () => {
+      let asked = 0;
+      const feed = connect({
+        url: daemon.url, transport, channels: ['early'], retryMs: 50,
+        token: async () => {
+          if (asked++ === 1) throw new Error('no token today');
+          return sign(4);
+        },
+      });
+      await live(feed);
+      await until(true, () => asked > 3);
+      const reasons = feed.states.filter(({ state }) => state === 'waiting').map(({ reason }) => reason);
+      assert.ok(!reasons.includes('no token today'), reasons);
+      feed.close();
+    });
+  }
+});
+
+describe('tokens that are always near their end', () => {
+  let daemon;
+  before(async () => { daemon = await Daemon.start(config(30)); });
+  after(() => daemon.end());
+
+  for (const transport of ['websocket', 'sse', 'poll']) {
+    test(`${transport}: a function that gives the same one until its end is asked a handful of times`, async () => {
+      let asked = 0;
+      const token = sign(8);
+      const over = Date.now() + 7000;
+      const feed = connect({ url: daemon.url, transport, channels: ['cached'], retryMs: 50, token: () => (asked++, token) });
+      await live(feed);
+      let sent = 0;
+      for (; Date.now() < over - 1500; sent++) {
+        await daemon.publish('cached', String(sent));
+        await pause(50);
+      }
+      await until(numbers(0, sent), () => feed.data());
+      const count = asked;
+      assert.ok(count > 1 && count < 12, `${count} times`);
+      const lines = feed.states.filter(({ state }) => state === 'connecting').length;
+      assert.ok(lines < 12, `${lines} lines`);
+      feed.close();
+    });
+  }
 });

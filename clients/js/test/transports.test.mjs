@@ -96,6 +96,17 @@ for (const transport of (process.env.TRANSPORTS ?? 'websocket,sse,poll').split('
       assert.deepEqual(feed.gaps(), []);
     });
 
+    test('what is unsubscribed while its past is on its way is not subscribed then', async () => {
+      const feed = open({ channels: ['stays'], history: 1 });
+      await live(feed);
+      feed.subscribe('left');
+      feed.unsubscribe('left');
+      feed.subscribe('after');
+      await until(1, () => daemon.subscribers('after'));
+      await pause(200);
+      assert.equal(await daemon.subscribers('left') ?? 0, 0);
+    });
+
     test('publishes, and is told why not', async () => {
       const feed = open({ channels: ['chat.x'] });
       await live(feed);

@@ -17,7 +17,8 @@ pub struct Tokens {
     pub required: bool,
     /// Seconds by which the clocks of this machine and of the one that signs may differ.
     pub leeway_seconds: u64,
-    /// Seconds before its end at which a token's bearer is told that it expires.
+    /// Seconds before its end at which a token's bearer is told that it expires; at most half of the time that it was good for when it
+    /// was shown.
     pub warn_seconds: u64,
     /// The issuer that every token must name (`iss`); empty for any.
     pub issuer: String,

@@ -31,10 +31,20 @@ pub(super) struct Bearer {
     pub(super) sub: Option<Id<Subscription>>,
     /// When the wheel will next look at it.
     pub(super) armed: Moment,
+    /// Half of the seconds that it was good for when it was shown. Whoever answers a warning with a token that has hardly more
+    /// time left is told again when half of that is over, and not at once, for ever.
+    pub(super) half_s: u64,
     /// It has been told that its end is near.
     pub(super) told: bool,
     /// It is not in force any more; the entry stands for the timer that is under way.
     pub(super) lapsed: bool,
+}
+
+impl Bearer {
+    /// How many seconds before its end that is told, where nobody is told more than `most_s` before.
+    pub(super) fn warn_s(&self, most_s: u64) -> u64 {
+        self.half_s.min(most_s)
+    }
 }
 
 impl Bearers {

@@ -183,22 +183,19 @@ impl Machine {
         }
         let armed = self.bearers.table.get(&id.to_bits()).map_or(Moment::NEVER, |before| before.armed);
         self.bearers.forget(id);
-        // A poll that begins when its end is near is told so with its answer.
-        let now_s = self.date.unix_seconds();
-        let is_poll = matches!(self.conns.get(id).map(|conn| &conn.phase), Some(Phase::Parked(p)) if p.hold == Hold::Poll);
-        let told = is_poll && grant.expires_soon(self.bearers.warn_s, now_s).is_some();
+        let half_s = grant.until_s.saturating_sub(self.date.unix_seconds()) / 2;
         self.bearers.bytes += grant.bytes();
-        self.bearers.table.insert(id.to_bits(), Bearer { grant, sub, armed, told, lapsed: false });
+        let bearer = Bearer { grant, sub, armed, half_s, told: false, lapsed: false };
+        self.bearers.table.insert(id.to_bits(), bearer);
         self.arm_bearer(id);
     }
 
     fn arm_bearer(&mut self, id: Id<Conn>) {
         let (now, unix_ms) = (self.post.now, self.unix_ms());
-        let warn_s = self.bearers.warn_s;
-        let Bearers { table, wheel, .. } = &mut self.bearers;
+        let Bearers { table, wheel, warn_s, .. } = &mut self.bearers;
         let Some(bearer) = table.get_mut(&id.to_bits()) else { return };
-        let until_s =
-            if bearer.told { bearer.grant.until_s } else { bearer.grant.until_s.saturating_sub(warn_s) };
+        let early_s = if bearer.told { 0 } else { bearer.warn_s(*warn_s) };
+        let until_s = bearer.grant.until_s.saturating_sub(early_s);
         let due = now.after_ms(until_s.saturating_mul(1_000).saturating_sub(unix_ms));
         let due = due.min(now.after_ms(LOOK_MS));
         if due < bearer.armed {
@@ -222,13 +219,14 @@ impl Machine {
 
     fn look_at_token(&mut self, id: Id<Conn>, now: Moment) {
         let now_s = self.unix_ms() / 1_000;
-        let warn_s = self.bearers.warn_s;
+        let most_s = self.bearers.warn_s;
         let Some(bearer) = self.bearers.table.get_mut(&id.to_bits()) else { return };
         if now < bearer.armed {
             // A newer entry stands for this connection.
             return;
         }
         bearer.armed = Moment::NEVER;
+        let warn_s = bearer.warn_s(most_s);
         let (sub, left_s) = (bearer.sub, bearer.grant.until_s.saturating_sub(now_s));
         let is_there = match self.conns.get(id).map(|conn| &conn.phase) {
             _ if bearer.lapsed => false,
