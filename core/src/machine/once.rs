@@ -228,10 +228,10 @@ mod tests {
     fn answers_have_so_many_bytes_and_no_more() {
         let mut table = Table::new(Seed::new(1, 2));
         let (own, public) = (once("ak", 1), once("nk", 1));
-        let most = Table::cost(&own, 100);
+        let most = Table::cost(&own, 1_000);
         let limits = Limits { idempotency_bytes_max: most, ..Limits::default() };
         let has_room = |table: &Table, once: &Once, answer| table.has_room(once, answer, &limits);
-        assert!(has_room(&table, &own, 100) && !has_room(&table, &own, 101));
+        assert!(has_room(&table, &own, 1_000) && !has_room(&table, &own, 1_001));
         let half = most / 2 - Table::cost(&public, 0);
         assert!(has_room(&table, &public, half) && !has_room(&table, &public, half + 1));
         table.insert(&public, &vec![b'x'; half], Moment(9));

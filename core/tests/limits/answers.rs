@@ -55,7 +55,7 @@ fn what_one_long_answer_took_is_given_back() {
         server.vanish(client);
     }
     let before = server.machine.memory().total_bytes();
-    let query = vec!["channel=a"; 8].join("&");
+    let query = ["channel=a"; 8].join("&");
     let ask = format!("GET /presence?{query} HTTP/1.1\r\nHost: x\r\n\r\n");
     let (client, answer) = asks(&mut server, Role::Front, ask.clone());
     assert!(status(&answer) == "200" && answer.len() > 4 << 20, "{}", answer.len());
