@@ -297,7 +297,7 @@ fn ten_thousand_hops() {
     let (mut hops, mut gaps, mut messages, mut refused, mut ends) = (0, 0, 0, 0, 0);
     for seed in 0..seeds {
         let mut world = World::new(seed);
-        for _ in 0..700 {
+        for _ in 0..800 {
             world.step();
         }
         world.finish();
