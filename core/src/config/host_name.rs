@@ -18,13 +18,13 @@ impl HostName {
     /// Whether a `Host` field says an address, nothing, or a name without dots: no page that is read over the net can be from
     /// there, as nobody can have such a name in the DNS of all.
     pub fn is_private(host: &[u8]) -> bool {
-        let name = without_port(host);
-        let text = str::from_utf8(name).unwrap_or_default();
-        let in_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        match in_brackets {
-            Some(text) => text.parse::<Ipv6Addr>().is_ok(),
-            None => !name.contains(&b'.') || text.parse::<Ipv4Addr>().is_ok(),
+        // Nearly always it is one of these, and soon seen.
+        if !host.iter().any(|&c| c == b'.' || c == b'[') {
+            return true;
         }
+        let text = str::from_utf8(without_port(host)).unwrap_or_default();
+        let in_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        in_brackets.map_or_else(|| text.parse::<Ipv4Addr>().is_ok(), |text| text.parse::<Ipv6Addr>().is_ok())
     }
 }
 

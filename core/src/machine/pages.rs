@@ -48,7 +48,17 @@ pub(super) fn is_another_origins(head: &Head<'_, '_>) -> bool {
 /// its origin or the referring page. A page whose own name has been made to lead here would pass for one of ours, and need
 /// not say anything: so it is asked of everybody by which name they came.
 pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'static [u8]> {
-    let host = head.field("host").unwrap_or_default();
+    let (mut host, mut site, mut origin, mut referer) = (&b""[..], None, None, None);
+    for field in head.fields {
+        let is = |name: &str| field.name.eq_ignore_ascii_case(name);
+        match field.name.len() {
+            4 if is("host") => host = field.value.trim_ascii(),
+            6 if is("origin") => origin = Some(field.value.trim_ascii()),
+            7 if is("referer") => referer = Some(field.value.trim_ascii()),
+            14 if is("sec-fetch-site") => site = Some(field.value.trim_ascii()),
+            _ => {}
+        }
+    }
     if !HostName::is_private(host) && !hosts.iter().any(|known| known.is(host)) {
         return Some(
             b"the admin side is reached by its address, by a name without dots, or by one in admin.hosts\n",
@@ -59,7 +69,6 @@ pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'stati
         let name = name.map(|name| name.split(|&c| c == b'/').next().unwrap_or_default());
         name.is_some_and(|name| name == host || hosts.iter().any(|known| known.is(name)))
     };
-    let (site, origin, referer) = (head.field("sec-fetch-site"), head.field("origin"), head.field("referer"));
     let is_other = site.is_some_and(|site| site != b"same-origin" && site != b"none")
         || origin.is_some_and(|origin| !is_ours(origin))
         || referer.is_some_and(|referer| !is_ours(referer));
