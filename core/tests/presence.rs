@@ -74,6 +74,27 @@ fn a_name_is_listed_in_each_channel_and_hears_of_each() {
 }
 
 #[test]
+fn a_stream_is_not_told_of_more_people_than_one_answer_may_name() {
+    let mut config = Config::default();
+    config.limits.presence_bytes_max = 10_000;
+    let mut server = Server::new(config);
+    for n in 0..40 {
+        let client = poll(&mut server, &format!("channel=a&channel=b&who=person-number-{n}"));
+        server.vanish(client);
+    }
+    let mut asks = |query: &str| {
+        let client = stream(&mut server, query);
+        let answer = server.received(client);
+        server.vanish(client);
+        answer.split(' ').nth(1).map(ToOwned::to_owned)
+    };
+    assert_eq!(asks("channel=a&channel=b&who=Ann").as_deref(), Some("413"));
+    assert_eq!(asks("channel=a&who=Ann").as_deref(), Some("200"));
+    assert_eq!(asks("channel=a&channel=b").as_deref(), Some("200"), "who has no name is told of nobody");
+    assert_eq!(server.machine.counters().presences_refused, 1);
+}
+
+#[test]
 fn one_without_a_name_hears_of_nobody() {
     let mut server = Server::default();
     let mute = stream(&mut server, "channel=a&channel=b");

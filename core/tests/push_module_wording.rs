@@ -97,6 +97,20 @@ fn raw_streams_have_the_separator_that_was_chosen() {
 }
 
 #[test]
+fn a_message_of_no_bytes_does_not_end_a_raw_stream() {
+    let raw = sub(r#""transports": ["raw_stream"], "raw_stream_separator": """#);
+    let mut server = locations(&[PUB, &raw]);
+    post(&mut server, "a", "one");
+    let client = get(&mut server, "/sub/a", "");
+    post(&mut server, "a", "");
+    post(&mut server, "a", "two");
+    let text = server.received(client);
+    assert!(!text.contains("\r\n0\r\n"), "{text}");
+    assert_eq!(split(&text).1, "onetwo");
+    assert!(!server.is_shut(client));
+}
+
+#[test]
 fn long_polls_line_by_line_have_it_too() {
     let lines = sub(r#""longpoll_multipart": "raw", "raw_stream_separator": ";""#);
     let mut server = locations(&[PUB, &lines]);

@@ -161,6 +161,41 @@ fn after_a_crash_what_may_be_missing_is_said() {
 }
 
 #[test]
+fn what_the_first_of_two_crashes_lost_is_lost_after_the_second() {
+    let mut server = Server::new(config());
+    put(&mut server, "k", b"1");
+    let text = saved(&mut server, false);
+    let lost = put(&mut server, "k", b"2");
+    let mut server = again(&text, 10_000);
+    let text = saved(&mut server, false);
+    let mut server = again(&text, 200_000);
+    // It has a value that is not there any more: it gets the one that is, and does not wait.
+    let (status, heard) = get(&mut server, &format!("/keys/k?wait=30&since={lost}"));
+    assert_eq!((status, &heard["value"], heard.get("missing")), (200, &json!("1"), Some(&Value::Null)));
+}
+
+#[test]
+fn what_only_registered_clients_may_read_is_not_kept() {
+    let mut server = Server::new(config());
+    let text = "channel_id=room&use_sessions=1";
+    let request = format!(
+        "POST /channels.json HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    let client = server.connect(Role::Admin);
+    server.send(client, request);
+    assert!(server.received(client).contains("\"return_code\": 1"));
+    put(&mut server, "room", b"secret");
+    put(&mut server, "open", b"known");
+    let text = saved(&mut server, true);
+    let text = String::from_utf8(text).expect("text");
+    assert!(text.contains("known") && !text.contains("secret"), "{text}");
+    let mut server = again(text.as_bytes(), 10_000);
+    assert_eq!(get(&mut server, "/keys/room").0, 404);
+    assert_eq!(get(&mut server, "/keys/open").0, 200);
+}
+
+#[test]
 fn a_time_to_live_goes_on_by_the_wall_clock() {
     let mut server = Server::new(config());
     put(&mut server, "short?ttl=100", b"s");
