@@ -57,7 +57,12 @@ impl SocketFile {
             chownat(&file, "", owner, group, AtFlags::EMPTY_PATH)?;
         }
         let by_number = format!("/proc/self/fd/{}", file.as_raw_fd());
-        fs::set_permissions(by_number, Permissions::from_mode(access.mode.0))
+        fs::set_permissions(by_number, Permissions::from_mode(access.mode.0)).map_err(|error| {
+            match error.kind() {
+                ErrorKind::NotFound => io::Error::other("its mode cannot be set: /proc is not mounted here"),
+                _ => error,
+            }
+        })
     }
 
     /// Where it is.

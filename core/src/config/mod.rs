@@ -1,6 +1,7 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
 mod bayeux;
+mod channel_prefix;
 mod history;
 mod host_name;
 mod location;
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
+pub use channel_prefix::{ChannelPrefix, without_prefix};
 pub use history::{HistoryRule, HistoryRules};
 pub use host_name::HostName;
 pub use location::Location;
@@ -183,6 +185,9 @@ pub struct Ccomet {
     pub on_front: bool,
     /// Let everybody publish with it, as CComet does. Off by default: nothing is published anonymously.
     pub publish: bool,
+    /// What stands before the names of its channels in all other dialects, at most 63 bytes: a name space of their own. By default
+    /// there is one for all.
+    pub channel_prefix: ChannelPrefix,
 }
 
 /// A page that is served as it is.

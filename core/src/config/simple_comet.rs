@@ -2,6 +2,8 @@
 //! Knows nothing of requests.
 use serde::Deserialize;
 
+use super::ChannelPrefix;
+
 /// `[simple_comet]`: Simple-Comet-Server's dialect, on listeners of its own, on the admin side and, if wanted, on the
 /// public side (`protocols/simple-comet.md`, section 2).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -16,6 +18,9 @@ pub struct SimpleComet {
     /// Let everybody who reaches a listener of `server.simple_comet` register channels and clients, push and delete, as
     /// the original does. Off by default: nothing is published anonymously.
     pub publish: bool,
+    /// What stands before the names of its channels in all other dialects, at most 63 bytes: a name space of their own. By default
+    /// there is one for all.
+    pub channel_prefix: ChannelPrefix,
     /// Milliseconds a connection of a listener of its own may be idle between requests (`--http-timeout`).
     pub http_timeout_ms: u64,
     /// Milliseconds a registered client is known without a poll (`--session-timeout`).
@@ -43,6 +48,7 @@ impl Default for SimpleComet {
             on_admin: true,
             base_path: BasePath::default(),
             publish: false,
+            channel_prefix: ChannelPrefix::default(),
             http_timeout_ms: 30_000,
             session_timeout_ms: 60_000,
             inactive_channel_timeout_ms: 90_000,

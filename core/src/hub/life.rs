@@ -95,12 +95,10 @@ impl Hub {
         Some(id)
     }
 
-    /// The names of the first `most` channels and of the first `most` clients, in the order in which they came, and how
+    /// The names of the first `most` channels that begin so and of the first `most` clients, in the order in which they came, and how
     /// many more there are of both. Walks over all of them.
-    pub fn census(&self, most: usize) -> (Vec<&str>, Vec<&str>, usize) {
-        let named =
-            self.channels.iter().filter(|(id, c)| !c.closed && !c.is_index && *id != self.announcing.feed);
-        let mut channels: Vec<&Channel> = named.map(|(_, channel)| channel).collect();
+    pub fn census(&self, prefix: &str, most: usize) -> (Vec<&str>, Vec<&str>, usize) {
+        let mut channels: Vec<&Channel> = self.named().filter(|c| c.name.starts_with(prefix)).collect();
         channels.sort_unstable_by_key(|channel| channel.number);
         let (clients, all_clients) = self.sessions.names(most);
         let left_out = channels.len().saturating_sub(most) + all_clients.saturating_sub(most);

@@ -60,7 +60,9 @@ impl Machine {
         let held = self.conns.iter().filter(|(_, conn)| waits(conn)).count();
         let mut body = std::mem::take(&mut self.body);
         body.clear();
-        let (channels, sessions, left_out) = self.hub.census(self.config.limits.status_names_max);
+        let (channels, sessions, left_out) = self
+            .hub
+            .census(self.config.simple_comet.channel_prefix.text(), self.config.limits.status_names_max);
         let outcome = Outcome::Census { channels: &channels, sessions: &sessions, held, left_out };
         let answer = voice.dialect.speaker().answer(voice, &outcome, &mut body);
         self.reply(id, manner, answer, &[], &body);

@@ -14,7 +14,10 @@ const WRONG: Refusal = Refusal::Parameter("channel, sname, callback and, by path
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let old = matches!(&*request.head.path, b"/sub" | b"/pub");
-    let mut voice = Voice::new(DialectId::Ccomet, if old { style::OLD } else { 0 });
+    let mut voice = Voice::new(
+        DialectId::Ccomet,
+        config.ccomet.channel_prefix.style() | if old { style::OLD } else { 0 },
+    );
     let verb = if request.head.method != Method::Get {
         Err(Refusal::Method("GET, OPTIONS"))
     } else {
@@ -45,6 +48,7 @@ fn verb<'b>(request: &Request<'_, 'b>, config: &Config, has_callback: bool) -> R
     }
     let get = |name: &str| request.params.get(name);
     let channel = get("channel").filter(|c| !c.is_empty()).ok_or(WRONG)?;
+    let channel = config.ccomet.channel_prefix.before(channel);
     let who = get("sname").filter(|w| !w.is_empty()).ok_or(WRONG)?;
     if !has_callback {
         return Err(WRONG);

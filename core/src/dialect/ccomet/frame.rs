@@ -1,10 +1,11 @@
 //! What CComet's subscribers get: an array of items, as the text of a single-quoted string. Escaped twice.
 use crate::bytes::escape;
+use crate::config::without_prefix;
 use crate::dialect::{News, Refusal, Text};
 use crate::hub::Change;
 
 /// Writes the inside of the string.
-pub(super) fn frame(news: &[News<'_>], out: &mut Text) {
+pub(super) fn frame(style: u8, news: &[News<'_>], out: &mut Text) {
     let mut array = b"[".to_vec();
     let mut messages = false;
     for item in news {
@@ -14,14 +15,16 @@ pub(super) fn frame(news: &[News<'_>], out: &mut Text) {
                 for (seq, message) in batch.channel.history().range(batch.from, batch.to) {
                     let sender = message.sender.as_deref().unwrap_or_default();
                     // Its numbers begin with 0.
-                    push("MSG", &message.body, sender, seq - 1, batch.channel.name(), &mut array);
+                    let name = without_prefix(batch.channel.name(), style);
+                    push("MSG", &message.body, sender, seq - 1, name, &mut array);
                 }
             }
             // One alone, and never behind a message: the client would go on from its number and miss one.
             News::Notice { channel, notice, .. }
                 if notice.change == Change::Sign && !messages && array.len() == 1 =>
             {
-                push("SIGN", "SIGN", &notice.who, channel.history().head() - 1, channel.name(), &mut array);
+                let name = without_prefix(channel.name(), style);
+                push("SIGN", "SIGN", &notice.who, channel.history().head() - 1, name, &mut array);
             }
             News::Refused { refusal, .. } => {
                 let kind = if *refusal == Refusal::Token { "401" } else { "404" };

@@ -41,8 +41,8 @@ impl Dialect for Ccomet {
         Answer { status: Status::OK, content_type: SCRIPT }
     }
 
-    fn frame(&self, _style: u8, news: &[News<'_>], _live: bool, out: &mut Text) {
-        frame::frame(news, out);
+    fn frame(&self, style: u8, news: &[News<'_>], _live: bool, out: &mut Text) {
+        frame::frame(style, news, out);
     }
 
     fn content_type(&self, _voice: &Voice) -> &'static str {

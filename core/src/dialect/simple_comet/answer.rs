@@ -1,6 +1,7 @@
 //! Answers that are over at once: objects, byte for byte as the original writes them.
 use super::{style, verdict};
 use crate::bytes::escape;
+use crate::config::without_prefix;
 use crate::dialect::{Outcome, Refusal};
 use crate::wire::http1::response::number;
 
@@ -11,7 +12,9 @@ pub(super) const SUCCESS: &[u8] = b"\"return_code\": 1, \"error_message\": \"\"}
 pub(super) fn object(style: u8, outcome: &Outcome<'_>, out: &mut Vec<u8>) {
     match outcome {
         Outcome::Refused(refusal) => return error(refusal, out),
-        Outcome::Registered { channel } => field("{\"channel_id\": ", channel, style, out),
+        Outcome::Registered { channel } => {
+            field("{\"channel_id\": ", without_prefix(channel, style), style, out);
+        }
         Outcome::SessionRegistered { session } => field("{\"client_id\": ", session, style, out),
         Outcome::Published { id } => {
             out.extend_from_slice(b"{\"message_id\": ");
@@ -19,7 +22,7 @@ pub(super) fn object(style: u8, outcome: &Outcome<'_>, out: &mut Vec<u8>) {
         }
         Outcome::Deleted { channel, removed } => {
             match channel {
-                Some(channel) => field("{\"channel_id\": ", channel, style, out),
+                Some(channel) => field("{\"channel_id\": ", without_prefix(channel, style), style, out),
                 None => out.extend_from_slice(b"{\"channel_id\": null"),
             }
             if *removed {
@@ -30,9 +33,9 @@ pub(super) fn object(style: u8, outcome: &Outcome<'_>, out: &mut Vec<u8>) {
         }
         Outcome::Census { channels, sessions, held, left_out } => {
             out.extend_from_slice(b"{\"status\": {\"channels\": [");
-            names(channels, style, out);
+            names(channels.iter().map(|name| without_prefix(name, style)), style, out);
             out.extend_from_slice(b"], \"clients\": [");
-            names(sessions, style, out);
+            names(sessions.iter().copied(), style, out);
             out.extend_from_slice(b"], \"held_connections_count\": ");
             number(*held as u64, out);
             if *left_out > 0 {
@@ -71,8 +74,8 @@ fn field(before: &str, text: &str, style: u8, out: &mut Vec<u8>) {
     string(text, style, out);
 }
 
-fn names(names: &[&str], style: u8, out: &mut Vec<u8>) {
-    for (i, name) in names.iter().enumerate() {
+fn names<'n>(names: impl Iterator<Item = &'n str>, style: u8, out: &mut Vec<u8>) {
+    for (i, name) in names.enumerate() {
         if i > 0 {
             out.extend_from_slice(b", ");
         }

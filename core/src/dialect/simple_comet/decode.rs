@@ -2,7 +2,7 @@
 use std::borrow::Cow;
 
 use super::{QUOTE, style};
-use crate::config::Config;
+use crate::config::{ChannelPrefix, Config};
 use crate::conn::Role;
 use crate::dialect::{Decoded, DialectId, Read, Refusal, Request, Verb, Voice};
 use crate::hub::Registered;
@@ -56,14 +56,15 @@ enum Target {
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let quoted = if config.simple_comet.quote_json { style::QUOTED } else { 0 };
-    let mut voice = Voice::new(DialectId::SimpleComet, quoted);
+    let prefix = config.simple_comet.channel_prefix.style();
+    let mut voice = Voice::new(DialectId::SimpleComet, quoted | prefix);
     if quoted != 0 {
         voice.before = Some(QUOTE.into());
     }
     let (target, format) = target(request, config);
     let fields = Fields::of(request.head.query, request.head.field("content-type"), request.body);
     if format == Some(Format::Jsonp) {
-        voice.style = style::CALL;
+        voice.style = style::CALL | prefix;
         voice.before = None;
         match callback(&fields, config) {
             Ok(before) => voice.before = Some(before),
@@ -157,6 +158,7 @@ fn verb<'b>(
     target: Target,
 ) -> Result<Verb<'b>, Refusal> {
     let trusted = is_trusted(request.role, config);
+    let prefix = &config.simple_comet.channel_prefix;
     let may = |allowed: bool| if allowed { Ok(()) } else { Err(Refusal::Publish) };
     match (request.head.method, target) {
         (Method::Get | Method::Head, Target::Status) => Ok(Verb::Census),
@@ -170,16 +172,17 @@ fn verb<'b>(
             register(fields, config)
         }
         (Method::Post, Target::Channels(Some(name))) => {
+            let name = prefix.before(name.into());
             let is_open = config.front.publish.iter().any(|pattern| pattern.matches(&name));
             may(trusted || (request.role == Role::Front && is_open))?;
-            Ok(Verb::PublishTo { channel: name.into(), body: fields.get("content") })
+            Ok(Verb::PublishTo { channel: name, body: fields.get("content") })
         }
         (Method::Delete, Target::Channels(name)) => {
             may(trusted)?;
-            Ok(Verb::Delete(name.map(Cow::Owned)))
+            Ok(Verb::Delete(name.map(|name| prefix.before(name.into()))))
         }
         (Method::Get | Method::Head, Target::Channels(name)) => {
-            read(fields, name, request.head.method == Method::Head)
+            read(fields, prefix, name, request.head.method == Method::Head)
         }
         _ => Err(Refusal::Method("GET, HEAD, POST, DELETE, OPTIONS")),
     }
@@ -209,16 +212,22 @@ fn register<'b>(fields: &Fields<'b>, config: &Config) -> Result<Verb<'b>, Refusa
         (false, ms) => ms,
     };
     let messages_max = wanted.min(config.limits.history_messages_max);
+    let channel = own.channel_prefix.before(channel);
     Ok(Verb::Register { channel, as_what: Registered { messages_max, life_ms, sessions } })
 }
 
-fn read<'b>(fields: &Fields<'b>, names: Option<String>, at_once: bool) -> Result<Verb<'b>, Refusal> {
+fn read<'b>(
+    fields: &Fields<'b>,
+    prefix: &ChannelPrefix,
+    names: Option<String>,
+    at_once: bool,
+) -> Result<Verb<'b>, Refusal> {
     let names = names.ok_or(Refusal::NoChannels)?;
     let since = fields.get("since").and_then(|text| python_int(&text)).unwrap_or(0);
     let session = fields.get("client_id");
     if session.as_deref() == Some("") {
         return Err(Refusal::Parameter("Missing client_id"));
     }
-    let channels = names.split('|').map(|name| Cow::Owned(name.to_owned())).collect();
+    let channels = names.split('|').map(|name| prefix.before(Cow::Owned(name.to_owned()))).collect();
     Ok(Verb::Read(Read { channels, since, session, at_once }))
 }

@@ -1,6 +1,7 @@
 //! What Simple Comet's subscribers get: messages by channel, and behind them what is the subscriber's alone.
 use super::answer::{SUCCESS, error, string};
 use super::{end, style};
+use crate::config::without_prefix;
 use crate::dialect::{Batch, News, Refusal, Tail};
 use crate::wire::http1::response::{number, signed};
 
@@ -24,7 +25,7 @@ fn messages(style: u8, batches: &[Batch<'_>], out: &mut Vec<u8>) {
         if i > 0 {
             out.extend_from_slice(b", ");
         }
-        string(batch.channel.name(), style, out);
+        string(without_prefix(batch.channel.name(), style), style, out);
         out.extend_from_slice(b": [");
         for (n, (_, message)) in batch.channel.history().range(batch.from, batch.to).enumerate() {
             out.extend_from_slice(if n > 0 { b", {\"id\": " } else { b"{\"id\": " });
