@@ -12,11 +12,11 @@ pub(crate) const ICON: &str = "image/svg+xml";
 pub(crate) type Served = (&'static str, &'static str, &'static [u8]);
 
 /// A page that leads to another those who have typed less than its address. It says where relatively: behind a proxy all of
-/// them may stand below another path.
+/// them may stand below another path. It has no icon, and says so, or browsers would ask for one.
 macro_rules! door {
     ($to:literal, $words:literal) => {
         concat!(
-            "<!doctype html><meta charset=\"utf-8\"><title>rcomet</title><meta http-equiv=\"refresh\" content=\"0; url=",
+            "<!doctype html><meta charset=\"utf-8\"><title>rcomet</title><link rel=\"icon\" href=\"data:,\"><meta http-equiv=\"refresh\" content=\"0; url=",
             $to,
             "\"><p><a href=\"",
             $to,
