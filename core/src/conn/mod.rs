@@ -317,14 +317,7 @@ mod tests {
 
     /// An idle or parked connection is what there are most of: its size is looked at, and does not grow unnoticed.
     #[test]
-    #[allow(clippy::disallowed_macros, reason = "a test shows what it measures")]
     fn a_connection_is_small() {
-        println!(
-            "Conn {}, Parked {}, Subscription {} bytes",
-            size_of::<Conn>(),
-            size_of::<Parked>(),
-            size_of::<Subscription>()
-        );
         let sizes = [size_of::<Conn>(), size_of::<Parked>(), size_of::<Subscription>()];
         assert_eq!(
             sizes,
