@@ -11,6 +11,7 @@ use crate::descriptors::Descriptors;
 use crate::entropy::OperatingSystem;
 use crate::exit::Failure;
 use crate::logging::{self, Logging};
+use crate::journal::JournalFile;
 use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload};
 use crate::settings::{Server, Settings, Source};
 use crate::values::ValuesFile;
@@ -44,6 +45,8 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
     // Before anything is opened: who cannot read what there is should not take its place.
     let most = settings.limits.memory_bytes_max;
     let values = settings.control.values_path().map(|path| ValuesFile::open(path, most)).transpose()?;
+    let histories = settings.history.path().map(JournalFile::open).transpose()?;
+    let sync_ms = settings.history.sync_ms;
     let bound = listen(&settings, flags.is_in_background())?;
     let entropy =
         OperatingSystem::probe().map_err(|error| format!("there are no random bytes to be had: {error}"))?;
@@ -59,6 +62,7 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
         version: env!("CARGO_PKG_VERSION").into(),
         pid: process::id(),
         config: source.file.as_ref().map(|file| file.display().to_string()),
+        history: histories.as_ref().map(|file| file.path().display().to_string()),
         values: values.as_ref().map(|(file, _)| file.path().display().to_string()),
         listeners: bound.iter().map(|one| (one.role.name().to_owned(), one.address.to_string())).collect(),
     };
@@ -69,6 +73,9 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
     let mut reactor = Reactor::new(fresh, Box::new(entropy), bound, about)?;
     if let Some((file, kept)) = values {
         reactor.keep_values(file, kept.as_ref())?;
+    }
+    if let Some(file) = histories {
+        reactor.keep_histories(file, sync_ms)?;
     }
     background.report(Ok(()));
     reactor.run(&mut Again { source, running: settings, descriptors, logging, read: None })?;
@@ -226,6 +233,11 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
         notes.push(changed("control.values_file"));
     }
     settings.control.values_file = running.control.values_file.clone();
+    if (&settings.history.file, settings.history.sync_ms) != (&running.history.file, running.history.sync_ms) {
+        notes.push(changed("history.file or history.sync_ms"));
+    }
+    (settings.history.file, settings.history.sync_ms) =
+        (running.history.file.clone(), running.history.sync_ms);
     settings.control.path = running.control.path.clone();
     settings.control.read_path = running.control.read_path.clone();
     settings.control.write_path = running.control.write_path.clone();

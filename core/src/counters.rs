@@ -121,6 +121,14 @@ counters! {
         bayeux_sessions_resumed,
         /// Last values of keys that were put back at the start.
         values_restored,
+        /// Messages that channels kept again at the start, from `history.file`.
+        history_restored,
+        /// Entries written to `history.file`.
+        history_entries,
+        /// Times that `history.file` was written anew.
+        history_rewrites,
+        /// Times that `history.file` could no longer be written.
+        history_failures,
         /// Times that the last values of keys were saved.
         values_saves,
         /// Times that the last values of keys could not be saved.
@@ -137,6 +145,8 @@ counters! {
         address_refused,
         /// Connections, channels or requests refused because `memory_bytes_max` was reached.
         memory_refused,
+        /// Messages refused with 503 because `history.file` could not be written.
+        history_refused,
         /// Requests refused with 414: longer than `request_line_bytes_max`.
         request_lines_too_long,
         /// Requests refused with 431: more than `head_bytes_max` or `headers_max`.

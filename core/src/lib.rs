@@ -37,6 +37,7 @@ pub mod conn;
 mod counters;
 pub mod dialect;
 pub mod hub;
+pub mod journal;
 mod limits;
 pub mod log;
 mod machine;

@@ -69,6 +69,12 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "FILE")]
     values_file: Option<PathBuf>,
 
+    /// Keep the histories of channels in this file over a restart [default: nowhere]
+    ///
+    /// A whole path. It is read before anybody is served, and written before anybody hears of what it says. See docs/history.md.
+    #[arg(long, value_name = "FILE")]
+    history_file: Option<PathBuf>,
+
     /// Write the number of the process into this file, and remove it at the end
     ///
     /// `rcomet start` without it writes rcomet.pid beside the control socket.
@@ -154,6 +160,9 @@ impl RunFlags {
         }
         if let Some(path) = &self.values_file {
             set("control", "values_file", path.display().to_string().into());
+        }
+        if let Some(path) = &self.history_file {
+            set("history", "file", path.display().to_string().into());
         }
         if let Some(path) = &self.pid_file {
             set("server", "pid_file", path.display().to_string().into());

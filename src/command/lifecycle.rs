@@ -186,6 +186,9 @@ fn told(status: &Value) -> String {
     if let Some(file) = status["values_file"].as_str() {
         lines.push(format!("keeps values    {file}"));
     }
+    if let Some(file) = status["history_file"].as_str() {
+        lines.push(format!("keeps histories {file}"));
+    }
     let pairs = [
         ("connections", format!("{} of {}", n("connections"), n("connections_max"))),
         ("subscribers", n("subscribers").to_string()),

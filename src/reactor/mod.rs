@@ -35,6 +35,7 @@ use self::sockets::Sockets;
 pub(crate) use self::stream::Stream;
 use self::token::About;
 pub(crate) use self::token::upstream_token;
+use crate::journal::{Journal, JournalFile};
 use crate::notify::Manager;
 use crate::upstream::Upstreams;
 use crate::values::{Saver, ValuesFile};
@@ -61,6 +62,8 @@ pub(crate) struct Reactor {
     drain_ms_max: u64,
     /// Who saves last values, if they are kept.
     saver: Option<Saver>,
+    /// Where histories are written, if they outlive the daemon.
+    journal: Option<Journal>,
     manager: Manager,
     /// When the service manager is next told that we live.
     alive_at: Option<Moment>,
@@ -109,12 +112,23 @@ impl Reactor {
             life: Life::Serving,
             drain_ms_max,
             saver: None,
+            journal: None,
             alive_at: manager.alive_every_ms().map(|_| clock.now()),
             manager,
             poll,
             clock,
             machine,
         })
+    }
+
+    /// Puts back the histories that an earlier daemon has left, and keeps them in this file from now on.
+    ///
+    /// # Errors
+    /// There is no room for them, something is wrong with them, or the file cannot be written.
+    pub(crate) fn keep_histories(&mut self, file: JournalFile, sync_ms: u64) -> Result<(), String> {
+        let waker = Waker::new(self.poll.registry(), About::Saver.into()).map_err(|e| e.to_string())?;
+        self.journal = Some(file.start(&mut self.machine, sync_ms, Arc::new(waker))?);
+        Ok(())
     }
 
     /// Puts back the values that an earlier daemon has left, and keeps them in this file from now on.

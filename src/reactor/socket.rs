@@ -7,6 +7,7 @@ use rcomet_core::time::Moment;
 use rcomet_core::{Conn, Machine};
 
 use super::stream::Stream;
+use crate::journal::Journal;
 
 /// Reads that one connection gets in one turn, so that a fast publisher does not starve the others.
 const READS_PER_TURN: usize = 4;
@@ -125,8 +126,18 @@ impl Socket {
     ///
     /// # Errors
     /// The connection is dead and has to be closed.
-    pub(super) fn write(&mut self, id: Id<Conn>, machine: &mut Machine, now: Moment) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        id: Id<Conn>,
+        machine: &mut Machine,
+        journal: &mut Option<Journal>,
+        now: Moment,
+    ) -> io::Result<()> {
         while self.outbound == Outbound::Open {
+            // Nobody is told anything that would be forgotten with the process; and what is sent can make room for more.
+            if let Some(journal) = journal {
+                journal.store(machine, now);
+            }
             let mut slices = [IoSlice::new(&[]); FEW_SLICES];
             let written = match machine.transmit(id, &mut slices) {
                 0 => return Ok(()),
@@ -219,7 +230,7 @@ mod tests {
         let (mut machine, id, mut socket, _client) = connected();
         assert!(!socket.unblock());
         socket.outbound = Outbound::Blocked;
-        socket.write(id, &mut machine, NOW).expect("it does not even try");
+        socket.write(id, &mut machine, &mut None, NOW).expect("it does not even try");
         assert!(socket.unblock() && !socket.unblock());
     }
 }

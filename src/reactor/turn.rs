@@ -16,6 +16,7 @@ use super::socket::{Reading, Socket};
 use super::stream::Stream;
 use super::token::About;
 use super::{Life, Reactor};
+use crate::journal::Journal;
 
 /// Events taken from the kernel at once; the others wait for the next turn.
 const EVENTS_PER_TURN: usize = 1024;
@@ -40,6 +41,9 @@ impl Reactor {
             self.wait(&mut events)?;
             self.turn(&events, reload);
         }
+        if let Some(journal) = self.journal.take() {
+            journal.end(&mut self.machine, self.clock.now())?;
+        }
         let Some(saver) = self.saver.take() else { return Ok(()) };
         let mut file = saver.end()?;
         file.save(&mut self.machine, true).map_err(io::Error::other)
@@ -56,6 +60,7 @@ impl Reactor {
                 self.report.due(),
                 self.upstreams.deadline(),
                 self.alive_at,
+                self.journal.as_ref().and_then(Journal::due),
             ];
             moments.into_iter().flatten().min().map(|moment| self.clock.until(moment))
         };
@@ -92,6 +97,9 @@ impl Reactor {
         self.work(reload, now);
         if let Some(saver) = &mut self.saver {
             self.more |= saver.go_on(&mut self.machine);
+        }
+        if let Some(journal) = &mut self.journal {
+            self.more |= journal.go_on(&mut self.machine, now);
         }
         self.show_life(now);
 
@@ -207,7 +215,7 @@ impl Reactor {
 
     fn write(&mut self, id: Id<Conn>, now: Moment) {
         let Some(socket) = self.sockets.get_mut(id) else { return };
-        if socket.write(id, &mut self.machine, now).is_err() {
+        if socket.write(id, &mut self.machine, &mut self.journal, now).is_err() {
             self.close(id);
         }
     }

@@ -3,6 +3,7 @@
 mod address;
 mod control;
 mod fault;
+mod history;
 mod show;
 mod source;
 
@@ -11,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use log::LevelFilter;
 use rcomet_core::config::{
-    AddressRules, Admin, Bayeux, Ccomet, Front, HistoryRules, Http, Icomet, Location, Push, SimpleComet,
+    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Location, Push, SimpleComet,
     Tokens, Websocket,
 };
 use rcomet_core::{Config, Limits, Role};
@@ -20,6 +21,7 @@ use serde::Deserialize;
 pub(crate) use self::address::{Access, Address, Mode};
 pub(crate) use self::control::{Control, Door};
 pub(crate) use self::fault::Fault;
+pub(crate) use self::history::History;
 pub(crate) use self::show::effective;
 pub(crate) use self::source::{LimitFlag, Source, parse};
 
@@ -31,7 +33,7 @@ pub(crate) struct Settings {
     pub(crate) control: Control,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
-    pub(crate) history: HistoryRules,
+    pub(crate) history: History,
     pub(crate) http: Http,
     pub(crate) front: Front,
     pub(crate) token: Tokens,
@@ -152,7 +154,7 @@ impl Settings {
     pub(crate) fn core(&self) -> Config {
         Config {
             limits: self.limits.clone(),
-            history: self.history.clone(),
+            history: self.history.rules(),
             http: self.http.clone(),
             front: self.front.clone(),
             token: self.token.clone(),
@@ -198,6 +200,12 @@ impl Settings {
             );
         }
         self.control.check()?;
+        self.history.check()?;
+        if self.history.path().is_some() && self.control.values_path().is_some() {
+            return Err(
+                "control.values_file: last values are in history.file already: expected one of the two".into()
+            );
+        }
         self.core().check()
     }
 

@@ -1,15 +1,12 @@
 //! A new file, written whole beside its place and then put there: whoever reads it finds the one or the other.
 //! Knows nothing of what is in it, but for its lines.
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use rcomet_core::values::{KeptValue, Preface, end_line, preface_line, value_line};
 
-/// What stands behind the name until the file is whole.
-const DRAFT: &str = ".new";
+use crate::hold;
 
 /// A file that is being written.
 pub(super) struct Draft {
@@ -28,17 +25,8 @@ impl Draft {
     /// # Errors
     /// There is no room, or no right to write there.
     pub(super) fn begin(to: &Path, preface: &Preface) -> io::Result<Self> {
-        let mut name: OsString = to.file_name().unwrap_or_default().to_owned();
-        name.push(DRAFT);
-        let at = to.with_file_name(name);
-        match fs::remove_file(&at) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        // Nobody else's business, and nobody else's file.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&at)?;
-        // Locked before it is in its place: there is no moment in which another daemon could take it.
-        file.try_lock().map_err(io::Error::from)?;
+        let at = hold::draft_of(to);
+        let file = hold::begin(&at)?;
         let mut draft = Self {
             out: BufWriter::with_capacity(64 << 10, file),
             at,
@@ -77,11 +65,8 @@ impl Draft {
         let held = self.out.get_ref().try_clone()?;
         fs::rename(&self.at, &self.to)?;
         self.is_done = true;
-        // The name is on the disk when the directory is. It is there in any case, and has to stay locked.
-        let on_disk = match self.to.parent() {
-            Some(directory) => File::open(directory).and_then(|directory| directory.sync_all()),
-            None => Ok(()),
-        };
+        // It is in its place in any case, and has to stay locked.
+        let on_disk = hold::sync_name(&self.to);
         Ok((held, on_disk))
     }
 

@@ -3,9 +3,8 @@
 mod draft;
 mod saver;
 
-use std::fs::{self, File, TryLockError};
-use std::io::{BufRead, BufReader, ErrorKind, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use rcomet_core::Machine;
@@ -14,6 +13,7 @@ use rcomet_core::values::{Kept, Reading};
 use self::draft::Draft;
 pub(crate) use self::saver::Saver;
 use crate::exit::Failure;
+use crate::hold;
 
 /// The file, which nobody else has while we have it.
 pub(crate) struct ValuesFile {
@@ -22,53 +22,16 @@ pub(crate) struct ValuesFile {
     held: Option<File>,
 }
 
-/// What a path leads to, also when a link in its last place leads to what is not there yet.
-fn led_to(path: &Path) -> PathBuf {
-    if let Ok(path) = fs::canonicalize(path) {
-        return path;
-    }
-    match fs::read_link(path) {
-        Ok(to) => path.parent().map_or_else(|| to.clone(), |beside| beside.join(&to)),
-        Err(_) => path.to_owned(),
-    }
-}
-
 impl ValuesFile {
     /// Takes the file, and reads what is in it; at most so many bytes of values.
     ///
     /// # Errors
     /// Another daemon has it, it cannot be read, or something in it is not as it should be.
     pub(crate) fn open(path: &Path, bytes_max: usize) -> Result<(Self, Option<Kept>), Failure> {
-        // What a link points to is written, and not the link.
-        let path = led_to(path);
+        let (path, held) = hold::take("control.values_file", path, "the values")?;
         let failed = |why: String| Failure::Other(format!("control.values_file: {}: {why}", path.display()));
-        loop {
-            let file = match File::open(&path) {
-                Ok(file) => file,
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Ok((Self { path, held: None }, None));
-                }
-                Err(error) => return Err(failed(format!("cannot be read: {error}"))),
-            };
-            if !file.metadata().is_ok_and(|known| known.is_file()) {
-                return Err(failed("is no file: expected one, or nothing yet".into()));
-            }
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Failure::AlreadyRunning(format!(
-                        "another rcomet runs already: it has the values in {}",
-                        path.display()
-                    )));
-                }
-                Err(TryLockError::Error(error)) => return Err(failed(format!("cannot be locked: {error}"))),
-            }
-            // Between the two, another may have put a new one there.
-            if is_there(&file, &path) {
-                let kept = read(&file, bytes_max).map_err(failed)?;
-                return Ok((Self { path, held: Some(file) }, Some(kept)));
-            }
-        }
+        let kept = held.as_ref().map(|file| read(file, bytes_max)).transpose().map_err(failed)?;
+        Ok((Self { path, held }, kept))
     }
 
     /// Where it is.
@@ -97,13 +60,6 @@ impl ValuesFile {
         self.held = Some(held);
         on_disk.map_err(failed)?;
         Ok(())
-    }
-}
-
-fn is_there(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
-        _ => false,
     }
 }
 

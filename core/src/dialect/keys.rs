@@ -108,6 +108,8 @@ pub struct About {
     pub config: Option<String>,
     /// Where last values are kept over a restart, if they are.
     pub values: Option<String>,
+    /// Where histories are kept over a restart, if they are.
+    pub history: Option<String>,
     /// What it listens on: the side, and the address.
     pub listeners: Vec<(String, String)>,
 }

@@ -82,6 +82,8 @@ pub enum Refusal {
     TooManyBroadcasts,
     /// `memory_bytes_max` is reached.
     Memory,
+    /// `history.file` cannot be written.
+    Storage,
     /// It has lasted as long as it may.
     Over,
     /// A limit of a group of channels is reached.
@@ -132,7 +134,7 @@ impl Refusal {
             Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions | Self::TooFast => {
                 Status::TOO_MANY_CHANNELS
             }
-            Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory | Self::TooManyHooks => {
+            Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory | Self::Storage | Self::TooManyHooks => {
                 Status::UNAVAILABLE
             }
             Self::Over => Status::REQUEST_TIMEOUT,
@@ -208,6 +210,7 @@ impl Refusal {
             Self::TooManyHooks => "too many requests wait for the application: try again later",
             Self::HookFailed => "the application cannot be asked, or its answer cannot be used",
             Self::HookTooSlow => "the application has not answered in time",
+            Self::Storage => "histories are kept in a file that cannot be written now: try again later",
             Self::Memory => "the server's memory budget is used up: try again later",
         }
     }

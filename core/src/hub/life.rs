@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 use super::subscription::Ear;
 use super::{Change, Channel, Denied, Full, Hub, Owner, Posted, Registered, Roster, Session, Token};
 use crate::arena::Id;
+use crate::journal::Entry;
 use crate::time::Moment;
 
 impl Hub {
@@ -24,7 +25,7 @@ impl Hub {
         }
         let idle_until = now.after_ms(life_ms);
         let mut channel = Channel::new(name, self.log.head(), idle_until, self.broadcasts.last());
-        (channel.number, channel.mark) = (self.made, self.seed.mark(name));
+        (channel.number, channel.mark) = (self.made, self.cursors.mark(name));
         self.made += 1;
         let id = self.channels.insert(channel).ok_or(Full)?;
         self.names.insert(name, id);
@@ -37,6 +38,7 @@ impl Hub {
         self.names_bytes += name.len();
         self.counters.channels_opened += 1;
         self.put_into_group(id);
+        self.note_opened(id);
         self.revive(name);
         self.announce(id, true, now);
         self.arm(id, now);
@@ -49,6 +51,7 @@ impl Hub {
             channel.registered = Some(Box::new(as_what));
             channel.outlive(now.after_ms(as_what.life_ms));
         }
+        self.note_shape(id);
         self.arm(id, now);
     }
 
@@ -60,6 +63,7 @@ impl Hub {
             // One that is not kept any more is gone from what is kept.
             self.kept_changes += 1;
             channel.posted = Some(Box::new(posted));
+            self.note_shape(id);
         }
         self.arm(id, now);
     }
@@ -139,7 +143,13 @@ impl Hub {
     /// The channel's secret, made of `random` if it has none yet.
     pub fn token(&mut self, id: Id<Channel>, random: impl FnOnce() -> Token) -> Option<Token> {
         let channel = self.channels.get_mut(id)?;
-        Some(**channel.token.get_or_insert_with(|| Box::new(random())))
+        if let Some(token) = &channel.token {
+            return Some(**token);
+        }
+        let token = random();
+        channel.token = Some(Box::new(token));
+        self.note_shape(id);
+        Some(token)
     }
 
     /// Whether `shown` is the channel's secret in hexadecimal; the comparison takes the same time for every wrong one.
@@ -164,8 +174,10 @@ impl Hub {
         groups.dismiss(channel);
         names.remove(&channel.name, id);
         sorted.remove(&*channel.name);
+        let name = Arc::clone(&channel.name);
         let next = channel.history.head();
         *ended = (*ended).max(channel.history.offset_before(next));
+        self.note_entry(|| Entry::Close(name));
         self.counters.channels_closed += 1;
         self.announce(id, false, now);
         self.stir(id);
@@ -181,6 +193,8 @@ impl Hub {
         self.kept_changes += u64::from(channel.is_kept());
         self.counters.trimmed += channel.history.clear() as u64;
         let head = channel.history.head();
+        let name = Arc::clone(&channel.name);
+        self.note_entry(|| Entry::Clear(name));
         self.weigh(id, before);
         Some(head)
     }

@@ -8,6 +8,7 @@ mod groups;
 mod history;
 mod index;
 mod join;
+mod journal;
 mod kept;
 mod life;
 mod mailbox;
@@ -103,6 +104,8 @@ pub struct Hub {
     matched: Vec<Id<Channel>>,
     settings: Settings,
     seed: Seed,
+    /// What marks channels in cursors, and what signs those.
+    cursors: Seed,
     sealer: Sealer,
     /// The wall clock, in seconds; never goes back, so that what is stamped with it does not.
     unix_s: u32,
@@ -131,6 +134,8 @@ pub struct Hub {
     ends: VecDeque<Id<Subscription>>,
     counters: Counters,
     chronicle: Chronicle,
+    /// What has happened, where a journal is kept.
+    notes: Option<Box<journal::Notes>>,
 }
 
 impl Hub {
@@ -159,6 +164,7 @@ impl Hub {
             matched: Vec::new(),
             settings,
             seed,
+            cursors: seed,
             sealer: seed.sealer(),
             unix_s: 0,
             next_tag: 0,
@@ -175,6 +181,7 @@ impl Hub {
             ends: VecDeque::new(),
             counters: Counters::default(),
             chronicle: Chronicle::default(),
+            notes: None,
         }
     }
 

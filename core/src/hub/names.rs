@@ -21,6 +21,11 @@ impl Seed {
         Self { low, high }
     }
 
+    /// The two words, to be written down.
+    pub(super) fn words(&self) -> [u64; 2] {
+        [self.low, self.high]
+    }
+
     /// What signs cursors: with words of its own, which tell nothing of these.
     pub fn sealer(&self) -> Sealer {
         let word = |number: u8| self.hash_one([b's', b'e', b'a', b'l', number]);

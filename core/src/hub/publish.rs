@@ -96,6 +96,7 @@ impl Hub {
     }
 
     pub(super) fn append_to(&mut self, id: Id<Channel>, message: Message) -> u64 {
+        self.note_message(id, &message);
         let Some(channel) = self.channels.get_mut(id) else { return 0 };
         let listens = !channel.members.is_empty();
         let mark = channel.history.mark();

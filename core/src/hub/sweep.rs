@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 
 use super::{Channel, Full, Hub, Kind};
 use crate::arena::{Arena, Id};
+use crate::journal::Entry;
 use crate::log::Position;
 use crate::time::Moment;
 
@@ -26,10 +27,36 @@ impl Broadcasts {
         self.last
     }
 
+    /// Those that not all channels have yet, oldest first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.waiting.iter().map(|(_, body)| body)
+    }
+
+    /// All channels have so many of the oldest.
+    pub(super) fn drop_oldest(&mut self, count: u64) {
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.waiting.len());
+        self.waiting.drain(..count);
+        (self.at, self.goal) = (0, self.last);
+    }
+
+    /// A body, shared with all channels that keep the same, if it was a late broadcast.
+    pub(super) fn shared(&mut self, body: Arc<str>) -> Arc<str> {
+        let known = self.bodies.iter().rev().take(BODIES_COMPARED).filter_map(Weak::upgrade);
+        if let Some(known) = known.into_iter().find(|known| **known == *body) {
+            return known;
+        }
+        self.bodies.retain(|body| body.strong_count() > 0);
+        self.bodies.push(Arc::downgrade(&body));
+        body
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bodies.iter().filter_map(Weak::upgrade).map(|body| body.len() + 32).sum()
     }
 }
+
+/// Bodies of broadcasts that one which is put back is compared with.
+const BODIES_COMPARED: usize = 64;
 
 /// The stream of channels coming and going, as a channel without a name of its own.
 pub(super) struct Announcing {
@@ -57,6 +84,12 @@ impl Hub {
             self.counters.broadcasts_refused += 1;
             return Err(Full);
         }
+        self.note_entry(|| Entry::Broadcast(Arc::clone(&body)));
+        self.push_broadcast(body);
+        Ok(())
+    }
+
+    pub(super) fn push_broadcast(&mut self, body: Arc<str>) {
         self.broadcasts.last += 1;
         self.broadcasts.bodies.retain(|body| body.strong_count() > 0);
         self.broadcasts.bodies.push(Arc::downgrade(&body));
@@ -64,7 +97,6 @@ impl Hub {
         if self.broadcasts.waiting.len() == 1 {
             (self.broadcasts.at, self.broadcasts.goal) = (0, self.broadcasts.last);
         }
-        Ok(())
     }
 
     /// Brings a channel up to date with all broadcasts.
@@ -105,7 +137,10 @@ impl Hub {
             self.broadcasts.at += 1;
             if self.broadcasts.at >= self.channels.slots() {
                 let goal = self.broadcasts.goal;
+                let before = self.broadcasts.waiting.len();
                 self.broadcasts.waiting.retain(|(number, _)| *number > goal);
+                let swept = (before - self.broadcasts.waiting.len()) as u64;
+                self.note_entry(|| Entry::Swept(swept));
                 (self.broadcasts.at, self.broadcasts.goal) = (0, self.broadcasts.last);
             }
         }

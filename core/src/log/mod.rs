@@ -17,7 +17,17 @@ impl Epoch {
 
     /// The epoch that random bytes stand for.
     pub fn from_random(bytes: [u8; 8]) -> Self {
-        Self(u64::from_le_bytes(bytes) & ((1 << Self::BITS) - 1))
+        Self::from_bits(u64::from_le_bytes(bytes))
+    }
+
+    /// The epoch that these bits stand for, as far as it has so many.
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits & ((1 << Self::BITS) - 1))
+    }
+
+    /// The same as bits, to be written down.
+    pub fn bits(self) -> u64 {
+        self.0
     }
 }
 
@@ -79,6 +89,18 @@ impl Log {
     /// The offset of the message with this number, or of the last before it; 0 for numbers of another log.
     pub fn offset_of(&self, id: u64) -> u64 {
         id.saturating_sub(self.ids_from).min(self.last)
+    }
+
+    /// The place of the message with this number, also behind the log's end; 0 for numbers of another log.
+    pub fn place_of(&self, id: u64) -> u64 {
+        id.saturating_sub(self.ids_from)
+    }
+
+    /// The same, up to which the log goes from now on.
+    pub fn reach(&mut self, id: u64) -> u64 {
+        let offset = self.place_of(id);
+        self.last = self.last.max(offset);
+        offset
     }
 
     /// Which log this is.

@@ -25,7 +25,7 @@ pub(super) struct Keeping {
     at: usize,
     /// Behind the first place and up to the second something may have been published that is lost: the last server before
     /// this one has not ended, but broken off.
-    unsure: Option<(u64, u64)>,
+    pub(super) unsure: Option<(u64, u64)>,
 }
 
 impl Machine {

@@ -30,11 +30,14 @@ impl Machine {
 
     /// Answers whoever asks whether the server lives, and whether newcomers are welcome.
     pub(super) fn serve_health(&mut self, id: Id<Conn>, manner: Manner, head: &Head<'_, '_>) -> bool {
-        let is_ready = !self.is_draining() && !self.is_short_of(0);
+        let is_ready = !self.is_draining() && !self.is_short_of(0) && !self.is_journal_broken();
         let (status, words): (_, &[u8]) = match head.raw_path {
             b"/healthz" => (Status::OK, b"ok\n"),
             b"/readyz" if is_ready => (Status::OK, b"ready\n"),
             b"/readyz" if self.is_draining() => (Status::UNAVAILABLE, b"leaving\n"),
+            b"/readyz" if self.is_journal_broken() => {
+                (Status::UNAVAILABLE, b"history.file cannot be written\n")
+            }
             b"/readyz" => (Status::UNAVAILABLE, b"memory_bytes_max is reached\n"),
             _ => return false,
         };

@@ -17,6 +17,7 @@ mod frames;
 mod groups;
 mod heads;
 mod hooks;
+mod journal;
 mod kept;
 mod keys;
 mod listen;
@@ -111,6 +112,7 @@ pub struct Machine {
     counters: Counters,
     drain: control::Drain,
     keeping: kept::Keeping,
+    journal: journal::Journal,
     about: crate::dialect::About,
     /// Bytes of publishes that wait.
     held_bytes: usize,
@@ -164,6 +166,7 @@ impl Machine {
             counters: Counters::default(),
             drain: control::Drain::No,
             keeping: kept::Keeping::default(),
+            journal: journal::Journal::default(),
             about: crate::dialect::About::default(),
             held_bytes: 0,
             tables_bytes: 0,

@@ -211,6 +211,7 @@ impl Machine {
     }
 
     fn broadcast(&mut self, body: &str) -> Result<(), Refusal> {
+        self.check_journal()?;
         // One body for all, and an entry in each.
         let size = body.len() + self.hub.channels().saturating_mul(size_of::<Message>());
         if self.used_bytes().saturating_add(size) > self.config.limits.memory_bytes_max {
@@ -219,8 +220,9 @@ impl Machine {
         self.hub.broadcast(Arc::from(body)).map_err(|_| Refusal::TooManyBroadcasts)
     }
 
-    /// Sees to it that `size` bytes more fit: a channel that publishes while memory is short loses its own oldest.
+    /// Sees to it that `size` bytes more fit, and that what happens can be written down: a channel that publishes while memory is short loses its own oldest.
     pub(super) fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
+        self.check_journal()?;
         let most = self.config.limits.memory_bytes_max;
         if self.used_bytes() + size <= most {
             return Ok(());

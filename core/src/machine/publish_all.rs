@@ -182,6 +182,7 @@ impl Machine {
     pub(super) fn publish_all(&mut self, items: &[Item]) -> Result<Vec<(u64, Sealed)>, Refusal> {
         let now = self.post.now;
         let total: usize = items.iter().map(size).sum();
+        self.check_journal()?;
         // Each channel can make room in its own history; if that is not enough, nobody's is touched.
         if self.is_short_of(total) {
             let spare_of = |share: Share<'_>| {

@@ -43,6 +43,7 @@ impl Machine {
             Refusal::Group(_) => self.counters.groups_refused += 1,
             Refusal::TooManyHooks => self.counters.hooks_refused += 1,
             Refusal::Memory => self.counters.memory_refused += 1,
+            Refusal::Storage => self.counters.history_refused += 1,
             Refusal::Rights => self.counters.rights_denied += 1,
             _ => {}
         }

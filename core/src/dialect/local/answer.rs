@@ -70,6 +70,7 @@ fn report(report: &Report<'_>, out: &mut Vec<u8>) {
         .word("draining", if report.draining { "true" } else { "false" })
         .some_text("config", about.config.as_deref())
         .some_text("values_file", about.values.as_deref())
+        .some_text("history_file", about.history.as_deref())
         .list("listeners", listeners, |(side, address), out| {
             Object::begin(out).text("side", side).text("address", address).end();
         });

@@ -125,6 +125,7 @@ fn verdict(refusal: &Refusal) -> (&'static str, &'static str) {
         Refusal::SessionName => ("-1", "Invalid client id"),
         Refusal::Publish => ("-1", "Not allowed here"),
         Refusal::Memory => ("-1", "Out of memory: try again later"),
+        Refusal::Storage => ("-1", "The history cannot be stored: try again later"),
         Refusal::ChannelTaken | Refusal::SessionTaken | Refusal::NoChannels | Refusal::NoneReadable => {
             ("-2", refusal.words())
         }

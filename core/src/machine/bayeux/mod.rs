@@ -344,6 +344,7 @@ fn body_of(data: &RawValue) -> (hub::Kind, Arc<str>) {
 fn error(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Memory => "500::Out of memory, try again later",
+        Refusal::Storage => "500::The history cannot be stored, try again later",
         Refusal::TooFast => "429::Too many messages, try again later",
         Refusal::TooManyChannels => "403::Too many channels",
         Refusal::TooManySubscribers => "403::Too many subscribers",

@@ -1,0 +1,405 @@
+//! What happens to channels, noted for a journal; and channels made anew from one.
+//! Knows nothing of where a journal is. Notes are handles: what a message says is not copied.
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::history::{Beside, History};
+use super::{Channel, Full, Hub, Kind, Message, Seed};
+use crate::arena::Id;
+use crate::journal::{Entry, First, Opened, Said, Shape};
+use crate::log::{Log, Position};
+use crate::time::Moment;
+
+/// Something that has happened, as it is noted.
+#[derive(Clone, Debug)]
+enum Note {
+    Entry(Entry),
+    /// A channel's message, with its number.
+    Message(Arc<str>, u64, Message),
+}
+
+/// What has been noted and not been taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    new: Vec<Note>,
+    /// The same and all channels besides, for a text that is begun anew.
+    anew: Option<Anew>,
+}
+
+#[derive(Debug)]
+struct Anew {
+    waiting: VecDeque<Note>,
+    /// The slot that is looked at next.
+    at: usize,
+}
+
+impl Notes {
+    fn put(&mut self, note: Note) {
+        if let Some(anew) = &mut self.anew {
+            anew.waiting.push_back(note.clone());
+        }
+        self.new.push(note);
+    }
+}
+
+/// How notes become entries: numbers and times as they are outside.
+#[derive(Clone, Copy)]
+struct Outside {
+    ids_from: u64,
+    zero_unix_ms: u64,
+}
+
+impl Outside {
+    fn entry(self, note: Note) -> Entry {
+        let (channel, seq, message) = match note {
+            Note::Entry(entry) => return entry,
+            Note::Message(channel, seq, message) => (channel, seq, message),
+        };
+        let wall = |moment: Moment| self.zero_unix_ms.saturating_add(moment.0);
+        Entry::Message(Box::new(Said {
+            channel,
+            id: self.ids_from + message.offset,
+            seq,
+            time_ms: wall(message.at),
+            second: message.unix_s,
+            tag: message.tag,
+            kind: message.kind,
+            until_ms: message.until().map(wall),
+            ext: message.ext().map(Into::into),
+            sender: message.sender,
+            media: message.media,
+            body: message.body,
+        }))
+    }
+}
+
+impl Hub {
+    /// Notes from now on what happens, or no more.
+    pub fn keep_notes(&mut self, does: bool) {
+        self.notes = does.then(Box::default);
+    }
+
+    /// Whether something has been noted that nobody has taken.
+    pub fn has_notes(&self) -> bool {
+        self.notes.as_ref().is_some_and(|notes| !notes.new.is_empty())
+    }
+
+    /// Writes down what has been noted; how many entries that are.
+    pub fn write_notes(&mut self, zero_unix_ms: u64, out: &mut Vec<u8>) -> usize {
+        let outside = Outside { ids_from: self.log.base(), zero_unix_ms };
+        let Some(notes) = &mut self.notes else { return 0 };
+        let count = notes.new.len();
+        notes.new.drain(..).for_each(|note| outside.entry(note).write(out));
+        count
+    }
+
+    /// Begins to write everything down anew; nothing of that is left when it `does` not.
+    pub fn write_anew(&mut self, does: bool) {
+        let waiting = self.broadcasts.waiting().map(|body| Note::Entry(Entry::Broadcast(Arc::clone(body))));
+        let anew = does.then(|| Anew { waiting: waiting.collect(), at: 0 });
+        if let Some(notes) = &mut self.notes {
+            notes.anew = anew;
+        }
+    }
+
+    /// Writes down about so many bytes more of everything, or whatever has happened since; whether all of it is there then.
+    pub fn write_more(&mut self, bytes: usize, zero_unix_ms: u64, now: Moment, out: &mut Vec<u8>) -> bool {
+        let outside = Outside { ids_from: self.log.base(), zero_unix_ms };
+        let end = self.channels.slots();
+        let mut looked_at = 0;
+        loop {
+            let Some(anew) = self.notes.as_mut().and_then(|notes| notes.anew.as_mut()) else { return true };
+            while let Some(note) = anew.waiting.pop_front() {
+                outside.entry(note).write(out);
+                if out.len() >= bytes {
+                    return false;
+                }
+            }
+            if anew.at >= end {
+                return true;
+            }
+            if looked_at >= SLOTS_AT_ONCE {
+                return false;
+            }
+            looked_at += 1;
+            let slot = anew.at;
+            anew.at += 1;
+            self.note_whole(slot, now);
+        }
+    }
+
+    /// Notes all that there is of the channel in this slot, for a text that is begun anew.
+    fn note_whole(&mut self, slot: usize, now: Moment) {
+        let Some(id) = self.channels.id_at(slot).filter(|id| self.is_noted(*id)) else { return };
+        // Then it is owed no broadcast that stands before it.
+        self.settle(id, now);
+        let listens = self.channels.get(id).is_some_and(|c| !c.members.is_empty());
+        self.trim(id, listens, now);
+        let Some(channel) = self.channels.get(id) else { return };
+        let Some(anew) = self.notes.as_mut().and_then(|notes| notes.anew.as_mut()) else { return };
+        let waiting = &mut anew.waiting;
+        waiting.push_back(Note::Entry(channel.as_opened(&self.log)));
+        waiting.extend(channel.as_shaped().map(Note::Entry));
+        let (base, head) = (channel.history.base(), channel.history.head());
+        for seq in base..head {
+            let Some(message) = channel.history.get(seq) else { continue };
+            let mut message = message.clone();
+            if !channel.history.is_live(seq) {
+                // What has expired between others keeps its place, and expires again.
+                message.beside = Some(Arc::new(Beside { until: Some(Moment(0)), ..Beside::default() }));
+            }
+            waiting.push_back(Note::Message(Arc::clone(&channel.name), seq, message));
+        }
+    }
+
+    /// Whether what happens to a channel is noted: it has a name that it can be found by again.
+    fn is_noted(&self, id: Id<Channel>) -> bool {
+        self.channels.get(id).is_some_and(|c| !c.is_index && !c.closed && id != self.announcing.feed)
+    }
+
+    pub(super) fn note_entry(&mut self, entry: impl FnOnce() -> Entry) {
+        if let Some(notes) = &mut self.notes {
+            notes.put(Note::Entry(entry()));
+        }
+    }
+
+    pub(super) fn note_opened(&mut self, id: Id<Channel>) {
+        if let Some(notes) = &mut self.notes
+            && let Some(channel) = self.channels.get(id)
+        {
+            notes.put(Note::Entry(channel.as_opened(&self.log)));
+        }
+    }
+
+    pub(super) fn note_shape(&mut self, id: Id<Channel>) {
+        if let Some(notes) = &mut self.notes
+            && let Some(shape) = self.channels.get(id).filter(|c| !c.closed).and_then(Channel::as_shaped)
+        {
+            notes.put(Note::Entry(shape));
+        }
+    }
+
+    /// A message is being appended to a channel. Of one that is kept for nobody only the place is noted.
+    pub(super) fn note_message(&mut self, id: Id<Channel>, message: &Message) {
+        if self.notes.is_none() || !self.is_noted(id) {
+            return;
+        }
+        let Some(channel) = self.channels.get(id) else { return };
+        let mut message = message.clone();
+        if channel.keep(&self.settings.keep).messages == 0 {
+            (message.body, message.sender, message.media, message.beside) = (Arc::default(), None, None, None);
+        }
+        let note = Note::Message(Arc::clone(&channel.name), channel.history.head(), message);
+        if let Some(notes) = &mut self.notes {
+            notes.put(note);
+        }
+    }
+
+    /// Who the log is, for a journal's first line.
+    pub fn first(&self) -> First {
+        let (base, head) = self.numbers();
+        First {
+            epoch: self.log.epoch(),
+            key: self.cursors.words(),
+            base,
+            head,
+            ended: self.log.id_of(self.ended),
+            unsure: None,
+            boot: 0,
+            synced: false,
+        }
+    }
+
+    /// Becomes the hub that a journal is of, as it was when its text was begun. Only for one to which nothing has been published.
+    pub fn become_as(&mut self, first: &First) {
+        self.log = Log::resumed(first.epoch, first.base, first.head);
+        self.ended = self.log.offset_of(first.ended);
+        self.cursors = Seed::new(first.key[0], first.key[1]);
+        self.sealer = self.cursors.sealer();
+    }
+
+    /// Lets something happen again. `zero_unix_ms` is the wall clock at [`Moment`] 0.
+    ///
+    /// # Errors
+    /// [`Full`] when there are as many channels as there may be.
+    pub fn replay(&mut self, entry: Entry, zero_unix_ms: u64, now: Moment) -> Result<(), Full> {
+        match entry {
+            Entry::Channel(opened) => self.replay_opened(&opened, now)?,
+            Entry::Shape(shape) => self.replay_shape(&shape, now),
+            Entry::Message(said) => self.replay_said(*said, zero_unix_ms, now),
+            Entry::Broadcast(body) => self.push_broadcast(body),
+            Entry::Swept(count) => self.broadcasts.drop_oldest(count),
+            Entry::Clear(name) => {
+                if let Some(id) = self.find(&name) {
+                    self.replay_clear(id);
+                }
+            }
+            Entry::Close(name) => {
+                if let Some(id) = self.find(&name) {
+                    self.replay_close(id, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Without bringing it up to date with broadcasts first: that is noted on its own.
+    fn replay_close(&mut self, id: Id<Channel>, now: Moment) {
+        let last = self.broadcasts.last();
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.broadcasts = last;
+        }
+        self.close(id, now);
+    }
+
+    fn replay_clear(&mut self, id: Id<Channel>) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let before = channel.history.weight();
+        channel.history.clear();
+        self.weigh(id, before);
+    }
+
+    fn replay_opened(&mut self, opened: &Opened, now: Moment) -> Result<(), Full> {
+        if let Some(before) = self.find(&opened.channel) {
+            // The same life, told anew: nothing of it has ended.
+            let ended = self.ended;
+            self.replay_close(before, now);
+            self.ended = ended;
+        }
+        let id = self.open(&opened.channel, self.settings.channel_timeout_ms, now)?;
+        let born = Position { epoch: self.log.epoch(), offset: self.log.place_of(opened.born) };
+        let forgotten = self.log.place_of(opened.forgotten);
+        self.made = self.made.max(opened.made.saturating_add(1));
+        if let Some((second, tag)) = opened.last {
+            self.reach_second(second, tag);
+        }
+        if let Some(channel) = self.channels.get_mut(id) {
+            (channel.born, channel.number, channel.last) = (born, opened.made, opened.last);
+            let forgotten = if forgotten > born.offset { forgotten } else { 0 };
+            channel.history = History::resumed(opened.next, forgotten);
+        }
+        Ok(())
+    }
+
+    fn replay_shape(&mut self, shape: &Shape, now: Moment) {
+        let Some(id) = self.find(&shape.channel) else { return };
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.posted = shape.posted.map(Box::new);
+            channel.registered = shape.registered.map(Box::new);
+            channel.token = shape.token.map(Box::new);
+            channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
+        }
+        self.arm(id, now);
+    }
+
+    fn replay_said(&mut self, said: Said, zero_unix_ms: u64, now: Moment) {
+        let Some(id) = self.find(&said.channel) else { return };
+        let offset = self.log.reach(said.id);
+        self.reach_second(said.second, said.tag);
+        let moment = |unix_ms: u64| Moment(unix_ms.saturating_sub(zero_unix_ms));
+        let until = said.until_ms.map(moment);
+        let beside = (until.is_some() || said.ext.is_some())
+            .then(|| Arc::new(Beside { until, ext: said.ext, ..Beside::default() }));
+        let media = said.media.map(|media| self.media.share((*media).clone()));
+        let is_broadcast = said.kind == Kind::Broadcast;
+        let body = if is_broadcast { self.broadcasts.shared(said.body) } else { said.body };
+        let last = self.broadcasts.last();
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        if said.seq < channel.history.head() {
+            // It is there already.
+            return;
+        }
+        if said.seq > channel.history.head() {
+            // What stood between was trimmed before it could be written down.
+            let before = channel.history.weight();
+            channel.history = History::resumed(said.seq, offset.saturating_sub(1));
+            self.weigh(id, before);
+        }
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        if is_broadcast && channel.broadcasts < last {
+            channel.broadcasts += 1;
+        }
+        channel.last = Some((said.second, said.tag));
+        // A clock that was set back has seen nothing of what is still to come.
+        let at = Moment(moment(said.time_ms).0.min(now.0));
+        self.append_to(
+            id,
+            Message {
+                offset,
+                at,
+                unix_s: said.second,
+                tag: said.tag,
+                kind: said.kind,
+                body,
+                sender: said.sender,
+                media,
+                beside,
+            },
+        );
+        self.trim(id, false, now);
+        self.arm(id, now);
+    }
+
+    /// Messages from now on are behind this second and tag.
+    fn reach_second(&mut self, second: u32, tag: u32) {
+        if second > self.unix_s {
+            (self.unix_s, self.next_tag) = (second, 0);
+        }
+        if second == self.unix_s {
+            self.next_tag = self.next_tag.max(tag.saturating_add(1));
+        }
+    }
+
+    /// Ends a replay: the log goes on behind the number `last`; as another log if `epoch` is one, which is also another life for
+    /// all channels. What only registered clients may read ends: who they are is not known any more.
+    pub fn end_replay(&mut self, last: u64, epoch: Option<crate::log::Epoch>, now: Moment) {
+        let base = self.log.base();
+        self.log = Log::resumed(epoch.unwrap_or(self.log.epoch()), base, last);
+        if let Some(epoch) = epoch {
+            self.ended = self.log.head().offset;
+            for slot in 0..self.channels.slots() {
+                if let Some(channel) = self.channels.id_at(slot).and_then(|id| self.channels.get_mut(id)) {
+                    channel.born.epoch = epoch;
+                }
+            }
+        }
+        let for_sessions = |channel: &Channel| channel.registered().is_some_and(|own| own.sessions);
+        let names: Vec<Arc<str>> =
+            self.named().filter(|channel| for_sessions(channel)).map(|c| Arc::clone(&c.name)).collect();
+        for id in names.iter().filter_map(|name| self.find(name)).collect::<Vec<_>>() {
+            self.close(id, now);
+        }
+        // What has happened before is not this server's doing.
+        self.counters = crate::counters::Counters::default();
+    }
+}
+
+/// Slots that are looked at for one share of a text that is begun anew.
+const SLOTS_AT_ONCE: usize = 1024;
+
+impl Channel {
+    fn as_opened(&self, log: &Log) -> Entry {
+        let base = self.history.base();
+        let forgotten = self.history.offset_before(base).max(self.born.offset);
+        Entry::Channel(Box::new(Opened {
+            channel: Arc::clone(&self.name),
+            made: self.number,
+            born: log.id_of(self.born.offset),
+            next: base,
+            forgotten: log.id_of(forgotten),
+            last: self.last,
+        }))
+    }
+
+    fn as_shaped(&self) -> Option<Entry> {
+        let is_usual = self.posted.is_none() && self.registered.is_none() && self.token.is_none();
+        (!is_usual).then(|| {
+            Entry::Shape(Box::new(Shape {
+                channel: Arc::clone(&self.name),
+                posted: self.posted.as_deref().copied(),
+                registered: self.registered.as_deref().copied(),
+                token: self.token.as_deref().copied(),
+            }))
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! The file in which histories outlive the daemon: read at the start, written to while it runs, and written anew when it has
+//! become long.
+//! Knows nothing of what is in a line, but for the first and the last.
+mod read;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mio::Waker;
+use rcomet_core::Machine;
+use rcomet_core::journal::{Ending, First, Replayed};
+
+pub(crate) use self::writer::Journal;
+use crate::exit::Failure;
+use crate::hold;
+
+/// The file before the daemon runs: nobody else has it while we have it.
+pub(crate) struct JournalFile {
+    path: PathBuf,
+    /// The file that is there, locked.
+    held: Option<File>,
+}
+
+impl JournalFile {
+    /// Takes the file.
+    ///
+    /// # Errors
+    /// Another daemon has it, or it cannot be read.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let (path, held) = hold::take("history.file", path, "the histories")?;
+        Ok(Self { path, held })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Lets everything happen again that is in the file, begins it anew, and keeps it from now on. `sync_ms` is how long what is
+    /// written may take to be on the disk; 0 is that nobody hears of it before.
+    ///
+    /// # Errors
+    /// Something in the file is not as it should be, there is no room for what is in it, or it cannot be written.
+    pub(crate) fn start(
+        self,
+        machine: &mut Machine,
+        sync_ms: u64,
+        waker: Arc<Waker>,
+    ) -> Result<Journal, String> {
+        let failed = |why: String| format!("history.file: {}: {why}", self.path.display());
+        if let Some(file) = &self.held {
+            let found = read::replay(file, machine).map_err(failed)?;
+            self.tell(&found);
+        }
+        let first = machine.journal_first(boot(), sync_ms == 0);
+        machine.keep_journal();
+        Journal::begin(self.path.clone(), machine, &first, sync_ms, waker)
+            .map_err(|error| failed(format!("cannot be written: {error}")))
+    }
+
+    fn tell(&self, found: &read::Found) {
+        let place = self.path.display();
+        let Replayed { channels, messages } = found.replayed;
+        log::info!("histories put back from {place}: {channels} channels with {messages} messages");
+        if let Some(why) = &found.cut {
+            let copy = self.path.with_extension("damaged");
+            // The file itself is replaced by a new one; under this name it stays.
+            let _ = fs::remove_file(&copy);
+            let kept = match fs::hard_link(&self.path, &copy) {
+                Ok(()) => format!("the whole file is kept as {}", copy.display()),
+                Err(error) => format!("it cannot be kept as {}: {error}", copy.display()),
+            };
+            log::warn!("{place}: {why}; what stands from there on is not put back; {kept}");
+        }
+        if found.ending == Ending::Torn {
+            log::warn!(
+                "{place} is not of a daemon's end, and its own may be missing: whoever comes back is told of a gap"
+            );
+        }
+    }
+}
+
+/// Names the time since the machine was started: what was written in the same is in the file, however the daemon ended. A machine that
+/// does not say has started just now.
+fn boot() -> u128 {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
+    u128::from_str_radix(&digits, 16).unwrap_or(0)
+}
+
+/// Whether a text was begun since the machine was started.
+fn is_of_this_boot(first: &First) -> bool {
+    first.boot != 0 && first.boot == boot()
+}

@@ -1,0 +1,326 @@
+//! The file while the daemon runs. What has happened is in it before anybody is sent a word of it.
+//! Knows nothing of sockets.
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mio::Waker;
+use rcomet_core::Machine;
+use rcomet_core::journal::First;
+use rcomet_core::time::Moment;
+
+use super::boot;
+use super::sync::{Done, Syncer};
+use crate::hold;
+
+/// A file that is shorter is not written anew.
+const REWRITE_BYTES_MIN: u64 = 4 << 20;
+/// It is when it has become so many times as long as when it was last written anew.
+const REWRITE_TIMES: u64 = 3;
+/// Bytes of it that are written in one turn.
+const SHARE_BYTES: usize = 128 << 10;
+/// Room that is kept for what is written in a turn.
+const BUFFER_BYTES_KEPT: usize = 1 << 20;
+/// How long it is left alone when it could not be written.
+const RETRY_MS: u64 = 1_000;
+
+/// A file that is written anew, beside the one that holds.
+struct Next {
+    file: File,
+    length: u64,
+    /// All of it is there, and it is being put in place. From now on it gets what the other gets.
+    is_whole: bool,
+}
+
+/// The file, written to.
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    /// How long it was when all of it had been written anew.
+    length_anew: u64,
+    next: Option<Next>,
+    /// The thread is putting a file in place.
+    is_installing: bool,
+    /// One that was given up while it did: it may be there, and then it is ours.
+    given_up: Option<File>,
+    sync_ms: u64,
+    /// When the disk is to take what has been written.
+    sync_at: Option<Moment>,
+    is_syncing: bool,
+    syncer: Syncer,
+    /// It cannot be written, and is tried again then.
+    broken_until: Option<Moment>,
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    /// Begins the file anew with all that the machine has.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(super) fn begin(
+        path: PathBuf,
+        machine: &mut Machine,
+        first: &First,
+        sync_ms: u64,
+        waker: Arc<Waker>,
+    ) -> io::Result<Self> {
+        let (file, length) = write_all_anew(&path, machine, first, false)?;
+        Ok(Self {
+            path,
+            file,
+            length,
+            length_anew: length,
+            next: None,
+            is_installing: false,
+            given_up: None,
+            sync_ms,
+            sync_at: None,
+            is_syncing: false,
+            syncer: Syncer::start(waker)?,
+            broken_until: None,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Writes what has happened. To be called before anything is sent.
+    pub(crate) fn store(&mut self, machine: &mut Machine, now: Moment) {
+        if !machine.has_entries() {
+            return;
+        }
+        self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_BYTES_KEPT);
+        machine.write_entries(&mut self.buffer);
+        if self.broken_until.is_some() {
+            // It will be written with everything else.
+            return;
+        }
+        if let Err(error) = self.write() {
+            return self.give_up(machine, &error, now);
+        }
+        if self.sync_ms > 0 && self.sync_at.is_none() {
+            self.sync_at = Some(now.after_ms(self.sync_ms));
+        }
+        if self.next.as_ref().is_some_and(|next| next.is_whole)
+            && let Err(error) = self.write_next(machine, usize::MAX)
+        {
+            self.give_up(machine, &error, now);
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer)?;
+        self.length += self.buffer.len() as u64;
+        if self.sync_ms == 0 { self.file.sync_data() } else { Ok(()) }
+    }
+
+    /// Writes a share of the file that is written anew; whether all of it is there.
+    fn write_next(&mut self, machine: &mut Machine, share: usize) -> io::Result<bool> {
+        let Some(next) = &mut self.next else { return Ok(true) };
+        self.buffer.clear();
+        let is_all = machine.write_more(share, &mut self.buffer);
+        next.file.write_all(&self.buffer)?;
+        next.length += self.buffer.len() as u64;
+        if next.is_whole && self.sync_ms == 0 {
+            next.file.sync_data()?;
+        }
+        Ok(is_all)
+    }
+
+    /// It cannot be written. Its last line is left without an end, which says that something may be missing.
+    fn give_up(&mut self, machine: &mut Machine, error: &io::Error, now: Moment) {
+        for (file, length) in
+            [Some((&self.file, self.length)), self.next.as_ref().map(|next| (&next.file, next.length))]
+                .into_iter()
+                .flatten()
+        {
+            let _ = file.set_len(length.saturating_sub(1));
+        }
+        if self.broken_until.is_none() {
+            log::error!(
+                "history.file: {} cannot be written: {error}; nothing is published until it can be",
+                self.path.display()
+            );
+        }
+        if let Some(next) = self.next.take().filter(|next| next.is_whole) {
+            self.given_up = Some(next.file);
+        }
+        machine.end_anew(false);
+        machine.set_journal_broken(true);
+        self.sync_at = None;
+        self.broken_until = Some(now.after_ms(RETRY_MS));
+    }
+
+    /// When something is to be done although nothing happens.
+    pub(crate) fn due(&self) -> Option<Moment> {
+        let sync_at = self.sync_at.filter(|_| !self.is_syncing);
+        let retry_at = self.broken_until.filter(|_| self.next.is_none() && !self.is_installing);
+        sync_at.into_iter().chain(retry_at).min()
+    }
+
+    /// Goes on with what takes longer than a turn; whether there is more to do at once.
+    pub(crate) fn go_on(&mut self, machine: &mut Machine, now: Moment) -> bool {
+        self.store(machine, now);
+        while let Some(done) = self.syncer.done() {
+            let how = match done {
+                Done::Synced(how) => {
+                    self.is_syncing = false;
+                    how
+                }
+                Done::Installed(how) => {
+                    self.is_installing = false;
+                    match how {
+                        Ok(()) => {
+                            self.change_over(machine, now);
+                            Ok(())
+                        }
+                        // It was given up meanwhile.
+                        Err(_) if self.next.is_none() => Ok(()),
+                        Err(error) => Err(error),
+                    }
+                }
+            };
+            if let Err(error) = how {
+                self.give_up(machine, &error, now);
+            }
+        }
+        if let Err(error) = self.sync_if_due(now) {
+            self.give_up(machine, &error, now);
+        }
+        if self.wants_anew(now)
+            && let Err(error) = self.begin_anew(machine)
+        {
+            self.give_up(machine, &error, now);
+        }
+        if self.next.as_ref().is_none_or(|next| next.is_whole) {
+            return false;
+        }
+        match self.write_next(machine, SHARE_BYTES) {
+            Ok(false) => true,
+            Ok(true) => {
+                if let Err(error) = self.install() {
+                    self.give_up(machine, &error, now);
+                }
+                false
+            }
+            Err(error) => {
+                self.give_up(machine, &error, now);
+                false
+            }
+        }
+    }
+
+    fn sync_if_due(&mut self, now: Moment) -> io::Result<()> {
+        if self.is_syncing || self.sync_at.is_none_or(|at| now < at) {
+            return Ok(());
+        }
+        self.sync_at = None;
+        self.is_syncing = true;
+        self.syncer.sync(&self.file)
+    }
+
+    fn wants_anew(&self, now: Moment) -> bool {
+        let is_long = self.length > REWRITE_BYTES_MIN.max(self.length_anew.saturating_mul(REWRITE_TIMES));
+        self.next.is_none() && !self.is_installing && self.broken_until.map_or(is_long, |until| now >= until)
+    }
+
+    fn begin_anew(&mut self, machine: &mut Machine) -> io::Result<()> {
+        if self.broken_until.is_some() {
+            machine.keep_journal();
+        }
+        let mut file = hold::begin(&hold::draft_of(&self.path))?;
+        let mut line = Vec::new();
+        machine.journal_first(boot(), self.sync_ms == 0).write(&mut line);
+        file.write_all(&line)?;
+        machine.begin_anew();
+        self.next = Some(Next { file, length: line.len() as u64, is_whole: false });
+        Ok(())
+    }
+
+    fn install(&mut self) -> io::Result<()> {
+        let Some(next) = &mut self.next else { return Ok(()) };
+        next.is_whole = true;
+        self.is_installing = true;
+        self.syncer.install(&next.file, hold::draft_of(&self.path), self.path.clone())
+    }
+
+    /// The new file is in its place.
+    fn change_over(&mut self, machine: &mut Machine, now: Moment) {
+        // It may have been given up meanwhile: then what is in its place says so.
+        let Some(Next { file, length, .. }) = self.next.take() else { return };
+        (self.file, self.length, self.length_anew) = (file, length, length);
+        self.given_up = None;
+        machine.end_anew(true);
+        if self.sync_ms > 0 {
+            self.sync_at = Some(now.after_ms(self.sync_ms));
+        }
+        if self.broken_until.take().is_some() {
+            machine.set_journal_broken(false);
+            log::info!("history.file: {} is written again", self.path.display());
+        }
+        log::debug!("{} has been written anew: {length} bytes", self.path.display());
+    }
+
+    /// Writes what there still is, and that nothing follows.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn end(mut self, machine: &mut Machine, now: Moment) -> io::Result<()> {
+        self.store(machine, now);
+        self.syncer.end();
+        let told = |error: io::Error| {
+            io::Error::other(format!("history.file: {} cannot be written: {error}", self.path.display()))
+        };
+        if self.broken_until.is_some() || self.next.is_some() {
+            machine.end_anew(false);
+            machine.keep_journal();
+            let first = machine.journal_first(boot(), self.sync_ms == 0);
+            return write_all_anew(&self.path, machine, &first, true).map(drop).map_err(told);
+        }
+        let mut line = Vec::new();
+        machine.write_end(&mut line);
+        self.file.write_all(&line).and_then(|()| self.file.sync_all()).map_err(told)
+    }
+}
+
+/// Writes everything at once into a new file, and puts that in place. `is_end` says that nothing follows.
+fn write_all_anew(
+    path: &std::path::Path,
+    machine: &mut Machine,
+    first: &First,
+    is_end: bool,
+) -> io::Result<(File, u64)> {
+    let draft = hold::draft_of(path);
+    let mut file = hold::begin(&draft)?;
+    let written = (|| {
+        let (mut length, mut buffer) = (0, Vec::new());
+        first.write(&mut buffer);
+        machine.begin_anew();
+        loop {
+            let is_all = machine.write_more(SHARE_BYTES, &mut buffer);
+            if is_all && is_end {
+                machine.write_end(&mut buffer);
+            }
+            file.write_all(&buffer)?;
+            length += buffer.len() as u64;
+            buffer.clear();
+            if is_all {
+                break;
+            }
+        }
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        hold::sync_name(path)?;
+        Ok(length)
+    })();
+    machine.end_anew(false);
+    match written {
+        Ok(length) => Ok((file, length)),
+        Err(error) => {
+            let _ = fs::remove_file(&draft);
+            Err(error)
+        }
+    }
+}
