@@ -2,6 +2,9 @@
 //! are cut off in the middle of what they hear, and go on with the last cursor that they have seen. Nothing is lost, nothing
 //! comes twice, and what is no longer kept is said to be missing.
 //!
+//! In some worlds the server is restarted now and then, with the histories that a journal has kept. When everything that anybody
+//! can have heard of is in that, cursors stay good and nobody notices; when its end is lost, everybody is told of a gap.
+//!
 //! In some worlds messages are good for a time only; in some, tokens are, and may not allow all that is asked for.
 //!
 //! `SEEDS=1000` lives through more worlds.
@@ -20,6 +23,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use rcomet_core::chance::Chance;
+use rcomet_core::journal::Ending;
 use rcomet_core::time::Date;
 use rcomet_core::{Config, Role};
 use serde_json::{Value, json};
@@ -63,6 +67,9 @@ struct World {
     has_tokens: bool,
     /// Messages are good for a time.
     has_ttl: bool,
+    /// What is written down may be lost at its end.
+    tears: bool,
+    restarts: u64,
     gaps: u64,
     messages: u64,
     /// Requests refused, and ends of tokens told.
@@ -88,6 +95,10 @@ impl World {
         // Whoever reads nothing for a while is soon full, and what is told later is told at once.
         config.limits.outbox_bytes_max = [256, 1_000, 262_144][chance.below(3) as usize];
         let mut server = Server::with_seed(config, chance.bits());
+        if chance.percent(60) {
+            server.keep_journal();
+        }
+        let tears = !keeps_all && chance.percent(50);
         server.budget = [1, 7, 4096][chance.below(3) as usize];
         let readers = (0..3).map(|_| Self::reader(&mut chance)).collect();
         let published = BTreeMap::new();
@@ -100,6 +111,8 @@ impl World {
             keeps_all,
             has_tokens,
             has_ttl,
+            tears,
+            restarts: 0,
             gaps,
             messages,
             refused,
@@ -131,6 +144,9 @@ impl World {
         if self.chance.percent(10) {
             return self.clog(i);
         }
+        if self.server.journal.is_some() && self.chance.percent(6) {
+            return self.write_down();
+        }
         match self.chance.below(10) {
             0..4 => self.publish(),
             4..7 => self.hear(i, false),
@@ -145,6 +161,42 @@ impl World {
         let reader = &mut self.readers[i];
         reader.is_clogged = !reader.is_clogged;
         self.server.clog(client, reader.is_clogged);
+    }
+
+    /// The journal is written anew, or the server ends and another goes on.
+    fn write_down(&mut self) {
+        if self.chance.percent(90) {
+            return self.server.rewrite(1 + self.chance.below(3_000) as usize);
+        }
+        self.restarts += 1;
+        let ending = match self.chance.below(3) {
+            0 => Ending::Clean(0),
+            1 if self.tears => {
+                self.server.tear(self.chance.below(500) as usize);
+                Ending::Torn
+            }
+            _ => Ending::Whole,
+        };
+        // What was on its way arrives, or does not.
+        for i in 0..self.readers.len() {
+            if self.chance.percent(50) {
+                self.hear(i, true);
+            }
+            let reader = &mut self.readers[i];
+            reader.hearing = None;
+            reader.is_clogged = false;
+        }
+        self.server.restart(ending, self.chance.bits());
+        if ending == Ending::Torn {
+            for channel in CHANNELS {
+                // Numbers go on behind the last that was kept.
+                let last = self.server.machine.standing(channel).map_or(0, |standing| standing.head - 1);
+                self.published.insert(channel, last);
+            }
+        }
+        for i in 0..self.readers.len() {
+            self.hop(i);
+        }
     }
 
     fn publish(&mut self) {
@@ -295,6 +347,7 @@ impl World {
 fn ten_thousand_hops() {
     let seeds = std::env::var("SEEDS").map_or(60, |n| n.parse().expect("a number"));
     let (mut hops, mut gaps, mut messages, mut refused, mut ends) = (0, 0, 0, 0, 0);
+    let (mut restarts, mut rewritten) = (0, 0);
     for seed in 0..seeds {
         let mut world = World::new(seed);
         for _ in 0..800 {
@@ -304,8 +357,12 @@ fn ten_thousand_hops() {
         hops += world.readers.iter().map(|reader| reader.hops).sum::<u64>();
         gaps += world.gaps;
         messages += world.messages;
+        restarts += world.restarts;
+        rewritten += world.server.journal.map_or(0, |journal| journal.rewritten);
         (refused, ends) = (refused + world.refused, ends + world.ends);
     }
+    println!("{restarts} restarts, {rewritten} times written anew");
+    assert!(restarts > seeds && rewritten > seeds, "{restarts} {rewritten}");
     println!("{hops} hops, {messages} messages, {gaps} gaps, {refused} refused, {ends} ends of tokens");
     assert!(refused > seeds && ends > seeds, "{refused} {ends}");
     assert!(hops > 170 * seeds && gaps > seeds && messages > 450 * seeds, "{hops} {messages} {gaps}");

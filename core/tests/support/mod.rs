@@ -4,6 +4,9 @@
     clippy::disallowed_types,
     reason = "a test may draw the seed of a table: nothing depends on its order"
 )]
+#[path = "journal.rs"]
+mod journal;
+
 use std::collections::HashMap;
 use std::io::IoSlice;
 use std::net::IpAddr;
@@ -50,6 +53,8 @@ pub struct Server {
     pub stops: usize,
     /// How often it was time to save values.
     pub saves: usize,
+    /// What has happened to channels, where it is written down.
+    pub journal: Option<journal::Journal>,
 }
 
 /// 2026-11-21 00:00:00 GMT.
@@ -82,6 +87,7 @@ impl Server {
             reloads: Vec::new(),
             stops: 0,
             saves: 0,
+            journal: None,
         }
     }
 
@@ -225,6 +231,7 @@ impl Server {
             self.act(todo);
         }
         self.machine.check();
+        self.store();
         more
     }
 
@@ -261,6 +268,7 @@ impl Server {
     fn write(&mut self, id: Id<Conn>) {
         let Some(&i) = self.by_id.get(&id) else { return };
         while !self.ends[i].clogged {
+            self.store();
             let mut iov = [IoSlice::new(&[]); 8];
             let n = self.machine.transmit(id, &mut iov);
             let bytes: Vec<u8> = iov[..n].iter().flat_map(|s| s.to_vec()).collect();
