@@ -10,8 +10,8 @@ use crate::cli::RunFlags;
 use crate::descriptors::Descriptors;
 use crate::entropy::OperatingSystem;
 use crate::exit::Failure;
-use crate::logging::{self, Logging};
 use crate::journal::JournalFile;
+use crate::logging::{self, Logging};
 use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload};
 use crate::settings::{Server, Settings, Source};
 use crate::values::ValuesFile;
@@ -233,7 +233,8 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
         notes.push(changed("control.values_file"));
     }
     settings.control.values_file = running.control.values_file.clone();
-    if (&settings.history.file, settings.history.sync_ms) != (&running.history.file, running.history.sync_ms) {
+    if (&settings.history.file, settings.history.sync_ms) != (&running.history.file, running.history.sync_ms)
+    {
         notes.push(changed("history.file or history.sync_ms"));
     }
     (settings.history.file, settings.history.sync_ms) =

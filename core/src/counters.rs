@@ -119,6 +119,8 @@ counters! {
         bayeux_sessions_expired,
         /// Bayeux sessions that went on where an expired one had stopped.
         bayeux_sessions_resumed,
+        /// Bayeux sessions that went on after a restart of the server, with `history.file`.
+        bayeux_sessions_restored,
         /// Last values of keys that were put back at the start.
         values_restored,
         /// Messages that channels kept again at the start, from `history.file`.

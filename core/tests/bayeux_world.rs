@@ -1,5 +1,5 @@
 //! A world of Bayeux sessions that lose answers on the way, hang up, sleep, are released by themselves, and change between
-//! polls and WebSockets, which may be slow. With the ack
+//! polls and WebSockets, which may be slow; and the server is restarted among them, with a journal of its histories. With the ack
 //! extension nothing is lost; without it exactly what was on its way may be. One seed, one clock.
 #![allow(
     clippy::disallowed_macros,
@@ -19,9 +19,10 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bayeux::{Fellow, config};
-use person::{Person, ask, change, hear, leave_socket, lose, open_socket, take, turn};
+use person::{Person, ask, change, cut_off, hear, leave_socket, lose, open_socket, take, turn};
 use rcomet_core::Role;
 use rcomet_core::chance::Chance;
+use rcomet_core::journal::Ending;
 use serde_json::json;
 use support::Server;
 
@@ -57,6 +58,9 @@ fn live(seed: u64, steps: usize) -> World {
     config.bayeux.remember_ms = 36_000_000;
     let mut server = Server::with_seed(config, seed);
     server.budget = 1 + chance.below(40) as usize;
+    if chance.percent(60) {
+        server.keep_journal();
+    }
     let mut world = World::default();
     let mut people: Vec<Person> = Vec::new();
     for _ in 0..steps {
@@ -132,6 +136,16 @@ fn live(seed: u64, steps: usize) -> World {
                     person.fellow.send(&mut server, "/meta/disconnect", json!({}));
                     person.gone = true;
                 }
+            }
+            99 if server.journal.is_some() && chance.percent(50) => {
+                for person in &mut people {
+                    cut_off(&mut server, person, &mut world, &mut chance, seed);
+                }
+                server.restart(Ending::Clean(0), chance.bits());
+                for person in &mut people {
+                    person.fellow.move_to_new_connection(&mut server);
+                }
+                *world.counts.entry("restarts").or_default() += 1;
             }
             _ => {}
         }
@@ -213,6 +227,8 @@ fn sessions_that_lose_answers() {
             "sockets that ended",
             "bayeux_resent",
             "bayeux_sessions_expired",
+            "restarts",
+            "bayeux_sessions_restored",
         ] {
             assert!(counts.get(name).is_some_and(|n| *n > 100), "{name}: {counts:?}");
         }

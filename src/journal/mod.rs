@@ -65,8 +65,10 @@ impl JournalFile {
 
     fn tell(&self, found: &read::Found) {
         let place = self.path.display();
-        let Replayed { channels, messages } = found.replayed;
-        log::info!("histories put back from {place}: {channels} channels with {messages} messages");
+        let Replayed { channels, messages, sessions } = found.replayed;
+        log::info!(
+            "histories put back from {place}: {channels} channels with {messages} messages, {sessions} sessions"
+        );
         if let Some(why) = &found.cut {
             let copy = self.path.with_extension("damaged");
             // The file itself is replaced by a new one; under this name it stays.

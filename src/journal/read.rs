@@ -34,7 +34,8 @@ enum End {
 pub(super) fn replay(file: &File, machine: &mut Machine) -> Result<Found, String> {
     // No message that there is room for has a longer line: a byte is six at the most (`\u0000`).
     let most = (machine.config().limits.memory_bytes_max as u64).saturating_mul(6);
-    let mut lines = Lines { text: BufReader::with_capacity(256 << 10, file), line: Vec::new(), number: 0, most };
+    let mut lines =
+        Lines { text: BufReader::with_capacity(256 << 10, file), line: Vec::new(), number: 0, most };
     if !lines.next()? {
         return Err("line 1: there is nothing: expected {\"rcomet_history\":1,…}".into());
     }

@@ -12,8 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use log::LevelFilter;
 use rcomet_core::config::{
-    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Location, Push, SimpleComet,
-    Tokens, Websocket,
+    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Location, Push, SimpleComet, Tokens, Websocket,
 };
 use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
@@ -203,7 +202,8 @@ impl Settings {
         self.history.check()?;
         if self.history.path().is_some() && self.control.values_path().is_some() {
             return Err(
-                "control.values_file: last values are in history.file already: expected one of the two".into()
+                "control.values_file: last values are in history.file already: expected one of the two"
+                    .into(),
             );
         }
         self.core().check()

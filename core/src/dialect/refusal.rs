@@ -134,9 +134,11 @@ impl Refusal {
             Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions | Self::TooFast => {
                 Status::TOO_MANY_CHANNELS
             }
-            Self::TooManyBroadcasts | Self::TooManySessions | Self::Memory | Self::Storage | Self::TooManyHooks => {
-                Status::UNAVAILABLE
-            }
+            Self::TooManyBroadcasts
+            | Self::TooManySessions
+            | Self::Memory
+            | Self::Storage
+            | Self::TooManyHooks => Status::UNAVAILABLE,
             Self::Over => Status::REQUEST_TIMEOUT,
             Self::Group(_) => Status::FORBIDDEN,
             Self::HookFailed => Status::BAD_GATEWAY,

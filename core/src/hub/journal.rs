@@ -65,6 +65,7 @@ impl Outside {
             tag: message.tag,
             kind: message.kind,
             until_ms: message.until().map(wall),
+            origin: message.channel().map(Into::into),
             ext: message.ext().map(Into::into),
             sender: message.sender,
             media: message.media,
@@ -142,13 +143,10 @@ impl Hub {
         waiting.extend(channel.as_shaped().map(Note::Entry));
         let (base, head) = (channel.history.base(), channel.history.head());
         for seq in base..head {
-            let Some(message) = channel.history.get(seq) else { continue };
-            let mut message = message.clone();
-            if !channel.history.is_live(seq) {
-                // What has expired between others keeps its place, and expires again.
-                message.beside = Some(Arc::new(Beside { until: Some(Moment(0)), ..Beside::default() }));
+            if let Some(message) = channel.history.get(seq) {
+                let message = channel.as_kept(seq, message);
+                waiting.push_back(Note::Message(Arc::clone(&channel.name), seq, message));
             }
-            waiting.push_back(Note::Message(Arc::clone(&channel.name), seq, message));
         }
     }
 
@@ -187,7 +185,8 @@ impl Hub {
         let Some(channel) = self.channels.get(id) else { return };
         let mut message = message.clone();
         if channel.keep(&self.settings.keep).messages == 0 {
-            (message.body, message.sender, message.media, message.beside) = (Arc::default(), None, None, None);
+            (message.body, message.sender, message.media, message.beside) =
+                (Arc::default(), None, None, None);
         }
         let note = Note::Message(Arc::clone(&channel.name), channel.history.head(), message);
         if let Some(notes) = &mut self.notes {
@@ -225,6 +224,7 @@ impl Hub {
     pub fn replay(&mut self, entry: Entry, zero_unix_ms: u64, now: Moment) -> Result<(), Full> {
         match entry {
             Entry::Channel(opened) => self.replay_opened(&opened, now)?,
+            Entry::Index(opened) => self.replay_index(&opened, now),
             Entry::Shape(shape) => self.replay_shape(&shape, now),
             Entry::Message(said) => self.replay_said(*said, zero_unix_ms, now),
             Entry::Broadcast(body) => self.push_broadcast(body),
@@ -239,6 +239,8 @@ impl Hub {
                     self.replay_close(id, now);
                 }
             }
+            // Not the hub's.
+            Entry::Session(_) => {}
         }
         Ok(())
     }
@@ -281,6 +283,17 @@ impl Hub {
         Ok(())
     }
 
+    /// If there may be no more of them, nobody finds it.
+    fn replay_index(&mut self, opened: &Opened, now: Moment) {
+        let Ok(id) = self.open_index(&opened.channel, now) else { return };
+        let offset = self.log.place_of(opened.born);
+        let forgotten = self.log.place_of(opened.forgotten);
+        if let Some(index) = self.channels.get_mut(id) {
+            index.born.offset = offset;
+            index.history = History::resumed(opened.next, forgotten);
+        }
+    }
+
     fn replay_shape(&mut self, shape: &Shape, now: Moment) {
         let Some(id) = self.find(&shape.channel) else { return };
         if let Some(channel) = self.channels.get_mut(id) {
@@ -293,13 +306,17 @@ impl Hub {
     }
 
     fn replay_said(&mut self, said: Said, zero_unix_ms: u64, now: Moment) {
-        let Some(id) = self.find(&said.channel) else { return };
+        let found = match said.origin {
+            Some(_) => self.find_index(&said.channel),
+            None => self.find(&said.channel),
+        };
+        let Some(id) = found else { return };
         let offset = self.log.reach(said.id);
         self.reach_second(said.second, said.tag);
         let moment = |unix_ms: u64| Moment(unix_ms.saturating_sub(zero_unix_ms));
         let until = said.until_ms.map(moment);
-        let beside = (until.is_some() || said.ext.is_some())
-            .then(|| Arc::new(Beside { until, ext: said.ext, ..Beside::default() }));
+        let beside = (until.is_some() || said.ext.is_some() || said.origin.is_some())
+            .then(|| Arc::new(Beside { until, ext: said.ext, channel: said.origin, id: None }));
         let media = said.media.map(|media| self.media.share((*media).clone()));
         let is_broadcast = said.kind == Kind::Broadcast;
         let body = if is_broadcast { self.broadcasts.shared(said.body) } else { said.body };
@@ -374,21 +391,62 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// Writes down an index of a pattern, with its messages from a number on.
+    pub fn write_index(&self, id: Id<Channel>, from: u64, zero_unix_ms: u64, out: &mut Vec<u8>) {
+        let outside = Outside { ids_from: self.log.base(), zero_unix_ms };
+        let Some(index) = self.channels.get(id).filter(|index| index.is_index && !index.closed) else {
+            return;
+        };
+        let from = from.clamp(index.history.base(), index.history.head());
+        Entry::Index(Box::new(index.opened(from, &self.log))).write(out);
+        for seq in from..index.history.head() {
+            if let Some(message) = index.history.get(seq) {
+                let message = index.as_kept(seq, message);
+                outside.entry(Note::Message(Arc::clone(&index.name), seq, message)).write(out);
+            }
+        }
+    }
+
+    /// Ends the indexes that nobody has come to read.
+    pub fn close_unread_indexes(&mut self) {
+        for slot in 0..self.channels.slots() {
+            if let Some(id) = self.channels.id_at(slot) {
+                self.close_index(id);
+            }
+        }
+    }
+}
+
 /// Slots that are looked at for one share of a text that is begun anew.
 const SLOTS_AT_ONCE: usize = 1024;
 
 impl Channel {
     fn as_opened(&self, log: &Log) -> Entry {
-        let base = self.history.base();
-        let forgotten = self.history.offset_before(base).max(self.born.offset);
-        Entry::Channel(Box::new(Opened {
+        Entry::Channel(Box::new(self.opened(self.history.base(), log)))
+    }
+
+    /// What it is before its messages from a number on.
+    fn opened(&self, from: u64, log: &Log) -> Opened {
+        let forgotten = self.history.offset_before(from).max(self.born.offset);
+        Opened {
             channel: Arc::clone(&self.name),
             made: self.number,
             born: log.id_of(self.born.offset),
-            next: base,
+            next: from,
             forgotten: log.id_of(forgotten),
             last: self.last,
-        }))
+        }
+    }
+
+    /// A message as it is written down. What has expired between others keeps its place, and expires again.
+    fn as_kept(&self, seq: u64, message: &Message) -> Message {
+        let mut message = message.clone();
+        if !self.history.is_live(seq) {
+            let channel = message.channel().map(Into::into).or_else(|| self.is_index.then(Box::default));
+            message.beside = Some(Arc::new(Beside { channel, until: Some(Moment(0)), ..Beside::default() }));
+        }
+        message
     }
 
     fn as_shaped(&self) -> Option<Entry> {

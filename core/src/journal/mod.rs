@@ -9,6 +9,7 @@ mod read;
 mod tests;
 mod write;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use read::Line;
@@ -55,6 +56,48 @@ pub enum Entry {
     Clear(Arc<str>),
     /// A channel has ended.
     Close(Arc<str>),
+    /// The index of a pattern, as it was when the server ended, but for its messages, which follow.
+    Index(Box<Opened>),
+    /// A session of Bayeux, as it was when the server ended.
+    Session(Box<KeptSession>),
+}
+
+/// A session of Bayeux.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSession {
+    /// Its secret.
+    pub client: Box<str>,
+    /// The browser that it belongs to.
+    pub browser: Option<Box<str>>,
+    /// Where its client came from.
+    pub peer: IpAddr,
+    /// It began on the admin side.
+    pub is_admin: bool,
+    /// Its client takes advice.
+    pub takes_advice: bool,
+    /// With the ack extension, the number of its last batch.
+    pub batch: Option<u64>,
+    /// The last message that it has been handed, by its number over all channels.
+    pub at: u64,
+    /// Messages that it will never get, and has not been told of.
+    pub lost: u64,
+    /// What it reads.
+    pub seats: Vec<KeptSeat>,
+}
+
+/// One subscription of a session. `floor`, `next` and those of the marks are numbers of messages in the channel or index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptSeat {
+    /// The channel or pattern.
+    pub name: Box<str>,
+    /// The message before its first, by its number over all channels.
+    pub since: u64,
+    /// The first message that its client is not known to have.
+    pub floor: u64,
+    /// The message that it is handed next.
+    pub next: u64,
+    /// Batches on their way, and the message that stood next behind each.
+    pub marks: Vec<(u64, u64)>,
 }
 
 /// A channel.
@@ -106,6 +149,8 @@ pub struct Said {
     pub kind: Kind,
     /// When it is no longer handed to anybody.
     pub until_ms: Option<u64>,
+    /// In the index of a pattern, the channel that it was published to.
+    pub origin: Option<Box<str>>,
     /// Who published it.
     pub sender: Option<Arc<str>>,
     /// What was said of the body.
@@ -144,4 +189,6 @@ pub struct Replayed {
     pub channels: usize,
     /// Messages that they keep.
     pub messages: usize,
+    /// Sessions of Bayeux that go on.
+    pub sessions: usize,
 }

@@ -1,8 +1,8 @@
 //! The lines, read. What is wrong with one is told in words, and what was expected.
 use std::sync::Arc;
 
-use super::write::{EntryLine, FORM, FirstLine, KindName, MessageLine};
-use super::{Entry, First, Opened, Said, Shape};
+use super::write::{ChannelLine, EntryLine, FORM, FirstLine, KindName, MessageLine, SeatLine, SessionLine};
+use super::{Entry, First, KeptSeat, KeptSession, Opened, Said, Shape};
 use crate::hub::{Kind, Media, Posted, Registered};
 use crate::log::Epoch;
 
@@ -59,21 +59,8 @@ impl Line {
             format!("{}: expected something such as {{\"m\":{{\"to\":\"CHANNEL\",…}}}}", plain(&error))
         })?;
         Ok(Self::Entry(match line {
-            EntryLine::Channel(line) => {
-                if !(line.born <= line.forgotten && line.forgotten < NUMBERS_END)
-                    || !(1..NUMBERS_END).contains(&line.next)
-                {
-                    return Err("the channel's numbers are out of order: expected born <= forgotten < 2^53, and next from 1 on".into());
-                }
-                Entry::Channel(Box::new(Opened {
-                    channel: line.name.into(),
-                    made: line.made,
-                    born: line.born,
-                    next: line.next,
-                    forgotten: line.forgotten,
-                    last: line.last,
-                }))
-            }
+            EntryLine::Channel(line) => Entry::Channel(Box::new(channel(line)?)),
+            EntryLine::Index(line) => Entry::Index(Box::new(channel(line)?)),
             EntryLine::Shape(line) => Entry::Shape(Box::new(Shape {
                 channel: line.name.into(),
                 posted: line.posted.map(|(messages_max, age_ms)| Posted { messages_max, age_ms }),
@@ -89,17 +76,54 @@ impl Line {
             EntryLine::Swept(count) => Entry::Swept(count),
             EntryLine::Clear(name) => Entry::Clear(name.into()),
             EntryLine::Close(name) => Entry::Close(name.into()),
+            EntryLine::Session(line) => Entry::Session(Box::new(session(line))),
             EntryLine::End(head) => return Ok(Self::End(head)),
         }))
     }
 }
 
+fn channel(line: ChannelLine<'_>) -> Result<Opened, String> {
+    let in_order = line.born <= line.forgotten && line.forgotten < NUMBERS_END;
+    if !in_order || !(1..NUMBERS_END).contains(&line.next) {
+        return Err(
+            "the channel's numbers are out of order: expected born <= forgotten < 2^53, and next from 1 on"
+                .into(),
+        );
+    }
+    Ok(Opened {
+        channel: line.name.into(),
+        made: line.made,
+        born: line.born,
+        next: line.next,
+        forgotten: line.forgotten,
+        last: line.last,
+    })
+}
+
+fn session(line: SessionLine<'_>) -> KeptSession {
+    let seat = |seat: SeatLine<'_>| KeptSeat {
+        name: seat.name.into(),
+        since: seat.since,
+        floor: seat.floor,
+        next: seat.next,
+        marks: seat.marks,
+    };
+    KeptSession {
+        client: line.client.into(),
+        browser: line.browser.map(Into::into),
+        peer: line.peer,
+        is_admin: line.admin,
+        takes_advice: line.advice,
+        batch: line.batch,
+        at: line.at,
+        lost: line.lost,
+        seats: line.seats.into_iter().map(seat).collect(),
+    }
+}
+
 fn message(line: MessageLine<'_>) -> Result<Said, String> {
     if !(1..NUMBERS_END).contains(&line.id) || !(1..NUMBERS_END).contains(&line.seq) {
-        return Err(format!(
-            "id {} and seq {}: expected numbers from 1 on, below 2^53",
-            line.id, line.seq
-        ));
+        return Err(format!("id {} and seq {}: expected numbers from 1 on, below 2^53", line.id, line.seq));
     }
     let has_media = line.base64 || !line.content_type.is_empty() || !line.event.is_empty();
     let media =
@@ -117,6 +141,7 @@ fn message(line: MessageLine<'_>) -> Result<Said, String> {
             Some(KindName::Broadcast) => Kind::Broadcast,
         },
         until_ms: line.until,
+        origin: line.origin.map(Into::into),
         sender: line.sender.map(Into::into),
         media: has_media.then(|| Arc::new(media)),
         ext: line.ext.map(Into::into),

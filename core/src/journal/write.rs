@@ -1,9 +1,10 @@
 //! The lines, written.
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, First, Opened, Said, Shape};
+use super::{Entry, First, KeptSeat, KeptSession, Opened, Said, Shape};
 use crate::hub::Kind;
 
 /// The form of the text.
@@ -43,8 +44,42 @@ pub(super) enum EntryLine<'a> {
     Clear(Cow<'a, str>),
     #[serde(borrow)]
     Close(Cow<'a, str>),
+    #[serde(borrow)]
+    Index(ChannelLine<'a>),
+    #[serde(borrow)]
+    Session(SessionLine<'a>),
     /// The number of the last message: nothing follows.
     End(u64),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionLine<'a> {
+    #[serde(borrow)]
+    pub(super) client: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) browser: Option<Cow<'a, str>>,
+    pub(super) peer: IpAddr,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) admin: bool,
+    pub(super) advice: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) batch: Option<u64>,
+    pub(super) at: u64,
+    pub(super) lost: u64,
+    pub(super) seats: Vec<SeatLine<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeatLine<'a> {
+    #[serde(borrow)]
+    pub(super) name: Cow<'a, str>,
+    pub(super) since: u64,
+    pub(super) floor: u64,
+    pub(super) next: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) marks: Vec<(u64, u64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,6 +124,9 @@ pub(super) struct MessageLine<'a> {
     pub(super) kind: Option<KindName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<u64>,
+    /// In the index of a pattern, the channel that it was published to.
+    #[serde(default, rename = "of", skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sender: Option<Cow<'a, str>>,
     #[serde(default, rename = "type", skip_serializing_if = "str::is_empty")]
@@ -121,10 +159,7 @@ impl First {
         let Self { epoch, key, base, head, ended, unsure, boot, synced } = *self;
         let (epoch, boot) = (epoch.bits(), format!("{boot:032x}"));
         let key = format!("{:016x}{:016x}", key[0], key[1]);
-        append(
-            &FirstLine { rcomet_history: FORM, epoch, key, base, head, ended, unsure, boot, synced },
-            out,
-        );
+        append(&FirstLine { rcomet_history: FORM, epoch, key, base, head, ended, unsure, boot, synced }, out);
     }
 }
 
@@ -132,17 +167,8 @@ impl Entry {
     /// Appends it as a line.
     pub fn write(&self, out: &mut Vec<u8>) {
         let line = match self {
-            Self::Channel(opened) => {
-                let Opened { ref channel, made, born, next, forgotten, last } = **opened;
-                EntryLine::Channel(ChannelLine {
-                    name: Cow::Borrowed(channel),
-                    made,
-                    born,
-                    next,
-                    forgotten,
-                    last,
-                })
-            }
+            Self::Channel(opened) => EntryLine::Channel(channel(opened)),
+            Self::Index(opened) => EntryLine::Index(channel(opened)),
             Self::Shape(shape) => {
                 let Shape { channel, posted, registered, token } = &**shape;
                 EntryLine::Shape(ShapeLine {
@@ -157,6 +183,7 @@ impl Entry {
             Self::Swept(count) => EntryLine::Swept(*count),
             Self::Clear(channel) => EntryLine::Clear(Cow::Borrowed(channel)),
             Self::Close(channel) => EntryLine::Close(Cow::Borrowed(channel)),
+            Self::Session(kept) => EntryLine::Session(session(kept)),
         };
         append(&line, out);
     }
@@ -165,6 +192,32 @@ impl Entry {
 /// Appends the line that says that nothing follows, with the number of the last message.
 pub fn write_end(head: u64, out: &mut Vec<u8>) {
     append(&EntryLine::End(head), out);
+}
+
+fn channel(opened: &Opened) -> ChannelLine<'_> {
+    let Opened { ref channel, made, born, next, forgotten, last } = *opened;
+    ChannelLine { name: Cow::Borrowed(channel), made, born, next, forgotten, last }
+}
+
+fn session(kept: &KeptSession) -> SessionLine<'_> {
+    let seat = |seat: &'_ KeptSeat| SeatLine {
+        name: Cow::Owned(seat.name.as_ref().to_owned()),
+        since: seat.since,
+        floor: seat.floor,
+        next: seat.next,
+        marks: seat.marks.clone(),
+    };
+    SessionLine {
+        client: Cow::Borrowed(&kept.client),
+        browser: kept.browser.as_deref().map(Cow::Borrowed),
+        peer: kept.peer,
+        admin: kept.is_admin,
+        advice: kept.takes_advice,
+        batch: kept.batch,
+        at: kept.at,
+        lost: kept.lost,
+        seats: kept.seats.iter().map(seat).collect(),
+    }
 }
 
 fn message(said: &Said) -> MessageLine<'_> {
@@ -182,6 +235,7 @@ fn message(said: &Said) -> MessageLine<'_> {
             Kind::Broadcast => Some(KindName::Broadcast),
         },
         until: said.until_ms,
+        origin: said.origin.as_deref().map(Cow::Borrowed),
         sender: said.sender.as_deref().map(Cow::Borrowed),
         content_type: Cow::Borrowed(media.map_or("", |media| &media.content_type)),
         event: Cow::Borrowed(media.map_or("", |media| &media.event)),

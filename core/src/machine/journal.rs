@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::dialect::Refusal;
 use crate::hub::Full;
-use crate::journal::{Ending, Entry, First, Replayed, write_end};
+use crate::journal::{Ending, Entry, First, KeptSession, Replayed, write_end};
 use crate::log::{Epoch, Log};
 
 /// How it stands with the journal.
@@ -15,6 +15,8 @@ pub(super) struct Journal {
     broken: bool,
     /// Entries replayed since tables were counted.
     replayed: usize,
+    /// Sessions that are taken up when all channels are there.
+    sessions: Vec<KeptSession>,
 }
 
 /// Entries that are replayed before tables are counted again.
@@ -56,6 +58,12 @@ impl Machine {
                     ));
                 }
             }
+            Entry::Session(_) => {
+                if let Entry::Session(session) = entry {
+                    self.journal.sessions.push(*session);
+                }
+                return Ok(());
+            }
             _ => {}
         }
         self.hub.replay(entry, zero_unix_ms, now).map_err(|Full| {
@@ -92,7 +100,12 @@ impl Machine {
         });
         self.hub.end_replay(start, epoch, now);
         self.tables_bytes = self.count_tables();
-        let replayed = Replayed { channels: self.hub.channels(), messages: self.hub.messages() };
+        let sessions = std::mem::take(&mut self.journal.sessions);
+        // Where numbers may have been lost, nobody stands where they stood.
+        let sessions = if ending == Ending::Torn { 0 } else { self.restore_sessions(&sessions) };
+        self.counters.bayeux_sessions_restored += sessions as u64;
+        self.tables_bytes = self.count_tables();
+        let replayed = Replayed { channels: self.hub.channels(), messages: self.hub.messages(), sessions };
         self.counters.history_restored += replayed.messages as u64;
         replayed
     }
@@ -137,8 +150,15 @@ impl Machine {
         self.counters.history_rewrites += u64::from(well);
     }
 
-    /// Appends the line that says that nothing follows.
-    pub fn write_end(&self, out: &mut Vec<u8>) {
+    /// Appends the sessions with what they have not had of patterns, and the line that says that nothing follows.
+    pub fn write_end(&mut self, out: &mut Vec<u8>) {
+        let zero_unix_ms = self.unix_ms().saturating_sub(self.post.now.0);
+        for (index, from) in self.unread_indexes().into_values() {
+            self.hub.write_index(index, from, zero_unix_ms, out);
+        }
+        for kept in (0..self.sessions.table.slots()).filter_map(|slot| self.kept_session(slot)) {
+            Entry::Session(Box::new(kept)).write(out);
+        }
         write_end(self.hub.numbers().1, out);
     }
 

@@ -174,6 +174,25 @@ pub fn lose(server: &mut Server, person: &mut Person, world: &mut World, chance:
     }
 }
 
+/// The server ends: what is on its way arrives, or does not.
+pub fn cut_off(server: &mut Server, person: &mut Person, world: &mut World, chance: &mut Chance, seed: u64) {
+    if person.gone {
+        return;
+    }
+    if person.clogged && person.wired.is_some() {
+        // What waited for it in the server was on its way as well.
+        person.on_their_way.extend(person.owed.difference(&person.had));
+    }
+    if chance.percent(50) {
+        hear(server, person, world, seed);
+        leave_socket(server, person, seed);
+    } else {
+        lose(server, person, world, chance);
+        leave_socket(server, person, seed);
+    }
+    (person.waits, person.clogged) = (false, false);
+}
+
 /// Subscribes or unsubscribes something, on a connection of its own.
 pub fn change(server: &mut Server, person: &mut Person, chance: &mut Chance) {
     if person.gone {

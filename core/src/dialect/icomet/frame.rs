@@ -217,7 +217,11 @@ fn data(channel: &str, seq: u64, message: &Message, out: &mut Vec<u8>) {
 fn refusal_type(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Token => "401",
-        Refusal::TooManyChannels | Refusal::TooManySubscribers | Refusal::TooFast | Refusal::Memory | Refusal::Storage => "429",
+        Refusal::TooManyChannels
+        | Refusal::TooManySubscribers
+        | Refusal::TooFast
+        | Refusal::Memory
+        | Refusal::Storage => "429",
         _ => "400",
     }
 }

@@ -8,6 +8,7 @@ mod connect;
 mod gather;
 mod handover;
 mod handshake;
+mod keep;
 mod service;
 mod session;
 mod subscribe;

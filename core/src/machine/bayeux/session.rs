@@ -69,7 +69,7 @@ pub(crate) struct Session {
 
 /// All sessions, and what is to be done for them once the hub has been round.
 pub(crate) struct Sessions {
-    pub(super) table: Arena<Session>,
+    pub(in crate::machine) table: Arena<Session>,
     pub(super) by_client: HashMap<ClientId, Id<Session>, Seed>,
     wheel: Wheel<Id<Session>>,
     fired: Vec<Id<Session>>,

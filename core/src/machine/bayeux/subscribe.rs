@@ -99,14 +99,7 @@ impl Machine {
                 Kind::Service => continue,
                 Kind::Broadcast => {}
             }
-            let is_allowed = role == Role::Admin
-                || self
-                    .config
-                    .bayeux
-                    .subscribe
-                    .iter()
-                    .any(|rule| if is_pattern { rule.covers(name) } else { rule.matches(name) });
-            if !is_allowed {
+            if !self.may_subscribe(role, name) {
                 return Err("403::subscribe_denied");
             }
             if self.needs_token(role) && !self.shows_token(message, name) {
@@ -126,6 +119,14 @@ impl Machine {
             return Err("403::Too many subscriptions");
         }
         Ok(())
+    }
+
+    /// Whether `bayeux.subscribe` allows a channel or pattern to whoever comes in there.
+    pub(super) fn may_subscribe(&self, role: Role, name: &str) -> bool {
+        let is_pattern = name::is_pattern(name);
+        let mut rules = self.config.bayeux.subscribe.iter();
+        role == Role::Admin
+            || rules.any(|rule| if is_pattern { rule.covers(name) } else { rule.matches(name) })
     }
 
     /// Whether `ext.rcomet.token` is the channel's token. Patterns have none.
