@@ -3,8 +3,6 @@
 //! Knows nothing of what is in a line, but for the first and the last.
 mod read;
 mod sync;
-#[cfg(test)]
-mod tests;
 mod writer;
 
 use std::fs::{self, File};

@@ -16,10 +16,10 @@ export function soon(promise, what) {
 
 /** The daemon, on ports of its own choice the first time, and on the same ones when it is started again. */
 export class Daemon {
-  /** With these lines in its configuration, behind `[server]`. */
+  /** With these lines in its configuration, behind `[server]`; a function is told in which folder its files may be. */
   constructor(options) {
     this.folder = mkdtempSync(join(tmpdir(), 'rcomet-'));
-    this.options = options;
+    this.options = typeof options === 'function' ? options(this.folder) : options;
     this.front = this.admin = '127.0.0.1:0';
   }
 
@@ -41,8 +41,8 @@ export class Daemon {
     }), 'the daemon');
   }
 
-  stop() {
-    this.process.kill('SIGTERM');
+  stop(signal = 'SIGTERM') {
+    this.process.kill(signal);
     return soon(this.ended, 'the end of the daemon');
   }
 
@@ -59,7 +59,7 @@ export class Daemon {
 
   /** Its files go, too. */
   async forget() {
-    if (this.process.exitCode === null) await this.stop();
+    if (this.process.exitCode === null && this.process.signalCode === null) await this.stop();
     rmSync(this.folder, { recursive: true });
   }
 }

@@ -1,5 +1,6 @@
 // A browser's own EventSource, without any client of ours: it resumes by itself when its connection is ended, when the network is
-// cut, and over a restart of the daemon, from which on it gets everything that is kept.
+// cut, and over a restart of the daemon: from which on it gets everything that is kept; or from where it was, if histories are kept in
+// a file.
 //
 //   node events.mjs      by environment: RCOMET (the binary), CHROMIUM
 import assert from 'node:assert/strict';
@@ -8,23 +9,29 @@ import { check, launch, pause, run, until } from './support.mjs';
 
 const browser = await launch();
 const daemon = new Daemon('demo = true');
-await daemon.start();
-const page = await (await browser.newContext()).newPage();
-await page.goto(`http://${daemon.front}/chat/`);
+const lasting = new Daemon((folder) => `demo = true\n[history]\nfile = "${folder}/history"`);
 
-/** What an event source hears, each in a few words. */
-await page.evaluate(() => {
-  globalThis.heard = [];
-  globalThis.opened = 0;
-  globalThis.source = new EventSource('/events?channel=a&channel=b');
-  source.onopen = () => { opened++; };
-  for (const type of ['message', 'gap', 'closed', 'ready']) {
-    source.addEventListener(type, ({ data }) => {
-      const said = JSON.parse(data);
-      if (type !== 'ready') heard.push(type === 'message' ? `${said.channel} ${said.data}` : `${type} ${said.channel} ${said.missing}`);
-    });
-  }
-});
+/** A page of a daemon with an event source; and what that hears, each in a few words. */
+async function listen(daemon) {
+  await daemon.start();
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`http://${daemon.front}/chat/`);
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    globalThis.opened = 0;
+    globalThis.source = new EventSource('/events?channel=a&channel=b');
+    source.onopen = () => { opened++; };
+    for (const type of ['message', 'gap', 'closed', 'ready']) {
+      source.addEventListener(type, ({ data }) => {
+        const said = JSON.parse(data);
+        if (type !== 'ready') heard.push(type === 'message' ? `${said.channel} ${said.data}` : `${type} ${said.channel} ${said.missing}`);
+      });
+    }
+  });
+  return page;
+}
+
+const page = await listen(daemon);
 
 const opened = () => page.evaluate(() => opened);
 const hears = (wanted) => until(wanted, () => page.evaluate(() => heard));
@@ -73,4 +80,30 @@ await run(async () => {
     await daemon.publish('a', 'and on');
     await hears(['gap a null', 'gap b null', 'b first', 'a second', 'b third', 'a and on']);
   });
-}, () => browser.close(), () => daemon.forget());
+
+  await check('the daemon ends, or is killed, and its histories are in a file: nothing is lost, nothing comes twice, no gap', async () => {
+    const page = await listen(lasting);
+    const heard = (wanted) => until(wanted, () => page.evaluate(() => heard));
+    await until(1, () => page.evaluate(() => opened));
+    await lasting.publish('a', '1');
+    const wanted = ['a 1'];
+    await heard(wanted);
+    let n = 1;
+    for (const signal of ['SIGTERM', 'SIGKILL', 'SIGKILL']) {
+      const before = await page.evaluate(() => opened);
+      await lasting.stop(signal);
+      await lasting.start();
+      // It has not come back yet: what it lacks is from the life that now ends.
+      for (let more = 0; more < 3; more++) {
+        await lasting.publish(n % 2 ? 'b' : 'a', `${++n}`);
+        wanted.push(`${n % 2 ? 'a' : 'b'} ${n}`);
+      }
+      await lasting.stop('SIGKILL');
+      await lasting.start();
+      await lasting.publish('b', 'on');
+      wanted.push('b on');
+      await until(true, async () => await page.evaluate(() => opened) > before);
+      await heard(wanted);
+    }
+  });
+}, () => browser.close(), () => daemon.forget(), () => lasting.forget());

@@ -25,15 +25,14 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Runs the daemon with these flags.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_rcomet"))
-            .arg("run")
-            .args(arguments)
-            // Daemons of several tests would want the same.
-            .args(["--control", ""])
-            .env_remove("RCOMET_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rcomet"));
+        // Daemons of several tests would want the same.
+        Self::of(command.arg("run").args(arguments).args(["--control", ""]))
+    }
+
+    /// The daemon that this begins.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut process = command.env_remove("RCOMET_LOG").stderr(Stdio::piped()).spawn().expect("it starts");
         let said = BufReader::new(process.stderr.take().expect("a pipe"));
         Self { process, said }
     }

@@ -1,0 +1,466 @@
+//! Histories over a restart, case by case: what is there again, what is not, and what is said of it.
+#[path = "support/bayeux.rs"]
+mod bayeux;
+#[path = "support/push.rs"]
+mod push;
+mod support;
+
+use bayeux::Fellow;
+use rcomet_core::journal::{Ending, First, Line};
+use rcomet_core::time::{Date, Moment};
+use rcomet_core::{Config, Machine, Rights, Role};
+use serde_json::{Value, json};
+use support::{START, Server, body, split};
+
+fn server(config: Config) -> Server {
+    let mut server = Server::new(config);
+    server.keep_journal();
+    server
+}
+
+fn publish(server: &mut Server, message: Value) -> String {
+    let client = server.connect(Role::Admin);
+    let text = message.to_string();
+    let fields = format!("Content-Type: application/json\r\nContent-Length: {}", text.len());
+    server.send(client, format!("POST /publish HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n{text}"));
+    let answer = server.received(client);
+    server.vanish(client);
+    answer
+}
+
+fn history(server: &mut Server, channel: &str) -> Vec<(u64, String)> {
+    let answer = server.ask(Role::Front, &format!("/history?channel={channel}"));
+    let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"));
+    let messages = answer["messages"].as_array().unwrap_or_else(|| panic!("{answer}"));
+    let text = |data: &Value| data.as_str().map_or_else(|| data.to_string(), str::to_owned);
+    messages.iter().map(|m| (m["seq"].as_u64().expect("a number"), text(&m["data"]))).collect()
+}
+
+fn numbered(from: u64, texts: &[&str]) -> Vec<(u64, String)> {
+    (from..).zip(texts.iter().map(ToString::to_string)).collect()
+}
+
+fn pass(server: &mut Server, ms: u64) {
+    server.pass_ms(ms);
+    server.machine.set_date(Date::from_unix(START + server.now.0 / 1_000));
+}
+
+const ENDINGS: [Ending; 2] = [Ending::Clean(0), Ending::Whole];
+
+#[test]
+fn messages_come_back_with_their_numbers() {
+    for ending in ENDINGS {
+        let mut config = Config::default();
+        config.limits.history_messages_max = 2;
+        let mut server = server(config);
+        for text in ["one", "two", "three"] {
+            server.push("a", text);
+        }
+        let life = server.machine.standing("a").expect("it is there").life;
+        let replayed = server.restart(ending, 7);
+        assert_eq!((replayed.channels, replayed.messages), (1, 2));
+        let standing = server.machine.standing("a").expect("it is there");
+        assert_eq!((standing.life, standing.base, standing.head), (life, 2, 4), "the same life");
+        assert_eq!(history(&mut server, "a"), numbered(2, &["two", "three"]));
+        server.push("a", "four");
+        assert_eq!(history(&mut server, "a"), numbered(3, &["three", "four"]));
+        assert_eq!(server.machine.counters().history_restored, 2);
+    }
+}
+
+/// Everything that is said of a message is there again.
+#[test]
+fn what_was_said_of_a_message_comes_back() {
+    let mut server = push::usual();
+    server.keep_journal();
+    publish(&mut server, json!({"channel": "a", "data": {"n": 1}}));
+    let client = server.connect(Role::Admin);
+    let bytes = b"\xff\x00bytes";
+    let head = "POST /pub/a HTTP/1.1\r\nHost: x\r\nContent-Type: image/x\r\nX-EventSource-Event: pic\r\n";
+    server
+        .send(client, [format!("{head}Content-Length: {}\r\n\r\n", bytes.len()).as_bytes(), bytes].concat());
+    let answer = server.received(client);
+    assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+    let before = server.ask(Role::Front, "/history?channel=a");
+    server.restart(Ending::Whole, 7);
+    assert_eq!(server.ask(Role::Front, "/history?channel=a"), before, "to the byte, cursors and all");
+}
+
+/// Broadcasts are brought to channels when these are touched: those that had one have it once, and the others get it.
+#[test]
+fn broadcasts_reach_everybody_once() {
+    for ending in ENDINGS {
+        for swept in [0, 1, 30] {
+            let mut server = server(Config::default());
+            server.budget = 2;
+            for channel in ["a", "b", "c"] {
+                server.push(channel, "x");
+            }
+            let client = server.connect(Role::Admin);
+            server.send_in_this_turn(client, "GET /broadcast?content=all HTTP/1.1\r\nHost: x\r\n\r\n");
+            for _ in 0..swept {
+                server.turn_once();
+            }
+            server.restart(ending, 7);
+            server.push("c", "y");
+            for channel in ["a", "b"] {
+                assert_eq!(history(&mut server, channel), numbered(1, &["x", "all"]), "{swept}");
+            }
+            assert_eq!(history(&mut server, "c"), numbered(1, &["x", "all", "y"]), "{swept}");
+            // Whoever comes to be later has it not, and nobody gets it again.
+            server.push("d", "z");
+            server.restart(ending, 8);
+            for channel in ["a", "b"] {
+                assert_eq!(history(&mut server, channel), numbered(1, &["x", "all"]));
+            }
+            assert_eq!(history(&mut server, "d"), numbered(1, &["z"]));
+        }
+    }
+}
+
+#[test]
+fn what_has_expired_or_was_deleted_does_not_come_back() {
+    for rewrites in [false, true] {
+        let mut server = server(Config::default());
+        publish(&mut server, json!({"channel": "a", "data": "1"}));
+        publish(&mut server, json!({"channel": "a", "data": "2", "ttl": 1}));
+        publish(&mut server, json!({"channel": "a", "data": "3"}));
+        publish(&mut server, json!({"channel": "a", "data": "4", "ttl": 30}));
+        server.push("closed", "x");
+        server.push("cleared", "x");
+        assert!(server.ask(Role::Admin, "/close?cname=closed").contains("ok"));
+        assert!(server.ask(Role::Admin, "/clear?cname=cleared").contains("ok"));
+        if rewrites {
+            pass(&mut server, 2_000);
+            for _ in 0..20 {
+                server.rewrite(100);
+            }
+            assert!(server.journal.as_ref().is_some_and(|journal| journal.rewritten > 0));
+        }
+        pass(&mut server, 2_000);
+        server.restart(Ending::Whole, 7);
+        let kept = history(&mut server, "a");
+        assert_eq!(kept, [(1, "1".into()), (3, "3".into()), (4, "4".into())], "{rewrites}");
+        assert_eq!(server.machine.standing("closed"), None);
+        assert_eq!(server.machine.standing("cleared").map(|it| (it.base, it.head)), Some((2, 2)));
+        pass(&mut server, 40_000);
+        server.push("a", "5");
+        assert_eq!(history(&mut server, "a").last(), Some(&(5, "5".into())));
+        assert!(!history(&mut server, "a").contains(&(4, "4".into())), "its time is over");
+    }
+}
+
+/// A channel without history keeps its numbers, and what was said in it is written nowhere.
+#[test]
+fn what_nobody_keeps_is_not_written() {
+    let mut config = Config::default();
+    config.limits.history_messages_max = 0;
+    let mut server = server(config);
+    server.push("a", "secret words");
+    let text = String::from_utf8(server.journal.as_ref().expect("one").text.clone()).expect("text");
+    assert!(text.contains("\"to\":\"a\"") && !text.contains("secret"), "{text}");
+    server.restart(Ending::Whole, 7);
+    assert_eq!(server.machine.standing("a").map(|it| (it.base, it.head)), Some((2, 2)));
+}
+
+#[test]
+fn keys_tokens_and_registrations_come_back() {
+    for ending in ENDINGS {
+        let mut config = Config::default();
+        config.front.auth = rcomet_core::config::Auth::Token;
+        let mut server = server(config);
+        let signed: Value = serde_json::from_str(&server.ask(Role::Admin, "/sign?cname=a")).expect("JSON");
+        let token = signed["token"].as_str().expect("a token").to_owned();
+        server.push("a", "x");
+        let control = server.connect(Role::Control(Rights::All));
+        server.send(control, "write key value\n");
+        let version = server.received(control);
+        server.restart(ending, 7);
+        let control = server.connect(Role::Control(Rights::All));
+        server.send(control, "read key\n");
+        let same = format!("{} \"value\"\n", version.trim());
+        assert_eq!(server.received(control), same, "with its version");
+        let answer = server.ask(Role::Front, &format!("/poll?cname=a&seq=1&token={token}"));
+        assert!(answer.contains("\"content\":\"x\""), "the page shows the token that it has: {answer}");
+        let answer = server.ask(Role::Front, "/poll?cname=a&seq=1&token=0123");
+        assert!(answer.contains("Token error"), "{answer}");
+        // A key lives on without anybody; a channel does not.
+        pass(&mut server, 600_000);
+        assert!(server.machine.standing("key").is_some() && server.machine.standing("a").is_none());
+        let next = server.connect(Role::Control(Rights::All));
+        server.send(next, "write key again\n");
+        let number = |text: &str| text.trim().rsplit(' ').next().and_then(|n| n.parse::<u64>().ok());
+        let (before, after) = (number(&version), number(&server.received(next)));
+        assert!(before.is_some() && before < after, "{before:?} {after:?}");
+    }
+}
+
+/// Another server has other moments: what was written down is in the time of the wall.
+#[test]
+fn times_are_those_of_the_wall() {
+    let mut config = Config::default();
+    config.limits.history_age_ms_max = 10_000;
+    let mut server = server(config.clone());
+    pass(&mut server, 50_000);
+    server.push("a", "old");
+    pass(&mut server, 6_000);
+    server.push("a", "new");
+    let text = server.journal.take().expect("one").text;
+    let date = Date::from_unix(START + server.now.0 / 1_000 + 5);
+    let zero = Moment(1 << 40);
+    let mut machine = Machine::new(config, Box::new(rcomet_core::chance::Chance::from_seed(3)), zero, date);
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+    machine.begin_replay(&First::read(lines.next().expect("one")).expect("it reads back"));
+    for line in lines {
+        let Ok(Line::Entry(entry)) = Line::read(line) else { panic!("an entry") };
+        machine.replay(entry).expect("there is room");
+    }
+    assert_eq!(machine.end_replay(Ending::Whole).messages, 1, "the other is 11 seconds old");
+    assert_eq!(machine.standing("a").map(|it| (it.base, it.head)), Some((2, 3)));
+    machine.expire(Moment(zero.0 + 4_000));
+    assert_eq!(machine.standing("a").map(|it| it.base), Some(2));
+    machine.expire(Moment(zero.0 + 5_100));
+    assert_eq!(machine.standing("a").map(|it| it.base), Some(3));
+}
+
+/// While a text is written anew, in shares, everything that happens is in the old one, and in the new one when it is whole.
+#[test]
+fn a_text_that_is_written_anew_is_whole() {
+    let mut config = Config::default();
+    config.limits.history_messages_max = 300;
+    let mut server = server(config);
+    for n in 0..300 {
+        server.push("large", &format!("m{n}"));
+    }
+    for channel in ["a", "b", "c"] {
+        server.push(channel, "1");
+    }
+    for round in 0..200 {
+        server.rewrite(200);
+        server.push("large", &format!("r{round}"));
+        if round % 3 == 0 {
+            server.push("b", &format!("r{round}"));
+        }
+        if round == 50 {
+            server.ask(Role::Admin, "/close?cname=c");
+            server.push("late", "1");
+        }
+        if round == 60 {
+            server.push("c", "again");
+        }
+    }
+    let wanted: Vec<_> =
+        ["large", "a", "b", "c", "late"].map(|name| history(&mut server, name)).into_iter().collect();
+    for _ in 0..1_000 {
+        server.rewrite(4_000);
+        if server.journal.as_ref().is_some_and(|journal| journal.rewritten > 0) {
+            break;
+        }
+    }
+    let journal = server.journal.as_ref().expect("one");
+    assert!(journal.rewritten == 1 && journal.text.len() < 80_000, "{}", journal.text.len());
+    server.restart(Ending::Whole, 7);
+    for (name, wanted) in ["large", "a", "b", "c", "late"].into_iter().zip(wanted) {
+        assert_eq!(history(&mut server, name), wanted, "{name}");
+    }
+}
+
+#[test]
+fn after_a_tear_everybody_is_told() {
+    let mut server = server(Config::default());
+    for text in ["one", "two"] {
+        server.push("a", text);
+    }
+    let cursor = |text: &str| {
+        let said: Value = serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}"));
+        said["cursor"].as_str().expect("a cursor").to_owned()
+    };
+    let client = server.connect(Role::Front);
+    server.send(
+        client,
+        "GET /events?channel=a&wait=0&history=all HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n",
+    );
+    let poll = body(&server.received(client));
+    let before = cursor(&poll);
+    server.push("a", "three");
+    server.tear(20);
+    server.restart(Ending::Torn, 7);
+    let client = server.connect(Role::Front);
+    server.send(
+        client,
+        format!("GET /events?channel=a&wait=0&cursor={before} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n"),
+    );
+    let told = body(&server.received(client));
+    let said: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(said["events"][0]["type"], "gap", "{told}");
+    assert_eq!(said["events"][0]["missing"], Value::Null, "nobody knows how many: {told}");
+    server.push("a", "four");
+    assert_eq!(history(&mut server, "a"), numbered(1, &["one", "two", "four"]));
+    // What comes after that goes on as ever.
+    let now = cursor(&told);
+    server.restart(Ending::Whole, 8);
+    let client = server.connect(Role::Front);
+    server.send(
+        client,
+        format!("GET /events?channel=a&wait=0&cursor={now} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n"),
+    );
+    let told = body(&server.received(client));
+    let said: Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(
+        (&said["events"][0]["data"], said["events"].as_array().map(Vec::len)),
+        (&json!("four"), Some(1)),
+        "{told}"
+    );
+}
+
+/// While nothing can be written down nothing is published, in any dialect, and it is said; reading goes on.
+#[test]
+fn nothing_is_published_that_cannot_be_written() {
+    let mut config = Config::default();
+    config.simple_comet.publish = true;
+    config.bayeux.publish = vec![String::from("/**").try_into().expect("a pattern")];
+    let mut server = server(config);
+    server.push("a", "x");
+    server.machine.set_journal_broken(true);
+    server.journal = None;
+    let client = server.connect(Role::Admin);
+    let answer = server.get(client, "/push?cname=a&content=y");
+    let words = "histories are kept in a file that cannot be written now: try again later";
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains(words), "{answer}");
+    let answer = publish(&mut server, json!({"channel": "a", "data": "y"}));
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let answer = server.get(client, "/broadcast?content=y");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    let control = server.connect(Role::Control(Rights::All));
+    server.send(control, "write k v\n");
+    let answer = server.received(control);
+    assert!(answer.starts_with("error ") && answer.contains(words), "{answer}");
+    let mut fellow = Fellow::new(&mut server);
+    let reply = fellow.send(&mut server, "/a", json!({"data": 1}));
+    assert_eq!(reply[0]["error"], "500::The history cannot be stored, try again later");
+    let ready = server.connect(Role::Admin);
+    let (head, words) = split(&server.get(ready, "/readyz"));
+    assert!(
+        head.starts_with("HTTP/1.1 503 ") && words == "history.file cannot be written\n",
+        "{head} {words}"
+    );
+    assert_eq!(history(&mut server, "a"), numbered(1, &["x"]));
+    let counters = *server.machine.counters();
+    assert_eq!((counters.history_failures, counters.history_refused), (1, 5));
+    server.keep_journal();
+    server.machine.set_journal_broken(false);
+    server.push("a", "y");
+    server.restart(Ending::Whole, 7);
+    assert_eq!(history(&mut server, "a"), numbered(1, &["x", "y"]));
+}
+
+/// What is written down may be more than there is room for now: channels keep what they would have kept.
+#[test]
+fn a_replay_keeps_within_the_limits() {
+    let mut server = server(Config::default());
+    for n in 0..500 {
+        server.push("a", &format!("{n:0>1000}"));
+    }
+    let text = server.journal.as_ref().expect("one").text.clone();
+    let replay = |config: Config| {
+        let date = Date::from_unix(START);
+        let entropy = Box::new(rcomet_core::chance::Chance::from_seed(3));
+        let mut machine = Machine::new(config, entropy, Moment(0), date);
+        let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+        machine.begin_replay(&First::read(lines.next().expect("one")).expect("it reads back"));
+        for line in lines {
+            let Ok(Line::Entry(entry)) = Line::read(line) else { panic!("an entry") };
+            machine.replay(entry)?;
+            let used = machine.memory().total_bytes();
+            // Tables are counted now and then.
+            assert!(used <= machine.config().limits.memory_bytes_max + 4096, "{used}");
+        }
+        let replayed = machine.end_replay(Ending::Whole);
+        machine.check();
+        Ok::<_, String>((machine, replayed))
+    };
+    let mut config = Config::default();
+    config.limits.memory_bytes_max = 256 << 10;
+    let (machine, replayed) = replay(config).unwrap_or_else(|why| panic!("{why}"));
+    assert!((100..250).contains(&replayed.messages), "{replayed:?}");
+    assert_eq!(machine.standing("a").map(|it| it.head), Some(501));
+    let mut config = Config::default();
+    config.limits.channels_max = 0;
+    let why = replay(config).err().expect("there is no room");
+    assert!(why.contains("expected no more than limits.channels_max = 0"), "{why}");
+    let mut config = Config::default();
+    config.limits.channel_name_bytes_max = 0;
+    let why = replay(config).err().expect("the name is too long");
+    assert!(why.contains("the channel `a`: expected a name of 1 to 0 bytes"), "{why}");
+}
+
+/// A session that was told of something before goes on behind it, by channel and by pattern; also over two restarts, and what it
+/// has not had is what it gets. When the end may be lost, it has to shake hands anew.
+#[test]
+fn sessions_go_on_behind_what_they_have() {
+    let mut server = Server::new(bayeux::config());
+    server.keep_journal();
+    let mut fellow = Fellow::with_ack(&mut server);
+    for name in ["/a/**", "/b"] {
+        assert_eq!(fellow.subscribe(&mut server, name)[0]["successful"], true);
+    }
+    let publish = |server: &mut Server, name: &str, n: u64| {
+        let mut other =
+            Fellow { connection: server.connect(Role::Admin), client: String::new(), ids: 0, acked: None };
+        assert_eq!(other.send(server, name, json!({"data": n}))[0]["successful"], true);
+        server.vanish(other.connection);
+    };
+    let numbers = |heard: &Value| -> Vec<u64> {
+        heard.as_array().expect("messages").iter().filter_map(|m| m["data"].as_u64()).collect()
+    };
+    publish(&mut server, "/a/1", 1);
+    fellow.connect(&mut server);
+    assert_eq!(numbers(&fellow.heard(&mut server).expect("it is told")), [1]);
+    for (n, ending) in [(2, Ending::Clean(0)), (6, Ending::Clean(0))] {
+        publish(&mut server, "/a/1", n);
+        publish(&mut server, "/b", n + 1);
+        let replayed = server.restart(ending, n);
+        assert_eq!(replayed.sessions, 1);
+        publish(&mut server, "/a/2/3", n + 2);
+        publish(&mut server, "/b", n + 3);
+        fellow.move_to_new_connection(&mut server);
+        fellow.connect(&mut server);
+        let heard = fellow.heard(&mut server).expect("it is told");
+        assert_eq!(numbers(&heard), [n, n + 1, n + 2, n + 3], "{heard}");
+    }
+    assert_eq!(server.machine.counters().bayeux_sessions_restored, 1);
+    let replayed = server.restart(Ending::Torn, 9);
+    assert_eq!(replayed.sessions, 0);
+    fellow.move_to_new_connection(&mut server);
+    fellow.connect(&mut server);
+    let heard = fellow.heard(&mut server).expect("it is told");
+    assert_eq!(heard[0]["error"], "402::Unknown client");
+}
+
+/// What was for one session alone is not kept, and that is said.
+#[test]
+fn what_was_for_one_alone_is_said_to_be_missing() {
+    let mut server = Server::new(bayeux::config());
+    server.keep_journal();
+    let mut fellow = Fellow::new(&mut server);
+    let mut admin =
+        Fellow { connection: server.connect(Role::Admin), client: String::new(), ids: 0, acked: None };
+    let mut service = Fellow::begin(&mut server, Role::Admin, "127.0.0.1", json!({})).0;
+    service.subscribe(&mut server, "/service/x");
+    fellow.send(&mut server, "/service/x", json!({"data": "ask"}));
+    service.connect(&mut server);
+    let asked = service.heard(&mut server).expect("it is asked");
+    let from = &asked[0]["ext"]["rcomet"]["from"];
+    let answer = json!({"data": 1, "ext": {"rcomet": {"to": from}}});
+    let reply = admin.send(&mut server, "/service/x", answer);
+    assert_eq!(reply[0]["successful"], true, "{reply}");
+    server.restart(Ending::Clean(0), 7);
+    fellow.move_to_new_connection(&mut server);
+    fellow.connect(&mut server);
+    let heard = fellow.heard(&mut server).expect("it is told");
+    assert_eq!(
+        (&heard[0]["channel"], &heard[0]["data"]),
+        (&json!("/service/rcomet/gap"), &json!({"lost": 1})),
+        "{heard}"
+    );
+}
