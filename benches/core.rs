@@ -1,5 +1,7 @@
 //! What the core costs without sockets: delivery, memory, timers, and whether a large channel is felt by a small one.
 //! Prints figures; asserts nothing about time. `cargo bench --bench core`, or with a part's name behind `--`.
+#[path = "machine/journal.rs"]
+mod journal;
 #[path = "machine/mod.rs"]
 mod machine;
 #[path = "machine/tokens.rs"]
@@ -15,7 +17,7 @@ use rcomet_core::{Conn, Machine, Role, Todo};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
-    let parts: [(&str, fn()); 10] = [
+    let parts: [(&str, fn()); 11] = [
         ("delivery", delivery),
         ("websocket", websocket),
         ("publish", publish),
@@ -26,6 +28,7 @@ fn main() {
         ("wires", wires),
         ("patterns", patterns),
         ("tokens", tokens::tokens),
+        ("journal", journal::journal),
     ];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|w| w == name) {

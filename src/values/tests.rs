@@ -1,4 +1,5 @@
 //! The file itself: whose it is, what is refused, and what is left behind.
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 

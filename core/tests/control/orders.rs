@@ -97,6 +97,7 @@ fn the_status_says_who_and_how_much() {
         version: "1.2".into(),
         pid: 4711,
         config: Some("/etc/\"x\".toml".into()),
+        history: None,
         values: None,
         listeners: vec![("control".into(), "unix:/a".into())],
     });
