@@ -49,7 +49,7 @@ describe('Chromium', () => {
   test('WebSocket, event source, poll: falls back by itself, and loses nothing', async () => {
     const proxy = await Proxy.to(() => daemon.front);
     proxies.push(proxy);
-    const { data, live } = await tab({ channels: ['fall.a', 'fall.b'], openMs: 1000 }, { base: proxy.url });
+    const { data, live } = await tab({ channels: ['fall.a', 'fall.b'], openMs: 15_000 }, { base: proxy.url });
     await live('websocket');
     await daemon.publishes('fall.a', 0, 20);
     proxy.upgrades = false;
@@ -71,7 +71,7 @@ describe('Chromium', () => {
     test(`several tabs, one connection over ${transport}, and the leader goes`, async () => {
       const proxy = await Proxy.to(() => daemon.front);
       proxies.push(proxy);
-      const options = { transport, share: true };
+      const options = { transport, share: true, openMs: 20_000 };
       const name = (channel) => `${transport}.${channel}`;
       const tabs = [await tab({ ...options, channels: [name('all')] }, { base: proxy.url })];
       await tabs[0].live(transport);
@@ -105,7 +105,7 @@ describe('Chromium', () => {
         await until('live', () => tabs[0].page.evaluate(() => feed.state));
         for (const each of tabs) await until(numbers(0, round * 100 + 100), () => each.data(name('all')));
       }
-      if (transport === 'websocket') assert.equal(proxy.seen.filter((one) => one === 'websocket').length, 3);
+      if (transport === 'websocket') await until(3, () => proxy.seen.filter((one) => one === 'websocket').length);
       assert.deepEqual(await tabs[0].page.evaluate(() => errors), []);
     });
   }
