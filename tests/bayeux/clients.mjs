@@ -42,7 +42,8 @@ class Daemon {
       paths = ["/", "/bayeux", "/cometd", "/faye"]
       publish = ["/**"]
       ${this.options}`);
-    this.child = spawn(binary, ['run', '--config', this.file], { stdio: ['ignore', 'inherit', 'pipe'] });
+    const env = { ...process.env, RCOMET_CONTROL: join(directory, 'control.sock') };
+    this.child = spawn(binary, ['run', '--config', this.file], { env, stdio: ['ignore', 'inherit', 'pipe'] });
     daemons.add(this.child);
     let said = '';
     const at = (role) => Number(said.match(new RegExp(`listening ${role} \\S+:(\\d+)\n`))?.[1]);

@@ -107,10 +107,11 @@ class Relay(unittest.TestCase):
         then = json.loads(self.get(f'/events.php/events?channel=notes&channel=more&cursor={first["cursor"]}')[1])
         self.assertEqual([(event['channel'], event['data']) for event in then['events']], [('more', 'told')])
         self.assertEqual(json.loads(self.get('/front.php/events?wait=0')[1])['events'], [])
-        for path in ('/front.php/events?channel=more', '/events.php/events?channel=secret', '/events.php/events?channel=notes&channel=secret'):
+        for path, other in (('/front.php/events?channel=more', 'more'), ('/events.php/events?channel=secret', 'secret'),
+                            ('/events.php/events?channel=notes&channel=%22%ff&channel=secret', '"\ufffd')):
             with self.assertRaises(urllib.error.HTTPError) as refused:
                 self.get(path)
-            self.assertEqual(refused.exception.code, 403)
+            self.assertEqual((refused.exception.code, json.load(refused.exception)['channel']), (403, other))
             refused.exception.close()
 
     def test_a_daemon_that_is_gone_is_said_without_its_place(self):
