@@ -14,7 +14,7 @@ pid=$!
 trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -f "$log"' EXIT
 
 address() { sed -n "s/.*listening $1 //p" "$log" | head -n 1; }
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ -n "$(address front)" ] && [ -n "$(address admin)" ] && break
     sleep 0.1
 done

@@ -22,7 +22,7 @@ trap finish EXIT
 RCOMET_CONTROL=$work/control.sock target/debug/rcomet run --front 127.0.0.1:0 --admin 127.0.0.1:0 2>"$work/log" &
 pids+=($!)
 address() { sed -n "s/.*listening $1 //p" "$work/log" | head -n 1; }
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [ -n "$(address front)" ] && [ -n "$(address admin)" ] && break
     sleep 0.1
 done
@@ -32,7 +32,13 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 
     -keyout "$work/key" -out "$work/cert" 2>/dev/null
 cat "$work/cert" "$work/key" >"$work/both"
 
-port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'; }
+# A port that nobody listens on, below those that systems give to whoever asks for any: nobody takes it until the proxy does.
+port() {
+    node -e '(function tries() {
+        const s = require("net").createServer().on("error", tries);
+        s.listen(20000 + Math.floor(Math.random() * 12000), "127.0.0.1", () => { console.log(s.address().port); s.close(); });
+    })()'
+}
 # The page's block of a language, with this machine's places instead of the example's.
 shown() {
     awk -v from="\`\`\`$1" '$0 == from { on = 1; next } $0 == "```" { on = 0 } on' docs/operations.md |
@@ -41,7 +47,7 @@ shown() {
 }
 through() {
     echo "$1:"
-    for _ in $(seq 100); do
+    for _ in $(seq 600); do
         curl -sko /dev/null "$2/readyz" && break
         sleep 0.1
     done

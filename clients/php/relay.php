@@ -92,8 +92,8 @@ final class Relay
                 $query[$name] = $value;
             }
         }
-        if (\array_diff($query['channel'], $this->channels) !== []) {
-            $this->problem(403, 'this page does not relay that channel');
+        foreach (\array_diff($query['channel'], $this->channels) as $other) {
+            $this->problem(403, 'this page does not relay that channel', ['channel' => $other]);
             return;
         }
         $query['channel'] = $query['channel'] ?: $this->channels;
@@ -159,9 +159,9 @@ final class Relay
         echo $text;
     }
 
-    private function problem(int $status, string $detail): void
+    private function problem(int $status, string $detail, array $more = []): void
     {
-        $object = ['type' => 'about:blank', 'status' => $status, 'detail' => $detail];
-        $this->say($status, (string) \json_encode($object), 'application/problem+json');
+        $object = ['type' => 'about:blank', 'status' => $status, 'detail' => $detail] + $more;
+        $this->say($status, (string) \json_encode($object, JSON_INVALID_UTF8_SUBSTITUTE), 'application/problem+json');
     }
 }

@@ -11,6 +11,8 @@ mod expiry;
 mod jwt;
 #[path = "tokens/known.rs"]
 mod known;
+#[path = "tokens/refused.rs"]
+mod refused_in;
 #[path = "tokens/reloads.rs"]
 mod reloads;
 #[path = "tokens/sockets.rs"]

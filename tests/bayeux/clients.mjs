@@ -16,42 +16,43 @@ import { adapt } from 'cometd-nodejs-client';
 import faye from 'faye';
 
 const binary = process.argv[2] ?? 'target/debug/rcomet';
-const SOON_MS = 20_000; // for everything that should happen at once: generous, as machines that test are busy
+const SOON_MS = 45_000; // for everything that should happen at once: generous, as machines that test are busy
 const daemons = new Set();
+let files = 0;
 const directory = mkdtempSync(join(tmpdir(), 'rcomet-bayeux-'));
 adapt();
 
-/** A port that nobody listens on. */
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  return port;
-}
-
-/** The daemon, on the same ports each time. */
+/** The daemon, on ports of its own choice the first time, and on the same ones when it is started again. */
 class Daemon {
   static async start(options = '') {
     const daemon = new Daemon();
-    daemon.front = await freePort();
-    daemon.admin = await freePort();
-    daemon.file = join(directory, `${daemon.front}.toml`);
-    writeFileSync(daemon.file, `
-      [server]
-      front = ["127.0.0.1:${daemon.front}"]
-      admin = ["127.0.0.1:${daemon.admin}"]
-      [bayeux]
-      paths = ["/", "/bayeux", "/cometd", "/faye"]
-      publish = ["/**"]
-      ${options}`);
+    daemon.front = daemon.admin = 0;
+    daemon.file = join(directory, `${files++}.toml`);
+    daemon.options = options;
     await daemon.run();
     return daemon;
   }
 
   async run() {
-    this.child = spawn(binary, ['run', '--config', this.file, '--log', 'warn'], { stdio: ['ignore', 'inherit', 'inherit'] });
+    writeFileSync(this.file, `
+      [server]
+      front = ["127.0.0.1:${this.front}"]
+      admin = ["127.0.0.1:${this.admin}"]
+      [bayeux]
+      paths = ["/", "/bayeux", "/cometd", "/faye"]
+      publish = ["/**"]
+      ${this.options}`);
+    const env = { ...process.env, RCOMET_CONTROL: join(directory, 'control.sock') };
+    this.child = spawn(binary, ['run', '--config', this.file], { env, stdio: ['ignore', 'inherit', 'pipe'] });
     daemons.add(this.child);
+    let said = '';
+    const at = (role) => Number(said.match(new RegExp(`listening ${role} \\S+:(\\d+)\n`))?.[1]);
+    this.child.stderr.on('data', (data) => {
+      said += data;
+      process.stderr.write(`${data}`.replace(/^.* INFO .*\n/gm, ''));
+    });
+    await until(() => said, () => at('front') && at('admin'));
+    [this.front, this.admin] = [at('front'), at('admin')];
     await until(async () => {
       try {
         return (await fetch(`http://127.0.0.1:${this.front}/ping`)).status;
@@ -73,6 +74,13 @@ class Daemon {
 
   url(path = '/cometd') {
     return `http://127.0.0.1:${this.front}${path}`;
+  }
+
+  /** What connections of clients that have subscribed do. */
+  async readers(channel) {
+    const query = new URLSearchParams({ channel });
+    const response = await fetch(`http://127.0.0.1:${this.admin}/clients?${query}`);
+    return (await response.json()).clients.map(({ doing }) => doing);
   }
 
   async push(channel, content) {
@@ -108,7 +116,7 @@ async function check(what, test) {
   const began = Date.now();
   try {
     let timer;
-    const late = new Promise((_, no) => { timer = setTimeout(() => no(new Error('it does not come to an end')), 60_000); });
+    const late = new Promise((_, no) => { timer = setTimeout(() => no(new Error('it does not come to an end')), 300_000); });
     await Promise.race([test(), late]).finally(() => clearTimeout(timer));
     passed++;
     console.log(`ok    ${what} (${Date.now() - began} ms)`);
@@ -170,7 +178,9 @@ class Relay {
   static async start() {
     const relay = new Relay();
     relay.pairs = new Set();
+    relay.isAway = false;
     relay.server = createServer((near) => {
+      if (relay.isAway) return near.on('error', () => {}).destroy();
       const far = connect(relay.to, '127.0.0.1');
       const pair = [near, far];
       relay.pairs.add(pair);
@@ -189,7 +199,9 @@ class Relay {
     return `http://127.0.0.1:${this.server.address().port}/cometd`;
   }
 
-  cut() {
+  /** Ends all connections; with `isAway` there are no others until it is set to false. */
+  cut(isAway = false) {
+    this.isAway = isAway;
     for (const pair of this.pairs) pair.forEach((socket) => socket.destroy());
   }
 }
@@ -247,7 +259,7 @@ for (const transport of ['long-polling', 'websocket']) {
     await one.subscribe('/acked', list);
     for (const n of numbers(200)) await daemon.push('/acked', `${n}`);
     await heard(list, numbers(200).map(String));
-    assert.ok(one.replies.some((m) => m.ext?.ack > 0));
+    await until(() => one.replies, (replies) => replies.some((m) => m.ext?.ack > 0));
     await one.end();
   });
 
@@ -287,8 +299,11 @@ for (const transport of ['long-polling', 'websocket']) {
     const list = [];
     await one.subscribe('/cut', list);
     for (const n of numbers(5)) {
-      relay.cut();
+      // What is on its way while the line is cut is lost without acknowledgements: the daemon has to know.
+      relay.cut(true);
+      await until(() => daemon.readers('/cut'), (readers) => readers.length === 0);
       await daemon.push('/cut', `${n}`);
+      relay.isAway = false;
       await heard(list, numbers(n + 1).map(String));
     }
     assert.equal(one.handshakes, 1);
@@ -320,7 +335,7 @@ for (const transport of ['long-polling', 'websocket']) {
       application.client.publish('/service/double', data * 2, { ext: { rcomet: { to, id } } });
     }, cb));
     for (const n of [1, 21]) {
-      const reply = await one.done((cb) => one.client.remoteCall('double', n, 5000, cb));
+      const reply = await one.done((cb) => one.client.remoteCall('double', n, SOON_MS, cb));
       assert.deepEqual([reply.successful, reply.data], [true, n * 2]);
     }
     assert.deepEqual(strange, []);
@@ -335,7 +350,9 @@ for (const transport of ['long-polling', 'websocket']) {
     one.configure({ url: daemon.url(), logLevel: 'warn' });
     await new Promise((done) => one.handshake(done));
     await new Promise((done) => one.subscribe('/time', () => {}, done));
-    assert.ok(Math.abs(sync.getTimeOffset()) < 200 && Math.abs(sync.getServerTime() - Date.now()) < 200, `${sync.getTimeOffset()} ms`);
+    // What is measured may be off by as much as the way takes, which is long on a busy machine.
+    const offMax = 200 + sync.getNetworkLag();
+    assert.ok(Math.abs(sync.getTimeOffset()) < offMax && Math.abs(sync.getServerTime() - Date.now()) < offMax, `${sync.getTimeOffset()} ms`);
     await new Promise((done) => one.disconnect(done));
   });
 
@@ -376,7 +393,7 @@ for (const transport of ['long-polling', 'websocket']) {
     await until(async () => {
       await daemon.push('/fr', 'x');
       return list.length;
-    }, (n) => n > 0, 40_000);
+    }, (n) => n > 0);
     await one.disconnect();
   });
 }
@@ -439,7 +456,7 @@ await check("forms, as jquery.comet's plugin sends them to its own server", asyn
 
 await daemon.stop();
 
-const strict = await Daemon.start('timeout_ms = 1000\nmax_interval_ms = 1000\nremember_ms = 0');
+const strict = await Daemon.start('timeout_ms = 1000\nmax_interval_ms = 30000\nremember_ms = 0');
 await check('cometd: a session that is over is begun anew by the client itself', async () => {
   const one = await Cometd.begin(strict.url());
   await fetch(strict.url(), {

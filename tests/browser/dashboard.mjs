@@ -1,6 +1,6 @@
 // The dashboard in a real Chromium: what it shows is what the server does, live, and a channel's page reads and publishes.
 import assert from 'node:assert/strict';
-import { NASTY, admin, check, front, launch, pause, run, until } from './support.mjs';
+import { NASTY, admin, check, front, launch, pause, run, until, untilLike } from './support.mjs';
 
 const browser = await launch();
 const page = await browser.newPage();
@@ -22,7 +22,7 @@ await run(async () => {
     await page.goto(`${admin}/`);
     await page.waitForURL(/\/dashboard$/);
     await until('Live', () => text('#line-text'));
-    assert.match(await text('#uptime'), /^up /);
+    await untilLike(/^up /, () => text('#uptime'));
   });
 
   await check('counts connections by dialect and transport, and channels by subscribers', async () => {
@@ -44,7 +44,7 @@ await run(async () => {
     await until(true, async () => Number(await text('#published')) > 5 && Number(await text('#delivered')) > 25);
     going = false;
     await publishing;
-    assert.ok(await page.locator('#plot-messages path.l1').count());
+    await until(true, async () => (await page.locator('#plot-messages path.l1').count()) > 0);
   });
 
   await check('names a limit that was reached, with what it means', async () => {
@@ -68,7 +68,7 @@ await run(async () => {
     await page.fill('#publish-data', `from the board ${NASTY}`);
     await page.press('#publish-data', 'Enter');
     await until([NASTY, 'second', `from the board ${NASTY}`], () => page.locator('#one-log li span').allTextContents());
-    assert.match(await page.locator('#publish-said').textContent(), /^Published as number 3\.$/);
+    await untilLike(/^Published as number 3\.$/, () => page.locator('#publish-said').textContent());
   });
 
   await check('a channel can be closed, and says so', async () => {

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { admin, check, front, launch, NASTY, pause, run, until } from './support.mjs';
+import { admin, check, front, launch, NASTY, pause, run, until, untilLike } from './support.mjs';
 
 const browser = await launch();
 const publish = async (channel, content) => {
@@ -44,19 +44,20 @@ await run(async () => {
   await check('F8 goes to the newest, Escape closes, and focus comes back to where it was', async () => {
     await page.focus('input[name=title]');
     await page.keyboard.press('F8');
-    assert.equal(await focused(page), 'Close: on fire');
+    await until('Close: on fire', () => focused(page));
     await page.keyboard.press('Escape');
     await until([NASTY], () => shown(page));
-    assert.match(await focused(page), /^Close: <i>Disk/);
+    await untilLike(/^Close: <i>Disk/, () => focused(page));
     await page.keyboard.press('Enter');
     await until([], () => shown(page));
-    assert.equal(await focused(page), 'title');
+    await until('title', () => focused(page));
   });
   await check('a bubble goes after its time, but not while it has the focus', async () => {
-    await publish('chat.notes.ann', JSON.stringify({ text: 'brief', life: 1 }));
+    await publish('chat.notes.ann', JSON.stringify({ text: 'brief', life: 4 }));
     await until(['brief'], () => shown(page));
     await page.keyboard.press('F8');
-    await pause(1500);
+    await until('Close: brief', () => focused(page));
+    await pause(5000);
     assert.deepEqual(await shown(page), ['brief']);
     await page.focus('input[name=text]');
     await until([], () => shown(page));

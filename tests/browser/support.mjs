@@ -1,7 +1,7 @@
 // What every test in a browser needs: where the daemon is, a Chromium, checks that are counted.
 import { chromium } from 'playwright-core';
 
-export { SOON_MS, pause, until } from './waiting.mjs';
+export { SOON_MS, pause, until, untilLike } from './waiting.mjs';
 
 /** The public side and that of the application servers: from the command line, or the environment. */
 export const front = process.argv[2] ?? process.env.RCOMET_FRONT ?? 'http://127.0.0.1:8100';
@@ -13,6 +13,7 @@ export const NASTY = `<b> & " ' \\ </script> 你好 😀 \u2028 <img src=x onerr
 /** A Chromium. Playwright gives each launch an empty profile of its own and adds --headless. */
 export const launch = () => chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  timeout: 120_000,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync'],
 });

@@ -2,20 +2,25 @@
 import assert from 'node:assert/strict';
 
 /** For everything that should happen at once: generous, as machines that test are busy. */
-export const SOON_MS = 15_000;
+export const SOON_MS = 45_000;
 
 export const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
-/** Waits until the function gives what is wanted; complains with what it gave last. */
-export async function until(wanted, give, ms = SOON_MS) {
+async function untilNone(complaint, give, ms) {
   const end = Date.now() + ms;
   for (;;) {
     const got = await give();
     try {
-      return assert.deepEqual(got, wanted);
+      return complaint(got);
     } catch (error) {
       if (Date.now() > end) throw error;
     }
     await pause(20);
   }
 }
+
+/** Waits until the function gives what is wanted; complains with what it gave last. */
+export const until = (wanted, give, ms = SOON_MS) => untilNone((got) => assert.deepEqual(got, wanted), give, ms);
+
+/** The same for a text that is like a pattern. */
+export const untilLike = (pattern, give, ms = SOON_MS) => untilNone((got) => assert.match(got, pattern), give, ms);

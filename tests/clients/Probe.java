@@ -10,7 +10,7 @@ import rcomet.Subscription;
 final class Probe {
     public static void main(String[] args) throws Exception {
         Rcomet server = new Rcomet(System.getenv("RCOMET_FRONT"), System.getenv("RCOMET_ADMIN")).retryMs(50, 200);
-        server.timeoutMs((int) (Double.parseDouble(System.getenv().getOrDefault("RCOMET_SECONDS", "5")) * 1000));
+        server.timeoutMs((int) (Double.parseDouble(System.getenv().getOrDefault("RCOMET_SECONDS", "20")) * 1000));
         server.token(System.getenv("RCOMET_TOKEN"));
         List<String> rest = Arrays.asList(args).subList(1, args.length);
         try {

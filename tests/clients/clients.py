@@ -5,7 +5,7 @@ import subprocess
 import sys
 import unittest
 
-from support import HERE, NASTY, Client, Daemon, Wire, end_group, stranger, until
+from support import HERE, NASTY, SOON_S, Client, Daemon, Wire, end_group, stranger, until
 
 JAVA = os.environ.get('RCOMET_JAVA_CLASSES', '')
 
@@ -90,7 +90,7 @@ class Days:
         self.assertEqual((code, self.text(out)), (0, 'secret'))
         if self.subscribes:
             with self.client.subscribe(daemon, 'guarded') as listening:
-                self.assertEqual(listening.process.wait(20), self.codes[0])
+                self.assertEqual(listening.process.wait(SOON_S), self.codes[0])
                 self.assertIn('token', listening.process.stderr.read())
 
     def test_socket_files(self):
@@ -115,10 +115,11 @@ class Days:
                 self.daemon.publish('cut', f'before {n}', NASTY)
                 wanted += [f'before {n}', NASTY]
                 until(wanted, listening.data)
-                wire.cut()
+                wire.cut(is_away=True)
                 until(0, lambda: self.daemon.subscribers('cut'))
                 self.daemon.publish('cut.other', f'while away {n}')
                 self.daemon.publish('cut', f'and {n}')
+                wire.is_away = False
                 wanted += [f'while away {n}', f'and {n}']
                 until(wanted, listening.data)
             self.assertEqual(listening.gaps(), [])
@@ -133,11 +134,10 @@ class Days:
             until(1, lambda: daemon.subscribers('lossy'))
             daemon.publish('lossy', 'first')
             until(['first'], listening.data)
-            target, wire.target = wire.target, lambda: '127.0.0.1:1'
-            wire.cut()
+            wire.cut(is_away=True)
             until(0, lambda: daemon.subscribers('lossy'))
             daemon.publish('lossy', *map(str, range(9)))
-            wire.target = target
+            wire.is_away = False
             until(['first', '4', '5', '6', '7', '8'], listening.data)
             self.assertEqual(listening.gaps(), [4])
             daemon.stop()
@@ -300,7 +300,7 @@ class Java(Days, unittest.TestCase):
         ann.stdin.flush()
         self.assertEqual(bob.stdout.readline(), 'Ann "A": hello "you" \\ \u00e9\n')
         ann.stdin.close()
-        self.assertEqual(ann.wait(20), 0)
+        self.assertEqual(ann.wait(SOON_S), 0)
 
 
 if __name__ == '__main__':

@@ -111,7 +111,7 @@ class Client(unittest.TestCase):
     def test_waiting_ends_with_the_next_value_or_with_none(self):
         results = []
         at = f'unix:{self.daemon.control}'
-        waiting = threading.Thread(target=lambda: results.append(php("show((string) $c->wait('next', null, 20));", at)))
+        waiting = threading.Thread(target=lambda: results.append(php("show((string) $c->wait('next', null, 60));", at)))
         waiting.start()
         until(1, lambda: self.daemon.waiting('next'))
         php("$c->write('next', 'now');", at)

@@ -21,7 +21,7 @@ class Relay(unittest.TestCase):
                         listened="(new Rcomet\\Relay(new Rcomet\\Client(), 'listened', 1))->answer();",
                         between="$relay = new Rcomet\\Relay(new Rcomet\\Client(), 'between', 2);"
                                 "isset($_GET['xml']) ? $relay->answerXml() : $relay->answer();",
-                        xml="(new Rcomet\\Relay(new Rcomet\\Client(), ['ann@example.org'], 2))->answerXml();",
+                        xml="(new Rcomet\\Relay(new Rcomet\\Client(), ['ann@example.org'], isset($_GET['brief']) ? 1 : 30))->answerXml();",
                         events="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2, ['more']))->answerEvents();",
                         front="(new Rcomet\\Relay(new Rcomet\\Client(), 'notes', 2))->answerEvents(getenv('FRONT'));",
                         lost="(new Rcomet\\Relay(new Rcomet\\Client('unix:/no/such.sock'), 'notes', 2))->answer();")
@@ -87,8 +87,9 @@ class Relay(unittest.TestCase):
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
         results = []
         waiting = threading.Thread(target=lambda: results.append(self.get('/xml.php?_=1', browser)))
+        key = php("show(Rcomet\\Client::channel(['ann@example.org']));")
         waiting.start()
-        until(1, lambda: self.site.daemon.waiting(php("show(Rcomet\\Client::channel(['ann@example.org']));")))
+        until(1, lambda: self.site.daemon.waiting(key))
         tricky = 'a ]]> b\\x01 \u00e9'
         php(f"$c->write(['ann@example.org'], \"{tricky}\"); $c->write(['ann@example.org'], 'at once'); "
             "$c->write(['ann@example.org'], 'at once');", self.at)
@@ -97,7 +98,7 @@ class Relay(unittest.TestCase):
         trees = [ElementTree.fromstring(text) for _, text in results]
         self.assertEqual([tree.find('data').text for tree in trees], ['value: a ]]> b\ufffd \u00e9', 'value: at once', 'value: at once'])
         self.assertEqual(len({tree.find('time').text for tree in trees}), 3)
-        self.assertEqual(ElementTree.fromstring(self.get('/xml.php', browser)[1]).find('data').text, None)
+        self.assertEqual(ElementTree.fromstring(self.get('/xml.php?brief=1', browser)[1]).find('data').text, None)
         self.assertEqual({kind for kind, _ in results}, {'text/xml'})
 
     def test_the_polls_of_the_javascript_client(self):
@@ -106,10 +107,11 @@ class Relay(unittest.TestCase):
         then = json.loads(self.get(f'/events.php/events?channel=notes&channel=more&cursor={first["cursor"]}')[1])
         self.assertEqual([(event['channel'], event['data']) for event in then['events']], [('more', 'told')])
         self.assertEqual(json.loads(self.get('/front.php/events?wait=0')[1])['events'], [])
-        for path in ('/front.php/events?channel=more', '/events.php/events?channel=secret', '/events.php/events?channel=notes&channel=secret'):
+        for path, other in (('/front.php/events?channel=more', 'more'), ('/events.php/events?channel=secret', 'secret'),
+                            ('/events.php/events?channel=notes&channel=%22%ff&channel=secret', '"\ufffd')):
             with self.assertRaises(urllib.error.HTTPError) as refused:
                 self.get(path)
-            self.assertEqual(refused.exception.code, 403)
+            self.assertEqual((refused.exception.code, json.load(refused.exception)['channel']), (403, other))
             refused.exception.close()
 
     def test_a_daemon_that_is_gone_is_said_without_its_place(self):

@@ -1,8 +1,10 @@
 """What the tests in PHP need: pieces of PHP that are run, and PHP's own web server."""
 import json
 import os
+import re
 import shutil
 import subprocess
+import threading
 import unittest
 import urllib.error
 import urllib.request
@@ -40,11 +42,16 @@ class Site:
         for name, text in pages.items():
             with open(os.path.join(self.daemon.folder, f'{name}.php'), 'w') as file:
                 file.write(f"<?php require '{FOLDER}/rcomet.php'; require '{FOLDER}/relay.php';\n{text}")
-        port = self.daemon.free_port()
-        self.url = f'http://127.0.0.1:{port}'
-        self.process = subprocess.Popen([*PHP, '-S', f'127.0.0.1:{port}', '-t', folder or self.daemon.folder], stderr=subprocess.DEVNULL,
+        self.process = subprocess.Popen([*PHP, '-S', '127.0.0.1:0', '-t', folder or self.daemon.folder], stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, 'PHP_CLI_SERVER_WORKERS': '4', 'RCOMET_CONTROL': self.daemon.control,
                                              'FRONT': self.daemon.front}, start_new_session=True)
+        for line in self.process.stderr:
+            if place := re.search(r'\((http://[0-9.:]+)\) started', line):
+                self.url = place[1]
+                break
+        else:
+            raise AssertionError("PHP's web server did not start")
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
         until(True, self._is_there)
 
     def _is_there(self):

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Rcomet, RcometError } from '../../clients/node/rcomet.mjs';
 
 const [verb, channel, more] = process.argv.slice(2);
-const { RCOMET_ADMIN: admin, RCOMET_FRONT: front, RCOMET_TOKEN: token, RCOMET_SECONDS: seconds = 5 } = process.env;
+const { RCOMET_ADMIN: admin, RCOMET_FRONT: front, RCOMET_TOKEN: token, RCOMET_SECONDS: seconds = 20 } = process.env;
 const server = new Rcomet({ admin, front, token, timeoutMs: seconds * 1000 });
 const show = (value) => console.log(JSON.stringify(value));
 

@@ -8,7 +8,7 @@ import rcomet
 
 verb, *rest = sys.argv[1:]
 server = rcomet.Rcomet(os.environ['RCOMET_ADMIN'], os.environ['RCOMET_FRONT'], token=os.environ.get('RCOMET_TOKEN'),
-                       timeout=float(os.environ.get('RCOMET_SECONDS', 5)), retry=0.05, retry_max=0.2)
+                       timeout=float(os.environ.get('RCOMET_SECONDS', 20)), retry=0.05, retry_max=0.2)
 
 
 def show(value):

@@ -16,7 +16,7 @@ async function publish(data) {
 
 /** The listener is there before anything is published. */
 async function listening(count) {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 1800; tries++) {
     const response = await fetch(`${admin}/channels/${channel}`);
     if ((await response.json()).subscribers === count) return;
     await new Promise((done) => { setTimeout(done, 25); });
@@ -73,7 +73,7 @@ const ways = {
     socket.send(JSON.stringify({ type: 'subscribe', id: 1, channel }));
     await listening(1);
     await publish(TEXT);
-    for (let tries = 0; tries < 400 && !events.some((event) => event.data === TEXT); tries++) {
+    for (let tries = 0; tries < 1800 && !events.some((event) => event.data === TEXT); tries++) {
       await new Promise((done) => { setTimeout(done, 25); });
     }
     assert.ok(events.some((event) => event.data === TEXT));

@@ -8,7 +8,7 @@ const DRAINS = 64; // answers, before a busy channel is believed to have caught 
 const HELD_MAX = 1000; // events; what is let go has been published before the catching up ends, which finds it
 
 /** What is heard of a channel that the server will not have us in. */
-const refused = (channel, { status, message }) => ({ type: 'error', channel, status, message });
+const refused = ({ channel, status, message }) => ({ type: 'error', channel, status, message });
 
 /** Listens to channels. See index.d.ts. */
 export function connect(options) {
@@ -48,11 +48,16 @@ export function connect(options) {
     }
   });
 
-  function state(name, more) {
-    now = { state: name, transport: order[at], ...more };
-    if (name !== 'closed') group?.tell({ state: now });
+  const state = (name, more) => {
+    const next = { state: name, transport: order[at], ...more };
+    if (name !== 'closed') group?.tell({ state: next });
+    follow(next);
+  };
+
+  const follow = (next) => {
+    now = next;
     emit('state', now);
-  }
+  };
 
   /** What is to be listened to: by this tab, and by those it leads. */
   const all = () => (others ? new Set([...wants, ...[...others.values()].flat()]) : wants);
@@ -60,7 +65,7 @@ export function connect(options) {
   const key = () => JSON.stringify([...all()].sort());
 
   /** Takes in an event, heard here or told by the tab that leads. */
-  function hear(event) {
+  const hear = (event) => {
     const wanted = all();
     const { type, channel } = event;
     if (event.channels) event = { ...event, channels: event.channels.filter((one) => wanted.has(one)) };
@@ -68,27 +73,28 @@ export function connect(options) {
     const news = places.take(event);
     if (!news) return;
     const mine = wants.has(channel);
-    if (type === 'closed' || type === 'error') gone(channel);
-    if (mine && news.type) emit(news.type, news);
-    if (mine) emit(type, event);
-  }
-
-  function gone(channel) {
-    wants.delete(channel);
-    others?.forEach((theirs, id) => others.set(id, theirs.filter((one) => one !== channel)));
-    settle();
-  }
-
-  /** Whether the server would say the same again. Where one token is over, a function may give another. */
-  function isFinal({ status }) {
-    if (renews && status === 401) {
-      shown = 0;
-      return false;
+    if (type === 'closed' || type === 'error') {
+      wants.delete(channel);
+      others?.forEach((theirs, id) => others.set(id, theirs.filter((one) => one !== channel)));
+      settle();
     }
-    return status > 399 && status < 404;
-  }
+    if (!mine) return;
+    if (news.type) emit(news.type, news);
+    emit(type, event);
+  };
 
-  function address(names, cursor, more) {
+  /** Whether the server would say the same again: of all, or of the error's channel. Where one token is over, a function may give another. */
+  const isFinal = (error) => {
+    const { status, channel } = error;
+    // No channel's fault, unless each has a token of its own, and that one has none.
+    if (status === 401 && (!channel || each(shown || '-', channel))) {
+      error.channel = undefined;
+      if (renews) return (shown = 0);
+    }
+    return status > 399 && status < (error.channel ? 429 : 404);
+  };
+
+  const address = (names, cursor, more) => {
     const query = new URLSearchParams(more);
     for (const name of names) {
       query.append('channel', name);
@@ -98,17 +104,17 @@ export function connect(options) {
     else if (history) query.set('history', history);
     if (who) query.set('who', who);
     return `${base}events?${query}`;
-  }
+  };
 
-  async function ask(names, cursor, wait = Math.ceil(quietMs / 1000), signal) {
+  const ask = async (names, cursor, wait = Math.ceil(quietMs / 1000), signal) => {
     const response = await request(address(names, cursor, { wait }), { accept: 'application/json' }, { signal });
     const answer = await response.json();
     answer.cursor ??= cursor;
     return answer;
-  }
+  };
 
   /** Takes what has been published to these, who stand at one place, up to now, and brings them there. */
-  async function drain(names, take, signal) {
+  const drain = async (names, take, signal) => {
     let place = places.of(names[0]);
     for (let round = 0; round < DRAINS; round++) {
       const { events, cursor } = await ask(names, place, 0, signal);
@@ -117,42 +123,34 @@ export function connect(options) {
       if (!events.length) break;
     }
     return place;
-  }
+  };
 
-  /**
-   * Brings all channels to one cursor, for transports that have but one. Those who stand together catch up together; where
-   * the first of them then stands is in nobody's future. The others are told again what came between, and drop it by number.
-   */
-  async function level(take, signal) {
-    const groups = places.groups(all());
-    let joint;
-    for (const [cursor, names] of groups) {
-      const alone = groups.size < 2 && (cursor || !history);
-      const place = alone ? cursor : await drain(names, take, signal);
-      joint ??= place;
-    }
-    if (groups.size > 1) take({ type: 'mark', channels: [...all()], cursor: joint, again: true });
-    return joint;
-  }
-
-  function begin() {
+  const stop = () => {
     clearTimeout(later);
     attempt?.abort();
+  };
+
+  const begin = () => {
+    stop();
     covered = key();
     if (!all().size) return state('idle');
-    const mine = attempt = new AbortController();
-    const { signal } = mine;
+    attempt = new AbortController();
+    const { signal } = attempt;
     let live = 0;
     let quiet = 0;
     let timer;
 
-    function fail(error = {}) {
+    const fail = (error = {}) => {
       if (signal.aborted) return;
-      mine.abort();
       if (isFinal(error)) {
-        emit('error', error);
-        return close();
+        if (!error.channel) {
+          emit('error', error);
+          return close();
+        }
+        take(refused(error));
+        if (line.sync || signal.aborted) return; // it goes on without, or another has been begun; else nobody wanted that one
       }
+      attempt.abort();
       if (live && Date.now() - live > SETTLED_MS) {
         tries = 0;
         at = known;
@@ -164,23 +162,23 @@ export function connect(options) {
       const delay = Math.random() * Math.min(retryMsMax, retryMs * 2 ** tries++);
       later = setTimeout(begin, delay);
       state('waiting', { delay, reason: error.message });
-    }
+    };
 
-    function heard() {
+    const heard = () => {
       quiet = 0;
       clearTimeout(timer);
       if (!live) timer = setTimeout(() => fail(new Error('nothing came')), openMs);
-    }
+    };
 
-    function becomeLive() {
+    const becomeLive = () => {
       if (live || signal.aborted) return;
       live = Date.now();
       known = Math.min(known, at);
       heard();
       state('live');
-    }
+    };
 
-    function take(event) {
+    const take = (event) => {
       if (signal.aborted) return;
       heard();
       if (event.type === 'ready') becomeLive();
@@ -189,10 +187,26 @@ export function connect(options) {
         // If there is none to be had now, this one is still good for a while.
         renew().then(() => signal.aborted || (line.renew ?? begin)(), () => {});
       }
-      if (event.type === 'expired') return fail(refusal(401));
+      if (event.type === 'expired') return fail(refusal({ status: 401 }));
       group?.tell({ event });
       hear(event);
-    }
+    };
+
+    /**
+     * Brings all channels to one cursor, for transports that have but one. Those who stand together catch up together; where
+     * the first of them then stands is in nobody's future. The others are told again what came between, and drop it by number.
+     */
+    const level = async () => {
+      const groups = places.groups(all());
+      let joint;
+      for (const [cursor, names] of groups) {
+        const alone = groups.size < 2 && (cursor || !history);
+        const place = alone ? cursor : await drain(names, take, signal);
+        joint ??= place;
+      }
+      if (groups.size > 1) take({ type: 'mark', channels: [...all()], cursor: joint, again: true });
+      return joint;
+    };
 
     // Two rounds, because a browser may let the clock of a hidden page run slowly.
     const clock = setInterval(() => {
@@ -216,32 +230,30 @@ export function connect(options) {
         place: (channel) => places.of(channel),
         ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
         drain: (names) => drain(names, take, signal),
-        level: () => level(take, signal),
+        level,
         live: becomeLive,
-        refused: (channel, error) => take(refused(channel, error)),
       });
       if (line.silent) clearInterval(clock);
     }).catch(fail); // no token; no WebSocket, or none that may be used
-  }
+  };
 
   /** Goes on with other channels than before. */
-  function settle() {
+  const settle = () => {
     places.keep(all()); // what is wanted again some day begins anew
     if (now.state === 'closed') return;
     if (group && !group.leads()) group.hello();
     else if (line.sync) line.sync();
     else if (now.state !== 'waiting' && key() !== covered) {
-      attempt?.abort(); // at once: it must not ask for none, and what it has not taken comes again
-      clearTimeout(later);
+      stop(); // at once: it must not ask for none, and what it has not taken comes again
       later = setTimeout(begin); // once for all that are changed now
     }
-  }
+  };
 
   /**
    * A tab that joins others, and was somewhere before, goes on there by itself: they are further. Channel by channel: one may be
    * refused, and a place that several share is not for what a WebSocket tells.
    */
-  async function catchUp() {
+  const catchUp = async () => {
     held = [];
     for (const channel of [...wants]) {
       while ((places.of(channel) || history) && held) {
@@ -251,7 +263,8 @@ export function connect(options) {
           break;
         } catch (error) {
           if (isFinal(error)) {
-            hear(refused(channel, error));
+            error.channel = channel;
+            hear(refused(error));
             break;
           }
           await pause(Math.random() * 9 * retryMs);
@@ -260,34 +273,28 @@ export function connect(options) {
     }
     held?.forEach(hear);
     held = null;
-  }
+  };
 
-  function follow(theirs) {
-    now = theirs;
-    emit('state', now);
-  }
-
-  function online() {
+  const online = () => {
     if (attempt && now.state === 'waiting') {
       tries = at = 0; // another network, other paths
       begin();
     }
-  }
+  };
 
-  function on(type, listener) {
+  const on = (type, listener) => {
     (listeners[type] ??= new Set()).add(listener);
     return () => listeners[type].delete(listener);
-  }
+  };
 
-  function close() {
+  const close = () => {
     if (now.state === 'closed') return;
-    clearTimeout(later);
     state('closed');
-    attempt?.abort();
+    stop();
     held = null;
     group?.close();
     globalThis.removeEventListener?.('online', online);
-  }
+  };
 
   globalThis.addEventListener?.('online', online);
   if (options.share && globalThis.navigator?.locks && globalThis.BroadcastChannel) {

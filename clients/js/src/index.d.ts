@@ -87,7 +87,7 @@ export interface State {
   reason?: string;
 }
 
-/** A refusal. With a `channel` it is about that one, and the others go on; without, the feed is closed. */
+/** A refusal. With a `channel` it is about that one, and the others go on, over every transport; without, the feed is closed. */
 export interface Refusal {
   status: number;
   message: string;

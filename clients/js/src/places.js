@@ -16,8 +16,7 @@ export class Places {
   constructor(channels, cursor, shared) {
     this.#shared = shared;
     for (const channel of channels) {
-      const own = each(cursor, channel);
-      if (own) this.#channel(channel).at.cursor = own;
+      this.#channel(channel).at.cursor = each(cursor, channel);
     }
   }
 
@@ -72,10 +71,10 @@ export class Places {
     const channel = this.#channel(name);
     if (type === 'subscribed') {
       // As above: behind a cursor, a gap may follow. Only when it has been told its loss is past.
-      const fresh = !channel.at.cursor;
-      channel.at = { cursor: fresh ? cursor : channel.at.cursor };
-      if (fresh) channel.seq = seq;
-      else channel.told = cursor;
+      if (channel.at.cursor) {
+        channel.at = { ...channel.at };
+        channel.told = cursor;
+      } else Object.assign(channel, { seq, at: { cursor } });
       return false;
     }
     // Nothing comes twice from the server; where something may, numbers tell. Else lower numbers are another life of the channel.

@@ -12,8 +12,8 @@
 // line.live()           called when the path has shown that it carries events; `ready` shows it too
 // line.take(event)      called for each event
 // line.heard()          called for signs of life without an event
-// line.refused(channel, error)           called when the server will not have us there
-// line.fail(error)      called when it is over; the error has a `status` if the server said so
+// line.fail(error)      called when it is over; the error has a `status` if the server said so, and a `channel` if it is over
+//                       for that one only
 //
 // What is returned is what a transport can do while it runs: sync(), listen to what line.wanted() says now;
 // publish(channel, data); ping(), ask for a sign of life; renew(), show the token of now. Who cannot renew is begun anew.
@@ -33,8 +33,7 @@ function websocket(line) {
       if (!on.has(channel)) return; // not wanted any more
       await call('subscribe', { channel, cursor: line.place(channel), token: line.bearer(channel), who: line.who });
     } catch (error) {
-      if (error.status < 429 && error.status !== 401) line.refused(channel, error);
-      else line.fail(error);
+      line.fail(Object.assign(error, { channel }));
     }
   };
   const on = new Set();
@@ -80,9 +79,9 @@ function websocket(line) {
     const waiting = calls.get(event.id);
     calls.delete(event.id);
     if (event.type === 'error') {
-      const error = refusal(event.status, event.reason);
+      const error = refusal(event);
       if (waiting) waiting.reject(error);
-      else if (event.channel) line.refused(event.channel, error); // a new token does not allow it
+      else if (event.channel) line.fail(error); // a new token does not allow it
     } else {
       line.take(event);
       waiting?.resolve();
@@ -150,13 +149,14 @@ function poll(line) {
   return { renew() {} }; // the next one shows it
 }
 
-/** What a server says instead of yes. */
-export const refusal = (status, reason) => Object.assign(new Error(reason ?? `HTTP status ${status}`), { status });
+/** What a server says instead of yes, to all channels or to one: over a WebSocket it gives a `reason`, over HTTP a `detail`. */
+export const refusal = ({ status, reason = `HTTP status ${status}`, detail = reason, channel }) =>
+  Object.assign(new Error(detail), { status, channel });
 
 /** Asks by HTTP; what the server refuses is thrown. */
 export async function request(url, headers, options) {
   const response = await fetch(url, { ...options, headers, cache: 'no-store' });
-  if (!response.ok) throw refusal(response.status, (await response.json().catch(() => ({}))).detail);
+  if (!response.ok) throw refusal({ ...await response.json().catch(() => {}), status: response.status });
   return response;
 }
 

@@ -8,6 +8,7 @@ const built = (name) => readFileSync(new URL(`../dist/${name}`, import.meta.url)
 /** Playwright gives each launch an empty profile of its own and adds --headless. */
 export const launch = () => chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  timeout: 120_000,
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
 });
 

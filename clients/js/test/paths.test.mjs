@@ -1,15 +1,13 @@
 // Paths that are bad, and get bad while they are used: real proxies in front of the real daemon.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import net from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { connect, Daemon, live, numbers, pause, Proxy, until, Wire } from './support.mjs';
+import { closeAll, connect, Daemon, live, numbers, pause, Proxy, until, Wire } from './support.mjs';
 
 describe('paths', () => {
   let daemon;
   const closing = [];
   const open = (options) => {
-    const feed = connect({ openMs: 1500, ...options });
+    const feed = connect({ openMs: 20_000, ...options });
     closing.push(feed);
     return feed;
   };
@@ -42,7 +40,7 @@ describe('paths', () => {
 
   test('polls where streams are held back', async () => {
     const proxy = await proxied({ upgrades: false, buffers: true });
-    const feed = open({ url: proxy.url, channels: ['held'] });
+    const feed = open({ url: proxy.url, channels: ['held'], openMs: 1500 });
     await live(feed, 'poll');
     await daemon.publish('held', '1');
     await until(['1'], () => feed.data());
@@ -56,15 +54,19 @@ describe('paths', () => {
 
   test('a path that gets worse, and better again: nothing is lost or doubled', async () => {
     const proxy = await proxied();
-    const feed = open({ url: proxy.url, channels: ['tour.a', 'tour.b', 'tour.quiet'], retryMs: 10, retryMsMax: 50 });
+    const feed = open({ url: proxy.url, channels: ['tour.a', 'tour.b', 'tour.quiet'], openMs: 3000, retryMs: 10, retryMsMax: 50 });
     await live(feed, 'websocket');
     let sent = 0;
     let going = true;
     // Two channels at once, so that each has a cursor of its own over the WebSocket.
     const publishing = (async () => {
-      for (; going; sent += 5) {
-        await Promise.all([daemon.publishes('tour.a', sent, sent + 5), daemon.publishes('tour.b', sent, sent + 5)]);
-        await pause(20); // less than is kept (history_messages_max) while a path is given up
+      while (going) {
+        // Less than is kept (history_messages_max) while a path is given up, however long that takes.
+        if (sent < 500 + Math.min(...['tour.a', 'tour.b'].map((channel) => feed.data(channel).length))) {
+          await Promise.all([daemon.publishes('tour.a', sent, sent + 5), daemon.publishes('tour.b', sent, sent + 5)]);
+          sent += 5;
+        }
+        await pause(20);
       }
     })();
     const turns = async (path, transport) => {
@@ -92,9 +94,9 @@ describe('paths', () => {
   test('a line that has gone silent is noticed', async () => {
     const wire = await Wire.to(() => daemon.front);
     closing.push({ close: () => wire.end() });
-    const feed = open({ url: wire.url, channels: ['silent'], transport: 'websocket', quietMs: 100 });
+    const feed = open({ url: wire.url, channels: ['silent'], transport: 'websocket', quietMs: 500 });
     await live(feed);
-    await pause(500);
+    await pause(2500);
     assert.equal(wire.connections, 1, 'a quiet line is not a dead one');
     wire.freeze();
     await until(2, () => wire.connections);
@@ -104,11 +106,8 @@ describe('paths', () => {
   });
 
   test('nobody there: tries again, later and later, and not in step', async () => {
-    const probe = net.createServer().listen(0, '127.0.0.1');
-    await once(probe, 'listening');
-    const { port } = probe.address();
-    await new Promise((done) => { probe.close(done); });
-    const feed = open({ url: `http://127.0.0.1:${port}`, channels: ['x'], transport: 'poll', retryMs: 2, retryMsMax: 32 });
+    // A port that no system gives to a program that asks for any.
+    const feed = open({ url: 'http://127.0.0.1:2', channels: ['x'], transport: 'poll', retryMs: 2, retryMsMax: 32 });
     const delays = () => feed.states.filter(({ state }) => state === 'waiting').map(({ delay }) => delay);
     await until(true, () => delays().length >= 60);
     const most = (n) => Math.min(32, 2 * 2 ** n);
@@ -123,7 +122,7 @@ describe('paths', () => {
   test('everything that is tried is tried before it waits', async () => {
     const proxy = await proxied({ upgrades: false, buffers: true });
     await daemon.stop();
-    const feed = open({ url: proxy.url, channels: ['down'] });
+    const feed = open({ url: proxy.url, channels: ['down'], openMs: 1500 });
     await until(true, () => feed.states.length > 3);
     assert.deepEqual(feed.states.slice(0, 4).map(({ state, transport }) => (state === 'connecting' ? transport : state)),
       ['websocket', 'sse', 'poll', 'waiting']);
@@ -135,14 +134,16 @@ describe('paths', () => {
 describe('who may', () => {
   let daemon;
   before(async () => { daemon = await Daemon.start('[front]\nauth = "token"'); });
+  afterEach(closeAll);
   after(() => daemon.end());
 
   for (const transport of ['websocket', 'sse', 'poll']) {
     test(`${transport}: refused without a token, let in with one`, async () => {
       const refused = connect({ url: daemon.url, channels: ['secret'], transport });
       await until(['secret'], () => refused.errors.map(() => 'secret'));
-      assert.ok([401, 403].includes(refused.errors[0].status), refused.errors[0]);
-      assert.ok(['closed', 'live'].includes(refused.state));
+      assert.equal(refused.errors[0].status, 403);
+      assert.equal(refused.errors[0].channel, 'secret');
+      await until(transport === 'websocket' ? 'live' : 'idle', () => refused.state);
       refused.close();
       const sign = async (channel) => (await (await fetch(`http://${daemon.admin}/sign?cname=${channel}`)).json()).token;
       const token = { secret: await sign('secret'), private: await sign('private') };
@@ -155,14 +156,4 @@ describe('who may', () => {
       feed.close();
     });
   }
-
-  test('over a WebSocket, one channel that is refused is left, and the others stay', async () => {
-    const { token } = await (await fetch(`http://${daemon.admin}/sign?cname=mine`)).json();
-    const feed = connect({ url: daemon.url, channels: ['mine', 'theirs'], token: { mine: token }, transport: 'websocket' });
-    await until(['theirs'], () => feed.errors.map(({ channel }) => channel));
-    await daemon.publish('mine', '1');
-    await until(['1'], () => feed.data());
-    assert.equal(feed.state, 'live');
-    feed.close();
-  });
 });

@@ -205,9 +205,18 @@ export class Proxy {
   }
 }
 
+const opened = new Set();
+
+/** Ends all feeds, also of tests that failed: what goes on trying keeps the tests from coming to their end. */
+export function closeAll() {
+  opened.forEach((feed) => feed.close());
+  opened.clear();
+}
+
 /** A feed whose every event is kept, in order. */
 export function connect(options) {
   const feed = bare({ WebSocket, retryMs: 50, ...options });
+  opened.add(feed);
   feed.heard = [];
   feed.states = [];
   feed.errors = [];

@@ -181,6 +181,23 @@ pub enum Outcome<'a> {
     },
     /// No.
     Refused(&'a Refusal),
+    /// No, because of one of the channels that were asked for together.
+    RefusedIn {
+        /// The channel's name, as it was asked for.
+        channel: &'a str,
+        /// Why.
+        refusal: &'a Refusal,
+    },
+}
+
+impl<'a> Outcome<'a> {
+    /// Why it is not done, if it is not.
+    pub fn refusal(&self) -> Option<&'a Refusal> {
+        match *self {
+            Self::Refused(refusal) | Self::RefusedIn { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
 }
 
 /// Where a message has come to stand.

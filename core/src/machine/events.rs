@@ -27,6 +27,10 @@ struct Admitted {
     is_open: bool,
 }
 
+/// Why a subscriber is not let in, and because of which of the channels, by their places in the request; `None` if it is the
+/// request as such.
+type Denied = (Refusal, Option<usize>);
+
 /// What lets a subscriber in.
 struct Pass {
     grant: Option<Grant>,
@@ -45,9 +49,12 @@ impl Machine {
     ) {
         let Admitted { entries, grant, is_open } = match self.admit_subscriber(role, subscribe) {
             Ok(admitted) => admitted,
-            Err(refusal) => {
+            Err((refusal, of)) => {
                 self.note_refusals(id, subscribe.channels.iter().map(|name| &**name), &refusal);
-                return self.refuse(id, manner, &voice, &refusal);
+                return match of.and_then(|i| subscribe.channels.get(i)) {
+                    Some(channel) => self.refuse_in(id, manner, &voice, (channel, &refusal)),
+                    None => self.refuse(id, manner, &voice, &refusal),
+                };
             }
         };
         let now = self.post.now;
@@ -100,50 +107,25 @@ impl Machine {
         self.take_places(id, manner, voice, subscribe, &places, pass);
     }
 
-    fn admit_subscriber(&mut self, role: Role, subscribe: &Subscribe<'_>) -> Result<Admitted, Refusal> {
+    fn admit_subscriber(&mut self, role: Role, subscribe: &Subscribe<'_>) -> Result<Admitted, Denied> {
         let now = self.post.now;
-        if subscribe.channels.len() > self.config.limits.channels_per_subscription_max {
-            return Err(Refusal::TooManyInOne);
-        }
+        let grant = self.check_request(role, subscribe).map_err(|refusal| (refusal, None))?;
         if let Some(who) = &subscribe.who {
-            self.check_person(who)?;
+            for (i, channel) in subscribe.channels.iter().enumerate() {
+                self.check_bearer(role, grant.as_ref(), who, channel).map_err(|refusal| {
+                    let of = (!matches!(refusal, Refusal::NotTheirName)).then_some(i);
+                    (refusal, of)
+                })?;
+            }
         }
-        let grant = self.signed(role, subscribe.tokens.iter().map(|token| &**token))?;
-        if let Some(who) = &subscribe.who {
-            let mut channels = subscribe.channels.iter();
-            channels.try_for_each(|channel| self.check_bearer(role, grant.as_ref(), who, channel))?;
-        }
-        // What is to be looked at is work, and counts as such.
-        self.served += subscribe.channels.len() / CHANNELS_A_REQUEST;
-        let bytes: usize =
-            subscribe.channels.iter().map(|name| name.len() + 2 * size_of::<(Place, Place)>()).sum();
-        let bytes = bytes + grant.as_ref().map_or(0, Grant::bytes);
-        let listed_bytes = subscribe.who.as_ref().map_or(0, |who| who.len() * subscribe.channels.len());
-        if self.is_short_of(bytes + listed_bytes) {
-            return Err(Refusal::Memory);
-        }
+        self.check_work(subscribe, grant.as_ref()).map_err(|refusal| (refusal, None))?;
         let mut found: Vec<(Id<Channel>, bool)> = Vec::with_capacity(subscribe.channels.len());
         let mut is_open = !self.needs_token(role);
         let mut granted = 0;
-        for (i, name) in subscribe.channels.iter().enumerate() {
-            let token = match &subscribe.tokens[..] {
-                [one] => Some(one),
-                several => several.get(i),
-            };
-            let token = token.map_or("", |token| token);
-            let shown = Shown { token, grant: grant.as_ref(), act: Act::Subscribe };
-            let (at, is_granted) = self.readable(role, name, shown)?;
-            let has_past =
-                !is_granted || grant.as_ref().is_some_and(|grant| grant.allows(Act::History, name));
-            if !has_past {
-                without_history(subscribe.from)?;
-            }
+        for i in 0..subscribe.channels.len() {
+            let (at, has_past, is_granted) =
+                self.admit_to(role, subscribe, i, grant.as_ref()).map_err(|refusal| (refusal, Some(i)))?;
             granted += usize::from(is_granted);
-            if self.hub.peek(at).map_or(0, Channel::members) >= self.config.limits.subscribers_per_channel_max
-            {
-                return Err(Refusal::TooManySubscribers);
-            }
-            self.check_reader_in_group(name)?;
             if !found.iter().any(|(other, _)| *other == at) {
                 found.push((at, has_past));
             }
@@ -152,7 +134,7 @@ impl Machine {
             // It is told at once who is there, in all of them.
             let names: Vec<&str> = subscribe.channels.iter().map(|name| &**name).collect();
             let at: Vec<_> = found.iter().map(|(at, _)| Some(*at)).collect();
-            self.check_presence(&names, &at)?;
+            self.check_presence(&names, &at).map_err(|refusal| (refusal, None))?;
         }
         // A channel that comes again is another, with another token of its own; a signed one names it still.
         is_open |= granted == subscribe.channels.len();
@@ -163,6 +145,54 @@ impl Machine {
             entries.extend(self.start_granted(at, subscribe.from, has_past).map(|start| (at, start)));
         }
         Ok(Admitted { entries, grant, is_open })
+    }
+
+    /// What is to be said of the request before its channels are looked at. Gives what its signed token allows, if it has one.
+    fn check_request(&mut self, role: Role, subscribe: &Subscribe<'_>) -> Result<Option<Grant>, Refusal> {
+        if subscribe.channels.len() > self.config.limits.channels_per_subscription_max {
+            return Err(Refusal::TooManyInOne);
+        }
+        if let Some(who) = &subscribe.who {
+            self.check_person(who)?;
+        }
+        self.signed(role, subscribe.tokens.iter().map(|token| &**token))
+    }
+
+    /// Counts what it costs to look at the channels, and whether there is room for the subscription.
+    fn check_work(&mut self, subscribe: &Subscribe<'_>, grant: Option<&Grant>) -> Result<(), Refusal> {
+        // What is to be looked at is work, and counts as such.
+        self.served += subscribe.channels.len() / CHANNELS_A_REQUEST;
+        let bytes: usize =
+            subscribe.channels.iter().map(|name| name.len() + 2 * size_of::<(Place, Place)>()).sum();
+        let bytes = bytes + grant.map_or(0, Grant::bytes);
+        let listed_bytes = subscribe.who.as_ref().map_or(0, |who| who.len() * subscribe.channels.len());
+        if self.is_short_of(bytes + listed_bytes) { Err(Refusal::Memory) } else { Ok(()) }
+    }
+
+    /// One of the channels, whether what is kept of it may be read, and whether it is the signed token that lets them in.
+    fn admit_to(
+        &mut self,
+        role: Role,
+        subscribe: &Subscribe<'_>,
+        i: usize,
+        grant: Option<&Grant>,
+    ) -> Result<(Id<Channel>, bool, bool), Refusal> {
+        let name = &subscribe.channels[i];
+        let token = match &subscribe.tokens[..] {
+            [one] => Some(one),
+            several => several.get(i),
+        };
+        let token = token.map_or("", |token| token);
+        let (at, is_granted) = self.readable(role, name, Shown { token, grant, act: Act::Subscribe })?;
+        let has_past = !is_granted || grant.is_some_and(|grant| grant.allows(Act::History, name));
+        if !has_past {
+            without_history(subscribe.from)?;
+        }
+        if self.hub.peek(at).map_or(0, Channel::members) >= self.config.limits.subscribers_per_channel_max {
+            return Err(Refusal::TooManySubscribers);
+        }
+        self.check_reader_in_group(name)?;
+        Ok((at, has_past, is_granted))
     }
 
     fn begin_events(

@@ -17,6 +17,18 @@ impl Machine {
         self.answer(id, manner, voice, &Outcome::Refused(refusal));
     }
 
+    /// Says no to who asked for several channels together, and which of them it is that they may not have.
+    pub(super) fn refuse_in(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        (channel, refusal): (&str, &Refusal),
+    ) {
+        self.count_refusal(refusal);
+        self.answer(id, manner, voice, &Outcome::RefusedIn { channel, refusal });
+    }
+
     pub(super) fn count_refusal(&mut self, refusal: &Refusal) {
         match refusal {
             Refusal::Callback | Refusal::UnmarkedCallback => self.counters.callbacks_refused += 1,

@@ -21,18 +21,14 @@ impl Machine {
         let mut body = std::mem::take(&mut self.body);
         body.clear();
         let answer = voice.dialect.speaker().answer(voice, outcome, &mut body);
-        let allow = match outcome {
-            Outcome::Refused(Refusal::Method(methods)) => Some(("Allow", *methods)),
+        let allow = match outcome.refusal() {
+            Some(Refusal::Method(methods)) => Some(("Allow", *methods)),
             // The next second has room again: RFC 6585, section 4.
-            Outcome::Refused(Refusal::TooFast) => Some(("Retry-After", "1")),
+            Some(Refusal::TooFast) => Some(("Retry-After", "1")),
             // RFC 6750, section 3.
-            Outcome::Refused(Refusal::NoToken) => Some(("WWW-Authenticate", "Bearer")),
-            Outcome::Refused(Refusal::Signed(_)) => {
-                Some(("WWW-Authenticate", "Bearer error=\"invalid_token\""))
-            }
-            Outcome::Refused(Refusal::NotGranted) => {
-                Some(("WWW-Authenticate", "Bearer error=\"insufficient_scope\""))
-            }
+            Some(Refusal::NoToken) => Some(("WWW-Authenticate", "Bearer")),
+            Some(Refusal::Signed(_)) => Some(("WWW-Authenticate", "Bearer error=\"invalid_token\"")),
+            Some(Refusal::NotGranted) => Some(("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")),
             _ => None,
         };
         self.reply(id, manner, answer, allow.as_slice(), &body);

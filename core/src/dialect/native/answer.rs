@@ -16,7 +16,7 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
         Outcome::Published { .. } => "published",
         Outcome::Pong { .. } => "pong",
         Outcome::Authenticated { .. } => "authenticated",
-        Outcome::Refused(_) | Outcome::Revoked { .. } => "error",
+        Outcome::Refused(_) | Outcome::RefusedIn { .. } | Outcome::Revoked { .. } => "error",
         _ => "ok",
     };
     out.extend_from_slice(format!("{{\"type\":\"{kind}\"").as_bytes());
@@ -37,6 +37,10 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
             refusal(&Refusal::NotGranted, out);
         }
         Outcome::Refused(refused) => refusal(refused, out),
+        Outcome::RefusedIn { channel, refusal: refused } => {
+            string("channel", channel, out);
+            refusal(refused, out);
+        }
         _ => {}
     }
     out.push(b'}');
@@ -63,6 +67,9 @@ fn token(cursor: Sealed, out: &mut Vec<u8>) {
 pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
     match outcome {
         Outcome::Refused(refused) => return problem(refused.status(), reason(refused), out),
+        Outcome::RefusedIn { channel, refusal } => {
+            return problem_of(Some(channel), refusal.status(), reason(refusal), out);
+        }
         Outcome::Done { .. } => return Answer { status: Status::NO_CONTENT, content_type: JSON },
         Outcome::PublishedAll(placed) => {
             list("published", placed.iter(), out, |placed, out| {
@@ -129,10 +136,18 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
 
 /// Writes why something is not done (RFC 9457).
 pub(in crate::dialect) fn problem(status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
+    problem_of(None, status, why, out)
+}
+
+/// The same, of one channel: a member of our own, as RFC 9457 has them in section 3.2.
+fn problem_of(channel: Option<&str>, status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
     out.extend_from_slice(b"{\"type\":\"about:blank\"");
     string("title", status.reason(), out);
     field("status", u64::from(status.0), out);
     string("detail", why, out);
+    if let Some(channel) = channel {
+        string("channel", channel, out);
+    }
     out.extend_from_slice(b"}\n");
     Answer { status, content_type: PROBLEM }
 }

@@ -1,0 +1,68 @@
+//! Which of several channels it is that is refused, and that nothing else is said of any.
+use super::*;
+
+/// A refusal's members but `type` and `title`.
+fn said(server: &mut Server, target: &str) -> Value {
+    let (status, text) = ask(server, Role::Front, &format!("GET {target}"), "");
+    let said: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!(said["status"], status, "{text}");
+    let mut members: Vec<&str> = said.as_object().expect("an object").keys().map(String::as_str).collect();
+    members.retain(|name| *name != "channel");
+    assert_eq!(members, ["detail", "status", "title", "type"]);
+    json!([status, said.get("channel"), said["detail"]])
+}
+
+#[test]
+fn the_channel_that_is_refused_is_named() {
+    let mut config = Config::default();
+    config.front.auth = Auth::Token;
+    let mut server = Server::new(config);
+    let text = server.ask(Role::Admin, "/sign?cname=a");
+    let a = serde_json::from_str::<Value>(&text).expect("JSON")["token"].as_str().expect("one").to_owned();
+    let words = "the channel's token is missing or wrong";
+    // The first that is refused, wherever it stands, on every kind of answer.
+    for query in [
+        format!("channel=a&channel=b&channel=c&token={a}"),
+        format!("channel=a&channel=b&token={a}&token={a}"),
+    ] {
+        for more in ["", "&wait=0", "&history=all"] {
+            assert_eq!(said(&mut server, &format!("/events?{query}{more}")), json!([403, "b", words]));
+        }
+    }
+    let two = format!("channel=b&channel=a&token=&token={a}");
+    assert_eq!(said(&mut server, &format!("/events?{two}")), json!([403, "b", words]));
+    assert_eq!(said(&mut server, "/events?channel=none"), json!([403, "none", words]));
+    // What is asked is a string to JSON, whatever is in it.
+    let nasty = "/events?channel=%22%5C%3C%2Fscript%3E%E2%80%A8%F0%9F%98%80%22,%22status%22:200";
+    let name = "\"\\</script>\u{2028}\u{1f600}\",\"status\":200";
+    assert_eq!(said(&mut server, nasty), json!([403, name, words]));
+    assert_eq!(said(&mut server, "/history?channel=a"), json!([403, null, words]), "only one was asked for");
+}
+
+#[test]
+fn a_channel_that_cannot_be_is_named_too() {
+    let mut config = Config::default();
+    config.limits.subscribers_per_channel_max = 1;
+    config.limits.channels_max = 2;
+    let mut server = Server::new(config);
+    let listener = stream(&mut server, "channel=a&channel=b", "application/x-ndjson");
+    assert!(server.received(listener).contains("ready"));
+    let full = said(&mut server, "/events?channel=b");
+    assert_eq!((&full[0], &full[1]), (&json!(429), &json!("b")), "{full}");
+    let many = said(&mut server, "/events?channel=c");
+    assert_eq!((&many[0], &many[1]), (&json!(429), &json!("c")), "{many}");
+    server.vanish(listener);
+    let unfit = said(&mut server, "/events?channel=a&channel=%0A%22");
+    assert_eq!((&unfit[0], &unfit[1]), (&json!(400), &json!("\n\"")), "{unfit}");
+}
+
+#[test]
+fn a_request_that_is_refused_names_none() {
+    let mut config = Config::default();
+    config.limits.channels_per_subscription_max = 2;
+    let mut server = Server::new(config);
+    for query in ["", "?channel=a&cursor=x", "?channel=a&channel=b&channel=c", "?channel=a&who=%0A"] {
+        let said = said(&mut server, &format!("/events{query}"));
+        assert_eq!((&said[0], &said[1]), (&json!(400), &json!(null)), "{query}: {said}");
+    }
+}
