@@ -13,18 +13,23 @@ run: ## build, start, and serve the web chat on http://127.0.0.1:8100/chat/
 build: ## the release binary: target/release/rcomet
 	cargo build --release
 
+# A step that does not come to its end fails, instead of waiting for ever, and all that it has started is ended; at a terminal it
+# stays in the foreground, so that it can be interrupted and ask for a password.
+LIMIT := timeout $(shell test -t 0 && echo --foreground) --kill-after=30 1800
+
 test: lint unit browser bayeux js-client clients proxies instructions ## everything: format, lints, tests, real browsers and clients, instruction counts
 	@echo "make test: all green"
 
 lint: ## rustfmt and clippy, warnings are errors; planted bugs have their places
 	cargo fmt --all --check
 	cargo fmt --manifest-path benches/instructions/Cargo.toml --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(LIMIT) cargo clippy --workspace --all-targets --locked -- -D warnings
 	scripts/mutants.sh --check
 
 unit: ## every Rust test: the core in memory, the simulated world, the real binary on real sockets
-	scripts/tools.sh curl=curl
-	cargo test --workspace --locked
+	$(LIMIT) scripts/tools.sh curl=curl
+	$(LIMIT) cargo test --workspace --locked --no-run
+	$(LIMIT) cargo test --workspace --locked
 
 sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
 	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world --test bayeux_world --test push_world -- --nocapture
@@ -33,22 +38,22 @@ mutants: ## plant bugs, one at a time, and see that the tests notice (takes a wh
 	scripts/mutants.sh
 
 browser: ## the web chat and WebSockets in a real Chromium (installs Chromium if it is missing)
-	scripts/browser-test.sh
+	$(LIMIT) scripts/browser-test.sh
 
 autobahn: ## the Autobahn conformance suite against the real daemon (needs Python 2.7; takes a quarter of an hour)
 	scripts/autobahn.sh
 
 bayeux: ## cometd and faye of npm, unmodified, against the real daemon
-	scripts/bayeux-test.sh
+	$(LIMIT) scripts/bayeux-test.sh
 
 js-client: ## the JavaScript client in Node and a real Chromium, through proxies, restarts and takeovers; its size
-	scripts/js-client-test.sh
+	$(LIMIT) scripts/js-client-test.sh
 
 clients: ## the clients in PHP, Python, Node, shell and Java against the real daemon
-	scripts/clients-test.sh
+	$(LIMIT) scripts/clients-test.sh
 
 proxies: ## nginx, HAProxy and Caddy as docs/operations.md shows them, in front of the real daemon
-	scripts/proxies-test.sh
+	$(LIMIT) scripts/proxies-test.sh
 
 package: ## a Debian package and an rpm: target/debian, target/generate-rpm
 	scripts/package.sh
@@ -67,7 +72,7 @@ bench-core: ## what the core costs without sockets: delivery, publish, fairness,
 	cargo bench --bench core
 
 instructions: ## instructions of the core's hot paths against their baseline (installs what is missing)
-	scripts/instructions.sh
+	$(LIMIT) scripts/instructions.sh
 
 install: build ## copy the binary to $(PREFIX)/bin
 	install -D -m 755 target/release/rcomet $(DESTDIR)$(PREFIX)/bin/rcomet

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/tools.sh php=php-cli chromium=chromium node=nodejs npm=npm python3=python3 rpm=rpm adduser=adduser dpkg-deb=dpkg
-(cd tests/browser && npm ci --silent --no-audit --no-fund)
+scripts/npm.sh tests/browser
 scripts/package.sh >/dev/null
 python3 tests/admin-day/day.py target/debian/rcomet_*.deb
 

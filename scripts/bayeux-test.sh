@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 scripts/tools.sh node=nodejs npm=npm
 
-(cd tests/bayeux && npm ci --silent --no-audit --no-fund)
+scripts/npm.sh tests/bayeux
 
 cargo build --quiet --locked
 node tests/bayeux/clients.mjs target/debug/rcomet

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 scripts/tools.sh chromium=chromium node=nodejs npm=npm
 
-(cd tests/browser && npm ci --silent --no-audit --no-fund)
+scripts/npm.sh tests/browser
 
 cargo build --quiet --locked
 log=$(mktemp)

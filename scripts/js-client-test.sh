@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 scripts/tools.sh chromium=chromium node=nodejs npm=npm
 cargo build --quiet --locked
 
+scripts/npm.sh clients/js
 cd clients/js
-npm ci --silent --no-audit --no-fund
 npm run --silent build
-RCOMET=${RCOMET:-$PWD/../../target/debug/rcomet} node --test --test-concurrency=3 --test-reporter=spec test/*.test.mjs
+RCOMET=${RCOMET:-$PWD/../../target/debug/rcomet} node --test --test-timeout=600000 --test-concurrency=3 --test-reporter=spec test/*.test.mjs

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 scripts/tools.sh nginx=nginx node=nodejs npm=npm openssl=openssl curl=curl
 for proxy in haproxy caddy; do scripts/tools.sh "$proxy=$proxy" || true; done
-(cd tests/browser && npm ci --silent --no-audit --no-fund)
+scripts/npm.sh tests/browser
 cargo build --quiet --locked
 
 work=$(mktemp -d)

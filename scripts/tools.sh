@@ -13,7 +13,12 @@ if ! command -v apt-get >/dev/null 2>&1; then
     exit 1
 fi
 echo "tools.sh: installing ${missing[*]}"
-apt=(apt-get)
-[ "$(id -u)" = 0 ] || apt=(sudo apt-get)
-"${apt[@]}" update -qq
-DEBIAN_FRONTEND=noninteractive "${apt[@]}" install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+# Mirrors have bad moments, and something else may be installing.
+apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=5 -o DPkg::Lock::Timeout=300)
+[ "$(id -u)" = 0 ] || apt=(sudo "${apt[@]}")
+for pause in 5 20 0; do
+    if "${apt[@]}" update && "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null; then exit 0; fi
+    sleep "$pause"
+done
+echo "tools.sh: cannot install: ${missing[*]}" >&2
+exit 1

@@ -12,7 +12,7 @@ use crate::entropy::OperatingSystem;
 use crate::exit::Failure;
 use crate::journal::JournalFile;
 use crate::logging::{self, Logging};
-use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload};
+use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload, Signals};
 use crate::settings::{Server, Settings, Source};
 use crate::values::ValuesFile;
 use crate::{activation, dashboard, demo, pid_file, place};
@@ -40,6 +40,8 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
     }
     let logging = Logging::start(settings.log.level, flags.sets_log())?;
     let descriptors = Descriptors::raise();
+    // From here on nothing ends us before what we make is put away again.
+    let signals = Signals::catch()?;
     log::info!("rcomet {} starts as process {}", env!("CARGO_PKG_VERSION"), process::id());
 
     // Before anything is opened: who cannot read what there is should not take its place.
@@ -70,7 +72,7 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
     for note in std::mem::take(&mut fresh.notes) {
         log::warn!("{note}");
     }
-    let mut reactor = Reactor::new(fresh, Box::new(entropy), bound, about)?;
+    let mut reactor = Reactor::new(fresh, Box::new(entropy), bound, signals, about)?;
     if let Some((file, kept)) = values {
         reactor.keep_values(file, kept.as_ref())?;
     }

@@ -6,17 +6,14 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Output};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
 
+use daemon::patience::output;
 use daemon::{ANYWHERE, Daemon, connect};
 
 fn rcomet(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_rcomet"))
-        .args(arguments)
-        .env_remove("RCOMET_LOG")
-        .output()
-        .expect("it starts")
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rcomet"));
+    output(command.args(arguments).env_remove("RCOMET_LOG").stdin(Stdio::null()))
 }
 
 fn stdout(output: &Output) -> String {
@@ -169,9 +166,15 @@ fn a_client_that_stays_is_cut_in_the_end() {
     let mut daemon = Daemon::start(&["--config", path.to_str().expect("a path")]);
     let front = daemon.listens("front");
     let mut client = connect(front);
-    // Half a request: there is nothing to answer, and the connection is not idle.
-    client.write_all(b"GET / HT").expect("it is taken");
-    std::thread::sleep(Duration::from_millis(100));
+    // Half a request: there is nothing to answer, and the connection is not idle. It comes together with a whole one, whose
+    // answer says that both have been read.
+    client.write_all(b"GET /ping HTTP/1.1\r\nHost: test\r\n\r\nGET / HT").expect("it is taken");
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).expect("an answer");
+        heard.push(byte[0]);
+    }
     daemon.signal("INT");
     daemon.says("leaving within 0 ms; open connections: 1");
     daemon.says("not everybody has left within 0 ms; connections cut: 1");

@@ -13,11 +13,16 @@ mod manager;
 #[path = "control_socket/watching.rs"]
 mod watching;
 
+mod patience;
+
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use patience::PATIENCE;
 
 /// A directory of a test's own, with the control socket in it. What is left of a daemon is ended with it.
 pub(crate) struct Home {
@@ -74,7 +79,7 @@ impl Home {
     }
 
     pub(crate) fn rcomet(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().expect("it starts")
+        patience::output(&mut self.command(arguments))
     }
 
     /// What a command prints that must do what it is asked for.
@@ -105,7 +110,7 @@ impl Home {
             if status[name] == value {
                 return;
             }
-            assert!(start.elapsed() < Duration::from_secs(20), "waited for {name} {value}: {status}");
+            assert!(start.elapsed() < PATIENCE, "waited for {name} {value}: {status}");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -141,11 +146,19 @@ pub(crate) fn lives(pid: u32) -> bool {
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
 }
 
+/// A connection to this socket that does not wait for ever.
+pub(crate) fn knock(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).expect("somebody listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
+    stream
+}
+
 /// Waits until something is so.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited for: {what}");
+        assert!(start.elapsed() < PATIENCE, "waited for: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -5,11 +5,11 @@ mod application;
 mod daemon;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use application::{Application, whole};
+use application::{Application, Nobody, whole};
 use daemon::{ANYWHERE, Daemon, connect};
 
 const TEXT: u8 = 1;
@@ -114,14 +114,9 @@ fn heard(text: &str) -> (u8, u16, String) {
 fn until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(10), "waited for: {what}");
+        assert!(start.elapsed() < Duration::from_secs(30), "waited for: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-/// An address at which nobody listens.
-fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound")
 }
 
 #[test]
@@ -226,7 +221,8 @@ fn messages_of_a_websocket_are_rewritten_dropped_and_refused() {
 
 #[test]
 fn an_application_that_is_down_is_told_to_handshakes_and_to_who_publishes() {
-    let scene = Scene::new("down", nobody(), "");
+    let nobody = Nobody::new();
+    let scene = Scene::new("down", nobody.address, "");
     for (address, path) in [(scene.front, "/sub/a"), (scene.admin, "/pub/a")] {
         let (_stream, head, _) = handshake(address, path, "");
         assert!(head.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{path}: {head}");

@@ -55,8 +55,11 @@ fn publish_all(admin: SocketAddr) -> std::thread::JoinHandle<()> {
 
 #[test]
 fn two_thousand_subscribers_get_a_thousand_messages_and_a_clean_end() {
+    // Our end of all connections is in this process, and the usual soft limit is 1,024.
+    let _ = rlimit::increase_nofile_limit(4_096);
+    // Everybody has to read this often, and all of the crowd do it by turns.
     let (mut daemon, front, admin) =
-        Daemon::start_anywhere(&["--limit", "outbox_bytes_max=65536", "--limit", "write_stall_ms_max=8000"]);
+        Daemon::start_anywhere(&["--limit", "outbox_bytes_max=65536", "--limit", "write_stall_ms_max=20000"]);
     let mut crowd = Crowd::connect(front, CHANNEL, &[(Kind::Poll, EACH), (Kind::Sse, EACH)]);
     // Somebody who asks for everything and never reads: a small window, so that the kernel does not hide it.
     let deaf = connect_with_small_window(front);
@@ -85,7 +88,7 @@ fn two_thousand_subscribers_get_a_thousand_messages_and_a_clean_end() {
     let others = format!("\"subscribers\": {}}}", 2 * EACH);
     let start = Instant::now();
     while !daemon::ask(admin, "/info").contains(&others) {
-        assert!(start.elapsed() < Duration::from_secs(60), "it is still there");
+        assert!(start.elapsed() < Duration::from_secs(120), "it is still there");
         crowd.run_for(Duration::from_millis(100));
     }
     let mut got = Vec::new();

@@ -1,9 +1,10 @@
 //! The README's tour with curl, line by line: what it shows is what comes out.
 mod daemon;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use daemon::Daemon;
+use daemon::patience::output;
 
 /// The commands of the tour with what they print.
 fn tour() -> Vec<(String, String)> {
@@ -31,7 +32,7 @@ fn every_line_of_the_tour_prints_what_the_readme_shows() {
         let command = command
             .replace("127.0.0.1:8100", &front.to_string())
             .replace("127.0.0.1:8000", &admin.to_string());
-        let output = Command::new("sh").args(["-c", &command]).output().expect("a shell");
+        let output = output(Command::new("sh").args(["-c", &command]).stdin(Stdio::null()));
         let printed = String::from_utf8(output.stdout).expect("text");
         assert_eq!(printed, shown, "{command}\n{}", String::from_utf8_lossy(&output.stderr));
     }

@@ -90,7 +90,7 @@ fn keys_are_read_from_files_and_follow_one_another() {
 
     // Its end, by the clock on the wall.
     let mut stream = connect(front);
-    let short = token("new", NEW, 3);
+    let short = token("new", NEW, 6);
     write!(stream, "GET /events?channel=a&token={short} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         .expect("it is taken");
     let mut heard = String::new();

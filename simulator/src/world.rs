@@ -7,7 +7,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{self, MILLISECOND};
+use crate::clock::{self, MILLISECOND, SECOND};
 use crate::crew::{self, Crew};
 use crate::crowd::{Crowd, Order, Standing};
 use crate::limits::Sources;
@@ -25,6 +25,10 @@ const PRESS_TOKENS: usize = 1 << 40;
 const CREW_TOKENS: usize = 1 << 41;
 /// How near a deadline must be for looking again and again instead of sleeping: a sleep is exact to a millisecond only.
 const SPIN_NS: u64 = 2 * MILLISECOND;
+/// The longest that is waited for an event.
+const TURN_NS: u64 = 100 * MILLISECOND;
+/// How long a server may take to come to rest.
+const SETTLE_NS_MAX: u64 = 60 * SECOND;
 /// How often a server's use is looked at.
 const SAMPLE_NS: u64 = 250 * MILLISECOND;
 /// How often while everybody is connecting, so that memory over connections is a line.
@@ -186,7 +190,7 @@ impl World {
         let standing = self.standing();
         self.progress.follow(now, &standing);
         let left = deadline.saturating_sub(clock::now());
-        let timeout = if left < SPIN_NS { 0 } else { ((left - SPIN_NS / 2) / MILLISECOND).min(100) };
+        let timeout = if left < SPIN_NS { 0 } else { (left - SPIN_NS / 2).min(TURN_NS) / MILLISECOND };
         match self.poll.poll(&mut self.events, Some(Duration::from_millis(timeout))) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error.to_string()),
@@ -212,22 +216,36 @@ impl World {
     ///
     /// # Errors
     /// The publishers have lost the server.
-    pub fn turn_until(&mut self, mut done: impl FnMut(&Self) -> bool) -> Result<bool, String> {
+    pub fn turn_until(&mut self, done: impl FnMut(&Self) -> bool) -> Result<bool, String> {
+        self.turn_until_still(self.place.patience_ns, done)
+    }
+
+    /// The same with another patience. What counts is time in which it was looked for something new: when this process was kept
+    /// from looking, what has come meanwhile is seen first.
+    ///
+    /// # Errors
+    /// The publishers have lost the server.
+    pub fn turn_until_still(
+        &mut self,
+        patience_ns: u64,
+        mut done: impl FnMut(&Self) -> bool,
+    ) -> Result<bool, String> {
         let mut before = (self.standing(), self.press.open());
-        let mut changed = clock::now();
+        let mut still = 0;
         loop {
             if done(self) {
                 return Ok(true);
             }
-            let until = changed + self.place.patience_ns;
-            if clock::now() >= until {
+            if still >= patience_ns {
                 return Ok(false);
             }
-            self.turn(until)?;
+            let start = clock::now();
+            self.turn(start + (patience_ns - still).min(TURN_NS))?;
+            still += (clock::now() - start).min(TURN_NS);
             let present = (self.standing(), self.press.open());
             if present != before {
                 before = present;
-                changed = clock::now();
+                still = 0;
             }
         }
     }
@@ -248,20 +266,27 @@ impl World {
     /// watch, it waits for a moment.
     ///
     /// # Errors
-    /// The publishers have lost the server.
+    /// The publishers have lost the server, or it does not come to rest.
     pub fn settle_down(&mut self) -> Result<u64, String> {
         if !self.place.server.is_watched() {
             self.turn_for(200 * MILLISECOND)?;
             return Ok(clock::now());
         }
         let mut cpu = self.place.server.cpu_ns();
-        let mut at_work = clock::now();
+        let start = clock::now();
+        let mut at_work = start;
         while clock::now() - at_work < 50 * MILLISECOND {
             self.turn_for(2 * MILLISECOND)?;
             let present = self.place.server.cpu_ns();
             // Its timers may tick; that is not work.
             if present > cpu + 100_000 {
                 at_work = clock::now();
+            }
+            if clock::now() - start > SETTLE_NS_MAX {
+                return Err(format!(
+                    "the server is at work for {} seconds without a request",
+                    SETTLE_NS_MAX / SECOND
+                ));
             }
             cpu = present;
         }

@@ -4,18 +4,19 @@ mod support;
 
 use support::Server;
 
-/// Small runs, with everything that delivers, and each of the ways to listen that the double knows.
+/// Small runs, with everything that delivers, and each of the ways to listen that the double knows. A fault is done to the first
+/// subscriber: by this seed churn leaves that one alone, so that it hears what is wrong before it has been away.
 const SCENARIOS: [&str; 28] = [
     "fanout -n 40 -k sse --rate 40 --seconds 0.5",
     "fanout -n 40 -k poll --rate 40 --seconds 0.5",
-    "fanout -n 40 -k jsonp --rate 0 --seconds 0.3",
-    "fanout -n 40 -k sse --rate 0 --seconds 0.3 --processes 2",
+    "fanout -n 40 -k jsonp --rate 0 --seconds 1",
+    "fanout -n 40 -k sse --rate 0 --seconds 1 --processes 2",
     "channels -c 10 -s 3 -k sse --rate 300 --seconds 0.5",
     "channels -c 10 -s 3 -k poll --rate 300 --seconds 0.5",
-    "churn -n 30 -k sse --churn 50 --rate 30 --seconds 0.6",
-    "churn -n 30 -k jsonp --churn 50 --rate 30 --seconds 0.6",
-    "storm -n 30 -k poll --rate 40 --seconds 0.3",
-    "storm -n 30 -k sse --rate 40 --seconds 0.3",
+    "churn -n 30 -k sse --churn 50 --rate 30 --seconds 0.6 --seed 3",
+    "churn -n 30 -k jsonp --churn 50 --rate 30 --seconds 0.6 --seed 3",
+    "storm -n 30 -k poll --rate 40 --seconds 0.6",
+    "storm -n 30 -k sse --rate 40 --seconds 0.6",
     "slow -n 30 -k sse --rate 40 --seconds 0.5",
     "chat -n 40 --rooms 4 -k sse --pause 0.3 --stay 2 --seconds 1",
     "chat -n 40 --rooms 4 -k poll --pause 0.3 --stay 2 --seconds 1",
@@ -23,17 +24,17 @@ const SCENARIOS: [&str; 28] = [
     "fanout -n 40 --dialect push -k poll --rate 40 --seconds 0.5",
     "fanout -n 40 --dialect push -k sse --rate 40 --seconds 0.5",
     "fanout -n 40 --dialect push -k websocket --rate 40 --seconds 0.5",
-    "storm -n 30 --dialect push -k websocket --rate 40 --seconds 0.3",
-    "churn -n 30 --dialect push -k websocket --churn 50 --rate 30 --seconds 0.6",
+    "storm -n 30 --dialect push -k websocket --rate 40 --seconds 0.6",
+    "churn -n 30 --dialect push -k websocket --churn 50 --rate 30 --seconds 0.6 --seed 3",
     "slow -n 30 --dialect push -k websocket --rate 40 --seconds 0.5",
     "fanout -n 40 --dialect simple-comet --rate 40 --seconds 0.5",
-    "fanout -n 40 --dialect bayeux --rate 0 --seconds 0.3 --processes 2",
+    "fanout -n 40 --dialect bayeux --rate 0 --seconds 1 --processes 2",
     "channels -c 10 -s 3 --dialect websocket --rate 300 --seconds 0.5",
     "channels -c 10 -s 3 --dialect bayeux --rate 300 --seconds 0.5",
     "slow -n 30 --dialect websocket --rate 40 --seconds 0.5",
-    "storm -n 30 --dialect websocket --rate 40 --seconds 0.3",
-    "storm -n 30 --dialect bayeux --rate 40 --seconds 0.3",
-    "churn -n 30 --dialect simple-comet --churn 50 --rate 30 --seconds 0.6",
+    "storm -n 30 --dialect websocket --rate 40 --seconds 0.6",
+    "storm -n 30 --dialect bayeux --rate 40 --seconds 0.6",
+    "churn -n 30 --dialect simple-comet --churn 50 --rate 30 --seconds 0.6 --seed 3",
 ];
 
 fn patient(scenario: &str) -> String {

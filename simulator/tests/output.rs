@@ -99,7 +99,8 @@ fn a_comparison_writes_its_document_and_keeps_what_people_wrote() {
         command.output().expect("it runs")
     };
     let output = compare();
-    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2) {
+    // The source that the program goes by as well.
+    if std::thread::available_parallelism().map_or(true, |cores| cores.get() < 2) {
         assert!(String::from_utf8_lossy(&output.stderr).contains("a core each"));
         return;
     }

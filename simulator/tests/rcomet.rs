@@ -62,7 +62,7 @@ fn by_every_other_dialect() {
         for kind in kinds {
             play_everything_on(&server, kind);
         }
-        let run = server.play("publish -c 5 -D 4 --channels 3 --seconds 0.3");
+        let run = server.play("publish -c 5 -D 4 --channels 3 --seconds 1");
         run.assert_perfect();
         assert!(run.figure("requests") > 100.0, "{dialect}: {}", run.outcome);
     }
@@ -95,7 +95,7 @@ fn a_publish_that_is_refused_in_its_answers_body_is_not_taken() {
 fn publishing_is_counted_by_its_answers() {
     let server = Server::rcomet(&[]);
     for depth in [1, 16] {
-        let run = server.play(&format!("publish -c 5 -D {depth} --channels 3 --seconds 0.3"));
+        let run = server.play(&format!("publish -c 5 -D {depth} --channels 3 --seconds 1"));
         run.assert_perfect();
         assert!(run.figure("requests") > 100.0, "{}", run.outcome);
         assert!(run.figure("cpu_per_100k_requests_ms") > 0.0, "{}", run.outcome);

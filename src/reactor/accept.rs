@@ -169,25 +169,27 @@ impl Listener {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpStream as Client;
+    use std::os::unix::net::UnixStream as Client;
+    use std::path::PathBuf;
 
     use mio::Poll;
 
     use super::*;
     use crate::settings::{Access, Address};
 
-    fn listeners() -> (Listeners, std::net::SocketAddr, Poll) {
+    /// Who has connected by a socket file stands in the queue when the call returns; the network does not promise that.
+    fn listeners(name: &str) -> (Listeners, PathBuf, Poll) {
         let poll = Poll::new().expect("epoll");
-        let any = "127.0.0.1:0".parse().expect("an address");
-        let bound = Bound::take(Role::Front, &any, &Access::default(), 0).expect("a free port");
-        let Address::Ip(address) = bound.address else { panic!("it was asked for a port") };
-        (Listeners::register(vec![bound], poll.registry()).expect("epoll"), address, poll)
+        let path = std::env::temp_dir().join(format!("rcomet-accept-{name}-{}.sock", std::process::id()));
+        let address = Address::Unix(path.clone());
+        let bound = Bound::take(Role::Front, &address, &Access::default(), 0).expect("it is free");
+        (Listeners::register(vec![bound], poll.registry()).expect("epoll"), path, poll)
     }
 
     #[test]
     fn a_storm_is_let_in_by_slices_and_remembered() {
-        let (mut listeners, address, _poll) = listeners();
-        let clients: Vec<_> = (0..SLICE + 3).map(|_| Client::connect(address).expect("to connect")).collect();
+        let (mut listeners, path, _poll) = listeners("storm");
+        let clients: Vec<_> = (0..SLICE + 3).map(|_| Client::connect(&path).expect("to connect")).collect();
         listeners.announce(0);
         let mut count = 0;
         listeners.accept(Moment(0), |_, role, peer| {
@@ -203,8 +205,8 @@ mod tests {
 
     #[test]
     fn trouble_pauses_until_a_descriptor_is_free_or_time_has_passed() {
-        let (mut listeners, address, _poll) = listeners();
-        let _client = Client::connect(address).expect("to connect");
+        let (mut listeners, path, _poll) = listeners("trouble");
+        let _client = Client::connect(&path).expect("to connect");
         listeners.announce(0);
         listeners.pause(&io::Error::other("no descriptors"), Moment(1_000));
         assert_eq!(listeners.retry_at(), Some(Moment(1_100)));

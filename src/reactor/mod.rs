@@ -30,7 +30,7 @@ pub(crate) use self::doors::Doors;
 pub(crate) use self::listen::{Bound, Given};
 pub(crate) use self::reload::{Fresh, Reload};
 use self::report::Report;
-use self::signals::Signals;
+pub(crate) use self::signals::Signals;
 use self::sockets::Sockets;
 pub(crate) use self::stream::Stream;
 use self::token::About;
@@ -81,14 +81,16 @@ enum Life {
 }
 
 impl Reactor {
-    /// A reactor that serves what `bound` brings in, by what `fresh` says, and says `about` itself what it is asked.
+    /// A reactor that serves what `bound` brings in, by what `fresh` says, obeys `signals`, also those that have come already,
+    /// and says `about` itself what it is asked.
     ///
     /// # Errors
-    /// The operating system refuses epoll or signals, or something that is said of listeners.
+    /// The operating system refuses epoll, or something that is said of listeners.
     pub(crate) fn new(
         fresh: Fresh,
         entropy: Box<dyn Entropy>,
         bound: Vec<Bound>,
+        mut signals: Signals,
         about: rcomet_core::About,
     ) -> io::Result<Self> {
         let Fresh { config, doors, drain_ms_max, .. } = fresh;
@@ -100,8 +102,9 @@ impl Reactor {
         let mut listeners = Listeners::register(bound, poll.registry())?;
         listeners.set_doors(&doors).map_err(io::Error::other)?;
         let manager = Manager::find();
+        signals.register(poll.registry())?;
         Ok(Self {
-            signals: Signals::register(poll.registry())?,
+            signals,
             listeners,
             sockets: Sockets::default(),
             upstreams,

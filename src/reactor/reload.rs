@@ -1,6 +1,7 @@
 //! Another configuration for the running daemon: checked first, put in force whole or not at all.
 //! Knows nothing of files.
 use rcomet_core::Config;
+use rcomet_core::time::Moment;
 
 use super::{Doors, Reactor};
 
@@ -30,13 +31,13 @@ pub(crate) trait Reload {
 
 impl Reactor {
     /// Puts what `reload` reads in force; gives what is to be said of it.
-    pub(super) fn reload(&mut self, reload: &mut dyn Reload) -> Result<Vec<String>, String> {
-        self.manager.reloading();
+    pub(super) fn reload(&mut self, reload: &mut dyn Reload, now: Moment) -> Result<Vec<String>, String> {
+        self.manager.reloading(now);
         let how = self.try_to_reload(reload);
         if let Err(why) = &how {
             log::error!("the configuration stays as it was: {why}");
         }
-        self.manager.ready();
+        self.manager.ready(now);
         how
     }
 

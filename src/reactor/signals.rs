@@ -9,7 +9,7 @@ use signal_hook_mio::v1_0::Signals as Source;
 use super::token::About;
 
 /// The signals that mean something to us.
-pub(super) struct Signals(Source);
+pub(crate) struct Signals(Source);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +21,21 @@ pub(super) enum Order {
 }
 
 impl Signals {
-    /// Signals that arrive as events of `registry`.
+    /// Signals are kept from now on, until somebody asks for them. So it is done before anything is made that must not be left
+    /// behind, and before anybody is told that we are here: whoever hears that may send one at once.
     ///
     /// # Errors
     /// The operating system refuses.
-    pub(super) fn register(registry: &Registry) -> io::Result<Self> {
-        let mut source = Source::new([SIGHUP, SIGINT, SIGTERM])?;
-        registry.register(&mut source, About::Signals.into(), Interest::READABLE)?;
-        Ok(Self(source))
+    pub(crate) fn catch() -> io::Result<Self> {
+        Ok(Self(Source::new([SIGHUP, SIGINT, SIGTERM])?))
+    }
+
+    /// They arrive as events of `registry`; those that have been kept arrive at once.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub(super) fn register(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.register(&mut self.0, About::Signals.into(), Interest::READABLE)
     }
 
     /// What has been asked for since the last time.

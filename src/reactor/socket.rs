@@ -177,7 +177,8 @@ impl Socket {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::net::{Shutdown, TcpListener, TcpStream as Client};
+    use std::net::{Ipv4Addr, Shutdown};
+    use std::os::unix::net::UnixStream as Client;
 
     use rcomet_core::chance::Chance;
     use rcomet_core::time::Date;
@@ -187,16 +188,15 @@ mod tests {
 
     const NOW: Moment = Moment(0);
 
-    /// A machine with one connection, the connection's socket, and the peer's end of it.
+    /// A machine with one connection, the connection's socket, and the peer's end of it. What one end of such a pair does is there
+    /// for the other when the call returns, which the network does not promise.
     fn connected() -> (Machine, Id<Conn>, Socket, Client) {
         let mut machine =
             Machine::new(Config::default(), Box::new(Chance::from_seed(1)), NOW, Date::from_unix(0));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let client = Client::connect(listener.local_addr().expect("bound")).expect("somebody listens");
-        let (stream, peer) = listener.accept().expect("somebody connects");
+        let (client, stream) = Client::pair().expect("two ends");
         stream.set_nonblocking(true).expect("a socket");
-        let id = machine.open(Role::Front, peer.ip(), NOW).expect("there is room");
-        (machine, id, Socket::new(Stream::Tcp(mio::net::TcpStream::from_std(stream))), client)
+        let id = machine.open(Role::Front, Ipv4Addr::LOCALHOST.into(), NOW).expect("there is room");
+        (machine, id, Socket::new(Stream::Unix(mio::net::UnixStream::from_std(stream))), client)
     }
 
     #[test]
@@ -216,8 +216,6 @@ mod tests {
         let (mut machine, id, mut socket, mut client) = connected();
         client.write_all(b"GET /ping HTTP/1.1\r\n").expect("the kernel holds it");
         client.shutdown(Shutdown::Write).expect("a socket");
-        // The end follows the bytes at once on loopback, but not in the same instant.
-        std::thread::sleep(std::time::Duration::from_millis(50));
         socket.peer_ends();
         assert_eq!(socket.read(id, &mut machine, &mut [0; 100], NOW).expect("alive"), Reading::Rests);
         assert!(socket.inbound == Inbound::Ended);

@@ -35,7 +35,7 @@ impl Reactor {
     /// # Errors
     /// The operating system will not wait for events any more, or the values cannot be saved.
     pub(crate) fn run(mut self, reload: &mut dyn Reload) -> io::Result<()> {
-        self.manager.ready();
+        self.manager.ready(self.clock.now());
         let mut events = Events::with_capacity(EVENTS_PER_TURN);
         while self.life != Life::Over {
             self.wait(&mut events)?;
@@ -61,6 +61,7 @@ impl Reactor {
                 self.upstreams.deadline(),
                 self.alive_at,
                 self.journal.as_ref().and_then(Journal::due),
+                self.manager.again_at(),
             ];
             moments.into_iter().flatten().min().map(|moment| self.clock.until(moment))
         };
@@ -189,7 +190,7 @@ impl Reactor {
                 }
                 Todo::Unhook(id) => self.upstreams.give_up(id),
                 Todo::Reload(id) => {
-                    let how = self.reload(reload);
+                    let how = self.reload(reload, now);
                     self.machine.reloaded(id, how.as_deref().map_err(String::as_str));
                 }
                 Todo::Stop => self.leave(Life::Serving, now),
@@ -245,7 +246,7 @@ impl Reactor {
             match order {
                 Order::Leave => self.leave(self.life, now),
                 // Whoever sends a signal reads the answer in the log.
-                Order::Reload => drop(self.reload(reload)),
+                Order::Reload => drop(self.reload(reload, now)),
             }
         }
     }
@@ -256,7 +257,7 @@ impl Reactor {
             (Life::Serving, Life::Serving) => {
                 let connections = self.machine.connections();
                 log::info!("leaving within {} ms; open connections: {connections}", self.drain_ms_max);
-                self.manager.stopping();
+                self.manager.stopping(now);
                 self.listeners.close();
                 self.machine.drain(now);
                 self.life = Life::Draining { since: now };
@@ -270,8 +271,9 @@ impl Reactor {
         }
     }
 
-    /// Tells the service manager that the loop goes round.
+    /// Tells the service manager that the loop goes round, and what it could not be told before.
     fn show_life(&mut self, now: Moment) {
+        self.manager.go_on(now);
         if let (Some(at), Some(every_ms)) = (self.alive_at, self.manager.alive_every_ms())
             && now >= at
         {

@@ -2,9 +2,11 @@
 //! Knows nothing of the daemon.
 #![allow(dead_code, reason = "each test file uses its own part")]
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+use socket2::{Domain, Socket, Type};
 
 /// A request as the application has read it: its first line and fields, and its body.
 pub(crate) type Asked = (Vec<String>, String);
@@ -82,6 +84,21 @@ pub(crate) fn serve(
         if writer.write_all(answer.as_bytes()).is_err() || answer.contains("Connection: close") {
             return;
         }
+    }
+}
+
+/// An address at which nobody listens, and nobody else can as long as this is held.
+pub(crate) struct Nobody {
+    pub(crate) address: SocketAddr,
+    _socket: Socket,
+}
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
+        let address = socket.local_addr().expect("bound").as_socket().expect("an address");
+        Self { address, _socket: socket }
     }
 }
 

@@ -207,7 +207,8 @@ class Relay {
 }
 
 const relay = await Relay.start();
-const daemon = await Daemon.start('timeout_ms = 2000\nmax_interval_ms = 1000');
+// A client that cannot ask again for as long as max_interval_ms begins anew by itself, and loses what it has not heard.
+const daemon = await Daemon.start('timeout_ms = 2000\nmax_interval_ms = 30000');
 
 for (const transport of ['long-polling', 'websocket']) {
   await check(`cometd, ${transport}: handshake, subscribe, publish with its acknowledgement, unsubscribe, disconnect`, async () => {
@@ -399,18 +400,20 @@ for (const transport of ['long-polling', 'websocket']) {
 }
 
 await check('what is published while a client is away is there when it comes back', async () => {
+  const brief = await Daemon.start('timeout_ms = 2000\nmax_interval_ms = 1000');
   // The same requests as a client makes whose computer slept: cometd's own cannot be put to sleep.
   const talk = async (...messages) => {
     const body = JSON.stringify(messages);
     const headers = { 'Content-Type': 'application/json' };
-    return (await fetch(daemon.url(), { method: 'POST', headers, body })).json();
+    return (await fetch(brief.url(), { method: 'POST', headers, body })).json();
   };
   const [{ clientId }] = await talk({ channel: '/meta/handshake', version: '1.0', supportedConnectionTypes: ['long-polling'] });
   await talk({ channel: '/meta/subscribe', clientId, subscription: '/away' });
   await pause(2500);
-  await daemon.push('/away', 'while away');
+  await brief.push('/away', 'while away');
   const [event, reply] = await talk({ channel: '/meta/connect', clientId, connectionType: 'long-polling' });
   assert.deepEqual([event.data, reply.successful], ['while away', true]);
+  await brief.stop();
 });
 
 /** What a page of another origin does: a script, whose text calls a function of the page. */

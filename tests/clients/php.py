@@ -1,7 +1,9 @@
 """The PHP client against the real daemon: without extensions, and with everything forbidden that starts a program."""
 import os
+import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -52,8 +54,16 @@ class Client(unittest.TestCase):
         own, system = list(places.values()), '/run/rcomet/control.sock'
         self.assertEqual(php(listed, **variables), [[system, *own], [*own, system], os.geteuid() == 0])
         self.assertEqual(php(listed, **{**variables, 'HOME': '', 'XDG_RUNTIME_DIR': ''})[0:2], [[system], [system]])
-        if os.path.exists(system):
-            self.skipTest(f'another daemon is at {system}')
+        # From here on another place is the system's, so that a daemon of this machine is not found.
+        elsewhere = tempfile.mkdtemp(prefix='rcomet-php-')
+        self.addCleanup(shutil.rmtree, elsewhere)
+        os.chmod(elsewhere, 0o755)
+        with open(f'{FOLDER}/rcomet.php') as whole:
+            text = whole.read()
+        self.assertEqual(text.count(f"'{system}'"), 1)
+        with open(f'{elsewhere}/rcomet.php', 'w') as copy:
+            copy.write(text.replace(f"'{system}'", f"'{elsewhere}/control.sock'"))
+        variables['CLIENT'] = f'{elsewhere}/rcomet.php'
         found = """
             $address = new ReflectionProperty('Rcomet\\Client', 'address'); $address->setAccessible(true);
             show($address->getValue(new Rcomet\\Client()));"""
@@ -73,10 +83,15 @@ class Client(unittest.TestCase):
                 session.listen()
                 self.assertEqual(php(found, **variables), f'unix:{places["session"]}')
             # What is forbidden is asked all the same, if nobody else answers: it says why.
-            if os.geteuid() == 0 and subprocess.run(['test', '-r', f'{FOLDER}/rcomet.php'], user=NOBODY).returncode == 0:
+            if os.geteuid() == 0 and subprocess.run(['test', '-r', variables['CLIENT']], user=NOBODY).returncode == 0:
                 self.assertEqual(php(listed, user=NOBODY, **variables)[2], False)
                 self.assertEqual(php(found, user=NOBODY, **variables), f'unix:{places["session"]}')
                 self.assertIn('Permission denied', php("$c->read('a');", user=NOBODY, **variables)[2])
+            with socket.socket(socket.AF_UNIX) as of_the_system:
+                of_the_system.bind(f'{elsewhere}/control.sock')
+                of_the_system.listen()
+                first = f'unix:{elsewhere}/control.sock' if os.geteuid() == 0 else f'unix:{places["home"]}'
+                self.assertEqual(php(found, **variables), first)
         # Who says where it is has said it.
         self.assertEqual(php(found, **{**variables, 'RCOMET_CONTROL': places['session']}), f'unix:{places["session"]}')
         for place in places.values():

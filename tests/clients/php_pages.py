@@ -11,7 +11,7 @@ import urllib.request
 from xml.etree import ElementTree
 
 from php_support import Site, php, play
-from support import HERE, SOON_S, until
+from support import HERE, SOON_S, end_late, until
 
 
 class Relay(unittest.TestCase):
@@ -32,7 +32,7 @@ class Relay(unittest.TestCase):
         cls.site.end()
 
     def get(self, path, opener=urllib.request):
-        with (opener.open if opener is not urllib.request else opener.urlopen)(self.site.url + path) as answer:
+        with (opener.open if opener is not urllib.request else opener.urlopen)(self.site.url + path, timeout=SOON_S * 3) as answer:
             return answer.headers.get_content_type(), answer.read().decode()
 
     def test_every_value_comes_in_order(self):
@@ -77,6 +77,7 @@ class Relay(unittest.TestCase):
         node = subprocess.Popen(['node', '-e', page], stdout=subprocess.PIPE, text=True)
         self.addCleanup(node.wait)
         self.addCleanup(node.kill)
+        self.addCleanup(end_late(node).cancel)
         self.assertEqual([json.loads(node.stdout.readline()) for _ in range(2)], [['live', True]] * 2)  # two polls without a value
         for text in ('one', 'two'):
             php(f"$c->write('listened', '{text}');", self.at)
@@ -137,7 +138,7 @@ class Notes(unittest.TestCase):
     def post(self, fields, **headers):
         request = urllib.request.Request(f'{self.site.url}/write.php', urllib.parse.urlencode(fields).encode(), headers)
         try:
-            with urllib.request.urlopen(request) as answer:
+            with urllib.request.urlopen(request, timeout=SOON_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as refused:
             with refused:
@@ -148,10 +149,10 @@ class Notes(unittest.TestCase):
         self.assertEqual((status, 'nothing at chat.notes.nobody' in page), (200, True))
         status, page = self.post({'text': '<b>100%+</b>', 'for': 'ann'})
         self.assertEqual((status, 'written to chat.notes.ann, version' in page), (200, True))
-        first = json.loads(urllib.request.urlopen(f'{self.site.url}/read.php?for=ann&since=0').read())
+        first = json.loads(urllib.request.urlopen(f'{self.site.url}/read.php?for=ann&since=0', timeout=SOON_S * 3).read())
         self.assertEqual(first['value'], '<b>100%+</b>')
         self.assertIn('announced again', self.post({'refresh': '1', 'for': 'ann'})[1])
-        again = json.loads(urllib.request.urlopen(f'{self.site.url}/read.php?for=ann&since={first["version"]}').read())
+        again = json.loads(urllib.request.urlopen(f'{self.site.url}/read.php?for=ann&since={first["version"]}', timeout=SOON_S * 3).read())
         self.assertEqual((again['value'], again['version'] > first['version']), ('<b>100%+</b>', True))
         self.assertEqual(php("show($c->read('chat.notes'));", self.at), None)
 

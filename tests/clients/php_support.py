@@ -20,7 +20,7 @@ PHP = ['php', '-n', '-d', 'disable_functions=exec,passthru,shell_exec,proc_open,
 def php(code, at=None, user=None, **more):
     """What a piece of PHP prints, as JSON. `$c` is a client."""
     code = f"""
-        require '{FOLDER}/rcomet.php';
+        require getenv('CLIENT') ?: '{FOLDER}/rcomet.php';
         $c = new Rcomet\\Client(getenv('AT') ?: null);
         function show($value) {{ echo json_encode($value), "\\n"; }}
         try {{ {code} }} catch (Rcomet\\Exception $e) {{ show([get_class($e), $e->getCode(), $e->getMessage()]); }}
@@ -56,7 +56,7 @@ class Site:
 
     def _is_there(self):
         try:
-            urllib.request.urlopen(f'{self.url}/none.php').close()
+            urllib.request.urlopen(f'{self.url}/none.php', timeout=SOON_S).close()
         except urllib.error.HTTPError:
             return True
         except OSError:

@@ -34,6 +34,7 @@ class Daemon:
         environment = {**os.environ, 'RCOMET_CONTROL': self.control}
         self.process = subprocess.Popen([BINARY, 'run', '--config', file], stderr=subprocess.PIPE, text=True, env=environment)
         found = set()
+        late = end_late(self.process)
         for line in self.process.stderr:
             words = line.split()
             if 'listening' in words:
@@ -44,6 +45,7 @@ class Daemon:
                 break
         else:
             raise AssertionError('the daemon did not start')
+        late.cancel()
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
 
     def stop(self):
@@ -74,15 +76,15 @@ class Daemon:
     def publish(self, channel, *texts):
         for text in texts:
             body = urllib.parse.urlencode({'cname': channel, 'content': text}).encode()
-            with urllib.request.urlopen(f'{self.admin}/push', body) as answer:
+            with urllib.request.urlopen(f'{self.admin}/push', body, timeout=SOON_S) as answer:
                 assert json.load(answer)['type'] == 'ok'
 
     def subscribers(self, channel):
-        with urllib.request.urlopen(f'{self.admin}/info?' + urllib.parse.urlencode({'cname': channel})) as answer:
+        with urllib.request.urlopen(f'{self.admin}/info?' + urllib.parse.urlencode({'cname': channel}), timeout=SOON_S) as answer:
             return json.load(answer)['subscribers']
 
     def close(self, channel):
-        with urllib.request.urlopen(f'{self.admin}/close?' + urllib.parse.urlencode({'cname': channel})) as answer:
+        with urllib.request.urlopen(f'{self.admin}/close?' + urllib.parse.urlencode({'cname': channel}), timeout=SOON_S) as answer:
             answer.read()
 
 
@@ -210,6 +212,14 @@ class Listening:
 
     def __exit__(self, *_):
         end_group(self.process)
+
+
+def end_late(process):
+    """Ends a process that says nothing any more, so that whoever reads from it finds the end; to be cancelled when all has come."""
+    late = threading.Timer(SOON_S * 3, process.kill)
+    late.daemon = True
+    late.start()
+    return late
 
 
 def end_group(process):

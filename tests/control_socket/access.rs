@@ -79,7 +79,11 @@ fn what_stands_in_the_place_of_the_socket_is_left_alone() {
 fn by_the_name_of_comet_it_does_what_comet_did() {
     for way in ["symbolic link", "hard link", "copy"] {
         let home = Home::new();
-        let comet = home.directory.join("Comet");
+        // Beside the program: from where temporary files are nothing may be run on some machines.
+        let name = format!("{}-{way}", home.directory.file_name().expect("a name").display());
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&directory).expect("a directory");
+        let comet = directory.join("Comet");
         let program = env!("CARGO_BIN_EXE_rcomet");
         match way {
             "symbolic link" => std::os::unix::fs::symlink(program, &comet).expect("a link"),
@@ -88,13 +92,14 @@ fn by_the_name_of_comet_it_does_what_comet_did() {
             _ => drop(fs::copy(program, &comet).expect("a copy")),
         }
         let run = |program: &Path, arguments: &[&str]| {
-            Command::new(program)
+            let mut command = Command::new(program);
+            command
                 .args(arguments)
-                .env("PATH", &home.directory)
+                .env("PATH", &directory)
                 .env("RCOMET_CONTROL", home.socket())
                 .env_remove("RCOMET_LOG")
-                .output()
-                .expect("it starts")
+                .stdin(Stdio::null());
+            patience::output(&mut command)
         };
         // It has no options, so it listens where a daemon does: another test's may be there.
         assert_eq!(code(&home.rcomet(&["start", "--no-tcp"])), 0);
@@ -109,5 +114,6 @@ fn by_the_name_of_comet_it_does_what_comet_did() {
         assert_eq!(code(&run(&comet, &["publish", "k", "v"])), 2, "{way}: it had no such command");
         assert_eq!(code(&run(&comet, &["stop"])), 0, "{way}");
         assert_eq!(code(&run(&comet, &["stop"])), 3, "{way}");
+        fs::remove_dir_all(&directory).expect("it is there");
     }
 }

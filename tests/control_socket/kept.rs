@@ -1,6 +1,8 @@
 //! Last values that outlive the daemon: stopped and started, killed, and with a file that cannot be used.
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::*;
@@ -22,13 +24,9 @@ fn start(home: &Home, more: &[&str]) -> Output {
 }
 
 fn metric(home: &Home, name: &str) -> u64 {
-    let metrics = Command::new("curl")
-        .args(["-s", "--unix-socket"])
-        .arg(home.socket())
-        .arg("http://localhost/metrics")
-        .output()
-        .expect("curl");
-    let text = stdout(&metrics);
+    let mut curl = Command::new("curl");
+    curl.args(["-s", "--unix-socket"]).arg(home.socket()).arg("http://localhost/metrics");
+    let text = stdout(&patience::output(&mut curl));
     let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name} in {text}"));
     line.rsplit(' ').next().and_then(|n| n.parse().ok()).expect("a number")
 }
@@ -60,8 +58,7 @@ fn a_stop_loses_nothing() {
     let waiting = home.spawn(&["read", "greeting", "--wait", "--since", &version.to_string(), "--json"]);
     home.wait_until("subscribers", 1);
     home.says(&["write", "greeting", "after"]);
-    let heard: Value =
-        serde_json::from_slice(&waiting.wait_with_output().expect("it ends").stdout).expect("JSON");
+    let heard: Value = serde_json::from_slice(&patience::rest(waiting).stdout).expect("JSON");
     assert_eq!((&heard["value"], heard.get("missing")), (&Value::from("after"), None));
     assert!(heard["version"].as_u64() > Some(version));
     let again = home.says(&["read", "two words", "--since", &(before[1].1 - 1).to_string()]);
@@ -74,7 +71,7 @@ fn a_kill_loses_what_came_after_the_last_save() {
     let file = home.directory.join("values.jsonl");
     let config = home.file(
         "rcomet.toml",
-        &format!("[control]\nvalues_file = \"{}\"\nvalues_seconds = 1\n", file.display()),
+        &format!("[control]\nvalues_file = \"{}\"\nvalues_seconds = 2\n", file.display()),
     );
     let begin = || home.rcomet(&["start", "--no-tcp", "--config", &config]);
     assert_eq!(code(&begin()), 0);
@@ -84,12 +81,18 @@ fn a_kill_loses_what_came_after_the_last_save() {
     assert!(fs::read_to_string(&file).expect("it is there").contains("\"value\":\"saved\""));
     // Nothing changes, nothing is written.
     let saved = fs::metadata(&file).and_then(|known| known.modified()).expect("it is there");
-    std::thread::sleep(Duration::from_millis(1_500));
+    std::thread::sleep(Duration::from_millis(2_500));
     assert_eq!(fs::metadata(&file).and_then(|known| known.modified()).expect("it is there"), saved);
     let version = dump(&home)[0].1;
-    home.says(&["write", "k", "lost"]);
-    let pid = home.pid();
-    signal("KILL", pid);
+    // Killed before it is saved, which is two seconds later: so without a program of its own for each step.
+    let process = i32::try_from(home.pid()).ok().and_then(Pid::from_raw).expect("a number");
+    let mut socket = knock(&home.socket());
+    socket.write_all(b"write k lost\n").expect("it is taken");
+    let mut answer = [0; 3];
+    socket.read_exact(&mut answer).expect("an answer");
+    kill_process(process, Signal::KILL).expect("it runs");
+    assert_eq!(&answer, b"ok ");
+    let pid = process.as_raw_pid().unsigned_abs();
     until("its end", || !lives(pid));
     let started = begin();
     assert_eq!(code(&started), 0, "{started:?}");
@@ -97,8 +100,7 @@ fn a_kill_loses_what_came_after_the_last_save() {
     let waiting = home.spawn(&["read", "k", "--wait", "--since", &version.to_string(), "--json"]);
     home.wait_until("subscribers", 1);
     home.says(&["write", "k", "next"]);
-    let heard: Value =
-        serde_json::from_slice(&waiting.wait_with_output().expect("it ends").stdout).expect("JSON");
+    let heard: Value = serde_json::from_slice(&patience::rest(waiting).stdout).expect("JSON");
     assert_eq!(
         (&heard["value"], heard.get("missing")),
         (&Value::from("next"), Some(&Value::Null)),
@@ -200,16 +202,16 @@ fn many_values_are_saved_while_others_are_served() {
         &format!("[control]\nvalues_file = \"{}\"\nvalues_seconds = 1\n", file.display()),
     );
     assert_eq!(code(&home.rcomet(&["start", "--no-tcp", "--config", &config])), 0);
-    let mut socket = std::os::unix::net::UnixStream::connect(home.socket()).expect("it listens");
+    let mut socket = knock(&home.socket());
     let value = "x".repeat(2_000);
     let mut lines = String::new();
     for key in 0..4_000 {
         lines += &format!("write key{key} {value}\n");
     }
-    std::io::Write::write_all(&mut socket, lines.as_bytes()).expect("it is taken");
+    socket.write_all(lines.as_bytes()).expect("it is taken");
     socket.shutdown(std::net::Shutdown::Write).expect("a socket");
     let mut answers = String::new();
-    std::io::Read::read_to_string(&mut socket, &mut answers).expect("text");
+    socket.read_to_string(&mut answers).expect("text");
     assert_eq!(answers.lines().filter(|line| line.starts_with("ok ")).count(), 4_000);
     until("they are saved", || fs::read_to_string(&file).expect("it is there").lines().count() == 4_002);
     let pid = home.pid();

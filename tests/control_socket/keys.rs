@@ -1,7 +1,7 @@
 //! Values written, read, waited for and listed from the command line; and the command line in the place of CometServer's.
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
 
+use patience::Lines;
 use serde_json::Value;
 
 use super::*;
@@ -83,7 +83,7 @@ fn a_reader_waits_and_goes_on_where_it_was() {
     let waiter = home.spawn(&["read", "k", "--wait", "--since", "0", "--json"]);
     home.wait_until("subscribers", 1);
     let version = json(&home.says(&["write", "k", "one", "--json"]))["version"].clone();
-    let heard = json(&stdout(&waiter.wait_with_output().expect("it ends")));
+    let heard = json(&stdout(&patience::rest(waiter)));
     assert_eq!((&heard["value"], &heard["version"]), (&Value::from("one"), &version));
     home.says(&["write", "k", "two"]);
     home.says(&["write", "k", "two"]);
@@ -96,11 +96,11 @@ fn a_reader_waits_and_goes_on_where_it_was() {
     let waiter = home.spawn(&["read", "k", "--wait", "--since", &since]);
     home.wait_until("subscribers", 1);
     home.says(&["refresh", "k"]);
-    assert_eq!(stdout(&waiter.wait_with_output().expect("it ends")), "two");
+    assert_eq!(stdout(&patience::rest(waiter)), "two");
     let waiter = home.spawn(&["read", "k", "--wait"]);
     home.wait_until("subscribers", 1);
     home.says(&["delete", "k"]);
-    assert_eq!(code(&waiter.wait_with_output().expect("it ends")), 4);
+    assert_eq!(code(&patience::rest(waiter)), 4);
 }
 
 #[test]
@@ -108,24 +108,23 @@ fn a_reader_that_follows_has_every_value() {
     let home = Home::running(&[]);
     home.says(&["write", "k", "0"]);
     let mut follower = home.spawn(&["read", "k", "--follow"]);
-    let mut lines = BufReader::new(follower.stdout.take().expect("a pipe")).lines();
-    let mut next = || lines.next().expect("a line").expect("text");
-    assert_eq!(next(), "0", "the present value first");
+    let lines = Lines::of(follower.stdout.take().expect("a pipe"));
+    assert_eq!(lines.next(), "0", "the present value first");
     for i in 1..=20 {
         home.says(&["write", "k", &i.to_string()]);
     }
     for i in 1..=20 {
-        assert_eq!(next(), i.to_string());
+        assert_eq!(lines.next(), i.to_string());
     }
     follower.kill().expect("it runs");
-    follower.wait().expect("it ends");
+    patience::exit(&mut follower);
 }
 
 #[test]
 fn scripts_can_speak_text_and_old_clients_their_own() {
     let home = Home::running(&[]);
     let tell = |bytes: &[u8]| {
-        let mut stream = UnixStream::connect(home.socket()).expect("somebody listens");
+        let mut stream = knock(&home.socket());
         stream.write_all(bytes).expect("it is taken");
         stream.shutdown(std::net::Shutdown::Write).expect("a socket");
         let mut answer = Vec::new();
@@ -139,19 +138,17 @@ fn scripts_can_speak_text_and_old_clients_their_own() {
     assert_eq!(tell(b"write greeting from+before \0"), b"ok \0");
     assert_eq!(home.says(&["read", "greeting"]), "from before");
     // Cases D and E of the original: nobody is held up by who is silent, or leaves in the middle.
-    let _silent = UnixStream::connect(home.socket()).expect("somebody listens");
+    let _silent = knock(&home.socket());
     assert_eq!(tell(b"read greeting"), b"");
     assert_eq!(home.says(&["read", "greeting"]), "from before");
     let cpu = || {
         let stat = fs::read_to_string(format!("/proc/{}/stat", home.pid())).expect("it runs");
-        let fields: Vec<u64> = stat
-            .rsplit(')')
-            .next()
-            .expect("fields")
-            .split_whitespace()
-            .filter_map(|f| f.parse().ok())
-            .collect();
-        fields[10] + fields[11]
+        // Behind the name of the program stand the fields from the third on; the 14th and 15th are utime and stime (proc(5)).
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+        [fields[14 - 3], fields[15 - 3]]
+            .map(|ticks| ticks.parse::<u64>().expect("a number"))
+            .iter()
+            .sum::<u64>()
     };
     let before = cpu();
     std::thread::sleep(Duration::from_millis(500));
@@ -167,8 +164,9 @@ fn in_the_place_of_cometserver() {
     let comet = home.directory.join("Comet");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rcomet"), &comet).expect("a link");
     let run = |arguments: &[&str]| {
-        let output = Command::new(&comet).args(arguments).env("RCOMET_CONTROL", home.socket()).output();
-        let output = output.expect("it starts");
+        let mut command = Command::new(&comet);
+        command.args(arguments).env("RCOMET_CONTROL", home.socket()).stdin(Stdio::null());
+        let output = patience::output(&mut command);
         (stdout(&output), code(&output))
     };
     assert_eq!(run(&["read", "k"]), ("Server is not running\n".into(), 3));

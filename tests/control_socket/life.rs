@@ -110,12 +110,30 @@ fn of_several_starts_at_once_one_is_the_daemon() {
         // What a daemon left that was killed makes it harder.
         drop(UnixListener::bind(home.socket()).expect("it is free"));
         let starts: Vec<Child> = (0..6).map(|_| home.spawn(&["start", "--no-tcp"])).collect();
-        let mut codes: Vec<i32> =
-            starts.into_iter().map(|child| code(&child.wait_with_output().expect("it ends"))).collect();
+        let mut codes: Vec<i32> = starts.into_iter().map(|child| code(&patience::rest(child))).collect();
         codes.sort_unstable();
         assert_eq!(codes, [0, 7, 7, 7, 7, 7]);
         assert!(lives(home.pid()));
     }
+}
+
+/// A signal that comes while the daemon is only just about to listen is obeyed when it does.
+#[test]
+fn a_signal_that_comes_early_ends_it_without_leaving_files() {
+    let home = Home::new();
+    // It waits for its turn to move in there, so it is not yet listening when the signal comes.
+    let turn = fs::File::open(&home.directory).expect("a directory");
+    turn.lock().expect("it is free");
+    let mut command = home.command(&["run", "--no-tcp"]);
+    let mut daemon = command.stderr(Stdio::piped()).spawn().expect("it starts");
+    let said = patience::Lines::of(daemon.stderr.take().expect("a pipe"));
+    assert!(said.next().contains(" starts as process "));
+    signal("TERM", daemon.id());
+    turn.unlock().expect("it is ours");
+    assert_eq!(patience::exit(&mut daemon).code(), Some(0));
+    let said: Vec<String> = std::iter::from_fn(|| said.try_next().expect("an end")).collect();
+    assert!(said.iter().any(|line| line.contains("leaving within")), "{said:?}");
+    assert_eq!(home.files(), [""; 0]);
 }
 
 #[test]
@@ -186,7 +204,7 @@ fn a_configuration_is_read_again_and_the_answer_says_what_came_of_it() {
 
     assert!(waiter.try_wait().expect("it is ours").is_none(), "nobody is dropped");
     home.says(&["write", "a", "2"]);
-    assert_eq!(stdout(&waiter.wait_with_output().expect("it ends")), "2");
+    assert_eq!(stdout(&patience::rest(waiter)), "2");
 }
 
 #[test]
@@ -214,6 +232,25 @@ fn the_log_goes_into_its_file_and_can_be_moved_away() {
     assert!(said.contains("leaving within"), "{said}");
 }
 
+fn as_nobody(home: &Home, binary: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(binary)
+        .args(arguments)
+        .env("RCOMET_CONTROL", home.socket())
+        .stdin(Stdio::null());
+    patience::output(&mut command)
+}
+
+/// A copy of the program where somebody else may run it. On some machines nothing may be run from where temporary files are.
+fn binary_for_nobody(home: &Home) -> Option<PathBuf> {
+    let places = [&home.directory, Path::new(env!("CARGO_BIN_EXE_rcomet")).parent().expect("a directory")];
+    let [copy, own] = places.map(|directory| directory.join("rcomet"));
+    fs::copy(&own, &copy).expect("there is room");
+    [copy, own].into_iter().find(|binary| as_nobody(home, binary, &["--version"]).status.success())
+}
+
 #[test]
 fn who_may_not_is_told_so() {
     let home = Home::new();
@@ -224,8 +261,9 @@ fn who_may_not_is_told_so() {
         return;
     }
     fs::set_permissions(&home.directory, fs::Permissions::from_mode(0o755)).expect("to open it");
-    let binary = home.directory.join("rcomet");
-    fs::copy(env!("CARGO_BIN_EXE_rcomet"), &binary).expect("to copy it where everybody can read");
+    let Some(binary) = binary_for_nobody(&home) else {
+        return println!("there is no place from which somebody else may run the program");
+    };
     let read = home.directory.join("read.sock").display().to_string();
     let file = home.file(
         "rcomet.toml",
@@ -235,15 +273,7 @@ fn who_may_not_is_told_so() {
     );
     assert_eq!(code(&home.rcomet(&["start", "--config", &file])), 0);
     home.says(&["write", "k", "v"]);
-    let nobody = |arguments: &[&str]| {
-        Command::new("setpriv")
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .arg(&binary)
-            .args(arguments)
-            .env("RCOMET_CONTROL", home.socket())
-            .output()
-            .expect("it starts")
-    };
+    let nobody = |arguments: &[&str]| as_nobody(&home, &binary, arguments);
     let output = nobody(&["read", "k"]);
     let wanted =
         format!("rcomet: you may not use {}: it is for its owner and its group\n", home.socket().display());

@@ -1,7 +1,5 @@
 //! Channels and connections from the command line: published to, listened to, listed, ended, watched.
-use std::io::{BufRead, BufReader};
-use std::process::ChildStdout;
-
+use patience::Lines;
 use serde_json::Value;
 
 use super::*;
@@ -9,26 +7,26 @@ use super::*;
 /// The lines that a command prints.
 struct Printed {
     child: Child,
-    lines: std::io::Lines<BufReader<ChildStdout>>,
+    lines: Lines,
 }
 
 impl Printed {
     fn by(mut child: Child) -> Self {
-        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let lines = Lines::of(child.stdout.take().expect("a pipe"));
         Self { child, lines }
     }
 
-    fn next(&mut self) -> String {
-        self.lines.next().expect("a line").expect("text")
+    fn next(&self) -> String {
+        self.lines.next()
     }
 
-    fn json(&mut self) -> Value {
+    fn json(&self) -> Value {
         let line = self.next();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
     fn code(&mut self) -> Option<i32> {
-        self.child.wait().expect("it ends").code()
+        patience::exit(&mut self.child).code()
     }
 }
 
@@ -72,7 +70,7 @@ fn who_is_there_is_listed_and_sent_away() {
     let home = Home::running(&[]);
     let mut one = Printed::by(home.spawn(&["subscribe", "a", "--json"]));
     let mut two = Printed::by(home.spawn(&["subscribe", "b", "--json"]));
-    for begun in [&mut one, &mut two] {
+    for begun in [&one, &two] {
         assert_eq!(begun.json()["type"], "ready");
     }
     let clients: Vec<Value> = home
@@ -115,10 +113,10 @@ fn the_view_is_lines_where_there_is_no_terminal() {
         (&Value::from(1), &Value::from("k"))
     );
     assert!(seen["rates"]["published_per_second"].is_number());
-    let mut going = home.spawn(&["top"]);
-    std::thread::sleep(Duration::from_millis(300));
-    signal("INT", going.id());
-    assert_eq!(going.wait().expect("it ends").code(), Some(0));
+    let mut going = Printed::by(home.spawn(&["top", "--every", "0.1"]));
+    assert!(going.next().starts_with("connections 1  "), "and by now it listens to signals");
+    signal("INT", going.child.id());
+    assert_eq!(going.code(), Some(0));
     assert_eq!(code(&home.rcomet(&["top", "--every", "0"])), 2);
 }
 

@@ -1,10 +1,15 @@
 //! The real daemon as a child of a test: started, listened to, signalled.
 //! Knows nothing of what it serves.
 #![allow(dead_code, reason = "each test file uses its own part")]
-use std::io::{BufRead, BufReader, Read, Write};
+#[path = "../patience/mod.rs"]
+pub(crate) mod patience;
+
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use patience::Lines;
 
 /// Any two ports.
 pub(crate) const ANYWHERE: [&str; 4] = ["--front", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
@@ -12,14 +17,14 @@ pub(crate) const ANYWHERE: [&str; 4] = ["--front", "127.0.0.1:0", "--admin", "12
 /// A connection that does not wait for ever.
 pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("somebody listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket");
     stream
 }
 
 /// A daemon that runs. Dropping it ends it.
 pub(crate) struct Daemon {
     process: Child,
-    said: BufReader<ChildStderr>,
+    said: Lines,
 }
 
 impl Daemon {
@@ -33,7 +38,7 @@ impl Daemon {
     /// The daemon that this begins.
     pub(crate) fn of(command: &mut Command) -> Self {
         let mut process = command.env_remove("RCOMET_LOG").stderr(Stdio::piped()).spawn().expect("it starts");
-        let said = BufReader::new(process.stderr.take().expect("a pipe"));
+        let said = Lines::of(process.stderr.take().expect("a pipe"));
         Self { process, said }
     }
 
@@ -41,11 +46,11 @@ impl Daemon {
     pub(crate) fn says(&mut self, words: &str) -> String {
         let mut heard = String::new();
         loop {
-            let start = heard.len();
-            let length = self.said.read_line(&mut heard).expect("text");
-            assert_ne!(length, 0, "it never said `{words}`, but:\n{heard}");
-            if heard[start..].contains(words) {
-                return heard[start..].trim_end().to_owned();
+            match self.said.try_next() {
+                Ok(Some(line)) if line.contains(words) => return line.trim_end().to_owned(),
+                Ok(Some(line)) => heard += &format!("{line}\n"),
+                Ok(None) => panic!("it never said `{words}`, but:\n{heard}"),
+                Err(late) => panic!("waiting for `{words}`: {late}, after:\n{heard}"),
             }
         }
     }
@@ -84,7 +89,7 @@ impl Daemon {
 
     /// Waits for its end.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        self.process.wait().expect("it has been ours").code()
+        patience::exit(&mut self.process).code()
     }
 }
 

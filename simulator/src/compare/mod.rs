@@ -52,12 +52,12 @@ pub struct Options {
     /// The program of Simple-Comet-Server, for python3 with Twisted, if it is to take part
     #[arg(long, value_name = "FILE.py")]
     pub simple_comet: Option<PathBuf>,
-    /// The core that servers get
-    #[arg(long, default_value_t = 0)]
-    pub server_core: usize,
-    /// The core that clients get
-    #[arg(long, default_value_t = 1)]
-    pub client_core: usize,
+    /// The core that servers get [default: the first that may be used]
+    #[arg(long, value_name = "CORE")]
+    pub server_core: Option<usize>,
+    /// The core that clients get [default: the second that may be used]
+    #[arg(long, value_name = "CORE")]
+    pub client_core: Option<usize>,
 }
 
 /// Everything that has been measured: by row, by contestant, by measure, run after run.
@@ -139,7 +139,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     bar.finish_and_clear();
     let notes = fs::read_to_string(&document).map(|text| results::notes(&text)).unwrap_or_default();
-    let text = results::write(&all, &book, &shop, runs, options, &notes);
+    let text = results::write(&all, &book, &shop, runs, &notes);
     fs::write(&document, text).map_err(|error| format!("{}: {error}", document.display()))?;
     println!("{}", results::summary(&all, &book));
     println!("written: {}; pages with plots: {}/", document.display(), options.pages.display());
@@ -147,9 +147,10 @@ pub fn run(options: &Options) -> Result<(), String> {
 }
 
 fn measure(shop: &Shop, row: &Row, entry: &Entry, options: &Options) -> Result<Outcome, String> {
-    pin::to(options.server_core)?;
+    let (server_core, client_core) = shop.cores();
+    pin::to(server_core)?;
     let server = shop.start(entry.server);
-    pin::to(options.client_core)?;
+    pin::to(client_core)?;
     let server = server?;
     let mut command = Command::new(shop.simulator());
     command.args(entry.words(row, options.quick)).args(server.arguments()).args(["--json", "-"]);

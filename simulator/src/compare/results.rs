@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::rows::{Against, Bar, FLOOR, Limit, Measure, RCOMET, Row};
 use super::servers::{Kind, Shop, rcomet_config};
 use super::stats::Spread;
-use super::{Book, Options, machine};
+use super::{Book, machine};
 use crate::report::number;
 
 /// From here on the document is written by people.
@@ -39,19 +39,19 @@ pub fn summary(rows: &[Row], book: &Book) -> String {
 }
 
 /// The whole document.
-pub fn write(rows: &[Row], book: &Book, shop: &Shop, runs: usize, options: &Options, notes: &str) -> String {
+pub fn write(rows: &[Row], book: &Book, shop: &Shop, runs: usize, notes: &str) -> String {
     let mut out = String::from(
         "# Results\n\nrcomet, the floor and other servers under the same load, side by side. Written by `make bench`; \
          do not edit above \"Why\".\n\nThe **floor** is a server in `rcomet-sim` that does the system calls which the job cannot \
          do without, and next to nothing else. Figures of one run are not worth much on a shared machine; **ratios to the floor \
          in the same round** are, and they are what counts.\n\n",
     );
+    let (server_core, client_core) = shop.cores();
     let _ = writeln!(
         out,
-        "Medians of {runs} runs, by turns, each with a fresh server; least and greatest in brackets. Servers ran on core {}, \
-         clients on core {}. CPU is the server's time on a processor with all its processes, as the scheduler counts it; \
-         what the kernel does for a `send` on loopback, up to the other end's receive queue, is in there.\n",
-        options.server_core, options.client_core
+        "Medians of {runs} runs, by turns, each with a fresh server; least and greatest in brackets. Servers ran on core {server_core}, \
+         clients on core {client_core}. CPU is the server's time on a processor with all its processes, as the scheduler counts it; \
+         what the kernel does for a `send` on loopback, up to the other end's receive queue, is in there.\n"
     );
     out.push_str("## What rcomet must show\n\n| scenario | measure | must | rcomet | |\n| --- | --- | --- | --- | --- |\n");
     for row in rows {

@@ -2,9 +2,11 @@
 //! Knows nothing of what is asked of them.
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,6 +45,7 @@ pub enum Kind {
 
 /// What there is to compare with.
 pub struct Shop {
+    cores: (usize, usize),
     simulator: PathBuf,
     rcomet: PathBuf,
     nginx: Option<PathBuf>,
@@ -74,12 +77,13 @@ impl Shop {
         if !rcomet.is_file() {
             return Err(format!("{} is not there: cargo build --release", rcomet.display()));
         }
-        if super::pin::cores() < 2 {
+        let &[first, second, ..] = &*super::pin::cores() else {
             return Err("servers and clients need a core each, and there is only one".to_owned());
-        }
+        };
         let faye = options.peers.join("faye.js");
         let installed = options.peers.join("node_modules/faye/package.json").is_file();
         Ok(Self {
+            cores: (options.server_core.unwrap_or(first), options.client_core.unwrap_or(second)),
             simulator,
             rcomet,
             nginx: in_path("nginx"),
@@ -90,6 +94,11 @@ impl Shop {
             simple_comet: options.simple_comet.clone(),
             peers: options.peers.clone(),
         })
+    }
+
+    /// The core that servers get, and the one for clients.
+    pub fn cores(&self) -> (usize, usize) {
+        self.cores
     }
 
     /// This program.
@@ -143,7 +152,7 @@ impl Shop {
     /// # Errors
     /// It does not come up.
     pub fn start(&self, kind: Kind) -> Result<Running, String> {
-        let (front, admin) = (free_port()?, free_port()?);
+        let (front, admin) = free_ports()?;
         let directory = std::env::temp_dir().join(format!("rcomet-sim-{}", front.port()));
         fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
         let (mut command, target, admin) = match kind {
@@ -273,9 +282,26 @@ impl Drop for Running {
     }
 }
 
-fn free_port() -> Result<SocketAddr, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    listener.local_addr().map_err(|error| error.to_string())
+/// Two ports that nobody listens on, other ones each time. They are below those that connections get, so that none of these takes
+/// them before the server does.
+fn free_ports() -> Result<(SocketAddr, SocketAddr), String> {
+    const PORTS: RangeInclusive<u16> = 20_000..=31_999;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let (first, count) = (u32::from(*PORTS.start()), PORTS.len() as u32);
+    let mut found = Vec::new();
+    for _ in PORTS {
+        // Where two run at once, they begin in different places.
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(61));
+        let port = (first + offset % count) as u16;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            found.push(listener);
+        }
+        if let [front, admin] = &found[..] {
+            let address = |listener: &TcpListener| listener.local_addr().map_err(|error| error.to_string());
+            return Ok((address(front)?, address(admin)?));
+        }
+    }
+    Err("there are no two free ports".to_owned())
 }
 
 fn in_path(program: &str) -> Option<PathBuf> {

@@ -100,15 +100,24 @@ impl Run {
     pub fn end_when_quiet(mut self, figures: &mut BTreeMap<String, f64>) -> Result<Over, String> {
         let mut last = clock::now();
         let mut seen = self.world.standing();
-        let quiet = QUIET_NS.min(self.world.place.patience_ns);
-        let answered = self.world.turn_until(|world| {
+        let mut look = |world: &World| {
             let present = world.standing();
             if present != seen || world.press.open() > 0 {
                 (seen, last) = (present, clock::now());
             }
-            clock::now() - last > quiet
+        };
+        // First all answers, for which there is more patience.
+        let answered = self.world.turn_until(|world| {
+            look(world);
+            world.press.open() == 0
         })?;
-        if !answered && self.world.press.open() > 0 {
+        if answered {
+            let quiet = QUIET_NS.min(self.world.place.patience_ns);
+            self.world.turn_until_still(quiet, |world| {
+                look(world);
+                false
+            })?;
+        } else {
             self.fail("the server has stopped answering");
         }
         self.make_up(last, figures)

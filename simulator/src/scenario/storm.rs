@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::{Found, Listeners, Run, WINDOW, gather, manner, probe, waits_for_head};
-use crate::clock;
+use crate::clock::{self, SECOND};
 use crate::crowd::Order;
 use crate::world::{Place, World};
 
@@ -57,9 +57,12 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
         standing.asked == all && standing.away == 0 && (!parked || standing.parked == all)
     };
     // In small steps, because publishing goes on. A crew may not have heard of the cut yet: so one step at least.
+    // Patience is for so many steps, however long this process is kept from them.
     let step = 1.0 / rate.max(1.0);
+    let mut steps = (run.world.place.patience_ns as f64 / (step * SECOND as f64)).ceil() as u64;
     let mut back = None;
-    while back.is_none() && clock::now() - cut < run.world.place.patience_ns {
+    while back.is_none() && steps > 0 {
+        steps -= 1;
         run.at_a_rate(*rate, step, |world, intended| {
             if back.is_none() && clock::now() - cut > 1_000_000 && is_back(world) {
                 back = Some(clock::now());

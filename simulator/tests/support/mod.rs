@@ -1,13 +1,20 @@
 //! The real program as a child of a test: servers that are started, runs that are looked at.
 //! Knows nothing of what is tested.
 #![allow(dead_code, reason = "each test file uses its own part")]
-use std::io::{BufRead, BufReader};
+#[path = "../../../tests/patience/mod.rs"]
+mod patience;
+
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use patience::{Lines, output_within};
 use serde_json::Value;
+
+/// How long a run may take that lasts a second or two where there is nothing else to do.
+const A_RUN: Duration = Duration::from_secs(300);
 
 /// This program.
 pub(crate) const SIM: &str = env!("CARGO_BIN_EXE_rcomet-sim");
@@ -97,40 +104,31 @@ impl Server {
 
     fn start(target: &'static str, command: &mut Command) -> Self {
         let mut process = command.stderr(Stdio::piped()).spawn().expect("it starts");
-        let mut said = BufReader::new(process.stderr.take().expect("a pipe"));
-        let mut listens = |role: &str| {
-            let mut line = String::new();
-            while !line.contains(&format!("listening {role} ")) {
-                line.clear();
-                assert_ne!(said.read_line(&mut line).expect("text"), 0, "it never listened");
+        let said = Lines::of(process.stderr.take().expect("a pipe"));
+        let listens = |role: &str| loop {
+            let line = said.next();
+            if line.contains(&format!("listening {role} ")) {
+                return line.trim_end().rsplit(' ').next().expect("an address").to_owned();
             }
-            line.trim_end().rsplit(' ').next().expect("an address").to_owned()
         };
         let (front, admin) = (listens("front"), listens("admin"));
-        // Whatever it says later is read, so that it never waits for somebody to do so.
-        std::thread::spawn(move || said.lines().map_while(Result::ok).count());
         Self { process, target, dialect: None, front, admin }
     }
 
     /// Plays a scenario, given as words with blanks between them.
     pub(crate) fn play(&self, scenario: &str) -> Run {
         let pid = self.process.id().to_string();
-        let output = Command::new(SIM)
-            .args(scenario.split_whitespace())
-            .args(self.arguments())
-            .args(["--server-pid", &pid, "--json", "-"])
-            .output()
-            .expect("it runs");
-        Run::of(scenario, &output)
+        let mut command = Command::new(SIM);
+        command.args(scenario.split_whitespace()).args(self.arguments());
+        command.args(["--server-pid", &pid, "--json", "-"]).stdin(Stdio::null());
+        Run::of(scenario, &output_within(&mut command, A_RUN))
     }
 
     /// The same, as people see it.
     pub(crate) fn table(&self, scenario: &str) -> (Option<i32>, String) {
-        let output = Command::new(SIM)
-            .args(scenario.split_whitespace())
-            .args(self.arguments())
-            .output()
-            .expect("it runs");
+        let mut command = Command::new(SIM);
+        command.args(scenario.split_whitespace()).args(self.arguments()).stdin(Stdio::null());
+        let output = output_within(&mut command, A_RUN);
         (output.status.code(), String::from_utf8(output.stdout).expect("text"))
     }
 }
