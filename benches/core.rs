@@ -192,7 +192,7 @@ fn sessions() {
     println!("nanoseconds a Bayeux session, whose connect waits, for one message of 100 bytes");
     for n in [1_000, 10_000] {
         let mut machine = machine();
-        let all: Vec<_> = (0..n).map(|_| session(&mut machine, &["/room"])).collect();
+        let all: Vec<_> = (0..n).map(|_| session(&mut machine, false, &["/room"])).collect();
         let publisher = connect(&mut machine, Role::Admin);
         let (figures, _) = deliveries(&mut machine, n, |machine| {
             for (i, (id, client)) in all.iter().enumerate() {
@@ -221,7 +221,7 @@ fn wires() {
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extensions}\r\n"
             );
             for i in 0..n {
-                let (_, client) = session(&mut machine, &["/room"]);
+                let (_, client) = session(&mut machine, false, &["/room"]);
                 let id = connect(&mut machine, Role::Front);
                 machine.recv(id, handshake.as_bytes(), NOW);
                 let connect =
@@ -251,7 +251,7 @@ fn patterns() {
         let names: Vec<String> = (0..n).map(|i| format!("/other/{i}/**")).collect();
         for chunk in names.chunks(100) {
             let names: Vec<&str> = chunk.iter().map(String::as_str).collect();
-            session(&mut machine, &names);
+            session(&mut machine, false, &names);
         }
         let publisher = connect(&mut machine, Role::Admin);
         let figure = |machine: &mut Machine, turn: usize| {
@@ -268,7 +268,7 @@ fn patterns() {
             })
         };
         let none = figure(&mut machine, TURN);
-        session(&mut machine, &["/a/b/*"]);
+        session(&mut machine, false, &["/a/b/*"]);
         println!("{n:>7}: matched by none {none}   by one {}", figure(&mut machine, 128));
     }
 }

@@ -3,7 +3,7 @@
 use gungraun::prelude::*;
 use rcomet_core::arena::Id;
 use rcomet_core::{Conn, Machine, Role};
-use rcomet_instructions::{NOW, connect, drain, machine, push, settle, subscribe};
+use rcomet_instructions::{NOW, connect, drain, machine, push, session, settle, subscribe};
 
 /// Subscribers, and requests: a figure for one is a thousandth of what is counted.
 const MANY: usize = 1_000;
@@ -55,6 +55,62 @@ fn publisher(pipelined: usize) -> (Room, Vec<u8>, usize) {
     (room("/sse?cname=other"), one.repeat(pipelined).into_bytes(), MANY / pipelined)
 }
 
+/// Bayeux's clients, each with its next connect: it acknowledges the answer before, as `rcomet-sim` does.
+struct Meeting {
+    machine: Machine,
+    publisher: Id<Conn>,
+    connects: Vec<(Id<Conn>, Vec<u8>)>,
+}
+
+/// Everybody waits, and one message has gone to all, so that what is made at the first time is there.
+fn meeting() -> Meeting {
+    let mut machine = machine();
+    let clients: Vec<_> = (0..MANY).map(|_| session(&mut machine, true, &["/room"])).collect();
+    let publisher = connect(&mut machine, Role::Admin);
+    let mut meeting = Meeting { machine, publisher, connects: Vec::new() };
+    for ack in 0..3 {
+        let connect = |(id, client): &(Id<Conn>, String)| (*id, bayeux_connect(client, ack));
+        meeting.connects = clients.iter().map(connect).collect();
+        if ack < 2 {
+            ask_all(&mut meeting);
+            tell_all(&mut meeting);
+        }
+    }
+    meeting
+}
+
+/// The same when all wait.
+fn waiting() -> Meeting {
+    let mut meeting = meeting();
+    ask_all(&mut meeting);
+    meeting
+}
+
+fn bayeux_connect(client: &str, ack: u64) -> Vec<u8> {
+    let message = format!(
+        "[{{\"channel\":\"/meta/connect\",\"id\":\"3\",\"clientId\":\"{client}\",\
+         \"connectionType\":\"long-polling\",\"ext\":{{\"ack\":{ack}}}}}]"
+    );
+    let head = "POST /bayeux HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    format!("{head}Content-Length: {}\r\n\r\n{message}", message.len()).into_bytes()
+}
+
+fn ask_all(meeting: &mut Meeting) {
+    for (id, connect) in &meeting.connects {
+        meeting.machine.recv(*id, connect, NOW);
+    }
+    settle(&mut meeting.machine);
+}
+
+fn tell_all(meeting: &mut Meeting) {
+    let content = "x".repeat(100);
+    let message = format!("[{{\"channel\":\"/room\",\"data\":\"{content}\"}}]");
+    let head = "POST /bayeux HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
+    let request = format!("{head}Content-Length: {}\r\n\r\n{message}", message.len());
+    meeting.machine.recv(meeting.publisher, request.as_bytes(), NOW);
+    settle(&mut meeting.machine);
+}
+
 #[library_benchmark]
 #[bench::stream(args = ("/stream?cname=room"), setup = room)]
 #[bench::sse(args = ("/sse?cname=room"), setup = room)]
@@ -75,6 +131,32 @@ fn subscription(mut room: Room) -> Room {
     room
 }
 
+// A newcomer is let in, and waits by its first request.
+#[library_benchmark]
+#[bench::poll(args = ("/sub?cname=room"), setup = empty)]
+fn arrival(mut room: Room) -> Room {
+    for _ in 0..MANY {
+        let id = connect(&mut room.machine, Role::Front);
+        room.machine.recv(id, &room.again, NOW);
+    }
+    settle(&mut room.machine);
+    room
+}
+
+#[library_benchmark]
+#[bench::connect(setup = meeting)]
+fn bayeux_asked(mut meeting: Meeting) -> Meeting {
+    ask_all(&mut meeting);
+    meeting
+}
+
+#[library_benchmark]
+#[bench::delivery(setup = waiting)]
+fn bayeux_told(mut meeting: Meeting) -> Meeting {
+    tell_all(&mut meeting);
+    meeting
+}
+
 #[library_benchmark]
 #[bench::one_by_one(args = (1), setup = publisher)]
 #[bench::pipelined(args = (20), setup = publisher)]
@@ -87,5 +169,8 @@ fn publish((mut room, request, times): (Room, Vec<u8>, usize)) -> Room {
     room
 }
 
-library_benchmark_group!(name = paths, benchmarks = [delivery, subscription, publish]);
+library_benchmark_group!(
+    name = paths,
+    benchmarks = [delivery, subscription, arrival, bayeux_asked, bayeux_told, publish]
+);
 main!(library_benchmark_groups = paths);

@@ -88,10 +88,11 @@ pub fn talk(machine: &mut Machine, id: Id<Conn>, message: &str) {
     machine.recv(id, request.as_bytes(), NOW);
 }
 
-/// A Bayeux session with these subscriptions.
-pub fn session(machine: &mut Machine, names: &[&str]) -> (Id<Conn>, String) {
+/// A Bayeux session with these subscriptions, of a client that acknowledges what it gets or does not.
+pub fn session(machine: &mut Machine, acknowledges: bool, names: &[&str]) -> (Id<Conn>, String) {
     let id = connect(machine, Role::Front);
-    talk(machine, id, "{\"channel\":\"/meta/handshake\",\"version\":\"1.0\"}");
+    let ext = if acknowledges { ",\"ext\":{\"ack\":true}" } else { "" };
+    talk(machine, id, &format!("{{\"channel\":\"/meta/handshake\",\"version\":\"1.0\"{ext}}}"));
     let mut iov = [IoSlice::new(&[]); 16];
     let n = machine.transmit(id, &mut iov);
     let answer: Vec<u8> = iov[..n].iter().flat_map(|s| s.to_vec()).collect();

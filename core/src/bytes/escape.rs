@@ -32,12 +32,12 @@ const JSON: [u8; 256] = {
 /// and as JavaScript source: `<`, `>`, `&`, U+2028 and U+2029 go as `\u....`.
 pub fn json(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    let mut clean = 0;
-    for (i, &c) in bytes.iter().enumerate() {
-        let escape = JSON[c as usize];
-        if escape == 0 {
-            continue;
-        }
+    let (mut clean, mut looked) = (0, 0);
+    while let Some(ahead) = bytes[looked..].iter().position(|&c| JSON[usize::from(c)] != 0) {
+        let i = looked + ahead;
+        looked = i + 1;
+        let c = bytes[i];
+        let escape = JSON[usize::from(c)];
         if escape == 0xe2 {
             // U+2028 and U+2029 are e2 80 a8 and e2 80 a9: line ends in scripts of before 2019.
             if let Some(&[0x80, end @ (0xa8 | 0xa9)]) = bytes.get(i + 1..i + 3) {

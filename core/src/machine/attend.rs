@@ -55,8 +55,12 @@ impl Machine {
             }
         };
         // Whoever is known by the path reads bodies in a way of its own.
-        let read = if by_path.is_none() { body } else { b"" };
-        let (params, unreadable) = match Params::of(head.query, head.field("content-type"), read) {
+        let read = if by_path.is_none() && !body.is_empty() {
+            Params::of(head.query, head.field("content-type"), body)
+        } else {
+            Ok(Params::of_query(head.query))
+        };
+        let (params, unreadable) = match read {
             Ok(params) => (params, None),
             Err(why) => (Params::of_query(head.query), Some(why)),
         };

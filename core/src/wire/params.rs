@@ -1,6 +1,7 @@
 //! Parameters of a request: from its query, and from a body that is a form or a JSON object.
 //! Knows nothing of what they are for. Lenient as `protocols/icomet.md` section 2.4 asks: what can be read is read.
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde::Deserializer as _;
 use serde_json::value::RawValue;
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 /// Names are compared without regard to case.
 #[derive(Debug, Default)]
 pub struct Params<'b> {
-    query: &'b [u8],
+    query: &'b str,
     body: Body<'b>,
     /// Where the first pairs stand, those of the body before those of the query: a request asks for a handful of names,
     /// and should not be read anew for each.
@@ -18,6 +19,8 @@ pub struct Params<'b> {
     counts: (u8, u8),
     /// What stands behind the pairs noted in each.
     rest: (u32, u32),
+    /// A bit for each length that a name has; most names that are asked for are not there.
+    lengths: u32,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +55,7 @@ pub enum Unreadable {
 
 impl<'b> Params<'b> {
     /// Parameters of a query alone.
-    pub fn of_query(query: &'b [u8]) -> Self {
+    pub fn of_query(query: &'b str) -> Self {
         Self { query, ..Self::default() }.noted()
     }
 
@@ -60,7 +63,7 @@ impl<'b> Params<'b> {
     ///
     /// # Errors
     /// [`Unreadable`] when the body's type promises something that the body does not hold.
-    pub fn of(query: &'b [u8], content_type: Option<&[u8]>, body: &'b [u8]) -> Result<Self, Unreadable> {
+    pub fn of(query: &'b str, content_type: Option<&[u8]>, body: &'b [u8]) -> Result<Self, Unreadable> {
         if body.is_empty() {
             return Ok(Self::of_query(query));
         }
@@ -79,14 +82,19 @@ impl<'b> Params<'b> {
 
     /// Notes where pairs stand.
     fn noted(mut self) -> Self {
-        let mut count = 0;
+        let (mut count, mut lengths) = (0, 0);
         let mut note = |form: &[u8]| {
             let mut start = 0;
             while count < NOTED && start < form.len() {
                 let Some(pair) = Pair::at(form, start) else { break };
                 self.noted[count] = pair;
+                lengths |= length_bit(usize::from(pair.sign - pair.start));
                 count += 1;
                 start = usize::from(pair.end) + 1;
+            }
+            if start < form.len() {
+                // Who knows what stands there.
+                lengths = u32::MAX;
             }
             (count as u8, start.min(form.len()) as u32)
         };
@@ -94,47 +102,42 @@ impl<'b> Params<'b> {
             Body::Form(form) => note(form),
             Body::Nothing | Body::Json(_) => (0, 0),
         };
-        let (of_both, query_rest) = note(self.query);
+        let (of_both, query_rest) = note(self.query.as_bytes());
         self.counts = (of_body, of_both);
         self.rest = (body_rest, query_rest);
+        self.lengths = if let Body::Json(_) = self.body { u32::MAX } else { lengths };
         self
     }
 
     /// The value of `name`, decoded; bytes that are not UTF-8 become U+FFFD. A JSON value that is not a string is
     /// given as its JSON text.
     pub fn get(&self, name: &str) -> Option<Cow<'b, str>> {
+        if self.lengths & length_bit(name.len()) == 0 {
+            return None;
+        }
         let (of_body, of_both) = (usize::from(self.counts.0), usize::from(self.counts.1));
         let in_body = match &self.body {
             Body::Nothing => None,
-            Body::Form(form) => Self::find(form, &self.noted[..of_body], self.rest.0, name),
+            Body::Form(form) => {
+                let place = find(form, &self.noted[..of_body], self.rest.0, name);
+                place.map(|place| decoded(&form[place]))
+            }
             Body::Json(members) => {
                 let member = members.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
                 member.map(|(_, value)| json_text(value))
             }
         };
-        in_body.or_else(|| Self::find(self.query, &self.noted[of_body..of_both], self.rest.1, name))
-    }
-
-    fn find(form: &'b [u8], noted: &[Pair], rest: u32, name: &str) -> Option<Cow<'b, str>> {
-        for pair in noted {
-            if usize::from(pair.sign - pair.start) == name.len() {
-                let found = &form[usize::from(pair.start)..usize::from(pair.sign)];
-                if found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes()) {
-                    // Without a sign, the value is empty.
-                    let value = form.get(usize::from(pair.sign) + 1..usize::from(pair.end));
-                    return Some(decoded(value.unwrap_or_default()));
-                }
-            }
-        }
-        first(&form[rest as usize..], name)
+        in_body.or_else(|| {
+            let place = find(self.query.as_bytes(), &self.noted[of_body..of_both], self.rest.1, name)?;
+            Some(decoded_text(self.query.get(place)?))
+        })
     }
 
     /// Every value of `name` in the query, in order.
     pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = Cow<'b, str>> + 'p {
-        self.query.split(|&c| c == b'&').filter_map(move |pair| {
-            let sign = pair.iter().position(|&c| c == b'=').unwrap_or(pair.len());
-            let is_it = pair[..sign].eq_ignore_ascii_case(name.as_bytes());
-            is_it.then(|| decoded(pair.get(sign + 1..).unwrap_or_default()))
+        self.query.split('&').filter_map(move |pair| {
+            let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
+            found.eq_ignore_ascii_case(name).then(|| decoded_text(value))
         })
     }
 
@@ -150,7 +153,7 @@ impl<'b> Params<'b> {
     }
 
     /// The query as it came.
-    pub fn raw_query(&self) -> &'b [u8] {
+    pub fn raw_query(&self) -> &'b str {
         self.query
     }
 }
@@ -170,21 +173,57 @@ impl Pair {
     }
 }
 
-/// The first value of `name` in what is not noted.
-fn first<'b>(form: &'b [u8], name: &str) -> Option<Cow<'b, str>> {
-    if form.is_empty() {
-        return None;
+/// The bit that stands for names of this length.
+fn length_bit(length: usize) -> u32 {
+    1 << (length % 32)
+}
+
+/// Where the first value of `name` stands, when these pairs are noted, and the rest begins there.
+fn find(form: &[u8], noted: &[Pair], rest: u32, name: &str) -> Option<Range<usize>> {
+    for pair in noted {
+        let (start, sign, end) = (usize::from(pair.start), usize::from(pair.sign), usize::from(pair.end));
+        if sign - start == name.len() {
+            let found = &form[start..sign];
+            if found == name.as_bytes() || found.eq_ignore_ascii_case(name.as_bytes()) {
+                return Some(value_of(sign, end));
+            }
+        }
     }
-    form.split(|&c| c == b'&').find_map(|pair| {
-        let sign = pair.iter().position(|&c| c == b'=').unwrap_or(pair.len());
-        let is_it = pair[..sign].eq_ignore_ascii_case(name.as_bytes());
-        is_it.then(|| decoded(pair.get(sign + 1..).unwrap_or_default()))
-    })
+    first(form, rest as usize, name)
+}
+
+/// The same, when no pair is noted that stands behind `start`.
+fn first(form: &[u8], mut start: usize, name: &str) -> Option<Range<usize>> {
+    while start < form.len() {
+        let length = form[start..].iter().position(|&c| c == b'&').unwrap_or(form.len() - start);
+        let pair = &form[start..start + length];
+        let sign = pair.iter().position(|&c| c == b'=').unwrap_or(length);
+        if pair[..sign].eq_ignore_ascii_case(name.as_bytes()) {
+            return Some(value_of(start + sign, start + length));
+        }
+        start += length + 1;
+    }
+    None
+}
+
+/// The value behind a sign; without a sign it is empty.
+fn value_of(sign: usize, end: usize) -> Range<usize> {
+    end.min(sign + 1)..end
+}
+
+/// One value of a query.
+fn decoded_text(value: &str) -> Cow<'_, str> {
+    if is_plain(value.as_bytes()) { Cow::Borrowed(value) } else { decoded(value.as_bytes()) }
+}
+
+/// Whether a value stands for itself.
+fn is_plain(value: &[u8]) -> bool {
+    memchr::memchr2(b'%', b'+', value).is_none()
 }
 
 /// One form value: `+` is a blank, `%XX` a byte.
 pub fn decoded(value: &[u8]) -> Cow<'_, str> {
-    if memchr::memchr2(b'%', b'+', value).is_none() {
+    if is_plain(value) {
         // Most are plain, and checking that is cheaper than looking for what is wrong.
         return std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
     }
@@ -260,105 +299,5 @@ impl serde::de::Visitor<'_> for StringBytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn query<'b>(query: &'b str, name: &str) -> Option<Cow<'b, str>> {
-        Params::of_query(query.as_bytes()).get(name)
-    }
-
-    #[test]
-    fn values_are_decoded() {
-        assert_eq!(query("a=x%20y+z%2B", "a").as_deref(), Some("x y z+"));
-        assert_eq!(query("a=%zz%4", "a").as_deref(), Some("%zz%4"));
-        assert_eq!(query("a=%ff", "a").as_deref(), Some("\u{fffd}"));
-        assert_eq!(query("a=x%00y", "a").as_deref(), Some("x\0y"));
-        assert_eq!(query("a=b=c", "a").as_deref(), Some("b=c"));
-    }
-
-    #[test]
-    fn one_odd_segment_does_not_cost_the_others() {
-        for odd in ["&flag", "&&", "&=x", "&\"<>\\^`{|}[]", "&%", "&\u{e4}"] {
-            let text = format!("cname=a{odd}&content=b");
-            assert_eq!(query(&text, "cname").as_deref(), Some("a"), "{odd}");
-            assert_eq!(query(&text, "content").as_deref(), Some("b"), "{odd}");
-        }
-    }
-
-    #[test]
-    fn the_first_wins_and_case_does_not_matter() {
-        assert_eq!(query("CNAME=1&cname=2", "cname").as_deref(), Some("1"));
-        assert_eq!(query("a;b=1", "b"), None);
-        assert_eq!(query("", "a"), None);
-    }
-
-    #[test]
-    fn what_is_noted_is_what_stands_there() {
-        let mut chance = crate::chance::Chance::from_seed(1);
-        let mut beyond = 0;
-        for _ in 0..20_000 {
-            let mut text = |most: u64| -> Vec<u8> {
-                (0..chance.below(most)).map(|_| b"abAB&&&==;%"[chance.below(11) as usize]).collect()
-            };
-            let (query, body) = (text(60), text(40));
-            let params = Params::of(&query, None, &body).unwrap();
-            beyond += usize::from((params.rest.1 as usize) < query.len());
-            for name in ["a", "b", "ab", "aa", ";"] {
-                // What a search through all of it finds, which knows no places.
-                let found = first(&body, name).or_else(|| first(&query, name));
-                assert_eq!(params.get(name), found, "{name} in {}", String::from_utf8_lossy(&query));
-            }
-        }
-        assert!(beyond > 1_000, "{beyond}");
-        // Places beyond those that can be noted.
-        let long = format!("a={}&b=2&c=3", "x".repeat(70_000));
-        assert_eq!(["a", "b", "c"].map(|n| query(&long, n).unwrap().len()), [70_000, 1, 1]);
-        let long = format!("b=2&a={}&c=3", "x".repeat(70_000));
-        assert_eq!(["a", "b", "c"].map(|n| query(&long, n).unwrap().len()), [70_000, 1, 1]);
-    }
-
-    #[test]
-    fn the_body_wins_over_the_query() {
-        let params = Params::of(b"cname=q&x=1", None, b"cname=b&content=hi%21").unwrap();
-        assert_eq!(params.get("cname").as_deref(), Some("b"));
-        assert_eq!(params.get("content").as_deref(), Some("hi!"));
-        assert_eq!(params.get("x").as_deref(), Some("1"));
-    }
-
-    #[test]
-    fn a_json_body_is_understood() {
-        let of = |body: &'static str| {
-            Params::of(b"cname=q", Some(b"application/json; charset=utf-8"), body.as_bytes())
-        };
-        let params = of(r#"{"Cname":"j","content":"a\"\u00e4\n","seq":7,"data":{"x":[1,2]}}"#).unwrap();
-        assert_eq!(params.get("cname").as_deref(), Some("j"));
-        assert_eq!(params.get("content").as_deref(), Some("a\"ä\n"));
-        assert_eq!(params.integer("seq"), Some(7));
-        assert_eq!(params.get("data").as_deref(), Some(r#"{"x":[1,2]}"#));
-        let half = of(r#"{"a":"x\ud800y","b":[1],"c":null,"d":"\ud83d\ude00"}"#).unwrap();
-        assert_eq!(half.get("a").unwrap().replace('\u{fffd}', ""), "xy");
-        assert_eq!(["b", "c", "d"].map(|n| half.get(n).unwrap().into_owned()), ["[1]", "null", "😀"]);
-        for bad in ["[1]", "{", "{} x", "\"s\""] {
-            assert_eq!(of(bad).unwrap_err(), Unreadable::Json, "{bad}");
-        }
-        let deep = "[".repeat(100_000);
-        assert!(Params::of(b"", Some(b"application/json"), format!("{{\"a\":{deep}").as_bytes()).is_err());
-    }
-
-    #[test]
-    fn multipart_is_refused_rather_than_taken_for_empty() {
-        let got = Params::of(b"", Some(b"multipart/form-data; boundary=b"), b"--b--");
-        assert_eq!(got.unwrap_err(), Unreadable::Multipart);
-    }
-
-    #[test]
-    fn integers_are_lenient() {
-        let integer = |text: &str| Params::of_query(format!("n={text}").as_bytes()).integer("n").unwrap();
-        assert_eq!(
-            [integer("7x"), integer("-3"), integer("abc"), integer(""), integer("%2B5")],
-            [7, -3, 0, 0, 5]
-        );
-        assert_eq!(integer("99999999999999999999"), i64::MAX);
-        assert_eq!(Params::of_query(b"").integer("n"), None);
-    }
-}
+#[path = "params_tests.rs"]
+mod tests;

@@ -27,7 +27,7 @@ pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config
 
 /// Whether a request to the root path is a client's: there, other things are asked for too.
 fn is_talk(head: &Head<'_, '_>) -> bool {
-    head.method == Method::Post || values(head.query, "message").next().is_some()
+    head.method == Method::Post || values(head.query.as_bytes(), "message").next().is_some()
 }
 
 /// Reads a request.
@@ -37,10 +37,10 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     let is_call = request.head.method == Method::Get;
     let texts = match request.head.method {
         Method::Get if !config.bayeux.jsonp => Err(NO_JSONP),
-        Method::Get => match callback(request.head.query, config) {
+        Method::Get => match callback(request.head.query.as_bytes(), config) {
             Ok(before) => {
                 voice.before = Some(before);
-                form(request.head.query)
+                form(request.head.query.as_bytes())
             }
             Err(refusal) => Err(refusal),
         },

@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use crate::time::Moment;
@@ -77,27 +79,77 @@ pub fn read<'r>(
 ) -> Result<Vec<Option<Message<'r>>>, NoBatch> {
     let mut batch = Vec::new();
     for text in texts {
-        if depth(text) > depth_max {
+        if is_deeper(text, depth_max) {
             return Err(NoBatch::Depth);
         }
         match text.trim_ascii_start().bytes().next() {
             Some(b'[') => {
-                let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| NoBatch::Json)?;
-                if batch.len() + elements.len() > messages_max {
-                    return Err(NoBatch::Length);
+                let most = messages_max - batch.len();
+                match plain_messages(text, most) {
+                    Some(messages) if batch.is_empty() => batch = messages,
+                    Some(messages) => batch.extend(messages),
+                    None => batch.extend(any_messages(text, most)?),
                 }
-                batch.extend(elements.into_iter().map(|element| serde_json::from_str(element.get()).ok()));
             }
             Some(b'{') => {
                 if batch.len() >= messages_max {
                     return Err(NoBatch::Length);
                 }
-                batch.push(Some(serde_json::from_str(text).map_err(|_| NoBatch::Json)?));
+                batch.push(Some(message(text).ok_or(NoBatch::Json)?));
             }
             _ => return Err(NoBatch::Json),
         }
     }
     if batch.is_empty() { Err(NoBatch::Empty) } else { Ok(batch) }
+}
+
+/// The messages of an array in which there is nothing odd, and `most` at the most: what clients send, read in one go.
+fn plain_messages(text: &str, most: usize) -> Option<Vec<Option<Message<'_>>>> {
+    struct Plain(usize);
+    impl<'de> Visitor<'de> for Plain {
+        type Value = Vec<Option<Message<'de>>>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {} messages", self.0)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+            let mut messages = Vec::new();
+            while let Some(message) = array.next_element_seed(Fields(Strings::Alone))? {
+                if messages.len() >= self.0 {
+                    return Err(de::Error::invalid_length(messages.len() + 1, &self));
+                }
+                messages.push(Some(message));
+            }
+            Ok(messages)
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let messages = reader.deserialize_seq(Plain(most)).ok()?;
+    reader.end().ok()?;
+    Some(messages)
+}
+
+/// The messages of any array: first it is found out whether it is JSON, and then of each element what it is.
+fn any_messages(text: &str, most: usize) -> Result<impl Iterator<Item = Option<Message<'_>>>, NoBatch> {
+    let elements: Vec<&RawValue> = serde_json::from_str(text).map_err(|_| NoBatch::Json)?;
+    if elements.len() > most {
+        return Err(NoBatch::Length);
+    }
+    Ok(elements.into_iter().map(|element| message(element.get())))
+}
+
+/// The message that a JSON text is.
+fn message(text: &str) -> Option<Message<'_>> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let message = Fields(Strings::AmongOthers).deserialize(&mut reader).ok()?;
+    reader.end().ok()?;
+    Some(message)
+}
+
+/// Whether arrays and objects are nested deeper than that in a text that may be JSON.
+fn is_deeper(text: &str, most: usize) -> bool {
+    // Most texts have not even so many that begin.
+    let begin_too_many = memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(most).is_some();
+    begin_too_many && depth(text) > most
 }
 
 /// How deep arrays and objects are nested in a text that may be JSON.
@@ -162,44 +214,57 @@ impl<'r> Message<'r> {
         (number >= 0.0).then_some(number as u64)
     }
 
-    /// What the timesync extension has to say, heard at `unix_ms`.
-    pub fn timesync(&self, unix_ms: u64, at: Moment) -> Option<Timesync> {
-        let said = self.extension("timesync")?;
-        let number = |name| member(said, name).and_then(|n| serde_json::from_str::<f64>(n.get()).ok());
-        let sent = member(said, "tc").map(RawValue::get).filter(|sent| sent.len() <= NUMBER_BYTES_MAX)?;
-        let (tc, lag) = (number("tc")?, number("l"));
-        let off_ms = lag.map(|lag| (tc + number("o").unwrap_or(0.0) + lag - unix_ms as f64).round() as i64);
-        Some(Timesync { sent: sent.into(), unix_ms, off_ms, at })
-    }
-
     /// What one extension has to say.
     pub fn extension(&self, name: &str) -> Option<&'r RawValue> {
-        member(self.ext?, name)
+        let [said] = self.extensions([name]);
+        said
+    }
+
+    /// What each of these extensions has to say.
+    pub fn extensions<const N: usize>(&self, names: [&str; N]) -> [Option<&'r RawValue>; N] {
+        self.ext.map_or([None; N], |ext| members(ext, names))
+    }
+}
+
+impl Timesync {
+    /// What the extension has to say, heard at `unix_ms`.
+    pub fn read(said: &RawValue, unix_ms: u64, at: Moment) -> Option<Self> {
+        let [tc, lag, off] = members(said, ["tc", "l", "o"]);
+        let number = |text: Option<&RawValue>| serde_json::from_str::<f64>(text?.get()).ok();
+        let sent = tc.map(RawValue::get).filter(|sent| sent.len() <= NUMBER_BYTES_MAX)?;
+        let (tc, lag) = (number(tc)?, number(lag));
+        let off_ms = lag.map(|lag| (tc + number(off).unwrap_or(0.0) + lag - unix_ms as f64).round() as i64);
+        Some(Self { sent: sent.into(), unix_ms, off_ms, at })
     }
 }
 
 /// The last member of this name of what may be an object.
 pub fn member<'r>(object: &'r RawValue, name: &str) -> Option<&'r RawValue> {
-    struct Find<'n>(&'n str);
-    impl<'de> Visitor<'de> for Find<'_> {
-        type Value = Option<&'de RawValue>;
+    let [found] = members(object, [name]);
+    found
+}
+
+/// The last member of each of these names of what may be an object.
+fn members<'r, const N: usize>(object: &'r RawValue, names: [&str; N]) -> [Option<&'r RawValue>; N] {
+    struct Find<'n, const N: usize>([&'n str; N]);
+    impl<'de, const N: usize> Visitor<'de> for Find<'_, N> {
+        type Value = [Option<&'de RawValue>; N];
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
+            let mut found = [None; N];
             while let Some(name) = map.next_key::<Name<'de>>()? {
-                if name.0 == self.0 {
-                    found = Some(map.next_value()?);
-                } else {
-                    map.next_value::<IgnoredAny>()?;
+                match self.0.iter().position(|wanted| name.0 == *wanted) {
+                    Some(place) => found[place] = Some(map.next_value()?),
+                    None => drop(map.next_value::<IgnoredAny>()?),
                 }
             }
             Ok(found)
         }
     }
     let mut reader = serde_json::Deserializer::from_str(object.get());
-    reader.deserialize_map(Find(name)).ok().flatten()
+    reader.deserialize_map(Find(names)).unwrap_or([None; N])
 }
 
 /// The string that a JSON text is.
@@ -229,160 +294,67 @@ impl<'de: 'r, 'r> Deserialize<'de> for Name<'r> {
     }
 }
 
-impl<'de: 'r, 'r> Deserialize<'de> for Message<'r> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Message<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a message")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
-                let mut message = Message::default();
-                while let Some(name) = map.next_key::<Name<'de>>()? {
-                    match &*name.0 {
-                        "channel" => message.channel = map.next_value_seed(Lenient)?,
-                        "clientId" => message.client_id = map.next_value_seed(Lenient)?,
-                        "minimumVersion" => message.minimum_version = map.next_value_seed(Lenient)?,
-                        "connectionType" => message.connection_type = map.next_value_seed(Lenient)?,
-                        "id" => message.id = Some(map.next_value()?),
-                        "data" => message.data = Some(map.next_value()?),
-                        "subscription" => message.subscription = Some(map.next_value()?),
-                        "supportedConnectionTypes" => message.connection_types = Some(map.next_value()?),
-                        "advice" => message.advice = Some(map.next_value()?),
-                        "ext" => message.ext = Some(map.next_value()?),
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(message)
-            }
-        }
-        deserializer.deserialize_map(Fields)
+/// Reads a message.
+#[derive(Clone, Copy)]
+struct Fields(Strings);
+
+/// What stands where a string is expected.
+#[derive(Clone, Copy)]
+enum Strings {
+    /// Nothing but strings; anything else is an error.
+    Alone,
+    /// Other things as well, which are passed over: that there is no string is for whoever misses it to say.
+    AmongOthers,
+}
+
+impl<'de> DeserializeSeed<'de> for Fields {
+    type Value = Message<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-/// A string, or nothing where something else stands: that is for whoever misses it to say.
-struct Lenient;
+impl<'de> Visitor<'de> for Fields {
+    type Value = Message<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
+        let mut message = Message::default();
+        while let Some(name) = map.next_key::<Name<'de>>()? {
+            match &*name.0 {
+                "channel" => message.channel = map.next_value_seed(self.0)?,
+                "clientId" => message.client_id = map.next_value_seed(self.0)?,
+                "minimumVersion" => message.minimum_version = map.next_value_seed(self.0)?,
+                "connectionType" => message.connection_type = map.next_value_seed(self.0)?,
+                "id" => message.id = Some(map.next_value()?),
+                "data" => message.data = Some(map.next_value()?),
+                "subscription" => message.subscription = Some(map.next_value()?),
+                "supportedConnectionTypes" => message.connection_types = Some(map.next_value()?),
+                "advice" => message.advice = Some(map.next_value()?),
+                "ext" => message.ext = Some(map.next_value()?),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(message)
+    }
+}
 
-impl<'de> DeserializeSeed<'de> for Lenient {
+impl<'de> DeserializeSeed<'de> for Strings {
     type Value = Option<Cow<'de, str>>;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        let raw: &'de RawValue = Deserialize::deserialize(deserializer)?;
-        Ok(string(raw.get()))
+        match self {
+            Self::Alone => Name::deserialize(deserializer).map(|text| Some(text.0)),
+            Self::AmongOthers => {
+                let raw: &'de RawValue = Deserialize::deserialize(deserializer)?;
+                Ok(string(raw.get()))
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chance::Chance;
-
-    fn read_one(text: &str) -> Message<'_> {
-        let mut batch = read([text].into_iter(), 9, 9).unwrap();
-        batch.remove(0).unwrap()
-    }
-
-    #[test]
-    fn a_message_is_read_as_it_came() {
-        let m = read_one(
-            r#" {"channel":"\/a","id": 7,"clientId":"x","data":{"b" : [1.50, "\u00e9"]},"ext":{"e":null},"confirm":"3"}"#,
-        );
-        assert_eq!(m.channel.as_deref(), Some("/a"));
-        assert_eq!((m.echo(), m.client_id.as_deref()), (Some("7"), Some("x")));
-        assert_eq!(m.data.unwrap().get(), r#"{"b" : [1.50, "\u00e9"]}"#);
-        assert_eq!(m.extension("e").unwrap().get(), "null");
-        assert!(m.extension("f").is_none());
-    }
-
-    #[test]
-    fn objects_and_arrays_are_joined() {
-        let batch = read([r#"[{"id":"1"},5,{"id":"2"}]"#, r#"{"id":"3"}"#].into_iter(), 4, 9).unwrap();
-        let ids: Vec<_> = batch.iter().map(|m| m.as_ref().and_then(Message::echo)).collect();
-        assert_eq!(ids, [Some("\"1\""), None, Some("\"2\""), Some("\"3\"")]);
-    }
-
-    #[test]
-    fn what_is_no_batch_is_named() {
-        let of = |text: &'static str| read([text].into_iter(), 2, 3).map(|batch| batch.len());
-        assert_eq!(of("[]"), Err(NoBatch::Empty));
-        assert_eq!(of("[{},{},{}]"), Err(NoBatch::Length));
-        assert_eq!(of(r#"[{"data":[[]]}]"#), Err(NoBatch::Depth));
-        assert_eq!(of(r#"[{"data":["[[[[[]]\"[[[["]}]"#), Ok(1));
-        for bad in ["", " ", "5", "null", "\"x\"", "[{}", "{}{}", "[1,]", "{\"a\"}", "[{}] x", "\u{feff}[]"] {
-            assert_eq!(of(bad), Err(NoBatch::Json), "{bad}");
-        }
-        assert_eq!(read([].into_iter(), 2, 3).map(|b| b.len()), Err(NoBatch::Empty));
-    }
-
-    #[test]
-    fn deep_nesting_costs_no_stack() {
-        let text = "[".repeat(1 << 20);
-        assert_eq!(read([&*text].into_iter(), 2, 64).map(|b| b.len()), Err(NoBatch::Depth));
-    }
-
-    #[test]
-    fn ids_that_cannot_be_repeated_are_left_out() {
-        for bad in ["{\"id\":[1]}", "{\"id\":{}}", "{\"id\":null}", "{\"id\":true}", "{}"] {
-            assert_eq!(read_one(bad).echo(), None, "{bad}");
-        }
-        let long = format!("{{\"id\":\"{}\"}}", "x".repeat(300));
-        assert_eq!(read_one(&long).echo(), None);
-        assert_eq!(read_one("{\"id\":-1.5e3}").echo(), Some("-1.5e3"));
-    }
-
-    #[test]
-    fn subscriptions_are_one_or_several() {
-        let of = |text| read_one(text).subscriptions().map(|s| s.join(" "));
-        assert_eq!(of(r#"{"subscription":"/a"}"#), Ok("/a".into()));
-        assert_eq!(of(r#"{"subscription":["/a","\/b"]}"#), Ok("/a /b".into()));
-        assert_eq!(of(r#"{"subscription":[]}"#), Ok(String::new()));
-        assert_eq!(of("{}"), Err(NoBatch::Empty));
-        for bad in ["null", "5", "{}", "[5]", "[\"/a\",null]"] {
-            let text = format!("{{\"subscription\":{bad}}}");
-            assert_eq!(read_one(&text).subscriptions().map(|s| s.len()), Err(NoBatch::Json), "{bad}");
-        }
-    }
-
-    #[test]
-    fn advice_and_transports() {
-        let m = read_one(r#"{"advice":{"timeout":0,"interval":-5},"supportedConnectionTypes":["flash"]}"#);
-        assert_eq!((m.advised("timeout"), m.advised("interval"), m.advised("x")), (Some(0), None, None));
-        assert!(!m.has_transport(&["long-polling"]) && m.has_transport(&["flash"]));
-        assert!(read_one("{}").has_transport(&["long-polling"]));
-        assert!(read_one(r#"{"advice":7,"supportedConnectionTypes":null}"#).has_transport(&["x"]));
-        assert_eq!(read_one(r#"{"advice":{"timeout":1e99}}"#).advised("timeout"), Some(u64::MAX));
-    }
-
-    #[test]
-    fn fields_of_other_types_are_missing() {
-        let m = read_one(r#"{"channel":5,"clientId":12345,"connectionType":[]}"#);
-        assert!(m.channel.is_none() && m.client_id.is_none() && m.connection_type.is_none());
-        assert_eq!(read_one(r#"{"channel":"/a","channel":"/b"}"#).channel.as_deref(), Some("/b"));
-    }
-
-    #[test]
-    fn strangers_never_make_it_panic() {
-        let mut chance = Chance::from_seed(7);
-        let seed = r#"[{"channel":"/meta/subscribe","id":"1","subscription":["/a","\u2028"],"ext":{"ack":1},"data":{}}]"#;
-        for _ in 0..20_000 {
-            let mut text = seed.as_bytes().to_vec();
-            for _ in 0..1 + chance.below(5) {
-                let at = chance.below(text.len() as u64) as usize;
-                match chance.below(3) {
-                    0 => text[at] = b"[]{}\",:\\u0n"[chance.below(11) as usize],
-                    1 => drop(text.remove(at)),
-                    _ => text.insert(at, b"[]{}\",:\\u0n"[chance.below(11) as usize]),
-                }
-            }
-            let text = String::from_utf8_lossy(&text).into_owned();
-            if let Ok(batch) = read([&*text].into_iter(), 9, 9) {
-                for message in batch.into_iter().flatten() {
-                    let _ = (message.echo(), message.subscriptions(), message.advised("x"));
-                    let _ = (message.extension("ack"), message.has_transport(&["x"]));
-                }
-            }
-        }
-    }
-}
+#[path = "message_tests.rs"]
+mod tests;

@@ -48,8 +48,8 @@ impl<'o> Reply<'o> {
         Self { out }
     }
 
-    /// What extensions are answered: the number of a batch or word that batches are acknowledged, and the time.
-    pub fn ext(self, ack: Option<&str>, sync: Option<&Timesync>, now: Moment) -> Self {
+    /// What extensions are answered: what there is to be said of acknowledgements, and the time.
+    pub fn ext(self, ack: Option<Ack>, sync: Option<&Timesync>, now: Moment) -> Self {
         if ack.is_none() && sync.is_none() {
             return self;
         }
@@ -57,7 +57,10 @@ impl<'o> Reply<'o> {
         out.push(b'{');
         if let Some(ack) = ack {
             out.extend_from_slice(b"\"ack\":");
-            out.extend_from_slice(ack.as_bytes());
+            match ack {
+                Ack::Agreed => out.extend_from_slice(b"true"),
+                Ack::Batch(batch) => number(batch, out),
+            }
         }
         if let Some(Timesync { sent, unix_ms, off_ms, at }) = sync {
             let (comma, p) = (if ack.is_some() { "," } else { "" }, now.since(*at));
@@ -92,6 +95,15 @@ impl<'o> Reply<'o> {
     pub fn end(self) {
         self.out.push(b'}');
     }
+}
+
+/// What is said of acknowledgements (section 16).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ack {
+    /// That there are some.
+    Agreed,
+    /// The number of the batch that ends here, by which the client acknowledges it.
+    Batch(u64),
 }
 
 /// What a client is to do next (section 8).

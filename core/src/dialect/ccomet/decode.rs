@@ -57,7 +57,7 @@ fn verb<'b>(request: &Request<'_, 'b>, config: &Config, has_callback: bool) -> R
         b"/sign" => Ok(Verb::SignIn { channel, who }),
         b"/publish" | b"/pub" if !config.ccomet.publish => Err(Refusal::Publish),
         b"/publish" | b"/pub" => {
-            let body = message(request.params.raw_query()).or_else(|| get("msg")).ok_or(WRONG)?;
+            let body = message(request.params.raw_query().as_bytes()).or_else(|| get("msg")).ok_or(WRONG)?;
             Ok(Verb::Publish { channel, body, sender: Some(who) })
         }
         _ => {

@@ -115,7 +115,7 @@ pub(super) fn fields(head: &Head<'_, '_>, about: &About<'_>) -> Fields {
     let mut uri = head.raw_path.to_vec();
     if !head.query.is_empty() {
         uri.push(b'?');
-        uri.extend_from_slice(head.query);
+        uri.extend_from_slice(head.query.as_bytes());
     }
     line("X-Original-URI", &uri, &mut out);
     line("X-Original-Method", head.method.name().as_bytes(), &mut out);

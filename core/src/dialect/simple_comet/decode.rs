@@ -62,7 +62,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         voice.before = Some(QUOTE.into());
     }
     let (target, format) = target(request, config);
-    let fields = Fields::of(request.head.query, request.head.field("content-type"), request.body);
+    let fields = Fields::of(request.head.query.as_bytes(), request.head.field("content-type"), request.body);
     if format == Some(Format::Jsonp) {
         voice.style = style::CALL | prefix;
         voice.before = None;

@@ -25,12 +25,18 @@ impl ClientId {
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// It in words, of which there are fewer to compare than bytes.
+    fn words(&self) -> [u64; 4] {
+        let (words, _) = self.0.as_chunks();
+        std::array::from_fn(|i| u64::from_ne_bytes(words[i]))
+    }
 }
 
 /// In the same time for every wrong one; where it is looked for depends on a hash with a key.
 impl PartialEq for ClientId {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
+        self.words().ct_eq(&other.words()).into()
     }
 }
 impl Eq for ClientId {}

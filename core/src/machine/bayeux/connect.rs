@@ -1,5 +1,7 @@
 //! Connects: what there is is answered at once, else they wait (`protocols/bayeux.md`, sections 6 and 16).
 //! Knows nothing of how sessions begin.
+use serde_json::value::RawValue;
+
 use super::batch::Outgoing;
 use super::gather::{Fill, Gathered, gather};
 use super::handshake::TRANSPORTS;
@@ -8,8 +10,8 @@ use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
 use crate::config::{Config, Gap};
 use crate::conn::{Attached, Conn, Connect, Phase};
-use crate::dialect::bayeux::message::Message;
-use crate::dialect::bayeux::write::{self, Advice, Reply};
+use crate::dialect::bayeux::message::{Message, Timesync};
+use crate::dialect::bayeux::write::{self, Ack, Advice, Reply};
 use crate::hub::{Hub, Took, Visit};
 use crate::machine::Machine;
 use crate::machine::deliver::Delivery;
@@ -42,7 +44,8 @@ impl Machine {
             return Done::Answered;
         }
         self.release(sid, Some(speaker.conn));
-        self.acknowledge(sid, message);
+        let [acked, sync] = message.extensions(["ack", "timesync"]);
+        self.acknowledge(sid, acked);
         // The client's own pause counts when it announces one (section 4).
         let pause_ms = message.advised("interval").unwrap_or(0).min(FOR_EVER_MS);
         let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
@@ -52,7 +55,7 @@ impl Machine {
             advise: message.advice.is_some(),
             is_one_too_many: false,
             pause_ms,
-            sync: self.timesync(message).map(Box::new),
+            sync: sync.and_then(|said| Timesync::read(said, self.unix_ms(), self.post.now)).map(Box::new),
         };
         if self.is_wire(speaker.conn) {
             return self.connect_wire(sid, speaker.conn, connect, is_alone.then_some(hold_ms), out);
@@ -98,11 +101,11 @@ impl Machine {
     }
 
     /// Takes note of what the client has got; what else was sent is to be sent again.
-    fn acknowledge(&mut self, sid: Id<Session>, message: &Message<'_>) {
+    fn acknowledge(&mut self, sid: Id<Session>, said: Option<&RawValue>) {
         let Self { sessions, hub, counters, .. } = self;
         let Some(session) = sessions.get_mut(sid) else { return };
         let Some(latest) = session.batch else { return };
-        let acked = message.extension("ack").and_then(|ack| ack.get().parse::<u64>().ok());
+        let acked = said.and_then(|ack| ack.get().parse::<u64>().ok());
         // Who says nothing has nothing to complain of, or it would be sent the same for ever.
         let acked = acked.unwrap_or(latest);
         for seat in &mut session.seats {
@@ -381,7 +384,6 @@ pub(super) fn connect_reply(
         let (interval_ms, timeout_ms) = (config.bayeux.interval_ms, config.bayeux.timeout_ms);
         reply = reply.advice(Advice::Retry { interval_ms, timeout_ms });
     }
-    let ack = batch.map(|batch| batch.to_string());
-    reply.ext(ack.as_deref(), connect.sync.as_deref(), now).end();
+    reply.ext(batch.map(Ack::Batch), connect.sync.as_deref(), now).end();
     batch
 }

@@ -7,7 +7,7 @@ use crate::arena::Id;
 use crate::config::Config;
 use crate::conn::Role;
 use crate::dialect::bayeux::message::{Message, string};
-use crate::dialect::bayeux::write::{Advice, Reply};
+use crate::dialect::bayeux::write::{Ack, Advice, Reply};
 use crate::machine::Machine;
 
 const CHANNEL: &str = "/meta/handshake";
@@ -49,7 +49,7 @@ impl Machine {
         let reply = Reply::begin(out, message.echo(), CHANNEL, true).text("version", "1.0");
         let reply = reply.json("supportedConnectionTypes", &transports);
         let reply = reply.text("clientId", session.client.as_str()).advice(advice);
-        let ack = session.batch.map(|_| "true");
+        let ack = session.batch.map(|_| Ack::Agreed);
         reply.ext(ack, sync.as_ref(), self.post.now).end();
     }
 

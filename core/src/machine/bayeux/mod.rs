@@ -190,8 +190,7 @@ impl Machine {
 
     /// The time, for a client that asks for it.
     fn timesync(&mut self, message: &Message<'_>) -> Option<Timesync> {
-        message.ext?;
-        message.timesync(self.unix_ms(), self.post.now)
+        Timesync::read(message.extension("timesync")?, self.unix_ms(), self.post.now)
     }
 
     /// Forgets a session and leaves its channels. If a connect waits, it must have been answered.

@@ -33,7 +33,7 @@ pub struct Head<'h, 'b> {
     /// The path as it came.
     pub raw_path: &'b [u8],
     /// What followed the first `?`, as it came; without a fragment.
-    pub query: &'b [u8],
+    pub query: &'b str,
     /// HTTP/1.1 rather than 1.0.
     pub is_11: bool,
     /// How the body ends.
@@ -92,7 +92,7 @@ pub fn parse<'h, 'b>(
     }
     let method = method(request.method.unwrap_or_default());
     let is_11 = request.version == Some(1);
-    let (raw_path, query) = target(request.path.unwrap_or_default().as_bytes(), method)?;
+    let (raw_path, query) = target(request.path.unwrap_or_default(), method)?;
     let fields: &'h [httparse::Header<'b>] = request.headers;
     let said = Said::collect(fields)?;
     if is_11 && said.hosts != 1 {
@@ -146,29 +146,29 @@ fn method(name: &str) -> Method {
 }
 
 /// Origin form, absolute form, or the asterisk (RFC 9112, section 3.2).
-fn target(target: &[u8], method: Method) -> Result<(&[u8], &[u8]), Reject> {
-    let target = memchr::memchr(b'#', target).map_or(target, |at| &target[..at]);
-    let local = match target {
+fn target(target: &str, method: Method) -> Result<(&[u8], &str), Reject> {
+    let target = memchr::memchr(b'#', target.as_bytes()).map_or(target, |at| &target[..at]);
+    let local = match target.as_bytes() {
         [b'/', ..] => target,
-        b"*" if method == Method::Options => return Ok((target, b"")),
+        b"*" if method == Method::Options => return Ok((b"*", "")),
         _ => after_authority(target)
             .ok_or(Reject::Bad("the request target is neither a path nor an absolute http URL"))?,
     };
-    let (path, query) = match memchr::memchr(b'?', local) {
+    let (path, query) = match memchr::memchr(b'?', local.as_bytes()) {
         Some(at) => (&local[..at], &local[at + 1..]),
-        None => (local, &b""[..]),
+        None => (local, ""),
     };
-    let path = if path.is_empty() { b"/" } else { path };
-    Ok((path, query))
+    let path = if path.is_empty() { "/" } else { path };
+    Ok((path.as_bytes(), query))
 }
 
-fn after_authority(target: &[u8]) -> Option<&[u8]> {
-    let scheme = target.iter().position(|&c| c == b':')?;
-    if !target[..scheme].eq_ignore_ascii_case(b"http") && !target[..scheme].eq_ignore_ascii_case(b"https") {
+fn after_authority(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once(':')?;
+    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
         return None;
     }
-    let rest = target[scheme..].strip_prefix(b"://")?;
-    let end = rest.iter().position(|c| matches!(c, b'/' | b'?')).unwrap_or(rest.len());
+    let rest = rest.strip_prefix("//")?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
     if end == 0 { None } else { Some(&rest[end..]) }
 }
 

@@ -16,7 +16,7 @@ fn meaning(text: &[u8]) -> Option<Result<Meaning, Reject>> {
     Some(parse(&text[..end], &mut table, 64).map(|head| Meaning {
         method: head.method,
         path: head.path.to_vec(),
-        query: head.query.to_vec(),
+        query: head.query.as_bytes().to_vec(),
         framing: head.framing,
         keep_alive: head.keep_alive,
     }))
