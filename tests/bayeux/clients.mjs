@@ -399,6 +399,38 @@ for (const transport of ['long-polling', 'websocket']) {
   });
 }
 
+for (const transport of ['long-polling', 'websocket']) {
+  await check(`cometd and faye, ${transport}: the daemon restarts with its histories in a file, and sessions go on`, async () => {
+    const lasting = await Daemon.start(`timeout_ms = 2000\nmax_interval_ms = 30000\n[history]\nfile = "${join(directory, `${transport}.history`)}"`);
+    const one = await Cometd.begin(relay.url(lasting), { transport });
+    const two = fayeClient(transport, relay.url(lasting), { retry: 0.5 });
+    const [exact, pattern, theirs] = [[], [], []];
+    await one.subscribe('/kept/a', exact);
+    await one.subscribe('/kept/**', pattern);
+    await two.subscribe('/kept/*', (data) => theirs.push(data));
+    for (const n of numbers(3)) {
+      // What they have not had is published before the daemon ends, and more behind it.
+      relay.cut(true);
+      await until(() => lasting.readers('/kept/a'), (readers) => readers.length === 0);
+      await lasting.push('/kept/a', `${3 * n}`);
+      await lasting.push('/kept/b', `${3 * n + 1}`);
+      await lasting.stop();
+      await lasting.run();
+      await lasting.push('/kept/a', `${3 * n + 2}`);
+      relay.isAway = false;
+      const all = numbers(3 * n + 3).map(String);
+      await heard(exact, all.filter((text) => text % 3 !== 1));
+      // cometd has one copy of each, which it hands to each subscription that matches.
+      await heard(pattern, all);
+      await heard(theirs, all);
+    }
+    assert.equal(one.handshakes, 1);
+    await one.end();
+    await two.disconnect();
+    await lasting.stop();
+  });
+}
+
 await check('what is published while a client is away is there when it comes back', async () => {
   const brief = await Daemon.start('timeout_ms = 2000\nmax_interval_ms = 1000');
   // The same requests as a client makes whose computer slept: cometd's own cannot be put to sleep.
