@@ -286,6 +286,19 @@ fn an_origin_that_is_refused_is_allowed_in_the_refusal() {
     for name in ["If-None-Match", "If-Modified-Since", "Etag", "Last-Event-ID"] {
         assert!(headers.contains(name), "{name}");
     }
+    // Fields of a location's own may be sent by pages, too; each is named once.
+    let mut server = with(
+        &[r#"{"path": "/sub/{id}", "role": "subscriber", "message_id_custom_etag_header": "X-Id",
+            "last_message_id": [{"header": "X-Since"}, {"header": "last-event-id"}, {"argument": "since"}]}"#],
+        |config| {
+            config.http.origins =
+                vec![rcomet_core::config::Origin::try_from("https://good.example".to_owned()).unwrap()];
+        },
+    );
+    let client = send(&mut server, Role::Front, "OPTIONS", "/sub/a", "Origin: https://good.example\r\n", "");
+    let answer = server.received(client);
+    let headers = field(&answer, "Access-Control-Allow-Headers").unwrap();
+    assert!(headers.ends_with(", Last-Event-ID, TE, X-Since, X-Id"), "{headers}");
 }
 
 #[test]

@@ -92,6 +92,16 @@ impl IdSource {
 }
 
 impl Location {
+    /// The fields of a request in which a reader may name a place, beyond the validators of HTTP.
+    pub fn id_fields(&self) -> impl Iterator<Item = &str> {
+        let asked = self.last_message_id.iter().filter_map(|source| match source {
+            IdSource::Header(name) => Some(name.as_str()),
+            IdSource::Argument(_) => None,
+        });
+        let own = Some(self.message_id_custom_etag_header.as_str()).filter(|name| !name.is_empty());
+        asked.chain(own)
+    }
+
     /// What is said around messages here.
     pub fn wording(&self) -> Wording {
         let mut separator = self.raw_stream_separator.clone();

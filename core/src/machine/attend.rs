@@ -99,7 +99,8 @@ impl Machine {
         if head.method == Method::Options {
             if let Some(location) = self.config.push.find(role, head) {
                 let (methods, duty) = (location.methods(), location.role);
-                self.say_options(id, manner, methods, duty);
+                let own: Vec<String> = location.id_fields().map(str::to_owned).collect();
+                self.say_options(id, manner, methods, duty, &own);
             } else {
                 let is_bayeux = route_by_path(role, head, &self.config) == Some(DialectId::Bayeux);
                 self.preflight(id, role, manner, is_bayeux);

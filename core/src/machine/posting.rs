@@ -207,17 +207,28 @@ impl Machine {
         info
     }
 
-    /// Answers OPTIONS at a location.
-    pub(super) fn say_options(&mut self, id: Id<Conn>, manner: Manner, methods: &'static str, duty: Duty) {
+    /// Answers OPTIONS at a location, whose readers may name a place in these fields besides.
+    pub(super) fn say_options(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        methods: &'static str,
+        duty: Duty,
+        own: &[String],
+    ) {
         let headers = match duty {
             Duty::Publisher => PUBLISHER_HEADERS,
             Duty::Group | Duty::StubStatus | Duty::SubscriberInfo => "Accept, Content-Type",
             Duty::Subscriber | Duty::Pubsub => SUBSCRIBER_HEADERS,
         };
+        let reads = matches!(duty, Duty::Subscriber | Duty::Pubsub);
+        let is_new = |name: &&String| headers.split(", ").all(|known| !known.eq_ignore_ascii_case(name));
+        let more: Vec<&str> = own.iter().filter(|name| reads && is_new(name)).map(String::as_str).collect();
+        let headers = [&[headers], &more[..]].concat().join(", ");
         let fields = [
             ("Allow", methods),
             ("Access-Control-Allow-Methods", methods),
-            ("Access-Control-Allow-Headers", headers),
+            ("Access-Control-Allow-Headers", &headers),
             ("Access-Control-Max-Age", "86400"),
             ("Access-Control-Allow-Credentials", "true"),
         ];
