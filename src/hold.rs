@@ -58,6 +58,12 @@ pub(crate) fn draft_of(path: &Path) -> PathBuf {
 /// # Errors
 /// There is no room, or no right to write there.
 pub(crate) fn begin(at: &Path) -> io::Result<File> {
+    // Of several that begin where there is nothing yet, one has the place.
+    if let Ok(other) = File::open(at)
+        && matches!(other.try_lock(), Err(TryLockError::WouldBlock))
+    {
+        return Err(io::Error::other("another process is writing there"));
+    }
     match fs::remove_file(at) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -90,7 +96,8 @@ fn led_to(path: &Path) -> PathBuf {
     }
 }
 
-fn is_there(file: &File, path: &Path) -> bool {
+/// Whether it is this file that is there.
+pub(crate) fn is_there(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
         (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
         _ => false,

@@ -334,3 +334,27 @@ fn what_is_synced_at_once_survives_a_power_failure() {
     assert_eq!(kept(front), 1..=50);
     assert_eq!(ask(front, "/history?channel=a&limit=1000"), cursor, "cursors are good as they were");
 }
+
+/// A process that is killed in the middle of a write has told nobody of it. A file whose last line lacks nothing but its end is one that
+/// could not be written any more: there somebody was told.
+#[test]
+fn half_a_line_is_nothing_and_a_line_without_its_end_a_mark() {
+    let place = Place::new();
+    let (daemon, front, admin) = place.start(&[]);
+    assert_eq!(publish(admin, 1, 3, ""), 3);
+    let before = ask(front, "/history?channel=a");
+    daemon.signal("KILL");
+    drop(daemon);
+    let text = fs::read_to_string(place.file()).expect("it is there");
+    fs::write(place.file(), format!("{text}{{\"m\":{{\"to\":\"a\",\"id\":1")).expect("to write");
+    let (daemon, front, _) = place.start(&[]);
+    assert_eq!(ask(front, "/history?channel=a"), before, "to the byte, cursors and all");
+    daemon.signal("KILL");
+    drop(daemon);
+    for marked in [text.trim_end(), text.lines().next().expect("a first line")] {
+        fs::write(place.file(), marked).expect("to write");
+        let (mut daemon, front, _) = place.start(&[]);
+        daemon.says("whoever comes back is told of a gap");
+        assert_ne!(ask(front, "/history?channel=a"), before);
+    }
+}

@@ -53,7 +53,7 @@ impl JournalFile {
         let failed = |why: String| format!("history.file: {}: {why}", self.path.display());
         if let Some(file) = &self.held {
             let found = read::replay(file, machine).map_err(failed)?;
-            self.tell(&found);
+            self.tell(&found).map_err(failed)?;
         }
         let first = machine.journal_first(boot(), sync_ms == 0);
         machine.keep_journal();
@@ -61,7 +61,8 @@ impl JournalFile {
             .map_err(|error| failed(format!("cannot be written: {error}")))
     }
 
-    fn tell(&self, found: &read::Found) {
+    /// Says what was found; keeps aside what could not be read.
+    fn tell(&self, found: &read::Found) -> Result<(), String> {
         let place = self.path.display();
         let Replayed { channels, messages, sessions } = found.replayed;
         log::info!(
@@ -71,10 +72,9 @@ impl JournalFile {
             let copy = self.path.with_extension("damaged");
             // The file itself is replaced by a new one; under this name it stays.
             let _ = fs::remove_file(&copy);
-            let kept = match fs::hard_link(&self.path, &copy) {
-                Ok(()) => format!("the whole file is kept as {}", copy.display()),
-                Err(error) => format!("it cannot be kept as {}: {error}", copy.display()),
-            };
+            fs::hard_link(&self.path, &copy)
+                .map_err(|error| format!("{why}; and it cannot be kept as {}: {error}", copy.display()))?;
+            let kept = format!("the whole file is kept as {}", copy.display());
             log::warn!("{place}: {why}; what stands from there on is not put back; {kept}");
         }
         if found.ending == Ending::Torn {
@@ -82,6 +82,7 @@ impl JournalFile {
                 "{place} is not of a daemon's end, and its own may be missing: whoever comes back is told of a gap"
             );
         }
+        Ok(())
     }
 }
 

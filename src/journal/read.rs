@@ -21,7 +21,9 @@ enum End {
     Clean(u64),
     /// There are no more.
     Cut,
-    /// In the middle of one.
+    /// With one that lacks nothing but its end: so a file is left that could not be written any more.
+    Marked,
+    /// In the middle of one: that is all that was not written.
     Half,
     /// With one that is none.
     Wrong(String),
@@ -41,11 +43,11 @@ pub(super) fn replay(file: &File, machine: &mut Machine) -> Result<Found, String
     }
     let first = First::read(&lines.line).map_err(|why| lines.at(&why))?;
     machine.begin_replay(&first);
-    let end = entries(&mut lines, machine)?;
+    let end = if lines.is_whole() { entries(&mut lines, machine)? } else { End::Marked };
     let (ending, cut) = match end {
         End::Clean(head) => (Ending::Clean(head), None),
-        End::Cut if first.synced || is_of_this_boot(&first) => (Ending::Whole, None),
-        End::Cut | End::Half => (Ending::Torn, None),
+        End::Cut | End::Half if first.synced || is_of_this_boot(&first) => (Ending::Whole, None),
+        End::Cut | End::Half | End::Marked => (Ending::Torn, None),
         // What a power failure leaves. Where there was none, somebody has been at it.
         End::Wrong(why) if !is_of_this_boot(&first) => (Ending::Torn, Some(why)),
         End::Wrong(why) => {
@@ -57,8 +59,8 @@ pub(super) fn replay(file: &File, machine: &mut Machine) -> Result<Found, String
 
 fn entries(lines: &mut Lines<'_>, machine: &mut Machine) -> Result<End, String> {
     while lines.next()? {
-        if lines.line.last() != Some(&b'\n') {
-            return Ok(End::Half);
+        if !lines.is_whole() {
+            return Ok(if Line::read(&lines.line).is_ok() { End::Marked } else { End::Half });
         }
         match Line::read(&lines.line) {
             Ok(Line::Entry(entry)) => machine.replay(entry).map_err(|why| lines.at(&why))?,
@@ -88,7 +90,18 @@ impl Lines<'_> {
         self.line.clear();
         self.number += 1;
         let length = (&mut self.text).take(self.most).read_until(b'\n', &mut self.line);
-        length.map(|length| length > 0).map_err(|error| format!("cannot be read: {error}"))
+        let length = length.map_err(|error| format!("cannot be read: {error}"))?;
+        if length as u64 == self.most && !self.is_whole() {
+            return Err(self.at(
+                "it is longer than there is room for: expected no more than limits.memory_bytes_max allows",
+            ));
+        }
+        Ok(length > 0)
+    }
+
+    /// Whether the line has an end.
+    fn is_whole(&self) -> bool {
+        self.line.last() == Some(&b'\n')
     }
 
     fn at(&self, why: &str) -> String {

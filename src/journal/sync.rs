@@ -16,6 +16,8 @@ enum Job {
     Sync(File),
     /// The same, and then the file is to be put in place.
     Install(File, PathBuf, PathBuf),
+    /// A file that is no longer needed: to free what it took may take its time.
+    Close(File),
 }
 
 /// What came of it.
@@ -32,7 +34,7 @@ pub(super) struct Syncer {
 }
 
 /// One of each kind may be under way.
-const JOBS_MAX: usize = 2;
+const JOBS_MAX: usize = 3;
 
 impl Syncer {
     pub(super) fn start(waker: Arc<Waker>) -> io::Result<Self> {
@@ -41,6 +43,10 @@ impl Syncer {
         let thread = thread::Builder::new().name("history".into()).spawn(move || {
             while let Ok(job) = work.recv() {
                 let done = match job {
+                    Job::Close(file) => {
+                        drop(file);
+                        continue;
+                    }
                     Job::Sync(file) => Done::Synced(file.sync_data()),
                     Job::Install(file, from, to) => Done::Installed(
                         file.sync_all()
@@ -72,6 +78,12 @@ impl Syncer {
     /// As above.
     pub(super) fn install(&self, file: &File, from: PathBuf, to: PathBuf) -> io::Result<()> {
         self.send(Job::Install(file.try_clone()?, from, to))
+    }
+
+    /// Closes a file that is no longer needed.
+    pub(super) fn close(&self, file: File) {
+        // If there is nobody to do it, it is closed here.
+        let _ = self.jobs.try_send(Job::Close(file));
     }
 
     fn send(&self, job: Job) -> io::Result<()> {

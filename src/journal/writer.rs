@@ -22,6 +22,8 @@ const REWRITE_TIMES: u64 = 3;
 const SHARE_BYTES: usize = 128 << 10;
 /// Room that is kept for what is written in a turn.
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
+/// How long it is not written anew when that could not be done.
+const AGAIN_MS: u64 = 60_000;
 /// How long it is left alone when it could not be written.
 const RETRY_MS: u64 = 1_000;
 
@@ -38,8 +40,12 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     length: u64,
+    /// Bytes that were added since a share of another was written last.
+    stored: usize,
     /// How long it was when all of it had been written anew.
     length_anew: u64,
+    /// It could not be written anew, and is tried again then.
+    no_sooner: Option<Moment>,
     next: Option<Next>,
     /// The thread is putting a file in place.
     is_installing: bool,
@@ -72,7 +78,9 @@ impl Journal {
             path,
             file,
             length,
+            stored: 0,
             length_anew: length,
+            no_sooner: None,
             next: None,
             is_installing: false,
             given_up: None,
@@ -93,15 +101,14 @@ impl Journal {
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_BYTES_KEPT);
         machine.write_entries(&mut self.buffer);
-        if self.broken_until.is_some() {
-            // It will be written with everything else.
-            return;
-        }
-        if let Err(error) = self.write() {
-            return self.give_up(machine, &error, now);
-        }
-        if self.sync_ms > 0 && self.sync_at.is_none() {
-            self.sync_at = Some(now.after_ms(self.sync_ms));
+        // What cannot be written is written with everything else, when that can be.
+        if self.broken_until.is_none() {
+            if let Err(error) = self.write() {
+                return self.give_up(machine, &error, now);
+            }
+            if self.sync_ms > 0 && self.sync_at.is_none() {
+                self.sync_at = Some(now.after_ms(self.sync_ms));
+            }
         }
         if self.next.as_ref().is_some_and(|next| next.is_whole)
             && let Err(error) = self.write_next(machine, usize::MAX)
@@ -113,6 +120,7 @@ impl Journal {
     fn write(&mut self) -> io::Result<()> {
         self.file.write_all(&self.buffer)?;
         self.length += self.buffer.len() as u64;
+        self.stored += self.buffer.len();
         if self.sync_ms == 0 { self.file.sync_data() } else { Ok(()) }
     }
 
@@ -136,7 +144,9 @@ impl Journal {
                 .into_iter()
                 .flatten()
         {
-            let _ = file.set_len(length.saturating_sub(1));
+            if let Err(error) = file.set_len(length.saturating_sub(1)) {
+                log::error!("history.file: {} cannot be marked, either: {error}", self.path.display());
+            }
         }
         if self.broken_until.is_none() {
             log::error!(
@@ -153,6 +163,21 @@ impl Journal {
         self.broken_until = Some(now.after_ms(RETRY_MS));
     }
 
+    /// Another one cannot be written beside it. If it is well itself, it serves on, and becomes longer for a while.
+    fn give_up_next(&mut self, machine: &mut Machine, error: &io::Error, now: Moment) {
+        if self.broken_until.is_some() {
+            return self.give_up(machine, error, now);
+        }
+        log::warn!(
+            "history.file: {} cannot be written anew: {error}; it goes on as it is",
+            self.path.display()
+        );
+        self.next = None;
+        machine.end_anew(false);
+        let _ = fs::remove_file(hold::draft_of(&self.path));
+        self.no_sooner = Some(now.after_ms(AGAIN_MS));
+    }
+
     /// When something is to be done although nothing happens.
     pub(crate) fn due(&self) -> Option<Moment> {
         let sync_at = self.sync_at.filter(|_| !self.is_syncing);
@@ -164,26 +189,17 @@ impl Journal {
     pub(crate) fn go_on(&mut self, machine: &mut Machine, now: Moment) -> bool {
         self.store(machine, now);
         while let Some(done) = self.syncer.done() {
-            let how = match done {
+            match done {
                 Done::Synced(how) => {
                     self.is_syncing = false;
-                    how
+                    if let Err(error) = how {
+                        self.give_up(machine, &error, now);
+                    }
                 }
                 Done::Installed(how) => {
                     self.is_installing = false;
-                    match how {
-                        Ok(()) => {
-                            self.change_over(machine, now);
-                            Ok(())
-                        }
-                        // It was given up meanwhile.
-                        Err(_) if self.next.is_none() => Ok(()),
-                        Err(error) => Err(error),
-                    }
+                    self.installed(machine, how, now);
                 }
-            };
-            if let Err(error) = how {
-                self.give_up(machine, &error, now);
             }
         }
         if let Err(error) = self.sync_if_due(now) {
@@ -192,23 +208,32 @@ impl Journal {
         if self.wants_anew(now)
             && let Err(error) = self.begin_anew(machine)
         {
-            self.give_up(machine, &error, now);
+            self.give_up_next(machine, &error, now);
         }
         if self.next.as_ref().is_none_or(|next| next.is_whole) {
             return false;
         }
-        match self.write_next(machine, SHARE_BYTES) {
-            Ok(false) => true,
-            Ok(true) => {
-                if let Err(error) = self.install() {
-                    self.give_up(machine, &error, now);
-                }
-                false
-            }
-            Err(error) => {
-                self.give_up(machine, &error, now);
-                false
-            }
+        // Twice what has come meanwhile: else there would be no end of it.
+        let share = SHARE_BYTES + 2 * std::mem::take(&mut self.stored);
+        let written = self.write_next(machine, share);
+        let is_all = matches!(written, Ok(true));
+        let done = written.and_then(|is_all| if is_all { self.install() } else { Ok(()) });
+        if let Err(error) = done {
+            self.give_up_next(machine, &error, now);
+            return false;
+        }
+        !is_all
+    }
+
+    /// The thread has put the new file in place, or could not.
+    fn installed(&mut self, machine: &mut Machine, how: io::Result<()>, now: Moment) {
+        let is_there = self.next.as_ref().is_some_and(|next| hold::is_there(&next.file, &self.path));
+        match how {
+            Ok(()) => self.change_over(machine, now),
+            // It was given up meanwhile.
+            Err(_) if self.next.is_none() => {}
+            Err(error) if is_there => self.give_up(machine, &error, now),
+            Err(error) => self.give_up_next(machine, &error, now),
         }
     }
 
@@ -217,19 +242,24 @@ impl Journal {
             return Ok(());
         }
         self.sync_at = None;
+        self.syncer.sync(&self.file)?;
         self.is_syncing = true;
-        self.syncer.sync(&self.file)
+        Ok(())
     }
 
     fn wants_anew(&self, now: Moment) -> bool {
         let is_long = self.length > REWRITE_BYTES_MIN.max(self.length_anew.saturating_mul(REWRITE_TIMES));
-        self.next.is_none() && !self.is_installing && self.broken_until.map_or(is_long, |until| now >= until)
+        let is_time = self.no_sooner.is_none_or(|moment| now >= moment);
+        let is_wanted = self.broken_until.map_or(is_long && is_time, |until| now >= until);
+        self.next.is_none() && !self.is_installing && is_wanted
     }
 
     fn begin_anew(&mut self, machine: &mut Machine) -> io::Result<()> {
         if self.broken_until.is_some() {
             machine.keep_journal();
         }
+        // One that is not in its place has the draft's.
+        self.given_up = self.given_up.take().filter(|file| hold::is_there(file, &self.path));
         let mut file = hold::begin(&hold::draft_of(&self.path))?;
         let mut line = Vec::new();
         machine.journal_first(boot(), self.sync_ms == 0).write(&mut line);
@@ -241,16 +271,19 @@ impl Journal {
 
     fn install(&mut self) -> io::Result<()> {
         let Some(next) = &mut self.next else { return Ok(()) };
+        self.syncer.install(&next.file, hold::draft_of(&self.path), self.path.clone())?;
         next.is_whole = true;
         self.is_installing = true;
-        self.syncer.install(&next.file, hold::draft_of(&self.path), self.path.clone())
+        Ok(())
     }
 
     /// The new file is in its place.
     fn change_over(&mut self, machine: &mut Machine, now: Moment) {
         // It may have been given up meanwhile: then what is in its place says so.
         let Some(Next { file, length, .. }) = self.next.take() else { return };
-        (self.file, self.length, self.length_anew) = (file, length, length);
+        let old = std::mem::replace(&mut self.file, file);
+        self.syncer.close(old);
+        (self.length, self.length_anew, self.stored, self.no_sooner) = (length, length, 0, None);
         self.given_up = None;
         machine.end_anew(true);
         if self.sync_ms > 0 {
@@ -276,12 +309,18 @@ impl Journal {
         if self.broken_until.is_some() || self.next.is_some() {
             machine.end_anew(false);
             machine.keep_journal();
+            (self.next, self.given_up) = (None, None);
             let first = machine.journal_first(boot(), self.sync_ms == 0);
             return write_all_anew(&self.path, machine, &first, true).map(drop).map_err(told);
         }
         let mut line = Vec::new();
         machine.write_end(&mut line);
-        self.file.write_all(&line).and_then(|()| self.file.sync_all()).map_err(told)
+        let written = self.file.write_all(&line).and_then(|()| self.file.sync_all());
+        if written.is_err() {
+            // Without an end it is as good as after a kill.
+            let _ = self.file.set_len(self.length);
+        }
+        written.map_err(told)
     }
 }
 

@@ -14,6 +14,8 @@ use crate::time::Moment;
 #[derive(Clone, Debug)]
 enum Note {
     Entry(Entry),
+    /// How a channel is kept, and until when it lives.
+    Shape(Box<Shape>, Moment),
     /// A channel's message, with its number.
     Message(Arc<str>, u64, Message),
 }
@@ -51,11 +53,15 @@ struct Outside {
 
 impl Outside {
     fn entry(self, note: Note) -> Entry {
+        let wall = |moment: Moment| self.zero_unix_ms.saturating_add(moment.0);
         let (channel, seq, message) = match note {
             Note::Entry(entry) => return entry,
+            Note::Shape(mut shape, until) => {
+                shape.until_ms = Some(until).filter(|until| *until < Moment::NEVER).map(wall);
+                return Entry::Shape(shape);
+            }
             Note::Message(channel, seq, message) => (channel, seq, message),
         };
-        let wall = |moment: Moment| self.zero_unix_ms.saturating_add(moment.0);
         Entry::Message(Box::new(Said {
             channel,
             id: self.ids_from + message.offset,
@@ -140,7 +146,10 @@ impl Hub {
         let Some(anew) = self.notes.as_mut().and_then(|notes| notes.anew.as_mut()) else { return };
         let waiting = &mut anew.waiting;
         waiting.push_back(Note::Entry(channel.as_opened(&self.log)));
-        waiting.extend(channel.as_shaped().map(Note::Entry));
+        let lives_long = channel.idle_until > now.after_ms(self.settings.channel_timeout_ms);
+        if lives_long || channel.posted.is_some() || channel.registered.is_some() || channel.token.is_some() {
+            waiting.push_back(channel.as_shaped());
+        }
         let (base, head) = (channel.history.base(), channel.history.head());
         for seq in base..head {
             if let Some(message) = channel.history.get(seq) {
@@ -171,9 +180,9 @@ impl Hub {
 
     pub(super) fn note_shape(&mut self, id: Id<Channel>) {
         if let Some(notes) = &mut self.notes
-            && let Some(shape) = self.channels.get(id).filter(|c| !c.closed).and_then(Channel::as_shaped)
+            && let Some(channel) = self.channels.get(id).filter(|c| !c.closed)
         {
-            notes.put(Note::Entry(shape));
+            notes.put(channel.as_shaped());
         }
     }
 
@@ -185,8 +194,10 @@ impl Hub {
         let Some(channel) = self.channels.get(id) else { return };
         let mut message = message.clone();
         if channel.keep(&self.settings.keep).messages == 0 {
-            (message.body, message.sender, message.media, message.beside) =
-                (Arc::default(), None, None, None);
+            // It has expired when it is put back, whatever is kept then.
+            let over = Beside { until: Some(Moment(0)), ..Beside::default() };
+            (message.body, message.sender, message.media) = (Arc::default(), None, None);
+            message.beside = Some(Arc::new(over));
         }
         let note = Note::Message(Arc::clone(&channel.name), channel.history.head(), message);
         if let Some(notes) = &mut self.notes {
@@ -225,7 +236,7 @@ impl Hub {
         match entry {
             Entry::Channel(opened) => self.replay_opened(&opened, now)?,
             Entry::Index(opened) => self.replay_index(&opened, now),
-            Entry::Shape(shape) => self.replay_shape(&shape, now),
+            Entry::Shape(shape) => self.replay_shape(&shape, zero_unix_ms, now),
             Entry::Message(said) => self.replay_said(*said, zero_unix_ms, now),
             Entry::Broadcast(body) => self.push_broadcast(body),
             Entry::Swept(count) => self.broadcasts.drop_oldest(count),
@@ -234,7 +245,8 @@ impl Hub {
                     self.replay_clear(id);
                 }
             }
-            Entry::Close(name) => {
+            Entry::Close(name, last) => {
+                self.ended = self.ended.max(self.log.reach(last));
                 if let Some(id) = self.find(&name) {
                     self.replay_close(id, now);
                 }
@@ -294,12 +306,14 @@ impl Hub {
         }
     }
 
-    fn replay_shape(&mut self, shape: &Shape, now: Moment) {
+    fn replay_shape(&mut self, shape: &Shape, zero_unix_ms: u64, now: Moment) {
         let Some(id) = self.find(&shape.channel) else { return };
         if let Some(channel) = self.channels.get_mut(id) {
             channel.posted = shape.posted.map(Box::new);
             channel.registered = shape.registered.map(Box::new);
             channel.token = shape.token.map(Box::new);
+            let until = |unix_ms: u64| Moment(unix_ms.saturating_sub(zero_unix_ms));
+            channel.outlive(shape.until_ms.map_or(Moment::NEVER, until));
             channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         }
         self.arm(id, now);
@@ -310,9 +324,9 @@ impl Hub {
             Some(_) => self.find_index(&said.channel),
             None => self.find(&said.channel),
         };
-        let Some(id) = found else { return };
         let offset = self.log.reach(said.id);
         self.reach_second(said.second, said.tag);
+        let Some(id) = found else { return };
         let moment = |unix_ms: u64| Moment(unix_ms.saturating_sub(zero_unix_ms));
         let until = said.until_ms.map(moment);
         let beside = (until.is_some() || said.ext.is_some() || said.origin.is_some())
@@ -449,15 +463,14 @@ impl Channel {
         message
     }
 
-    fn as_shaped(&self) -> Option<Entry> {
-        let is_usual = self.posted.is_none() && self.registered.is_none() && self.token.is_none();
-        (!is_usual).then(|| {
-            Entry::Shape(Box::new(Shape {
-                channel: Arc::clone(&self.name),
-                posted: self.posted.as_deref().copied(),
-                registered: self.registered.as_deref().copied(),
-                token: self.token.as_deref().copied(),
-            }))
-        })
+    fn as_shaped(&self) -> Note {
+        let shape = Shape {
+            channel: Arc::clone(&self.name),
+            posted: self.posted.as_deref().copied(),
+            registered: self.registered.as_deref().copied(),
+            token: self.token.as_deref().copied(),
+            until_ms: None,
+        };
+        Note::Shape(Box::new(shape), self.idle_until)
     }
 }

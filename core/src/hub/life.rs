@@ -39,6 +39,9 @@ impl Hub {
         self.counters.channels_opened += 1;
         self.put_into_group(id);
         self.note_opened(id);
+        if life_ms > self.settings.channel_timeout_ms {
+            self.note_shape(id);
+        }
         self.revive(name);
         self.announce(id, true, now);
         self.arm(id, now);
@@ -128,8 +131,12 @@ impl Hub {
 
     /// Lets a channel live at least `ms` more without subscribers. Never shortens its life.
     pub fn prolong(&mut self, id: Id<Channel>, ms: u64, now: Moment) {
-        if let Some(channel) = self.channels.get_mut(id) {
-            channel.idle_until = channel.idle_until.max(now.after_ms(ms));
+        let is_long = ms > self.settings.channel_timeout_ms;
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let before = channel.idle_until;
+        channel.idle_until = before.max(now.after_ms(ms));
+        if is_long && channel.idle_until > before {
+            self.note_shape(id);
         }
     }
 
@@ -176,8 +183,10 @@ impl Hub {
         sorted.remove(&*channel.name);
         let name = Arc::clone(&channel.name);
         let next = channel.history.head();
-        *ended = (*ended).max(channel.history.offset_before(next));
-        self.note_entry(|| Entry::Close(name));
+        let last = channel.history.offset_before(next);
+        *ended = (*ended).max(last);
+        let last = self.log.id_of(last);
+        self.note_entry(|| Entry::Close(name, last));
         self.counters.channels_closed += 1;
         self.announce(id, false, now);
         self.stir(id);

@@ -54,8 +54,8 @@ pub enum Entry {
     Swept(u64),
     /// A channel keeps its numbers, and none of its messages.
     Clear(Arc<str>),
-    /// A channel has ended.
-    Close(Arc<str>),
+    /// A channel has ended, and the last of its messages was this one of all channels.
+    Close(Arc<str>, u64),
     /// The index of a pattern, as it was when the server ended, but for its messages, which follow.
     Index(Box<Opened>),
     /// A session of Bayeux, as it was when the server ended.
@@ -92,6 +92,8 @@ pub struct KeptSeat {
     pub name: Box<str>,
     /// The message before its first, by its number over all channels.
     pub since: u64,
+    /// Where the log stood when the channel was made: which life of it this is.
+    pub born: u64,
     /// The first message that its client is not known to have.
     pub floor: u64,
     /// The message that it is handed next.
@@ -128,6 +130,8 @@ pub struct Shape {
     pub registered: Option<Registered>,
     /// Its secret.
     pub token: Option<[u8; 16]>,
+    /// Without anybody it lives until then, in milliseconds since 1970; `None` is for ever.
+    pub until_ms: Option<u64>,
 }
 
 /// A message of a channel.

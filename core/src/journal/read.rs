@@ -70,12 +70,14 @@ impl Line {
                     sessions,
                 }),
                 token: line.token,
+                until_ms: line.until,
             })),
             EntryLine::M(line) => Entry::Message(Box::new(message(line)?)),
             EntryLine::Broadcast(body) => Entry::Broadcast(body.into()),
             EntryLine::Swept(count) => Entry::Swept(count),
             EntryLine::Clear(name) => Entry::Clear(name.into()),
-            EntryLine::Close(name) => Entry::Close(name.into()),
+            EntryLine::Close((name, last)) if last < NUMBERS_END => Entry::Close(name.into(), last),
+            EntryLine::Close((_, last)) => return Err(format!("close {last}: expected a number below 2^53")),
             EntryLine::Session(line) => Entry::Session(Box::new(session(line))),
             EntryLine::End(head) => return Ok(Self::End(head)),
         }))
@@ -104,6 +106,7 @@ fn session(line: SessionLine<'_>) -> KeptSession {
     let seat = |seat: SeatLine<'_>| KeptSeat {
         name: seat.name.into(),
         since: seat.since,
+        born: seat.born,
         floor: seat.floor,
         next: seat.next,
         marks: seat.marks,

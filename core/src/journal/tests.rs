@@ -61,7 +61,7 @@ proptest! {
             Entry::Broadcast(name.as_str().into()),
             Entry::Swept(count),
             Entry::Clear(name.as_str().into()),
-            Entry::Close(name.as_str().into()),
+            Entry::Close(name.as_str().into(), count >> 12),
         ] {
             prop_assert_eq!(Line::read(&line(&entry)), Ok(Line::Entry(entry)));
         }
@@ -104,8 +104,15 @@ fn channels_and_sessions_read_back() {
         at: 19,
         lost: 2,
         seats: vec![
-            KeptSeat { name: "/a/**".into(), since: 10, floor: 2, next: 5, marks: vec![(2, 4), (3, 5)] },
-            KeptSeat { name: "/b".into(), since: 10, floor: 1, next: 1, marks: Vec::new() },
+            KeptSeat {
+                name: "/a/**".into(),
+                since: 10,
+                born: 9,
+                floor: 2,
+                next: 5,
+                marks: vec![(2, 4), (3, 5)],
+            },
+            KeptSeat { name: "/b".into(), since: 10, born: 9, floor: 1, next: 1, marks: Vec::new() },
         ],
     };
     for entry in [
@@ -116,6 +123,7 @@ fn channels_and_sessions_read_back() {
             posted: Some(Posted { messages_max: 3, age_ms: 0 }),
             registered: Some(Registered { messages_max: 9, life_ms: u64::MAX, sessions: true }),
             token: Some([200; 16]),
+            until_ms: Some(1_795_219_200_123),
         })),
         Entry::Session(Box::new(session)),
     ] {

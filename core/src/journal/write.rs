@@ -43,7 +43,7 @@ pub(super) enum EntryLine<'a> {
     #[serde(borrow)]
     Clear(Cow<'a, str>),
     #[serde(borrow)]
-    Close(Cow<'a, str>),
+    Close((Cow<'a, str>, u64)),
     #[serde(borrow)]
     Index(ChannelLine<'a>),
     #[serde(borrow)]
@@ -76,6 +76,7 @@ pub(super) struct SeatLine<'a> {
     #[serde(borrow)]
     pub(super) name: Cow<'a, str>,
     pub(super) since: u64,
+    pub(super) born: u64,
     pub(super) floor: u64,
     pub(super) next: u64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -108,6 +109,8 @@ pub(super) struct ShapeLine<'a> {
     pub(super) registered: Option<(usize, u64, bool)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) token: Option<[u8; 16]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -170,19 +173,20 @@ impl Entry {
             Self::Channel(opened) => EntryLine::Channel(channel(opened)),
             Self::Index(opened) => EntryLine::Index(channel(opened)),
             Self::Shape(shape) => {
-                let Shape { channel, posted, registered, token } = &**shape;
+                let Shape { channel, posted, registered, token, until_ms } = &**shape;
                 EntryLine::Shape(ShapeLine {
                     name: Cow::Borrowed(channel),
                     posted: posted.map(|own| (own.messages_max, own.age_ms)),
                     registered: registered.map(|own| (own.messages_max, own.life_ms, own.sessions)),
                     token: *token,
+                    until: *until_ms,
                 })
             }
             Self::Message(said) => EntryLine::M(message(said)),
             Self::Broadcast(body) => EntryLine::Broadcast(Cow::Borrowed(body)),
             Self::Swept(count) => EntryLine::Swept(*count),
             Self::Clear(channel) => EntryLine::Clear(Cow::Borrowed(channel)),
-            Self::Close(channel) => EntryLine::Close(Cow::Borrowed(channel)),
+            Self::Close(channel, last) => EntryLine::Close((Cow::Borrowed(channel), *last)),
             Self::Session(kept) => EntryLine::Session(session(kept)),
         };
         append(&line, out);
@@ -203,6 +207,7 @@ fn session(kept: &KeptSession) -> SessionLine<'_> {
     let seat = |seat: &'_ KeptSeat| SeatLine {
         name: Cow::Owned(seat.name.as_ref().to_owned()),
         since: seat.since,
+        born: seat.born,
         floor: seat.floor,
         next: seat.next,
         marks: seat.marks.clone(),

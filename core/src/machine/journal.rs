@@ -103,6 +103,7 @@ impl Machine {
         let sessions = std::mem::take(&mut self.journal.sessions);
         // Where numbers may have been lost, nobody stands where they stood.
         let sessions = if ending == Ending::Torn { 0 } else { self.restore_sessions(&sessions) };
+        self.hub.close_unread_indexes();
         self.counters.bayeux_sessions_restored += sessions as u64;
         self.tables_bytes = self.count_tables();
         let replayed = Replayed { channels: self.hub.channels(), messages: self.hub.messages(), sessions };

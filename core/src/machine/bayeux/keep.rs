@@ -28,9 +28,11 @@ impl Machine {
         for seat in &session.seats {
             if &*seat.name == MAILBOX {
                 // What was for it alone is not kept; it is told that something was.
-                lost += self.unread(seat);
+                lost += self.unread(seat, session.batch.is_some());
+            } else if let Some(kept) = self.kept_seat(seat) {
+                seats.push(kept);
             } else {
-                seats.extend(self.kept_seat(seat));
+                lost += 1;
             }
         }
         Some(KeptSession {
@@ -46,19 +48,23 @@ impl Machine {
         })
     }
 
-    fn unread(&self, seat: &Seat) -> u64 {
+    /// Messages that a session has not had, or is not known to have.
+    fn unread(&self, seat: &Seat, acknowledges: bool) -> u64 {
         let sub = self.hub.subscription(seat.sub);
         let channel = sub.and_then(|sub| self.hub.peek(sub.channel()?));
         let next = sub.and_then(|sub| sub.next());
+        let next = next.map(|next| if acknowledges { next.min(seat.floor) } else { next });
         channel.zip(next).map_or(0, |(channel, next)| channel.history().head().saturating_sub(next))
     }
 
     fn kept_seat(&self, seat: &Seat) -> Option<KeptSeat> {
+        let sub = self.hub.subscription(seat.sub)?;
         Some(KeptSeat {
             name: seat.name.clone(),
             since: self.hub.id_of(seat.since),
+            born: self.hub.id_of(self.hub.peek(sub.channel()?)?.life().offset),
             floor: seat.floor,
-            next: self.hub.subscription(seat.sub)?.next()?,
+            next: sub.next()?,
             marks: seat.marks.iter().copied().collect(),
         })
     }
@@ -81,9 +87,7 @@ impl Machine {
 
     /// Takes up sessions; how many.
     pub(in crate::machine) fn restore_sessions(&mut self, kept: &[KeptSession]) -> usize {
-        let count = kept.iter().filter(|session| self.restore_session(session)).count();
-        self.hub.close_unread_indexes();
-        count
+        kept.iter().filter(|session| self.restore_session(session)).count()
     }
 
     /// Takes up one, if there is room and it may still read what it reads: else its client has to shake hands anew, and is told why
@@ -99,8 +103,12 @@ impl Machine {
             + 256
             + kept.seats.iter().map(|seat| size_of::<Seat>() + 64 + seat.name.len()).sum::<usize>();
         let may = |seat: &KeptSeat| {
-            let is_there = !name::is_pattern(&seat.name) || self.hub.find_index(&seat.name).is_some();
-            is_there && self.may_subscribe(role, &seat.name)
+            let is_pattern = name::is_pattern(&seat.name);
+            let is_there =
+                if is_pattern { self.hub.find_index(&seat.name) } else { self.hub.find(&seat.name) };
+            // A token that was shown was a channel's, which has come back with it; patterns have none.
+            let needs_more = self.needs_token(role) && (is_pattern || is_there.is_none());
+            (is_there.is_some() || !is_pattern) && !needs_more && self.may_subscribe(role, &seat.name)
         };
         if self.sessions.find(&client).is_some()
             || self.sessions.len() >= self.config.limits.bayeux_sessions_max
@@ -136,15 +144,17 @@ impl Machine {
         let at = if is_pattern { self.hub.find_index(&kept.name) } else { self.hub.find(&kept.name) };
         let at = at.or_else(|| self.open_channel(&kept.name, self.channel_ms()).ok().filter(|_| !is_pattern));
         let Some((at, channel)) = at.and_then(|at| Some((at, self.hub.peek(at)?))) else { return false };
-        let head = channel.history().head();
-        let number = |next: u64| next.clamp(1, head);
+        let (base, head) = (channel.history().base(), channel.history().head());
+        // In another life of the channel all is new, and what was unread in its own is gone.
+        let is_same = is_pattern || self.hub.id_of(channel.life().offset) == kept.born;
+        let number = |next: u64| if is_same { next.clamp(1, head) } else { base };
         let (next, floor) = (number(kept.next), number(kept.floor));
-        let marks: VecDeque<(u64, u64)> =
-            kept.marks.iter().map(|(batch, next)| (*batch, number(*next))).collect();
+        let marks = kept.marks.iter().filter(|_| is_same);
+        let marks: VecDeque<(u64, u64)> = marks.map(|(batch, next)| (*batch, number(*next))).collect();
         let join = Join { next, owner: Session::owner(id), who: None, notices: None };
         let Ok(sub) = self.hub.join(at, join, now) else { return false };
         let since = self.hub.offset_of(kept.since);
         self.sessions.seat(id, Seat { name: kept.name.clone(), sub, since, floor, marks });
-        true
+        is_same
     }
 }
