@@ -7,7 +7,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use daemon::{ANYWHERE, Daemon, ask, connect};
@@ -51,6 +52,11 @@ impl Drop for Place {
 /// Publishes numbers from `from` on to the channel `a`, one after the other, until that fails or `most` are done; gives the last that
 /// was answered with yes.
 fn publish(admin: SocketAddr, from: u64, most: u64, filler: &str) -> u64 {
+    publish_and_tell(admin, from, most, filler, &AtomicU64::new(0))
+}
+
+/// The same; tells how far it is.
+fn publish_and_tell(admin: SocketAddr, from: u64, most: u64, filler: &str, told: &AtomicU64) -> u64 {
     let mut stream = connect(admin);
     let mut answers = BufReader::new(stream.try_clone().expect("a socket"));
     let mut done = from - 1;
@@ -63,6 +69,7 @@ fn publish(admin: SocketAddr, from: u64, most: u64, filler: &str) -> u64 {
             break;
         }
         done += 1;
+        told.store(done, Ordering::Relaxed);
     }
     done
 }
@@ -123,8 +130,10 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
             done = *numbers.end();
         }
         let from = done + 1;
-        let publisher = std::thread::spawn(move || publish(admin, from, u64::MAX, ""));
-        std::thread::sleep(Duration::from_millis(100 + 70 * round));
+        let told = Arc::new(AtomicU64::new(0));
+        let tells = Arc::clone(&told);
+        let publisher = std::thread::spawn(move || publish_and_tell(admin, from, u64::MAX, "", &tells));
+        until("some messages", || told.load(Ordering::Relaxed) >= from + 40 * round);
         daemon.signal("KILL");
         done = publisher.join().expect("it ends");
         assert!(done >= from, "some were published");
