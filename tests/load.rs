@@ -57,9 +57,9 @@ fn publish_all(admin: SocketAddr) -> std::thread::JoinHandle<()> {
 fn two_thousand_subscribers_get_a_thousand_messages_and_a_clean_end() {
     // Our end of all connections is in this process, and the usual soft limit is 1,024.
     let _ = rlimit::increase_nofile_limit(4_096);
-    // Everybody has to read this often, and all of the crowd do it by turns.
+    // Everybody has to read this often, and all of the crowd do it by turns in one thread.
     let (mut daemon, front, admin) =
-        Daemon::start_anywhere(&["--limit", "outbox_bytes_max=65536", "--limit", "write_stall_ms_max=20000"]);
+        Daemon::start_anywhere(&["--limit", "outbox_bytes_max=65536", "--limit", "write_stall_ms_max=60000"]);
     let mut crowd = Crowd::connect(front, CHANNEL, &[(Kind::Poll, EACH), (Kind::Sse, EACH)]);
     // Somebody who asks for everything and never reads: a small window, so that the kernel does not hide it.
     let deaf = connect_with_small_window(front);
@@ -71,7 +71,7 @@ fn two_thousand_subscribers_get_a_thousand_messages_and_a_clean_end() {
 
     let publisher = publish_all(admin);
     let start = Instant::now();
-    crowd.run_until(|c| c.all_have(MESSAGES), Duration::from_secs(120));
+    crowd.run_until(|c| c.all_have(MESSAGES), Duration::from_secs(400));
     publisher.join().unwrap();
     println!("{} deliveries in {:?}", 2 * EACH as u64 * MESSAGES, start.elapsed());
     crowd.assert_perfect(MESSAGES);
@@ -85,10 +85,9 @@ fn two_thousand_subscribers_get_a_thousand_messages_and_a_clean_end() {
     let mut deaf = deaf;
     deaf.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     // Meanwhile the others go on, or their polls would come back and not be asked again.
-    let others = format!("\"subscribers\": {}}}", 2 * EACH);
     let start = Instant::now();
-    while !daemon::ask(admin, "/info").contains(&others) {
-        assert!(start.elapsed() < Duration::from_secs(120), "it is still there");
+    while !daemon::ask(admin, "/metrics").contains("rcomet_stalled_closed_total 1\n") {
+        assert!(start.elapsed() < Duration::from_secs(240), "it is still there");
         crowd.run_for(Duration::from_millis(100));
     }
     let mut got = Vec::new();
@@ -110,7 +109,7 @@ fn two_thousand_subscribers_get_a_thousand_messages_and_a_clean_end() {
     });
     crowd.run_for(Duration::from_millis(300));
     daemon.signal("TERM");
-    crowd.run_until(Crowd::all_ended, Duration::from_secs(15));
+    crowd.run_until(Crowd::all_ended, Duration::from_secs(60));
     let published = noise.join().unwrap();
     assert!(published > 0, "there was load while it ended");
     crowd.assert_well_formed_ends();
