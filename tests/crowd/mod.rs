@@ -111,7 +111,7 @@ impl Crowd {
     pub fn assert_perfect(&self, last: u64) {
         for member in &self.members {
             assert_eq!(member.fault, None, "{:?}", member.kind);
-            assert!(!member.ended, "somebody was cut off");
+            assert!(!member.ended, "a {:?} was cut off, who wanted {} next", member.kind, member.next);
             assert_eq!(member.next, last + 1);
         }
     }

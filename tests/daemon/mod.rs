@@ -119,7 +119,7 @@ pub(crate) fn wait_for_subscribers(admin: SocketAddr, n: usize) {
         if info.contains(&want) {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "waited for {n} subscribers, and there is {info}");
+        assert!(start.elapsed() < patience::PATIENCE, "waited for {n} subscribers, and there is {info}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
