@@ -99,12 +99,7 @@ impl Hub {
         // What was a broadcast has a body of its own now, and is this channel's.
         let kind = if value.is_json { Kind::Json } else { Kind::Data };
         let media = value.media.as_deref().map(|media| self.media.share(media.clone()));
-        if value.second > self.unix_s {
-            (self.unix_s, self.next_tag) = (value.second, 0);
-        }
-        if value.second == self.unix_s {
-            self.next_tag = self.next_tag.max(value.tag.saturating_add(1));
-        }
+        self.reach_second(value.second, value.tag);
         let Some(channel) = self.channels.get_mut(id) else { return Ok(false) };
         channel.born = Position { epoch, offset: after };
         channel.last = Some((value.second, value.tag));

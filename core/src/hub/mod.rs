@@ -18,6 +18,7 @@ mod mortal;
 mod names;
 mod pattern;
 mod publish;
+mod replay;
 mod revive;
 mod roster;
 mod rules;
