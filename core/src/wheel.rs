@@ -7,13 +7,17 @@ const SLOTS: usize = 1 << BITS;
 const LEVELS: usize = 4;
 /// Milliseconds of one tick; four levels of 64 slots reach 46 hours, and what lies beyond is looked at again then.
 pub const TICK_MS: u64 = 10;
-/// A drained slot keeps room for this many entries; more is given back, so that one busy moment is not paid for ever.
-const KEEP_ENTRIES: usize = 1024;
+/// The room of drained slots is passed on to those that fill next: this many pieces of it are kept, each for this many entries.
+/// More is given back, so that one busy moment is not paid for ever; nor in each slot that the same timers go round through.
+const SPARES: usize = 8;
+const SPARE_ENTRIES: usize = 1024;
 
 /// Hands over keys when their moment has come, in no particular order within one tick.
 pub struct Wheel<K> {
     tick: u64,
     slots: Vec<Vec<(u64, K)>>,
+    /// Room for the next slots.
+    spares: Vec<Vec<(u64, K)>>,
     /// One bit a slot that holds anything.
     occupied: [u64; LEVELS],
     len: usize,
@@ -22,7 +26,7 @@ pub struct Wheel<K> {
 impl<K: Copy> Default for Wheel<K> {
     fn default() -> Self {
         let slots = (0..LEVELS * SLOTS).map(|_| Vec::new()).collect();
-        Self { tick: 0, slots, occupied: [0; LEVELS], len: 0 }
+        Self { tick: 0, slots, spares: Vec::new(), occupied: [0; LEVELS], len: 0 }
     }
 }
 
@@ -50,7 +54,13 @@ impl<K: Copy> Wheel<K> {
         let differ = (self.tick ^ seen) | (SLOTS as u64 - 1);
         let level = ((differ.ilog2() / BITS) as usize).min(LEVELS - 1);
         let slot = ((seen >> (BITS * level as u32)) as usize) % SLOTS;
-        self.slots[level * SLOTS + slot].push((tick, key));
+        let entries = &mut self.slots[level * SLOTS + slot];
+        if entries.capacity() == 0
+            && let Some(spare) = self.spares.pop()
+        {
+            *entries = spare;
+        }
+        entries.push((tick, key));
         self.occupied[level] |= 1 << slot;
     }
 
@@ -99,11 +109,10 @@ impl<K: Copy> Wheel<K> {
                 self.place(tick, key);
             }
         }
-        let spare = &mut self.slots[level * SLOTS + slot];
-        if spare.is_empty() {
+        if self.spares.len() < SPARES {
             due.clear();
-            due.shrink_to(KEEP_ENTRIES);
-            *spare = due;
+            due.shrink_to(SPARE_ENTRIES);
+            self.spares.push(due);
         }
     }
 

@@ -124,19 +124,27 @@ impl Delivery<'_> {
         let told = from < to || says_lost;
         let heard = visit.notices.is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
         let notices = visit.notices.map_or(0, |n| channel.roster().map_or(n, Roster::head));
-        let mut news = Vec::new();
-        if says_lost {
-            news.push(News::Gap { channel: channel.name(), next: from, lost });
-        }
-        if from < to {
-            news.push(News::Messages(Batch::new(channel, from, to, hub)));
-        }
+        let messages = (from < to).then(|| News::Messages(Batch::new(channel, from, to, hub)));
         // Whoever says where a client is to go on may name the end of the log only if nothing waits behind this.
         let last = if visit.more || to < head { history.get(to.max(1) - 1).map(|m| m.offset) } else { None };
         let last = hub.id_of(last.unwrap_or(hub.head().offset));
         let tells_end = parked.hold == Hold::Stream || speaker.polls_hear_ends();
-        if heard && told && !(channel.is_closed() && tells_end) {
-            let range = Some((visit.at, from, to, lost));
+        let range = Some((visit.at, from, to, lost));
+        let is_all = heard && told && !(channel.is_closed() && tells_end);
+        if is_all && !says_lost {
+            // As almost always: nothing is allocated for it.
+            return self.hand_news(
+                conn,
+                id,
+                messages.as_slice(),
+                range,
+                last,
+                Took::Upto { next: to, notices },
+            );
+        }
+        let gap = says_lost.then(|| News::Gap { channel: channel.name(), next: from, lost });
+        let mut news: Vec<_> = gap.into_iter().chain(messages).collect();
+        if is_all {
             return self.hand_news(conn, id, &news, range, last, Took::Upto { next: to, notices });
         }
         if let (false, Some(roster)) = (heard || (told && appetite != Appetite::Everything), channel.roster())

@@ -6,7 +6,7 @@ use crate::conn::{Conn, Phase};
 use crate::dialect::{Batch, News, Voice};
 use crate::hub::{Hub, Lost, Roster, Took, Visit};
 use crate::machine::deliver::{Delivery, people};
-use crate::machine::frames::{Way, Wrap};
+use crate::machine::frames::{Range, Way, Wrap};
 
 /// Messages before the newest that are compressed. Each is handed over by itself, so that it is compressed once for all who
 /// are about as far. What is older is for a latecomer alone, who would have the whole history compressed for a short request:
@@ -47,24 +47,23 @@ impl Delivery<'_> {
         self.counters.delivered += to - from;
         let (dialect, style) = (socket.tongue.talker().dialect(), socket.style);
         let is_booth = socket.booth.is_some();
-        let mut news = Vec::new();
-        if lost != Lost::Nothing && dialect.speaker().says_gaps(style) {
-            news.push(News::Gap { channel: channel.name(), next: from, lost });
-        }
-        if from < to {
-            news.push(News::Messages(Batch::new(channel, from, to, hub)));
-        }
+        let says_lost = lost != Lost::Nothing && dialect.speaker().says_gaps(style);
+        let messages = (from < to).then(|| News::Messages(Batch::new(channel, from, to, hub)));
         let heard = visit.notices.is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
         let notices = visit.notices.map_or(0, |n| channel.roster().map_or(n, Roster::head));
         let took = Took::Upto { next: to, notices };
         // Who reads several channels at a location goes on with the others.
         let closes = channel.is_closed() && to == head && visit.others == 0;
+        let (range, way) = ((at, from, to, lost), Way::new(dialect, style, Wrap::Messages(window)));
+        if heard && !closes && !says_lost {
+            // As almost always: nothing is allocated for it.
+            self.tell_all(conn, id, range, way, messages.as_slice());
+            return took;
+        }
+        let gap = says_lost.then(|| News::Gap { channel: channel.name(), next: from, lost });
+        let mut news: Vec<_> = gap.into_iter().chain(messages).collect();
         if heard && !closes {
-            if !news.is_empty() {
-                let way = Way::new(dialect, style, Wrap::Messages(window));
-                let frame = self.frames.shared((at, from, to, lost), way, &news);
-                self.post.say_shared(conn, id, frame);
-            }
+            self.tell_all(conn, id, range, way, &news);
             return took;
         }
         if let (false, Some(roster)) = (heard, channel.roster()) {
@@ -79,6 +78,14 @@ impl Delivery<'_> {
             self.close_booth(conn, id, booth::GONE);
         }
         if closes { Took::Last { next: to } } else { took }
+    }
+
+    /// Says what everybody is told who lacks the same.
+    fn tell_all(&mut self, conn: &mut Conn, id: Id<Conn>, range: Range, way: Way, news: &[News<'_>]) {
+        if !news.is_empty() {
+            let frame = self.frames.shared(range, way, news);
+            self.post.say_shared(conn, id, frame);
+        }
     }
 
     /// Says what is one client's alone.
