@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An administrator's day with the Debian package, as docs/operations.md tells it: installs it on this machine, plays the day, upgrades,
-# removes and purges it; and does the same with the rpm in a copy of the machine. Takes root, and a machine without an rcomet installed.
+# removes and purges it; and does the same with both packages, as under systemd, in copies of the machine. Takes root, and a machine
+# without an rcomet installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +10,8 @@ scripts/npm.sh tests/browser
 scripts/package.sh >/dev/null
 python3 tests/admin-day/day.py target/debian/rcomet_*.deb
 
-# The rpm with its own scripts, in a copy of this machine that is thrown away; and without them, unpacked in a folder.
+# The packages with their own scripts, in copies of this machine that are thrown away; and the rpm without them, unpacked in a folder.
+sh tests/admin-day/deb.sh target/debian/rcomet_*.deb
 sh tests/admin-day/rpm.sh target/generate-rpm/rcomet-*.rpm
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

@@ -56,6 +56,12 @@ def installed():
     return run("dpkg-query -W -f='${db:Status-Status}' rcomet").stdout
 
 
+def is_known():
+    """Whether dpkg knows anything of the package; of one that it never had it prints that on standard error."""
+    said = installed()
+    return said not in ('', 'not-installed') and 'no packages found' not in said
+
+
 class Page:
     """The page with notes, relayed by PHP, in a real browser."""
 
@@ -127,13 +133,17 @@ def day(package, folder):
         print(f'ok    {command}')
     user = any(each.pw_name == 'rcomet' for each in pwd.getpwall())
     left = [place for place in ('/etc/rcomet', '/usr/bin/rcomet', '/run/rcomet', '/var/lib/rcomet', '/usr/share/doc/rcomet') if os.path.exists(place)]
-    assert not left and not user and installed() in ('', 'not-installed') or 'no packages' in installed(), (left, user, installed())
+    assert not left, left
+    assert not user, 'the user rcomet is still there'
+    assert not is_known(), installed()
     print('ok    nothing is left')
 
 
 def unit(folder):
     """What systemd says of the unit, as far as it can be asked here; and a port that it would hold for the daemon."""
     files = '/usr/lib/systemd/system/rcomet.service'
+    with open(files) as file:
+        assert not re.search('(?m)^ProcSubset=', file.read()), 'the boot id is hidden from the daemon: histories need it'
     if shutil.which('systemd-analyze'):
         said = must(f'systemd-analyze verify --man=no {files} /usr/lib/systemd/system/rcomet.socket')
         assert 'rcomet' not in said, said

@@ -47,7 +47,8 @@ try-restart rcomet.service'
 
 rpm_there -e rcomet
 [ ! -e "$root/usr/bin/rcomet" ] && [ -e "$root/etc/rcomet/rcomet.toml.rpmsave" ]
-told 'rpm -e: the service is stopped, a changed configuration is saved' 'disable --now rcomet.service
+told 'rpm -e: socket and service are stopped, a changed configuration is saved' 'disable --now rcomet.socket
+disable --now rcomet.service
 daemon-reload'
 
 rpm_there --ignorearch -i /rcomet.rpm
