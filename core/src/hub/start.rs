@@ -121,6 +121,11 @@ impl Hub {
         Some(behind_holes(channel, start, is_counted))
     }
 
+    /// Whether a channel has ended whose last message stood behind this place.
+    pub fn has_ended_behind(&self, offset: u64) -> bool {
+        offset < self.ended
+    }
+
     /// Where a subscription would begin that has everything of all channels up to this place in the log.
     pub fn start_after(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
         let (channel, base) = self.as_found(id, now)?;

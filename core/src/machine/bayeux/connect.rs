@@ -11,7 +11,7 @@ use crate::arena::{Arena, Id};
 use crate::config::{Config, Gap};
 use crate::conn::{Attached, Conn, Connect, Phase};
 use crate::dialect::bayeux::message::{Message, Timesync};
-use crate::dialect::bayeux::write::{self, Ack, Advice, Reply};
+use crate::dialect::bayeux::write::{Ack, Advice, Reply};
 use crate::hub::{Hub, Took, Visit};
 use crate::machine::Machine;
 use crate::machine::deliver::Delivery;
@@ -63,7 +63,8 @@ impl Machine {
         if !is_alone {
             // Its reply stands among the others; messages wait for a connect that comes alone.
             let now = self.post.now;
-            connect_reply(&mut self.sessions, (&self.config, now), sid, &connect, out);
+            let batch = self.sessions.repeated(sid);
+            connect_reply(&mut self.sessions, (&self.config, now), (sid, batch), &connect, out);
             self.detach(sid, pause_ms);
             return Done::Answered;
         }
@@ -102,12 +103,14 @@ impl Machine {
 
     /// Takes note of what the client has got; what else was sent is to be sent again.
     fn acknowledge(&mut self, sid: Id<Session>, said: Option<&RawValue>) {
+        let shown = said.and_then(|ack| ack.get().parse::<u64>().ok());
+        if self.sessions.get(sid).is_some_and(|session| session.stood.is_some()) {
+            return self.stand_again(sid, shown);
+        }
         let Self { sessions, hub, counters, .. } = self;
         let Some(session) = sessions.get_mut(sid) else { return };
-        let Some(latest) = session.batch else { return };
-        let acked = said.and_then(|ack| ack.get().parse::<u64>().ok());
-        // Who says nothing has nothing to complain of, or it would be sent the same for ever.
-        let acked = acked.unwrap_or(latest);
+        let Some(acks) = &mut session.acks else { return };
+        let acked = acks.acknowledge(shown);
         for seat in &mut session.seats {
             while let Some(&(batch, next)) = seat.marks.front()
                 && batch <= acked
@@ -193,14 +196,20 @@ impl Machine {
             if let Some((sid, old)) = self.sessions.homeless.pop() {
                 self.rehouse(sid, old);
                 // Nobody will visit it for what it has lost.
-                if self.sessions.get(sid).is_some_and(|session| session.lost > 0) {
+                if self.sessions.get(sid).is_some_and(|session| session.lost > 0 || session.is_unsure) {
                     self.hand_over_now(sid);
                 }
             } else if let Some(id) = self.sessions.unfinished.pop() {
                 self.rouse(id);
             } else if let Some(sid) = self.sessions.doomed.pop() {
                 self.end_session(sid);
+            } else if let Some(sid) = self.sessions.odd.pop() {
+                self.note_session(sid);
             } else {
+                let reached = std::mem::take(&mut self.sessions.reached);
+                if reached > 0 {
+                    self.hub.use_up(reached);
+                }
                 return;
             }
         }
@@ -256,15 +265,14 @@ impl Delivery<'_> {
         gathered: Gathered,
         events: &[u8],
     ) {
-        let lost = gathered.lost;
         let sid = attached.session;
         let to = Asker { id, manner: attached.manner, voice: &attached.voice };
         let pause_ms = attached.connect.pause_ms.saturating_add(self.config.bayeux.max_interval_ms);
         self.sessions.detach(sid, self.post.now.after_ms(pause_ms));
         let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
         replies.clear();
-        if lost > 0 && self.config.bayeux.gap == Gap::Rehandshake {
-            self.counters.lost += lost;
+        if gathered.has_gap() && self.config.bayeux.gap == Gap::Rehandshake {
+            self.count_gap(&gathered);
             let reply = Reply::begin(&mut replies, attached.connect.id.as_deref(), CHANNEL, false);
             reply.error(super::UNKNOWN).advice(Advice::Handshake).end();
             self.say_batch(conn, to, Outgoing::replies(&replies));
@@ -272,13 +280,12 @@ impl Delivery<'_> {
             self.sessions.replies_of_connects = replies;
             return;
         }
-        let batch =
-            connect_reply(self.sessions, (self.config, self.post.now), sid, &attached.connect, &mut replies);
+        let batch = self.sessions.number(sid, hub, &gathered);
+        let setting = (self.config, self.post.now);
+        connect_reply(self.sessions, setting, (sid, batch), &attached.connect, &mut replies);
         self.note(sid, &gathered, batch);
         let mut gap = Vec::new();
-        if lost > 0 {
-            write::gap(lost, &mut gap);
-        }
+        gathered.write_gap(&mut gap);
         let shared = self.shared_events(hub, &gathered, 0, Wrap::Bare);
         let batch = Outgoing { events: [&gap, events], shared, replies: &replies, cookie: None };
         self.say_batch(conn, to, batch);
@@ -288,13 +295,13 @@ impl Delivery<'_> {
     /// Takes note of what a session is handed, in the batch of this number if its client acknowledges them.
     pub(super) fn note(&mut self, sid: Id<Session>, gathered: &Gathered, batch: Option<u64>) {
         self.counters.delivered += gathered.count;
-        self.counters.lost += gathered.lost;
+        self.count_gap(gathered);
         let Some(session) = self.sessions.get_mut(sid) else { return };
         session.at = session.at.max(gathered.at);
-        if gathered.lost > 0 {
-            session.lost = 0;
+        if gathered.has_gap() {
+            (session.lost, session.is_unsure) = (0, false);
         }
-        let acks = session.batch.is_some();
+        let acks = session.acks.is_some();
         for &(i, next) in &gathered.moves {
             match (session.seats.get_mut(i), batch) {
                 (Some(seat), Some(batch)) => seat.marks.push_back((batch, next)),
@@ -303,6 +310,11 @@ impl Delivery<'_> {
             }
         }
         self.sessions.remember(sid, gathered.moves.iter().copied());
+    }
+
+    pub(super) fn count_gap(&mut self, gathered: &Gathered) {
+        self.counters.lost += gathered.lost;
+        self.counters.gaps_unknown += u64::from(gathered.is_unsure);
     }
 
     /// What goes into one answer.
@@ -360,19 +372,14 @@ fn upto(hub: &Hub, session: &Session, visit: &Visit<'_>, moves: &[(usize, u64)])
     }
 }
 
-/// Writes the reply to a connect; gives the number of the batch that it ends, if the client acknowledges them.
+/// Writes the reply to a connect. The batch that it ends has this number, if the client acknowledges them.
 pub(super) fn connect_reply(
     sessions: &mut Sessions,
     (config, now): (&Config, Moment),
-    sid: Id<Session>,
+    (sid, batch): (Id<Session>, Option<u64>),
     connect: &Connect,
     out: &mut Vec<u8>,
-) -> Option<u64> {
-    let batch = sessions.get_mut(sid).and_then(|session| {
-        let batch = session.batch.as_mut()?;
-        *batch += 1;
-        Some(*batch)
-    });
+) {
     let mut reply = Reply::begin(out, connect.id.as_deref(), CHANNEL, true);
     let was_paced = sessions
         .get_mut(sid)
@@ -385,5 +392,4 @@ pub(super) fn connect_reply(
         reply = reply.advice(Advice::Retry { interval_ms, timeout_ms });
     }
     reply.ext(batch.map(Ack::Batch), connect.sync.as_deref(), now).end();
-    batch
 }

@@ -18,6 +18,8 @@ pub(super) struct Gathered {
     pub(super) count: u64,
     /// How many it has missed, at most.
     pub(super) lost: u64,
+    /// It may have missed more than these, nobody knows how many.
+    pub(super) is_unsure: bool,
     /// The place of the last one in the log.
     pub(super) at: u64,
     /// The messages are these of one channel, and are not written: others get the same.
@@ -40,13 +42,25 @@ pub(super) struct Fill {
 impl Gathered {
     /// Whether there is something to be said.
     pub(super) fn is_news(&self) -> bool {
-        self.count > 0 || self.lost > 0
+        self.count > 0 || self.has_gap()
+    }
+
+    /// Whether something is missing, or may be.
+    pub(super) fn has_gap(&self) -> bool {
+        self.lost > 0 || self.is_unsure
+    }
+
+    /// Appends the event that says so, if it is.
+    pub(super) fn write_gap(&self, out: &mut Vec<u8>) {
+        if self.has_gap() {
+            write::gap((!self.is_unsure).then_some(self.lost), out);
+        }
     }
 }
 
 /// Gathers what a session lacks. Events that nobody else gets so are appended to `out`.
 pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>) -> Gathered {
-    let mut gathered = Gathered { lost: session.lost, ..Gathered::default() };
+    let mut gathered = Gathered { lost: session.lost, is_unsure: session.is_unsure, ..Gathered::default() };
     let mut first = None;
     let mut due = BinaryHeap::new();
     for (i, seat) in session.seats.iter().enumerate() {
@@ -170,7 +184,7 @@ impl Session {
         let id = subscription.channel()?;
         let next = subscription.next()?;
         // What was handed over a moment ago is not lacking any more, although the cursor is still to be moved.
-        let next = if self.batch.is_none() { next.max(seat.floor) } else { next };
+        let next = if self.acks.is_none() { next.max(seat.floor) } else { next };
         Some((id, hub.peek(id)?, next))
     }
 }

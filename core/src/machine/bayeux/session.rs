@@ -6,11 +6,13 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
+use super::acks::Acks;
 use super::browsers::Browsers;
 use super::client_id::ClientId;
 use crate::arena::{Arena, Id};
 use crate::conn::{Conn, Role};
 use crate::hub::{Owner, Seed, Subscription};
+use crate::journal::KeptSession;
 use crate::time::Moment;
 use crate::wheel::Wheel;
 
@@ -44,12 +46,16 @@ pub(crate) struct Session {
     pub(super) seats: Vec<Seat>,
     /// Where its connect waits, or the WebSocket that it is on.
     pub(super) conn: Option<Id<Conn>>,
-    /// With the ack extension, the number of the last batch.
-    pub(super) batch: Option<u64>,
+    /// With the ack extension, the numbers of its batches.
+    pub(super) acks: Option<Acks>,
     /// The last place in the log that it has been handed something from.
     pub(super) at: u64,
     /// Messages that it will never get, and has not been told of.
     pub(super) lost: u64,
+    /// It may have missed more than these, nobody knows how many.
+    pub(super) is_unsure: bool,
+    /// As it was written down by a server that was cut off: its client has not said yet where it stands.
+    pub(super) stood: Option<Box<KeptSession>>,
     /// The side of the server that it began on.
     pub(super) role: Role,
     /// The browser that it belongs to.
@@ -85,6 +91,8 @@ pub(crate) struct Sessions {
     /// How many are asleep.
     pub(super) asleep: usize,
     names_bytes: usize,
+    /// Bytes of what was written down of those whose clients have not come back.
+    stood_bytes: usize,
     /// Cursors to be moved.
     pub(super) moves: Vec<(Id<Session>, usize, u64)>,
     /// Sessions with a seat in a channel that has ended.
@@ -93,6 +101,9 @@ pub(crate) struct Sessions {
     pub(super) unfinished: Vec<Id<Conn>>,
     /// Sessions that are over because of what they have missed.
     pub(super) doomed: Vec<Id<Session>>,
+    /// Sessions with a batch whose number is no place, and the last message that a number of theirs may be taken for.
+    pub(super) odd: Vec<Id<Session>>,
+    pub(super) reached: u64,
     /// Scratch.
     pub(super) events: Vec<u8>,
     pub(super) replies: Vec<u8>,
@@ -139,10 +150,13 @@ impl Sessions {
             seats: 0,
             asleep: 0,
             names_bytes: 0,
+            stood_bytes: 0,
             moves: Vec::new(),
             homeless: Vec::new(),
             unfinished: Vec::new(),
             doomed: Vec::new(),
+            odd: Vec::new(),
+            reached: 0,
             events: Vec::new(),
             replies: Vec::new(),
             replies_of_connects: Vec::new(),
@@ -207,16 +221,18 @@ impl Sessions {
         &mut self,
         client: ClientId,
         peer: IpAddr,
-        batch: Option<u64>,
+        acks: Option<Acks>,
         until: Moment,
     ) -> Option<Id<Session>> {
         let session = Session {
             client,
             seats: Vec::new(),
             conn: None,
-            batch,
+            acks,
             at: 0,
             lost: 0,
+            is_unsure: false,
+            stood: None,
             role: Role::Front,
             browser: None,
             takes_advice: true,
@@ -256,6 +272,7 @@ impl Sessions {
         } else {
             self.count(session.peer, false);
         }
+        self.stood_bytes -= session.stood.as_ref().map_or(0, |stood| stood.bytes());
         self.seats -= session.seats.len();
         self.names_bytes -= session.seats.iter().map(|seat| seat.name.len()).sum::<usize>();
         Some(session)
@@ -278,7 +295,26 @@ impl Sessions {
         let seat = session.seats.remove(place);
         self.seats -= 1;
         self.names_bytes -= seat.name.len();
+        if let Some(stood) = &mut session.stood {
+            self.stood_bytes -= stood.bytes();
+            stood.unsubscribe(name);
+            self.stood_bytes += stood.bytes();
+        }
         Some(seat)
+    }
+
+    /// Keeps what was written down of a session until its client says where it stands, or takes that away.
+    pub(super) fn stand(
+        &mut self,
+        id: Id<Session>,
+        stood: Option<Box<KeptSession>>,
+    ) -> Option<Box<KeptSession>> {
+        let bytes = |stood: &Option<Box<KeptSession>>| stood.as_ref().map_or(0, |stood| stood.bytes());
+        let session = self.table.get_mut(id)?;
+        self.stood_bytes += bytes(&stood);
+        let before = std::mem::replace(&mut session.stood, stood);
+        self.stood_bytes -= bytes(&before);
+        before
     }
 
     /// Its client was heard of: it stays awake until `until` at least.
@@ -374,6 +410,7 @@ impl Sessions {
         self.table.len() * entry
             + self.seats * size_of::<Seat>()
             + self.names_bytes
+            + self.stood_bytes
             + self.browsers.bytes()
             + self.wheel.bytes()
             + self.sleepers.len() * size_of::<Id<Session>>()
@@ -387,6 +424,10 @@ impl Sessions {
 
     /// Whether nothing is left of anybody.
     pub(in crate::machine) fn is_pristine(&self) -> bool {
-        self.table.is_empty() && self.addresses.is_empty() && self.seats == 0 && self.browsers.bytes() == 0
+        self.table.is_empty()
+            && self.addresses.is_empty()
+            && self.seats == 0
+            && self.browsers.bytes() == 0
+            && self.stood_bytes == 0
     }
 }
