@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::history::{Beside, History};
-use super::{Channel, Hub, Message};
+use super::{Channel, Hub, Lost, Message, Start};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -13,7 +13,7 @@ type Found = (u64, usize, u64);
 
 impl Hub {
     /// Opens the indexes of these patterns, as many as there may be, and fills each with what channels still have, the newest of it, as
-    /// far as an index keeps so much and `bytes_free` reaches. Whoever stood before that is told that something may be missing.
+    /// far as an index keeps so much and `bytes_free` reaches. It is born behind the last that is missing.
     /// Walks over all channels.
     pub fn rebuild_indexes<'n>(
         &mut self,
@@ -46,12 +46,19 @@ impl Hub {
         }
     }
 
+    /// Where a subscription to such an index would begin that has everything up to this place.
+    pub fn start_in_index(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
+        let born = self.channels.get(id)?.born.offset;
+        let start = self.start_after_any(id, offset, now)?;
+        Some(if offset < born { Start { lost: Lost::Unknown, ..start } } else { start })
+    }
+
     fn fill_index(&mut self, index: Id<Channel>, of: &[Id<Channel>], bytes_free: &mut usize, now: Moment) {
         let Some(keep) = self.channels.get(index).map(|channel| channel.keep(&self.settings.keep)) else {
             return;
         };
         let history = |place: usize| of.get(place).and_then(|at| Some(&self.channels.get(*at)?.history));
-        // Of what is not there any more, the last place.
+        // Of what is not there any more, the last place. Others may stand before it.
         let trimmed = (0..of.len()).filter_map(history).map(|it| it.offset_before(it.base())).max();
         let mut forgotten = trimmed.unwrap_or(0).max(self.ended);
         let newest = |place: usize| {
@@ -74,10 +81,10 @@ impl Hub {
             }
         }
         *bytes_free -= bytes.min(*bytes_free);
+        let first = taken.last().map_or(u64::MAX, |(offset, ..)| *offset);
         if let Some(index) = self.channels.get_mut(index) {
-            // Its life is that of all before it.
-            index.born.offset = 0;
-            index.history = History::resumed(1, forgotten);
+            index.born.offset = forgotten;
+            index.history = History::resumed(1, forgotten.min(first - 1));
         }
         for (_, place, seq) in taken.into_iter().rev() {
             let Some(channel) = of.get(place).and_then(|at| self.channels.get(*at)) else { continue };

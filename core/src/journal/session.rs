@@ -45,6 +45,10 @@ pub struct KeptAcks {
     pub last: u64,
     /// The last that is known to have come.
     pub acked: u64,
+    /// Messages that were said to be missing with the last.
+    pub lost: u64,
+    /// Others were said to be missing perhaps, nobody knows how many.
+    pub is_unsure: bool,
 }
 
 /// One subscription of a session. `floor`, `next` and those of the marks are numbers of messages in the channel or index, and count
@@ -160,6 +164,8 @@ pub(super) struct SessionLine<'a> {
     from: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     acked: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<(u64, bool)>,
     at: u64,
     lost: u64,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -229,6 +235,7 @@ impl<'a> From<&'a KeptSession> for SessionLine<'a> {
             batch: kept.acks.map(|acks| acks.last),
             from: kept.acks.map_or(0, |acks| acks.from),
             acked: kept.acks.map(|acks| acks.acked).filter(|acked| Some(*acked) != kept.acks.map(|a| a.last)),
+            told: kept.acks.map(|acks| (acks.lost, acks.is_unsure)).filter(|told| *told != (0, false)),
             at: kept.at,
             lost: kept.lost,
             unsure: kept.is_unsure,
@@ -251,7 +258,7 @@ impl From<SessionLine<'_>> for KeptSession {
             handed: seat.handed,
             behind: seat.behind,
         };
-        let (from, acked) = (line.from, line.acked);
+        let (from, acked, (lost, is_unsure)) = (line.from, line.acked, line.told.unwrap_or_default());
         let mut seats: Vec<KeptSeat> = line.seats.into_iter().map(seat).collect();
         seats.sort_by(|one, other| one.name.cmp(&other.name));
         seats.dedup_by(|next, first| next.name == first.name);
@@ -261,7 +268,13 @@ impl From<SessionLine<'_>> for KeptSession {
             peer: line.peer,
             is_admin: line.admin,
             takes_advice: line.advice,
-            acks: line.batch.map(|last| KeptAcks { from, last, acked: acked.unwrap_or(last) }),
+            acks: line.batch.map(|last| KeptAcks {
+                from,
+                last,
+                acked: acked.unwrap_or(last),
+                lost,
+                is_unsure,
+            }),
             at: line.at,
             lost: line.lost,
             is_unsure: line.unsure,

@@ -100,7 +100,7 @@ fn channels_and_sessions_read_back() {
         peer: "2001:db8::1".parse().expect("an address"),
         is_admin: true,
         takes_advice: false,
-        acks: Some(KeptAcks { from: 8, last: 3, acked: 2 }),
+        acks: Some(KeptAcks { from: 8, last: 3, acked: 2, lost: 1, is_unsure: true }),
         at: 19,
         lost: 2,
         is_unsure: true,
@@ -141,7 +141,7 @@ fn channels_and_sessions_read_back() {
             until_ms: Some(1_795_219_200_123),
         })),
         Entry::Session(Box::new(KeptSession {
-            acks: Some(KeptAcks { from: 0, last: 3, acked: 3 }),
+            acks: Some(KeptAcks { from: 0, last: 3, acked: 3, lost: 0, is_unsure: false }),
             is_open: false,
             ..session.clone()
         })),

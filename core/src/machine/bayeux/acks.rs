@@ -22,23 +22,47 @@ pub(super) struct Acks {
     pub(super) acked: u64,
     /// Those up to this one have been used for something else than a place, or may have been.
     least: u64,
+    /// What was said to be missing with the last batch, until that is known to have come.
+    told: Gap,
+}
+
+/// What a session has missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gap {
+    /// Messages that it will never get, at most.
+    pub(super) lost: u64,
+    /// It may have missed more than these, nobody knows how many.
+    pub(super) is_unsure: bool,
+}
+
+impl Gap {
+    /// Whether something is missing, or may be.
+    pub(super) fn is_some(self) -> bool {
+        self.lost > 0 || self.is_unsure
+    }
+
+    /// Takes what another says besides.
+    pub(super) fn join(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.is_unsure |= other.is_unsure;
+    }
 }
 
 impl Acks {
     /// They count from here.
     pub(super) fn begin(from: u64) -> Self {
-        Self { from, last: 0, acked: 0, least: 0 }
+        Self { from, last: 0, acked: 0, least: 0, told: Gap::default() }
     }
 
     /// As they were when they were written down.
     pub(super) fn resume(kept: KeptAcks) -> Self {
-        let KeptAcks { from, last, acked } = kept;
-        Self { from, last, acked, least: last }
+        let KeptAcks { from, last, acked, lost, is_unsure } = kept;
+        Self { from, last, acked, least: last, told: Gap { lost, is_unsure } }
     }
 
     /// The client stands at this number, which is the last.
     pub(super) fn stand(&mut self, at: u64) {
-        (self.last, self.acked, self.least) = (at, at, at);
+        (self.last, self.acked, self.least, self.told) = (at, at, at, Gap::default());
     }
 
     /// The client shows what it has, or nothing: then it has nothing to complain of, or it would be sent the same for ever.
@@ -46,6 +70,23 @@ impl Acks {
         let shown = shown.unwrap_or(self.last).min(self.last);
         self.acked = self.acked.max(shown);
         shown
+    }
+
+    /// Something is said to be missing with the last batch.
+    pub(super) fn tell(&mut self, gap: Gap) {
+        self.told.join(gap);
+    }
+
+    /// As they are written down.
+    pub(super) fn kept(&self) -> KeptAcks {
+        let Self { from, last, acked, told: Gap { lost, is_unsure }, .. } = *self;
+        KeptAcks { from, last, acked, lost, is_unsure }
+    }
+
+    /// What has to be said again, if the client has nothing behind this batch.
+    pub(super) fn tell_again(&mut self, shown: u64) -> Gap {
+        let told = std::mem::take(&mut self.told);
+        if shown < self.last { told } else { Gap::default() }
     }
 
     /// What is subscribed now may begin with older messages, which no number up to now speaks of.

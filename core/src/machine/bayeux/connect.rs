@@ -2,13 +2,14 @@
 //! Knows nothing of how sessions begin.
 use serde_json::value::RawValue;
 
+use super::acks::Gap;
 use super::batch::Outgoing;
 use super::gather::{Fill, Gathered, gather};
 use super::handshake::TRANSPORTS;
 use super::session::{Session, Sessions};
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
-use crate::config::{Config, Gap};
+use crate::config::{self, Config};
 use crate::conn::{Attached, Conn, Connect, Phase};
 use crate::dialect::bayeux::message::{Message, Timesync};
 use crate::dialect::bayeux::write::{Ack, Advice, Reply};
@@ -111,6 +112,7 @@ impl Machine {
         let Some(session) = sessions.get_mut(sid) else { return };
         let Some(acks) = &mut session.acks else { return };
         let acked = acks.acknowledge(shown);
+        session.gap.join(acks.tell_again(acked));
         for seat in &mut session.seats {
             while let Some(&(batch, next)) = seat.marks.front()
                 && batch <= acked
@@ -196,7 +198,7 @@ impl Machine {
             if let Some((sid, old)) = self.sessions.homeless.pop() {
                 self.rehouse(sid, old);
                 // Nobody will visit it for what it has lost.
-                if self.sessions.get(sid).is_some_and(|session| session.lost > 0 || session.is_unsure) {
+                if self.sessions.get(sid).is_some_and(|session| session.gap.is_some()) {
                     self.hand_over_now(sid);
                 }
             } else if let Some(id) = self.sessions.unfinished.pop() {
@@ -271,7 +273,7 @@ impl Delivery<'_> {
         self.sessions.detach(sid, self.post.now.after_ms(pause_ms));
         let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
         replies.clear();
-        if gathered.has_gap() && self.config.bayeux.gap == Gap::Rehandshake {
+        if gathered.gap.is_some() && self.config.bayeux.gap == config::Gap::Rehandshake {
             self.count_gap(&gathered);
             let reply = Reply::begin(&mut replies, attached.connect.id.as_deref(), CHANNEL, false);
             reply.error(super::UNKNOWN).advice(Advice::Handshake).end();
@@ -298,8 +300,11 @@ impl Delivery<'_> {
         self.count_gap(gathered);
         let Some(session) = self.sessions.get_mut(sid) else { return };
         session.at = session.at.max(gathered.at);
-        if gathered.has_gap() {
-            (session.lost, session.is_unsure) = (0, false);
+        if gathered.gap.is_some() {
+            session.gap = Gap::default();
+            if let Some(acks) = &mut session.acks {
+                acks.tell(gathered.gap);
+            }
         }
         let acks = session.acks.is_some();
         for &(i, next) in &gathered.moves {
@@ -313,8 +318,8 @@ impl Delivery<'_> {
     }
 
     pub(super) fn count_gap(&mut self, gathered: &Gathered) {
-        self.counters.lost += gathered.lost;
-        self.counters.gaps_unknown += u64::from(gathered.is_unsure);
+        self.counters.lost += gathered.gap.lost;
+        self.counters.gaps_unknown += u64::from(gathered.gap.is_unsure);
     }
 
     /// What goes into one answer.

@@ -63,7 +63,7 @@ impl Delivery<'_> {
         let gathered = gather(hub, self.sessions.get(sid)?, fill, &mut events);
         let moves = gathered.moves.clone();
         if gathered.is_news() {
-            if gathered.has_gap() && self.config.bayeux.gap == Gap::Rehandshake {
+            if gathered.gap.is_some() && self.config.bayeux.gap == Gap::Rehandshake {
                 self.count_gap(&gathered);
                 self.give_up_wire(conn, id, sid);
             } else if acks {
@@ -98,7 +98,7 @@ impl Delivery<'_> {
         window: Option<NonZeroU8>,
     ) {
         self.note(sid, &gathered, None);
-        if gathered.has_gap() {
+        if gathered.gap.is_some() {
             let mut gap = Vec::new();
             gathered.write_gap(&mut gap);
             self.say_batch_over(conn, id, Outgoing::replies(&gap));

@@ -8,7 +8,7 @@ use super::session::{Seat, Session};
 use crate::arena::Id;
 use crate::conn::Role;
 use crate::hub::Channel;
-use crate::journal::{Entry, KeptAcks, KeptSeat, KeptSession, Subscribed};
+use crate::journal::{Entry, KeptSeat, KeptSession, Subscribed};
 use crate::machine::Machine;
 
 impl Machine {
@@ -24,12 +24,12 @@ impl Machine {
             Role::Admin => true,
             _ => return None,
         };
-        let mut lost = session.lost;
+        let mut gap = session.gap;
         let mut seats = Vec::new();
         for seat in &session.seats {
             if &*seat.name == MAILBOX {
                 // What was for it alone is not kept; it is told that something was.
-                lost += self.unread(seat, session.acks.is_some());
+                gap.lost += self.unread(seat, session.acks.is_some());
             } else if let Some(kept) = session.stood.as_ref().and_then(|stood| stood.find(&seat.name)) {
                 seats.push(kept.clone());
             } else if let Some(mut kept) = self.kept_seat(seat) {
@@ -37,10 +37,10 @@ impl Machine {
                 kept.behind = session.stood.as_ref().map(|_| u64::MAX);
                 seats.push(kept);
             } else {
-                lost += 1;
+                gap.lost += 1;
             }
         }
-        let acks = session.acks.map(|acks| KeptAcks { from: acks.from, last: acks.last, acked: acks.acked });
+        let acks = session.acks.map(|acks| acks.kept());
         Some(KeptSession {
             client: session.client.as_str().into(),
             browser: session.browser.map(|browser| browser.as_str().into()),
@@ -49,8 +49,8 @@ impl Machine {
             takes_advice: session.takes_advice,
             acks: session.stood.as_ref().map_or(acks, |stood| stood.acks),
             at: self.hub.id_of(session.at),
-            lost,
-            is_unsure: session.is_unsure,
+            lost: gap.lost,
+            is_unsure: gap.is_unsure,
             is_open: session.stood.is_some(),
             seats,
         })

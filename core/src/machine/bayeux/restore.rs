@@ -6,7 +6,7 @@
 //! places in the log count, and indexes are made anew.
 use std::collections::VecDeque;
 
-use super::acks::Acks;
+use super::acks::{Acks, Gap};
 use super::client_id::ClientId;
 use super::name;
 use super::session::{Seat, Session};
@@ -65,7 +65,7 @@ impl Machine {
             session.role = role;
             session.takes_advice = kept.takes_advice;
             session.at = self.hub.offset_of(kept.at);
-            (session.lost, session.is_unsure) = (kept.lost, kept.is_unsure);
+            session.gap = Gap { lost: kept.lost, is_unsure: kept.is_unsure };
         }
         if let Some(browser) = kept.browser.as_deref().and_then(ClientId::read) {
             self.sessions.set_browser(id, browser);
@@ -79,7 +79,7 @@ impl Machine {
             if !self.restore_seat(id, seat)
                 && let Some(session) = self.sessions.get_mut(id)
             {
-                session.lost += 1;
+                session.gap.lost += 1;
             }
         }
         true
@@ -148,10 +148,10 @@ impl Machine {
             }
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.is_unsure = is_unsure;
+        session.gap.is_unsure = is_unsure;
         if kept.acks.is_none() {
             // They may have been told.
-            session.is_unsure |= std::mem::take(&mut session.lost) > 0;
+            session.gap.is_unsure |= std::mem::take(&mut session.gap.lost) > 0;
         } else {
             self.sessions.stand(id, Some(Box::new(kept)));
         }
@@ -160,7 +160,9 @@ impl Machine {
     /// Where a seat begins whose client has everything up to this message.
     fn start_of(&mut self, at: Id<Channel>, kept: &KeptSeat, place: u64) -> Start {
         let (now, offset) = (self.post.now, self.hub.offset_of(place));
-        let start = if self.is_same_life(at, kept) {
+        let start = if name::is_pattern(&kept.name) {
+            self.hub.start_in_index(at, offset, now)
+        } else if self.is_same_life(at, kept) {
             self.hub.start_after(at, offset, now)
         } else {
             // Nobody has had anything of another life, or it would have been written down; what was unread in its own is gone.
@@ -178,7 +180,7 @@ impl Machine {
         // Nobody can have what is still to come.
         let newest = self.hub.numbers().1.saturating_sub(acks.from);
         let shown = shown.map(|shown| shown.min(newest));
-        let (mut lost, mut is_unsure) = (0, kept.is_unsure);
+        let (mut lost, mut is_unsure) = (0, false);
         for seat in &kept.seats {
             let Some(session) = self.sessions.get(id) else { return };
             let Some(sub) = session.find(&seat.name).ok().map(|place| session.seats[place].sub) else {
@@ -203,10 +205,14 @@ impl Machine {
         let stands_at = shown.unwrap_or(newest);
         let at = self.hub.offset_of(acks.from.saturating_add(stands_at));
         if let Some(session) = self.sessions.get_mut(id) {
-            // What was lost before is told with the next batch behind it.
-            let is_told = shown.is_some_and(|shown| shown > acks.acked && shown != acks.last);
-            session.lost = if is_told { lost } else { session.lost + lost };
-            session.is_unsure |= is_unsure;
+            let has_less = shown.is_none_or(|shown| shown <= acks.acked);
+            if !(has_less || shown == Some(acks.last)) {
+                // What was lost before was told with a batch that it has.
+                session.gap = Gap::default();
+            } else if shown != Some(acks.last) {
+                session.gap.join(Gap { lost: acks.lost, is_unsure: acks.is_unsure });
+            }
+            session.gap.join(Gap { lost, is_unsure });
             session.at = session.at.max(at);
             if let Some(acks) = &mut session.acks {
                 acks.stand(stands_at);

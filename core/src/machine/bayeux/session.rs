@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use super::acks::Acks;
+use super::acks::{Acks, Gap};
 use super::browsers::Browsers;
 use super::client_id::ClientId;
 use crate::arena::{Arena, Id};
@@ -50,10 +50,8 @@ pub(crate) struct Session {
     pub(super) acks: Option<Acks>,
     /// The last place in the log that it has been handed something from.
     pub(super) at: u64,
-    /// Messages that it will never get, and has not been told of.
-    pub(super) lost: u64,
-    /// It may have missed more than these, nobody knows how many.
-    pub(super) is_unsure: bool,
+    /// What it has missed, and has not been told of.
+    pub(super) gap: Gap,
     /// As it was written down by a server that was cut off: its client has not said yet where it stands.
     pub(super) stood: Option<Box<KeptSession>>,
     /// The side of the server that it began on.
@@ -230,8 +228,7 @@ impl Sessions {
             conn: None,
             acks,
             at: 0,
-            lost: 0,
-            is_unsure: false,
+            gap: Gap::default(),
             stood: None,
             role: Role::Front,
             browser: None,

@@ -221,7 +221,7 @@ impl Machine {
         });
         if let Some(session) = self.sessions.get_mut(id) {
             // That it hears nothing more is said, also if it had everything so far.
-            session.lost += unread.max(u64::from(is_over));
+            session.gap.lost += unread.max(u64::from(is_over));
         }
         self.drop_subscription(id, &name);
         if is_over {
