@@ -74,6 +74,8 @@ pub struct KeptSeat {
     pub handed: u64,
     /// It was subscribed since the session was written whole, when this was the last batch: that one had nothing of it.
     pub behind: Option<u64>,
+    /// Messages of earlier lives of the channel that it will never get, which is told with the next batch.
+    pub lost: u64,
 }
 
 /// A subscription that a session has begun.
@@ -117,7 +119,7 @@ impl KeptSession {
     /// Takes note of a subscription.
     pub fn subscribe(&mut self, begun: Subscribed) {
         let Subscribed { name, since, born, behind, lost, .. } = begun;
-        self.lost += lost;
+        let lost = self.find(&name).map_or(0, |before| before.lost) + lost;
         let seat = KeptSeat {
             name,
             since,
@@ -128,6 +130,7 @@ impl KeptSession {
             had: since,
             handed: since,
             behind: Some(behind),
+            lost,
         };
         match self.seats.binary_search_by(|other| other.name.cmp(&seat.name)) {
             Ok(at) => self.seats[at] = seat,
@@ -192,6 +195,8 @@ struct SeatLine<'a> {
     handed: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     behind: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    lost: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -225,6 +230,7 @@ impl<'a> From<&'a KeptSession> for SessionLine<'a> {
             had: seat.had,
             handed: seat.handed,
             behind: seat.behind,
+            lost: seat.lost,
         };
         Self {
             client: Cow::Borrowed(&kept.client),
@@ -257,6 +263,7 @@ impl From<SessionLine<'_>> for KeptSession {
             had: seat.had,
             handed: seat.handed,
             behind: seat.behind,
+            lost: seat.lost,
         };
         let (from, acked, (lost, is_unsure)) = (line.from, line.acked, line.told.unwrap_or_default());
         let mut seats: Vec<KeptSeat> = line.seats.into_iter().map(seat).collect();

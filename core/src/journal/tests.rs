@@ -116,6 +116,7 @@ fn channels_and_sessions_read_back() {
                 had: 11,
                 handed: 14,
                 behind: None,
+                lost: 0,
             },
             KeptSeat {
                 name: "/b".into(),
@@ -127,6 +128,7 @@ fn channels_and_sessions_read_back() {
                 had: 10,
                 handed: 10,
                 behind: Some(2),
+                lost: 4,
             },
         ],
     };

@@ -84,6 +84,7 @@ impl Machine {
             had: before(seat.floor.min(next)),
             handed: before(next),
             behind: None,
+            lost: 0,
         })
     }
 

@@ -132,6 +132,7 @@ impl Machine {
     fn reopen(&mut self, id: Id<Session>, mut kept: KeptSession) {
         let mut is_unsure = kept.is_unsure;
         for seat in std::mem::take(&mut kept.seats) {
+            is_unsure |= kept.acks.is_none() && seat.lost > 0;
             let Some(at) = self.seat_of(&seat) else {
                 is_unsure = true;
                 continue;
@@ -190,6 +191,9 @@ impl Machine {
             let begin = self.start_of(at, seat, shown.map_or(seat.handed, |shown| kept.place(seat, shown)));
             let head = self.hub.peek(at).map_or(1, |channel| channel.history().head());
             let next = if shown.is_some() { begin.next } else { head };
+            if shown.is_none_or(|shown| seat.behind.is_some_and(|behind| shown <= behind)) {
+                lost += seat.lost;
+            }
             match begin.lost {
                 Lost::Some(count) => lost += count,
                 Lost::Unknown => is_unsure = true,
