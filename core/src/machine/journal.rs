@@ -1,11 +1,11 @@
 //! Histories over a restart: everything that happens to channels is written down, and happens again at the start.
 //! Knows nothing of files: what is written down is put somewhere by the shell, before anybody hears of what it says.
+use std::collections::BTreeMap;
+
 use super::Machine;
 use crate::dialect::Refusal;
 use crate::hub::Full;
 use crate::journal::{Ending, Entry, First, KeptSession, Replayed, write_end};
-use std::collections::BTreeMap;
-
 use crate::log::{Epoch, Log};
 
 /// How it stands with the journal.

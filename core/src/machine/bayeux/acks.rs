@@ -5,11 +5,14 @@
 //! session counts. So a server that begins again knows where the client stands, although nothing was written down for a delivery.
 //! A batch that no place says (older messages were asked for, and are not all in it) gets a number of its own, and the session is
 //! written down whole.
+use serde_json::value::RawValue;
+
 use super::gather::Gathered;
 use super::session::{Session, Sessions};
 use crate::arena::Id;
 use crate::hub::Hub;
 use crate::journal::KeptAcks;
+use crate::machine::Machine;
 
 /// Numbers of a session's batches.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +133,36 @@ impl Sessions {
     /// The number that a session's client has.
     pub(super) fn repeated(&self, sid: Id<Session>) -> Option<u64> {
         Some(self.get(sid)?.acks?.acked)
+    }
+}
+
+impl Machine {
+    /// Takes note of what the client has got; what else was sent is to be sent again.
+    pub(super) fn acknowledge(&mut self, sid: Id<Session>, said: Option<&RawValue>) {
+        let shown = said.and_then(|ack| ack.get().parse::<u64>().ok());
+        if self.sessions.get(sid).is_some_and(|session| session.stood.is_some()) {
+            return self.stand_again(sid, shown);
+        }
+        let Self { sessions, hub, counters, .. } = self;
+        let Some(session) = sessions.get_mut(sid) else { return };
+        let Some(acks) = &mut session.acks else { return };
+        let acked = acks.acknowledge(shown);
+        session.gap.join(acks.tell_again(acked));
+        for seat in &mut session.seats {
+            while let Some(&(batch, next)) = seat.marks.front()
+                && batch <= acked
+            {
+                seat.floor = next;
+                seat.marks.pop_front();
+            }
+            if !seat.marks.is_empty() {
+                seat.marks.clear();
+                if let Some(subscription) = hub.subscription(seat.sub) {
+                    counters.bayeux_resent += subscription.next().unwrap_or(0).saturating_sub(seat.floor);
+                }
+                hub.seek(seat.sub, seat.floor);
+            }
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Connects: what there is is answered at once, else they wait (`protocols/bayeux.md`, sections 6 and 16).
 //! Knows nothing of how sessions begin.
-use serde_json::value::RawValue;
 
 use super::acks::Gap;
 use super::batch::Outgoing;
@@ -100,34 +99,6 @@ impl Machine {
         delivery.sessions.events = events;
         self.settle_sessions();
         Done::Waits
-    }
-
-    /// Takes note of what the client has got; what else was sent is to be sent again.
-    fn acknowledge(&mut self, sid: Id<Session>, said: Option<&RawValue>) {
-        let shown = said.and_then(|ack| ack.get().parse::<u64>().ok());
-        if self.sessions.get(sid).is_some_and(|session| session.stood.is_some()) {
-            return self.stand_again(sid, shown);
-        }
-        let Self { sessions, hub, counters, .. } = self;
-        let Some(session) = sessions.get_mut(sid) else { return };
-        let Some(acks) = &mut session.acks else { return };
-        let acked = acks.acknowledge(shown);
-        session.gap.join(acks.tell_again(acked));
-        for seat in &mut session.seats {
-            while let Some(&(batch, next)) = seat.marks.front()
-                && batch <= acked
-            {
-                seat.floor = next;
-                seat.marks.pop_front();
-            }
-            if !seat.marks.is_empty() {
-                seat.marks.clear();
-                if let Some(subscription) = hub.subscription(seat.sub) {
-                    counters.bayeux_resent += subscription.next().unwrap_or(0).saturating_sub(seat.floor);
-                }
-                hub.seek(seat.sub, seat.floor);
-            }
-        }
     }
 
     /// Ends the connect of a session that waits, without messages: a newer one has come by the connection `by`, or the

@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::acks::Gap;
+use super::seats::Seat;
 use super::service::MAILBOX;
-use super::session::{Seat, Session};
+use super::session::Session;
 use crate::arena::Id;
 use crate::dialect::bayeux::write;
 use crate::hub::{Channel, Hub, Message, Pattern};

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::name;
+use super::seats::Seat;
 use super::service::MAILBOX;
-use super::session::{Seat, Session};
+use super::session::Session;
 use crate::arena::Id;
 use crate::conn::Role;
 use crate::hub::Channel;

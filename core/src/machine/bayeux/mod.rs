@@ -11,6 +11,7 @@ mod handover;
 mod handshake;
 mod keep;
 mod restore;
+mod seats;
 mod service;
 mod session;
 mod subscribe;

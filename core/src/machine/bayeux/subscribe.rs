@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use super::seats::Seat;
 use super::service::MAILBOX;
-use super::session::{Seat, Session};
+use super::session::Session;
 use super::{SUBSCRIPTION_BYTES_MAX, Speaker, error};
 use crate::arena::Id;
 use crate::conn::Role;
