@@ -1,6 +1,7 @@
 //! A world of Bayeux sessions that lose answers on the way, hang up, sleep, are released by themselves, and change between
-//! polls and WebSockets, which may be slow; and the server is restarted among them, with a journal of its histories. With the ack
-//! extension nothing is lost; without it exactly what was on its way may be. One seed, one clock.
+//! polls and WebSockets, which may be slow; and the server is restarted among them, with a journal of its histories, on purpose or
+//! by a crash. With the ack extension nothing is lost and nothing comes twice; without it exactly what was on its way may be lost, and after a
+//! crash what nobody knows is said. One seed, one clock.
 #![allow(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
@@ -54,6 +55,11 @@ fn live(seed: u64, steps: usize) -> World {
     config.limits.history_messages_max = 100_000;
     config.limits.outbox_bytes_max = [300, 4_000, 256 << 10][chance.below(3) as usize];
     config.websocket.compression_bytes_min = 1;
+    // Channels that nobody reads by their names live long enough, or not.
+    let is_all_kept = chance.percent(70);
+    if is_all_kept {
+        config.icomet.channel_timeout_ms = 36_000_000;
+    }
     // Nobody is away for so long that it is forgotten.
     config.bayeux.remember_ms = 36_000_000;
     let mut server = Server::with_seed(config, seed);
@@ -80,6 +86,8 @@ fn live(seed: u64, steps: usize) -> World {
                     last: 0,
                     waits: false,
                     excused: BTreeSet::new(),
+                    may_be_told: false,
+                    told: false,
                     gone: false,
                 });
             }
@@ -119,7 +127,11 @@ fn live(seed: u64, steps: usize) -> World {
                     *world.counts.entry("released").or_default() += 1;
                 }
             }
-            92..94 => server.pass_ms(chance.below(20_000)),
+            92 => server.pass_ms(chance.below(20_000)),
+            93 if server.journal.is_some() => {
+                server.rewrite(chance.below(3_000) as usize);
+                *world.counts.entry("rewrites").or_default() += 1;
+            }
             36..40 | 94..96 if !people.is_empty() => {
                 turn(&mut server, &mut people[who], &mut world, &mut chance, seed);
             }
@@ -137,15 +149,27 @@ fn live(seed: u64, steps: usize) -> World {
                     person.gone = true;
                 }
             }
-            99 if server.journal.is_some() && chance.percent(50) => {
+            99 if server.journal.is_some() => {
                 for person in &mut people {
                     cut_off(&mut server, person, &mut world, &mut chance, seed);
                 }
-                server.restart(Ending::Clean(0), chance.bits());
+                let is_crash = chance.percent(50);
+                if is_crash {
+                    let knows = |p: &Person| is_all_kept && p.fellow.acked.is_some();
+                    for person in people.iter_mut().filter(|p| !p.gone && !knows(p)) {
+                        // Nobody knows what it has, and it goes on with what is new; or what patterns had of is gone. It is told.
+                        person.on_their_way.extend(person.owed.difference(&person.had));
+                        person.may_be_told = true;
+                    }
+                }
+                let living = people.iter().filter(|person| !person.gone).count();
+                let ending = if is_crash { Ending::Whole } else { Ending::Clean(0) };
+                let replayed = server.restart(ending, chance.bits());
+                assert_eq!(replayed.sessions, living, "seed {seed}: everybody's session goes on");
                 for person in &mut people {
                     person.fellow.move_to_new_connection(&mut server);
                 }
-                *world.counts.entry("restarts").or_default() += 1;
+                *world.counts.entry(if is_crash { "crashes" } else { "restarts" }).or_default() += 1;
             }
             _ => {}
         }
@@ -184,11 +208,14 @@ fn live(seed: u64, steps: usize) -> World {
         }
         let missing: Vec<_> =
             person.owed.difference(&person.had).filter(|n| !person.excused.contains(n)).collect();
-        if person.fellow.acked.is_some() {
+        if person.fellow.acked.is_some() && !person.told {
             assert!(missing.is_empty(), "seed {seed}: lost {missing:?}");
         }
         let lost = missing.iter().all(|n| person.on_their_way.contains(n));
         assert!(lost, "seed {seed}: {missing:?} was lost, and only {:?} on its way", person.on_their_way);
+        if person.told {
+            *world.counts.entry("told of a gap").or_default() += 1;
+        }
         let strange: Vec<_> = person.had.difference(&person.owed).collect();
         assert!(strange.is_empty(), "seed {seed}: {strange:?} was not for it");
     }
@@ -228,6 +255,9 @@ fn sessions_that_lose_answers() {
             "bayeux_resent",
             "bayeux_sessions_expired",
             "restarts",
+            "crashes",
+            "told of a gap",
+            "rewrites",
             "bayeux_sessions_restored",
         ] {
             assert!(counts.get(name).is_some_and(|n| *n > 100), "{name}: {counts:?}");

@@ -72,6 +72,14 @@ class Daemon {
     }
   }
 
+  /** As a crash ends it. */
+  async kill() {
+    const gone = once(this.child, 'exit');
+    this.child.kill('SIGKILL');
+    await gone;
+    daemons.delete(this.child);
+  }
+
   url(path = '/cometd') {
     return `http://127.0.0.1:${this.front}${path}`;
   }
@@ -427,6 +435,56 @@ for (const transport of ['long-polling', 'websocket']) {
     assert.equal(one.handshakes, 1);
     await one.end();
     await two.disconnect();
+    await lasting.stop();
+  });
+}
+
+for (const transport of ['long-polling', 'websocket']) {
+  await check(`cometd with ack, ${transport}: the daemon is killed again and again, and nothing is lost, doubled, or begun anew`, async () => {
+    const lasting = await Daemon.start(`timeout_ms = 2000\nmax_interval_ms = 30000\n[history]\nfile = "${join(directory, `killed-${transport}.history`)}"`);
+    const one = await Cometd.begin(relay.url(lasting), { ack: true, transport });
+    const [exact, pattern] = [[], []];
+    await one.subscribe('/killed/a', exact);
+    await one.subscribe('/killed/**', pattern);
+    let count = 0;
+    for (const round of numbers(4)) {
+      // Some have come and are acknowledged, some are on their way, and some have not been sent.
+      for (const n of numbers(20)) {
+        if (n === 15) relay.cut(round % 2 === 1);
+        await lasting.push(n % 2 ? '/killed/b' : '/killed/a', `${count++}`);
+      }
+      await lasting.kill();
+      await lasting.run();
+      await lasting.push('/killed/a', `${count++}`);
+      relay.isAway = false;
+      const all = numbers(count);
+      await heard(pattern, all.map(String));
+      await heard(exact, all.filter((n) => n % 21 === 20 || (n % 21) % 2 === 0).map(String));
+    }
+    assert.equal(one.handshakes, 1);
+    assert.deepEqual(one.failures.filter((m) => m.error), []);
+    await one.end();
+    await lasting.stop();
+  });
+
+  await check(`faye without acknowledgements, ${transport}: the daemon is killed, and the session goes on`, async () => {
+    const lasting = await Daemon.start(`timeout_ms = 2000\nmax_interval_ms = 30000\n[history]\nfile = "${join(directory, `killed-faye-${transport}.history`)}"`);
+    const one = fayeClient(transport, relay.url(lasting), { retry: 0.5 });
+    const [list, shaken] = [[], []];
+    one.addExtension({ incoming: (m, done) => { if (m.channel === '/meta/handshake') shaken.push(m); done(m); } });
+    const gaps = [];
+    one.addExtension({ incoming: (m, done) => { if (m.channel === '/service/rcomet/gap') gaps.push(m.data); done(m); } });
+    await one.subscribe('/killed/*', (data) => list.push(data));
+    await lasting.push('/killed/a', 'before');
+    await heard(list, ['before']);
+    await lasting.kill();
+    await lasting.run();
+    await until(() => gaps, (got) => got.length > 0);
+    await lasting.push('/killed/b', 'after');
+    await heard(list, ['before', 'after']);
+    assert.deepEqual(gaps, [{ lost: null }]);
+    assert.equal(shaken.length, 1);
+    await one.disconnect();
     await lasting.stop();
   });
 }

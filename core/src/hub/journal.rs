@@ -86,6 +86,18 @@ impl Hub {
         self.notes = does.then(Box::default);
     }
 
+    /// Whether it is noted what happens.
+    pub fn keeps_notes(&self) -> bool {
+        self.notes.is_some()
+    }
+
+    /// Notes something for a text that is begun anew, if one is, and not for the other.
+    pub fn note_anew(&mut self, entry: impl FnOnce() -> Entry) {
+        if let Some(anew) = self.notes.as_mut().and_then(|notes| notes.anew.as_mut()) {
+            anew.waiting.push_back(Note::Entry(entry()));
+        }
+    }
+
     /// Whether something has been noted that nobody has taken.
     pub fn has_notes(&self) -> bool {
         self.notes.as_ref().is_some_and(|notes| !notes.new.is_empty())
@@ -164,7 +176,8 @@ impl Hub {
         self.channels.get(id).is_some_and(|c| !c.is_index && !c.closed && id != self.announcing.feed)
     }
 
-    pub(super) fn note_entry(&mut self, entry: impl FnOnce() -> Entry) {
+    /// Notes something that has happened, if anything is noted.
+    pub fn note_entry(&mut self, entry: impl FnOnce() -> Entry) {
         if let Some(notes) = &mut self.notes {
             notes.put(Note::Entry(entry()));
         }

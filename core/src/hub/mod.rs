@@ -18,6 +18,7 @@ mod mortal;
 mod names;
 mod pattern;
 mod publish;
+mod rebuild;
 mod replay;
 mod revive;
 mod roster;
@@ -226,6 +227,11 @@ impl Hub {
     /// The number by which a message is known outside of its channel, from its offset.
     pub fn id_of(&self, offset: u64) -> u64 {
         self.log.id_of(offset)
+    }
+
+    /// Messages that are published from now on get numbers behind this one.
+    pub fn use_up(&mut self, id: u64) {
+        self.log.reach(id);
     }
 
     /// The offset of the message with such a number, or of the last before it in this log.

@@ -43,7 +43,7 @@ impl Hub {
                 }
             }
             // Not the hub's.
-            Entry::Session(_) => {}
+            Entry::Session(_) | Entry::Subscribed(_) | Entry::Unsubscribed(..) | Entry::Over(_) => {}
         }
         Ok(())
     }

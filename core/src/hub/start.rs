@@ -121,10 +121,21 @@ impl Hub {
         Some(behind_holes(channel, start, is_counted))
     }
 
+    /// Whether a channel has ended whose last message stood behind this place.
+    pub fn has_ended_behind(&self, offset: u64) -> bool {
+        offset < self.ended
+    }
+
     /// Where a subscription would begin that has everything of all channels up to this place in the log.
     pub fn start_after(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
+        let born = self.channels.get(id)?.born.offset;
+        self.start_after_any(id, offset.max(born), now)
+    }
+
+    /// The same, wherever the channel's life began.
+    pub(super) fn start_after_any(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
         let (channel, base) = self.as_found(id, now)?;
-        Some(behind_holes(channel, after(channel, offset.max(channel.born.offset), base), true))
+        Some(behind_holes(channel, after(channel, offset, base), true))
     }
 
     /// Where a subscription would begin that has everything up to a second and a tag, or that counts from an end.

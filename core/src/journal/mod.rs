@@ -5,14 +5,15 @@
 //! purpose, that nothing follows. It is replayed as it was written; a channel that is described once more ([`Entry::Channel`]) is
 //! forgotten first. So a text that has become long can be written anew while more is appended to it.
 mod read;
+mod session;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use read::Line;
+pub use session::{KeptAcks, KeptSeat, KeptSession, Subscribed};
 pub use write::write_end;
 
 use crate::hub::{Kind, Media, Posted, Registered};
@@ -58,48 +59,14 @@ pub enum Entry {
     Close(Arc<str>, u64),
     /// The index of a pattern, as it was when the server ended, but for its messages, which follow.
     Index(Box<Opened>),
-    /// A session of Bayeux, as it was when the server ended.
+    /// A session of Bayeux as it is. What was known of it is forgotten.
     Session(Box<KeptSession>),
-}
-
-/// A session of Bayeux.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptSession {
-    /// Its secret.
-    pub client: Box<str>,
-    /// The browser that it belongs to.
-    pub browser: Option<Box<str>>,
-    /// Where its client came from.
-    pub peer: IpAddr,
-    /// It began on the admin side.
-    pub is_admin: bool,
-    /// Its client takes advice.
-    pub takes_advice: bool,
-    /// With the ack extension, the number of its last batch.
-    pub batch: Option<u64>,
-    /// The last message that it has been handed, by its number over all channels.
-    pub at: u64,
-    /// Messages that it will never get, and has not been told of.
-    pub lost: u64,
-    /// What it reads.
-    pub seats: Vec<KeptSeat>,
-}
-
-/// One subscription of a session. `floor`, `next` and those of the marks are numbers of messages in the channel or index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptSeat {
-    /// The channel or pattern.
-    pub name: Box<str>,
-    /// The message before its first, by its number over all channels.
-    pub since: u64,
-    /// Where the log stood when the channel was made: which life of it this is.
-    pub born: u64,
-    /// The first message that its client is not known to have.
-    pub floor: u64,
-    /// The message that it is handed next.
-    pub next: u64,
-    /// Batches on their way, and the message that stood next behind each.
-    pub marks: Vec<(u64, u64)>,
+    /// A session of Bayeux reads something more.
+    Subscribed(Box<Subscribed>),
+    /// A session, by its secret, does not read this any more.
+    Unsubscribed(Box<str>, Box<str>),
+    /// A session is over.
+    Over(Box<str>),
 }
 
 /// A channel.

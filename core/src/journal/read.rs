@@ -1,8 +1,8 @@
 //! The lines, read. What is wrong with one is told in words, and what was expected.
 use std::sync::Arc;
 
-use super::write::{ChannelLine, EntryLine, FORM, FirstLine, KindName, MessageLine, SeatLine, SessionLine};
-use super::{Entry, First, KeptSeat, KeptSession, Opened, Said, Shape};
+use super::write::{ChannelLine, EntryLine, FORM, FirstLine, KindName, MessageLine};
+use super::{Entry, First, Opened, Said, Shape};
 use crate::hub::{Kind, Media, Posted, Registered};
 use crate::log::Epoch;
 
@@ -78,7 +78,10 @@ impl Line {
             EntryLine::Clear(name) => Entry::Clear(name.into()),
             EntryLine::Close((name, last)) if last < NUMBERS_END => Entry::Close(name.into(), last),
             EntryLine::Close((_, last)) => return Err(format!("close {last}: expected a number below 2^53")),
-            EntryLine::Session(line) => Entry::Session(Box::new(session(line))),
+            EntryLine::Session(line) => Entry::Session(Box::new(line.into())),
+            EntryLine::Subscribed(line) => Entry::Subscribed(Box::new(line.into())),
+            EntryLine::Unsubscribed((client, name)) => Entry::Unsubscribed(client.into(), name.into()),
+            EntryLine::Over(client) => Entry::Over(client.into()),
             EntryLine::End(head) => return Ok(Self::End(head)),
         }))
     }
@@ -100,28 +103,6 @@ fn channel(line: ChannelLine<'_>) -> Result<Opened, String> {
         forgotten: line.forgotten,
         last: line.last,
     })
-}
-
-fn session(line: SessionLine<'_>) -> KeptSession {
-    let seat = |seat: SeatLine<'_>| KeptSeat {
-        name: seat.name.into(),
-        since: seat.since,
-        born: seat.born,
-        floor: seat.floor,
-        next: seat.next,
-        marks: seat.marks,
-    };
-    KeptSession {
-        client: line.client.into(),
-        browser: line.browser.map(Into::into),
-        peer: line.peer,
-        is_admin: line.admin,
-        takes_advice: line.advice,
-        batch: line.batch,
-        at: line.at,
-        lost: line.lost,
-        seats: line.seats.into_iter().map(seat).collect(),
-    }
 }
 
 fn message(line: MessageLine<'_>) -> Result<Said, String> {

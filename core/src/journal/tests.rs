@@ -100,9 +100,11 @@ fn channels_and_sessions_read_back() {
         peer: "2001:db8::1".parse().expect("an address"),
         is_admin: true,
         takes_advice: false,
-        batch: Some(3),
+        acks: Some(KeptAcks { from: 8, last: 3, acked: 2, lost: 1, is_unsure: true }),
         at: 19,
         lost: 2,
+        is_unsure: true,
+        is_open: true,
         seats: vec![
             KeptSeat {
                 name: "/a/**".into(),
@@ -111,8 +113,23 @@ fn channels_and_sessions_read_back() {
                 floor: 2,
                 next: 5,
                 marks: vec![(2, 4), (3, 5)],
+                had: 11,
+                handed: 14,
+                behind: None,
+                lost: 0,
             },
-            KeptSeat { name: "/b".into(), since: 10, born: 9, floor: 1, next: 1, marks: Vec::new() },
+            KeptSeat {
+                name: "/b".into(),
+                since: 10,
+                born: 9,
+                floor: 1,
+                next: 1,
+                marks: Vec::new(),
+                had: 10,
+                handed: 10,
+                behind: Some(2),
+                lost: 4,
+            },
         ],
     };
     for entry in [
@@ -125,7 +142,23 @@ fn channels_and_sessions_read_back() {
             token: Some([200; 16]),
             until_ms: Some(1_795_219_200_123),
         })),
+        Entry::Session(Box::new(KeptSession {
+            acks: Some(KeptAcks { from: 0, last: 3, acked: 3, lost: 0, is_unsure: false }),
+            is_open: false,
+            ..session.clone()
+        })),
+        Entry::Session(Box::new(KeptSession { acks: None, is_unsure: false, ..session.clone() })),
         Entry::Session(Box::new(session)),
+        Entry::Subscribed(Box::new(Subscribed {
+            client: "c".into(),
+            name: "/\u{e4}/*".into(),
+            since: 10,
+            born: 9,
+            behind: 3,
+            lost: 1,
+        })),
+        Entry::Unsubscribed("c".into(), "/a".into()),
+        Entry::Over("c".into()),
     ] {
         assert_eq!(Line::read(&line(&entry)), Ok(Line::Entry(entry)));
     }

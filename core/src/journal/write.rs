@@ -1,10 +1,10 @@
 //! The lines, written.
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, First, KeptSeat, KeptSession, Opened, Said, Shape};
+use super::session::{SessionLine, SubscribedLine};
+use super::{Entry, First, Opened, Said, Shape};
 use crate::hub::Kind;
 
 /// The form of the text.
@@ -48,39 +48,14 @@ pub(super) enum EntryLine<'a> {
     Index(ChannelLine<'a>),
     #[serde(borrow)]
     Session(SessionLine<'a>),
+    #[serde(borrow)]
+    Subscribed(SubscribedLine<'a>),
+    #[serde(borrow)]
+    Unsubscribed((Cow<'a, str>, Cow<'a, str>)),
+    #[serde(borrow)]
+    Over(Cow<'a, str>),
     /// The number of the last message: nothing follows.
     End(u64),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SessionLine<'a> {
-    #[serde(borrow)]
-    pub(super) client: Cow<'a, str>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) browser: Option<Cow<'a, str>>,
-    pub(super) peer: IpAddr,
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(super) admin: bool,
-    pub(super) advice: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) batch: Option<u64>,
-    pub(super) at: u64,
-    pub(super) lost: u64,
-    pub(super) seats: Vec<SeatLine<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SeatLine<'a> {
-    #[serde(borrow)]
-    pub(super) name: Cow<'a, str>,
-    pub(super) since: u64,
-    pub(super) born: u64,
-    pub(super) floor: u64,
-    pub(super) next: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) marks: Vec<(u64, u64)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -152,7 +127,7 @@ pub(super) enum KindName {
     Broadcast,
 }
 
-fn is_false(is: &bool) -> bool {
+pub(super) fn is_false(is: &bool) -> bool {
     !*is
 }
 
@@ -187,7 +162,12 @@ impl Entry {
             Self::Swept(count) => EntryLine::Swept(*count),
             Self::Clear(channel) => EntryLine::Clear(Cow::Borrowed(channel)),
             Self::Close(channel, last) => EntryLine::Close((Cow::Borrowed(channel), *last)),
-            Self::Session(kept) => EntryLine::Session(session(kept)),
+            Self::Session(kept) => EntryLine::Session((&**kept).into()),
+            Self::Subscribed(begun) => EntryLine::Subscribed((&**begun).into()),
+            Self::Unsubscribed(client, name) => {
+                EntryLine::Unsubscribed((Cow::Borrowed(client), Cow::Borrowed(name)))
+            }
+            Self::Over(client) => EntryLine::Over(Cow::Borrowed(client)),
         };
         append(&line, out);
     }
@@ -201,28 +181,6 @@ pub fn write_end(head: u64, out: &mut Vec<u8>) {
 fn channel(opened: &Opened) -> ChannelLine<'_> {
     let Opened { ref channel, made, born, next, forgotten, last } = *opened;
     ChannelLine { name: Cow::Borrowed(channel), made, born, next, forgotten, last }
-}
-
-fn session(kept: &KeptSession) -> SessionLine<'_> {
-    let seat = |seat: &'_ KeptSeat| SeatLine {
-        name: Cow::Owned(seat.name.as_ref().to_owned()),
-        since: seat.since,
-        born: seat.born,
-        floor: seat.floor,
-        next: seat.next,
-        marks: seat.marks.clone(),
-    };
-    SessionLine {
-        client: Cow::Borrowed(&kept.client),
-        browser: kept.browser.as_deref().map(Cow::Borrowed),
-        peer: kept.peer,
-        admin: kept.is_admin,
-        advice: kept.takes_advice,
-        batch: kept.batch,
-        at: kept.at,
-        lost: kept.lost,
-        seats: kept.seats.iter().map(seat).collect(),
-    }
 }
 
 fn message(said: &Said) -> MessageLine<'_> {

@@ -1,5 +1,7 @@
 //! Histories over a restart: everything that happens to channels is written down, and happens again at the start.
 //! Knows nothing of files: what is written down is put somewhere by the shell, before anybody hears of what it says.
+use std::collections::BTreeMap;
+
 use super::Machine;
 use crate::dialect::Refusal;
 use crate::hub::Full;
@@ -15,8 +17,39 @@ pub(super) struct Journal {
     broken: bool,
     /// Entries replayed since tables were counted.
     replayed: usize,
-    /// Sessions that are taken up when all channels are there.
-    sessions: Vec<KeptSession>,
+    /// Sessions that are taken up when all channels are there, by their secrets.
+    sessions: BTreeMap<Box<str>, KeptSession>,
+    /// The slot of the session that is written anew next.
+    slot: usize,
+}
+
+/// Sessions that are looked at for one share of a text that is begun anew.
+const SLOTS_AT_ONCE: usize = 256;
+
+impl Journal {
+    /// Keeps what happens to sessions; gives back everything else.
+    fn keep_session(&mut self, entry: Entry) -> Option<Entry> {
+        match entry {
+            Entry::Session(kept) => {
+                self.sessions.insert(kept.client.clone(), *kept);
+            }
+            Entry::Subscribed(begun) => {
+                if let Some(kept) = self.sessions.get_mut(&begun.client) {
+                    kept.subscribe(*begun);
+                }
+            }
+            Entry::Unsubscribed(client, name) => {
+                if let Some(kept) = self.sessions.get_mut(&client) {
+                    kept.unsubscribe(&name);
+                }
+            }
+            Entry::Over(client) => {
+                self.sessions.remove(&client);
+            }
+            other => return Some(other),
+        }
+        None
+    }
 }
 
 /// Entries that are replayed before tables are counted again.
@@ -58,14 +91,9 @@ impl Machine {
                     ));
                 }
             }
-            Entry::Session(_) => {
-                if let Entry::Session(session) = entry {
-                    self.journal.sessions.push(*session);
-                }
-                return Ok(());
-            }
             _ => {}
         }
+        let Some(entry) = self.journal.keep_session(entry) else { return Ok(()) };
         self.hub.replay(entry, zero_unix_ms, now).map_err(|Full| {
             format!(
                 "a channel too many: expected no more than limits.channels_max = {}",
@@ -101,8 +129,19 @@ impl Machine {
         self.hub.end_replay(start, epoch, now);
         self.tables_bytes = self.count_tables();
         let sessions = std::mem::take(&mut self.journal.sessions);
-        // Where numbers may have been lost, nobody stands where they stood.
-        let sessions = if ending == Ending::Torn { 0 } else { self.restore_sessions(&sessions) };
+        let sessions: Vec<KeptSession> = sessions.into_values().collect();
+        let sessions = match ending {
+            Ending::Clean(_) => self.restore_sessions(sessions, true),
+            Ending::Whole => {
+                // Of an end that was begun, their numbers.
+                self.hub.close_unread_indexes();
+                self.rebuild_indexes(&sessions);
+                self.tables_bytes = self.count_tables();
+                self.restore_sessions(sessions, false)
+            }
+            // What was subscribed last may be missing: who shakes hands anew reads what it believes to read.
+            Ending::Torn => 0,
+        };
         self.hub.close_unread_indexes();
         self.counters.bayeux_sessions_restored += sessions as u64;
         self.tables_bytes = self.count_tables();
@@ -136,13 +175,30 @@ impl Machine {
     /// Begins to write everything down anew, behind a new first line: shares of it come from [`Machine::write_more`].
     pub fn begin_anew(&mut self) {
         self.hub.write_anew(true);
+        self.journal.slot = 0;
     }
 
     /// Appends about so many bytes more of everything, and of what has happened since; whether all of it is there then. Goes on
     /// until [`Machine::end_anew`].
     pub fn write_more(&mut self, bytes: usize, out: &mut Vec<u8>) -> bool {
         let (now, zero_unix_ms) = (self.post.now, self.unix_ms().saturating_sub(self.post.now.0));
-        self.hub.write_more(bytes, zero_unix_ms, now, out)
+        let end = self.sessions.table.slots();
+        let mut looked_at = 0;
+        while self.hub.write_more(bytes, zero_unix_ms, now, out) {
+            if self.journal.slot >= end {
+                return true;
+            }
+            if looked_at >= SLOTS_AT_ONCE {
+                return false;
+            }
+            looked_at += 1;
+            let slot = self.journal.slot;
+            self.journal.slot += 1;
+            if let Some(kept) = self.kept_session(slot) {
+                self.hub.note_anew(|| Entry::Session(Box::new(kept)));
+            }
+        }
+        false
     }
 
     /// The new text has taken the old one's place, or has been given up.

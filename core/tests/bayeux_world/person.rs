@@ -27,12 +27,28 @@ pub struct Person {
     pub waits: bool,
     /// Numbers that it may have but need not: it had not got them when it gave up a subscription.
     pub excused: BTreeSet<u64>,
+    /// The server has crashed: it may be told of a gap of unknown size; and it was.
+    pub may_be_told: bool,
+    pub told: bool,
     pub gone: bool,
 }
 
 fn numbers(heard: &Value) -> Vec<u64> {
-    let events = heard.as_array().unwrap().iter().filter(|m| m.get("data").is_some());
+    let events = heard.as_array().unwrap().iter().filter(|m| m.get("data").is_some() && !is_unsure(m));
     events.map(|m| m["data"].as_u64().unwrap_or_else(|| panic!("a gap: {m}"))).collect()
+}
+
+/// Whether an event says that something may be missing, nobody knows what.
+fn is_unsure(event: &Value) -> bool {
+    event["channel"] == "/service/rcomet/gap" && event["data"] == json!({"lost": null})
+}
+
+/// Takes note of what is said to be missing.
+fn note_gap(person: &mut Person, heard: &[Value], seed: u64) {
+    if heard.iter().any(is_unsure) {
+        assert!(person.may_be_told, "seed {seed}: nothing can be missing");
+        (person.may_be_told, person.told) = (false, true);
+    }
 }
 
 /// Asks for more, unless it is asking already.
@@ -97,6 +113,7 @@ fn hear_socket(server: &mut Server, person: &mut Person, seed: u64) -> usize {
             person.waits &= message["channel"] != "/meta/connect";
         }
     }
+    note_gap(person, &heard, seed);
     note_numbers(person, numbers(&json!(heard)), seed)
 }
 
@@ -117,6 +134,7 @@ pub fn hear(server: &mut Server, person: &mut Person, world: &mut World, seed: u
 fn note(person: &mut Person, heard: &Value, seed: u64) {
     let reply = heard.as_array().unwrap().last().unwrap();
     assert_eq!(reply["successful"], true, "seed {seed}: {heard}");
+    note_gap(person, heard.as_array().unwrap(), seed);
     note_numbers(person, numbers(heard), seed);
 }
 

@@ -193,12 +193,15 @@ pub fn event(channel: &str, message: &Message, style: u8, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Appends the event that says that messages are missing.
-pub fn gap(lost: u64, out: &mut Vec<u8>) {
+/// Appends the event that says that messages are missing, or, if nobody knows how many, that some may be.
+pub fn gap(lost: Option<u64>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"channel\":\"");
     out.extend_from_slice(super::GAP_CHANNEL.as_bytes());
     out.extend_from_slice(b"\",\"data\":{\"lost\":");
-    number(lost, out);
+    match lost {
+        Some(lost) => number(lost, out),
+        None => out.extend_from_slice(b"null"),
+    }
     out.extend_from_slice(b"}}");
 }
 

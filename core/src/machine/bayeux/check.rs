@@ -15,7 +15,7 @@ impl Sessions {
                 assert_eq!(Self::owner(sub.owner()), Some(id), "and it is its own");
                 let next_mark = seat.marks.front().map_or(u64::MAX, |(_, next)| *next);
                 let next = sub.next().expect("it reads one channel");
-                assert!(seat.floor <= next && (session.batch.is_none() || seat.floor <= next_mark));
+                assert!(seat.floor <= next && (session.acks.is_none() || seat.floor <= next_mark));
             }
             seats += session.seats.len();
             asleep += usize::from(session.asleep);
@@ -27,7 +27,7 @@ impl Sessions {
         assert_eq!((seats, asleep), (self.seats, self.asleep));
         assert_eq!(self.by_client.len(), self.table.len());
         assert!(self.moves.is_empty() && self.homeless.is_empty() && self.doomed.is_empty());
-        assert!(self.unfinished.is_empty());
+        assert!(self.unfinished.is_empty() && self.odd.is_empty());
         waiting
     }
 }

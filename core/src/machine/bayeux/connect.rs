@@ -1,17 +1,17 @@
 //! Connects: what there is is answered at once, else they wait (`protocols/bayeux.md`, sections 6 and 16).
 //! Knows nothing of how sessions begin.
-use serde_json::value::RawValue;
 
+use super::acks::Gap;
 use super::batch::Outgoing;
 use super::gather::{Fill, Gathered, gather};
 use super::handshake::TRANSPORTS;
 use super::session::{Session, Sessions};
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
-use crate::config::{Config, Gap};
+use crate::config::{self, Config};
 use crate::conn::{Attached, Conn, Connect, Phase};
 use crate::dialect::bayeux::message::{Message, Timesync};
-use crate::dialect::bayeux::write::{self, Ack, Advice, Reply};
+use crate::dialect::bayeux::write::{Ack, Advice, Reply};
 use crate::hub::{Hub, Took, Visit};
 use crate::machine::Machine;
 use crate::machine::deliver::Delivery;
@@ -63,7 +63,8 @@ impl Machine {
         if !is_alone {
             // Its reply stands among the others; messages wait for a connect that comes alone.
             let now = self.post.now;
-            connect_reply(&mut self.sessions, (&self.config, now), sid, &connect, out);
+            let batch = self.sessions.repeated(sid);
+            connect_reply(&mut self.sessions, (&self.config, now), (sid, batch), &connect, out);
             self.detach(sid, pause_ms);
             return Done::Answered;
         }
@@ -98,31 +99,6 @@ impl Machine {
         delivery.sessions.events = events;
         self.settle_sessions();
         Done::Waits
-    }
-
-    /// Takes note of what the client has got; what else was sent is to be sent again.
-    fn acknowledge(&mut self, sid: Id<Session>, said: Option<&RawValue>) {
-        let Self { sessions, hub, counters, .. } = self;
-        let Some(session) = sessions.get_mut(sid) else { return };
-        let Some(latest) = session.batch else { return };
-        let acked = said.and_then(|ack| ack.get().parse::<u64>().ok());
-        // Who says nothing has nothing to complain of, or it would be sent the same for ever.
-        let acked = acked.unwrap_or(latest);
-        for seat in &mut session.seats {
-            while let Some(&(batch, next)) = seat.marks.front()
-                && batch <= acked
-            {
-                seat.floor = next;
-                seat.marks.pop_front();
-            }
-            if !seat.marks.is_empty() {
-                seat.marks.clear();
-                if let Some(subscription) = hub.subscription(seat.sub) {
-                    counters.bayeux_resent += subscription.next().unwrap_or(0).saturating_sub(seat.floor);
-                }
-                hub.seek(seat.sub, seat.floor);
-            }
-        }
     }
 
     /// Ends the connect of a session that waits, without messages: a newer one has come by the connection `by`, or the
@@ -193,14 +169,20 @@ impl Machine {
             if let Some((sid, old)) = self.sessions.homeless.pop() {
                 self.rehouse(sid, old);
                 // Nobody will visit it for what it has lost.
-                if self.sessions.get(sid).is_some_and(|session| session.lost > 0) {
+                if self.sessions.get(sid).is_some_and(|session| session.gap.is_some()) {
                     self.hand_over_now(sid);
                 }
             } else if let Some(id) = self.sessions.unfinished.pop() {
                 self.rouse(id);
             } else if let Some(sid) = self.sessions.doomed.pop() {
                 self.end_session(sid);
+            } else if let Some(sid) = self.sessions.odd.pop() {
+                self.note_session(sid);
             } else {
+                let reached = std::mem::take(&mut self.sessions.reached);
+                if reached > 0 {
+                    self.hub.use_up(reached);
+                }
                 return;
             }
         }
@@ -256,15 +238,14 @@ impl Delivery<'_> {
         gathered: Gathered,
         events: &[u8],
     ) {
-        let lost = gathered.lost;
         let sid = attached.session;
         let to = Asker { id, manner: attached.manner, voice: &attached.voice };
         let pause_ms = attached.connect.pause_ms.saturating_add(self.config.bayeux.max_interval_ms);
         self.sessions.detach(sid, self.post.now.after_ms(pause_ms));
         let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
         replies.clear();
-        if lost > 0 && self.config.bayeux.gap == Gap::Rehandshake {
-            self.counters.lost += lost;
+        if gathered.gap.is_some() && self.config.bayeux.gap == config::Gap::Rehandshake {
+            self.count_gap(&gathered);
             let reply = Reply::begin(&mut replies, attached.connect.id.as_deref(), CHANNEL, false);
             reply.error(super::UNKNOWN).advice(Advice::Handshake).end();
             self.say_batch(conn, to, Outgoing::replies(&replies));
@@ -272,13 +253,12 @@ impl Delivery<'_> {
             self.sessions.replies_of_connects = replies;
             return;
         }
-        let batch =
-            connect_reply(self.sessions, (self.config, self.post.now), sid, &attached.connect, &mut replies);
+        let batch = self.sessions.number(sid, hub, &gathered);
+        let setting = (self.config, self.post.now);
+        connect_reply(self.sessions, setting, (sid, batch), &attached.connect, &mut replies);
         self.note(sid, &gathered, batch);
         let mut gap = Vec::new();
-        if lost > 0 {
-            write::gap(lost, &mut gap);
-        }
+        gathered.write_gap(&mut gap);
         let shared = self.shared_events(hub, &gathered, 0, Wrap::Bare);
         let batch = Outgoing { events: [&gap, events], shared, replies: &replies, cookie: None };
         self.say_batch(conn, to, batch);
@@ -288,13 +268,16 @@ impl Delivery<'_> {
     /// Takes note of what a session is handed, in the batch of this number if its client acknowledges them.
     pub(super) fn note(&mut self, sid: Id<Session>, gathered: &Gathered, batch: Option<u64>) {
         self.counters.delivered += gathered.count;
-        self.counters.lost += gathered.lost;
+        self.count_gap(gathered);
         let Some(session) = self.sessions.get_mut(sid) else { return };
         session.at = session.at.max(gathered.at);
-        if gathered.lost > 0 {
-            session.lost = 0;
+        if gathered.gap.is_some() {
+            session.gap = Gap::default();
+            if let Some(acks) = &mut session.acks {
+                acks.tell(gathered.gap);
+            }
         }
-        let acks = session.batch.is_some();
+        let acks = session.acks.is_some();
         for &(i, next) in &gathered.moves {
             match (session.seats.get_mut(i), batch) {
                 (Some(seat), Some(batch)) => seat.marks.push_back((batch, next)),
@@ -303,6 +286,11 @@ impl Delivery<'_> {
             }
         }
         self.sessions.remember(sid, gathered.moves.iter().copied());
+    }
+
+    pub(super) fn count_gap(&mut self, gathered: &Gathered) {
+        self.counters.lost += gathered.gap.lost;
+        self.counters.gaps_unknown += u64::from(gathered.gap.is_unsure);
     }
 
     /// What goes into one answer.
@@ -360,19 +348,14 @@ fn upto(hub: &Hub, session: &Session, visit: &Visit<'_>, moves: &[(usize, u64)])
     }
 }
 
-/// Writes the reply to a connect; gives the number of the batch that it ends, if the client acknowledges them.
+/// Writes the reply to a connect. The batch that it ends has this number, if the client acknowledges them.
 pub(super) fn connect_reply(
     sessions: &mut Sessions,
     (config, now): (&Config, Moment),
-    sid: Id<Session>,
+    (sid, batch): (Id<Session>, Option<u64>),
     connect: &Connect,
     out: &mut Vec<u8>,
-) -> Option<u64> {
-    let batch = sessions.get_mut(sid).and_then(|session| {
-        let batch = session.batch.as_mut()?;
-        *batch += 1;
-        Some(*batch)
-    });
+) {
     let mut reply = Reply::begin(out, connect.id.as_deref(), CHANNEL, true);
     let was_paced = sessions
         .get_mut(sid)
@@ -385,5 +368,4 @@ pub(super) fn connect_reply(
         reply = reply.advice(Advice::Retry { interval_ms, timeout_ms });
     }
     reply.ext(batch.map(Ack::Batch), connect.sync.as_deref(), now).end();
-    batch
 }

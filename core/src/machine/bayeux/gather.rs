@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::acks::Gap;
+use super::seats::Seat;
 use super::service::MAILBOX;
-use super::session::{Seat, Session};
+use super::session::Session;
 use crate::arena::Id;
 use crate::dialect::bayeux::write;
 use crate::hub::{Channel, Hub, Message, Pattern};
@@ -16,8 +18,8 @@ pub(super) struct Gathered {
     pub(super) moves: Vec<(usize, u64)>,
     /// How many messages.
     pub(super) count: u64,
-    /// How many it has missed, at most.
-    pub(super) lost: u64,
+    /// What it has missed.
+    pub(super) gap: Gap,
     /// The place of the last one in the log.
     pub(super) at: u64,
     /// The messages are these of one channel, and are not written: others get the same.
@@ -40,13 +42,20 @@ pub(super) struct Fill {
 impl Gathered {
     /// Whether there is something to be said.
     pub(super) fn is_news(&self) -> bool {
-        self.count > 0 || self.lost > 0
+        self.count > 0 || self.gap.is_some()
+    }
+
+    /// Appends the event that says what is missing, if something is.
+    pub(super) fn write_gap(&self, out: &mut Vec<u8>) {
+        if self.gap.is_some() {
+            write::gap((!self.gap.is_unsure).then_some(self.gap.lost), out);
+        }
     }
 }
 
 /// Gathers what a session lacks. Events that nobody else gets so are appended to `out`.
 pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>) -> Gathered {
-    let mut gathered = Gathered { lost: session.lost, ..Gathered::default() };
+    let mut gathered = Gathered { gap: session.gap, ..Gathered::default() };
     let mut first = None;
     let mut due = BinaryHeap::new();
     for (i, seat) in session.seats.iter().enumerate() {
@@ -54,7 +63,7 @@ pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>
         let history = channel.history();
         let from = history.live_from(next);
         if from > next {
-            gathered.lost += from - next;
+            gathered.gap.lost += from - next;
             gathered.moves.push((i, from));
         }
         let Some(message) = history.get(from) else { continue };
@@ -120,7 +129,7 @@ fn gather_all(
             break;
         }
         let after = channel.history().live_from(seq + 1);
-        gathered.lost += after - (seq + 1);
+        gathered.gap.lost += after - (seq + 1);
         match gathered.moves.iter_mut().find(|(moved, _)| *moved == i) {
             Some((_, next)) => *next = after,
             None => gathered.moves.push((i, after)),
@@ -170,7 +179,7 @@ impl Session {
         let id = subscription.channel()?;
         let next = subscription.next()?;
         // What was handed over a moment ago is not lacking any more, although the cursor is still to be moved.
-        let next = if self.batch.is_none() { next.max(seat.floor) } else { next };
+        let next = if self.acks.is_none() { next.max(seat.floor) } else { next };
         Some((id, hub.peek(id)?, next))
     }
 }

@@ -11,7 +11,7 @@ use crate::arena::Id;
 use crate::config::Gap;
 use crate::conn::{Conn, Connect, Phase};
 use crate::dialect::bayeux::style;
-use crate::dialect::bayeux::write::{self, Advice, Reply};
+use crate::dialect::bayeux::write::{Advice, Reply};
 use crate::dialect::{Batch, DialectId, News};
 use crate::hub::{Hub, Lost};
 use crate::machine::deliver::Delivery;
@@ -41,7 +41,7 @@ impl Delivery<'_> {
     ) -> Option<Vec<(usize, u64)>> {
         let waits = conn.outbox.len();
         let Phase::WebSocket(socket) = &mut conn.phase else { return None };
-        let acks = self.sessions.get(sid)?.batch.is_some();
+        let acks = self.sessions.get(sid)?.acks.is_some();
         let wire = socket.wire.as_deref().filter(|wire| wire.session == Some(sid))?;
         if acks && wire.connect.is_none() {
             return None;
@@ -63,8 +63,8 @@ impl Delivery<'_> {
         let gathered = gather(hub, self.sessions.get(sid)?, fill, &mut events);
         let moves = gathered.moves.clone();
         if gathered.is_news() {
-            if gathered.lost > 0 && self.config.bayeux.gap == Gap::Rehandshake {
-                self.counters.lost += gathered.lost;
+            if gathered.gap.is_some() && self.config.bayeux.gap == Gap::Rehandshake {
+                self.count_gap(&gathered);
                 self.give_up_wire(conn, id, sid);
             } else if acks {
                 self.answer_waiting(conn, id, sid, (hub, gathered), &events);
@@ -80,7 +80,7 @@ impl Delivery<'_> {
 
     /// Whether a session takes messages by the WebSocket that it is on whenever there is room.
     pub(super) fn takes(&self, conn: &Conn, sid: Id<Session>) -> bool {
-        let acks = self.sessions.get(sid).is_some_and(|session| session.batch.is_some());
+        let acks = self.sessions.get(sid).is_some_and(|session| session.acks.is_some());
         match &conn.phase {
             Phase::WebSocket(socket) => socket.wire.as_ref().is_some_and(|w| !acks || w.connect.is_some()),
             _ => false,
@@ -98,9 +98,9 @@ impl Delivery<'_> {
         window: Option<NonZeroU8>,
     ) {
         self.note(sid, &gathered, None);
-        if gathered.lost > 0 {
+        if gathered.gap.is_some() {
             let mut gap = Vec::new();
-            write::gap(gathered.lost, &mut gap);
+            gathered.write_gap(&mut gap);
             self.say_batch_over(conn, id, Outgoing::replies(&gap));
         }
         if let Some((channel, from, _)) = gathered.range {
@@ -133,30 +133,29 @@ impl Delivery<'_> {
         wire.until = Moment::NEVER;
         conn.deadline = socket.deadline();
         let mut gap = Vec::new();
-        if gathered.lost > 0 {
-            write::gap(gathered.lost, &mut gap);
-        }
+        gathered.write_gap(&mut gap);
         let shared = self.shared_events(hub, &gathered, 0, Wrap::Bare);
-        let batch = self.answer_wire(conn, id, sid, &connect, Events { own: [&gap, events], shared });
+        let batch = self.sessions.number(sid, hub, &gathered);
+        self.answer_wire(conn, id, (sid, batch), &connect, Events { own: [&gap, events], shared });
         self.note(sid, &gathered, batch);
     }
 
-    /// Says the reply to a connect behind these events; gives its number, if the client acknowledges them.
+    /// Says the reply to a connect behind these events; it has this number, if the client acknowledges them.
     pub(super) fn answer_wire(
         &mut self,
         conn: &mut Conn,
         id: Id<Conn>,
-        sid: Id<Session>,
+        (sid, batch): (Id<Session>, Option<u64>),
         connect: &Connect,
         events: Events<'_>,
-    ) -> Option<u64> {
+    ) {
         let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
         replies.clear();
-        let batch = connect_reply(self.sessions, (self.config, self.post.now), sid, connect, &mut replies);
+        let setting = (self.config, self.post.now);
+        connect_reply(self.sessions, setting, (sid, batch), connect, &mut replies);
         let Events { own, shared } = events;
         self.say_batch_over(conn, id, Outgoing { events: own, shared, replies: &replies, cookie: None });
         self.sessions.replies_of_connects = replies;
-        batch
     }
 
     /// A session has missed messages and is over for it.

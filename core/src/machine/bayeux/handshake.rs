@@ -1,5 +1,6 @@
 //! How sessions begin, and go on where they stopped (`protocols/bayeux.md`, sections 1.4 and 5).
 //! Knows nothing of what is subscribed.
+use super::acks::Acks;
 use super::client_id::ClientId;
 use super::session::Session;
 use super::{Speaker, quoted};
@@ -49,7 +50,7 @@ impl Machine {
         let reply = Reply::begin(out, message.echo(), CHANNEL, true).text("version", "1.0");
         let reply = reply.json("supportedConnectionTypes", &transports);
         let reply = reply.text("clientId", session.client.as_str()).advice(advice);
-        let ack = session.batch.map(|_| Ack::Agreed);
+        let ack = session.acks.map(|_| Ack::Agreed);
         reply.ext(ack, sync.as_ref(), self.post.now).end();
     }
 
@@ -109,9 +110,10 @@ impl Machine {
             return Err("500::Out of memory, try again later");
         }
         let client = self.draw_id();
-        let batch = message.extension("ack").filter(|ack| ack.get() == "true").map(|_| 0);
+        let acks = message.extension("ack").filter(|ack| ack.get() == "true");
+        let acks = acks.map(|_| Acks::begin(self.hub.numbers().1));
         let until = self.post.now.after_ms(self.awake_ms());
-        let id = self.sessions.insert(client, peer, batch, until).ok_or("403::Too many sessions")?;
+        let id = self.sessions.insert(client, peer, acks, until).ok_or("403::Too many sessions")?;
         self.counters.bayeux_sessions_opened += 1;
         if let Some(dead) = message.client_id.as_deref().and_then(ClientId::read) {
             self.sessions.succeed(dead, id);
@@ -128,6 +130,7 @@ impl Machine {
             });
             self.sessions.set_browser(id, browser);
         }
+        self.note_session(id);
         Ok(id)
     }
 

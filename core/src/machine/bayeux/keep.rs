@@ -1,49 +1,58 @@
-//! Sessions over a restart: written down when the server ends on purpose, and taken up when the next one begins.
-//! Knows nothing of files.
-//!
-//! Where a session stands in a channel or in the index of a pattern is a number: both go on with theirs.
-use std::collections::{BTreeMap, VecDeque};
+//! Sessions for a restart: written down whole when they begin and when the server ends on purpose, and what they subscribe in between.
+//! Knows nothing of files, nor of how they are taken up.
+use std::collections::BTreeMap;
 
-use super::client_id::ClientId;
 use super::name;
+use super::seats::Seat;
 use super::service::MAILBOX;
-use super::session::{Seat, Session};
+use super::session::Session;
 use crate::arena::Id;
 use crate::conn::Role;
-use crate::hub::{Channel, Join};
-use crate::journal::{KeptSeat, KeptSession};
+use crate::hub::Channel;
+use crate::journal::{Entry, KeptSeat, KeptSession, Subscribed};
 use crate::machine::Machine;
 
 impl Machine {
     /// The session in this slot, to be written down.
     pub(in crate::machine) fn kept_session(&self, slot: usize) -> Option<KeptSession> {
-        let session = self.sessions.table.get(self.sessions.table.id_at(slot)?)?;
+        self.kept_as(self.sessions.table.id_at(slot)?)
+    }
+
+    fn kept_as(&self, id: Id<Session>) -> Option<KeptSession> {
+        let session = self.sessions.table.get(id)?;
         let is_admin = match session.role {
             Role::Front => false,
             Role::Admin => true,
             _ => return None,
         };
-        let mut lost = session.lost;
+        let mut gap = session.gap;
         let mut seats = Vec::new();
         for seat in &session.seats {
             if &*seat.name == MAILBOX {
                 // What was for it alone is not kept; it is told that something was.
-                lost += self.unread(seat, session.batch.is_some());
-            } else if let Some(kept) = self.kept_seat(seat) {
+                gap.lost += self.unread(seat, session.acks.is_some());
+            } else if let Some(kept) = session.stood.as_ref().and_then(|stood| stood.find(&seat.name)) {
+                seats.push(kept.clone());
+            } else if let Some(mut kept) = self.kept_seat(seat) {
+                // Whatever its client shows of batches before, this is behind them.
+                kept.behind = session.stood.as_ref().map(|_| u64::MAX);
                 seats.push(kept);
             } else {
-                lost += 1;
+                gap.lost += 1;
             }
         }
+        let acks = session.acks.map(|acks| acks.kept());
         Some(KeptSession {
             client: session.client.as_str().into(),
             browser: session.browser.map(|browser| browser.as_str().into()),
             peer: session.peer(),
             is_admin,
             takes_advice: session.takes_advice,
-            batch: session.batch,
+            acks: session.stood.as_ref().map_or(acks, |stood| stood.acks),
             at: self.hub.id_of(session.at),
-            lost,
+            lost: gap.lost,
+            is_unsure: gap.is_unsure,
+            is_open: session.stood.is_some(),
             seats,
         })
     }
@@ -59,14 +68,59 @@ impl Machine {
 
     fn kept_seat(&self, seat: &Seat) -> Option<KeptSeat> {
         let sub = self.hub.subscription(seat.sub)?;
+        let (channel, next) = (self.hub.peek(sub.channel()?)?, sub.next()?);
+        let history = channel.history();
+        let before = |seq: u64| {
+            // What it lacks of what is gone is lost.
+            let offset = if seq < history.base() { seat.since } else { history.offset_before(seq) };
+            self.hub.id_of(offset.max(seat.since))
+        };
         Some(KeptSeat {
             name: seat.name.clone(),
             since: self.hub.id_of(seat.since),
-            born: self.hub.id_of(self.hub.peek(sub.channel()?)?.life().offset),
+            born: self.hub.id_of(channel.life().offset),
             floor: seat.floor,
-            next: sub.next()?,
+            next,
             marks: seat.marks.iter().copied().collect(),
+            had: before(seat.floor.min(next)),
+            handed: before(next),
+            behind: None,
+            lost: 0,
         })
+    }
+
+    /// Notes a session as it is.
+    pub(super) fn note_session(&mut self, id: Id<Session>) {
+        if self.hub.keeps_notes()
+            && let Some(kept) = self.kept_as(id)
+        {
+            self.hub.note_entry(|| Entry::Session(Box::new(kept)));
+        }
+    }
+
+    /// Notes that a session has begun to read something, and that it will not get so many messages of an earlier life of it.
+    pub(super) fn note_seat(&mut self, id: Id<Session>, name: &str, lost: u64) {
+        if !self.hub.keeps_notes() {
+            return;
+        }
+        let Some(session) = self.sessions.get(id) else { return };
+        let Some(kept) = session.find(name).ok().and_then(|at| self.kept_seat(&session.seats[at])) else {
+            return;
+        };
+        let behind = session.acks.map_or(0, |acks| acks.last);
+        let behind = if session.stood.is_some() { u64::MAX } else { behind };
+        let (client, KeptSeat { name, since, born, .. }) = (session.client.as_str().into(), kept);
+        self.hub.note_entry(|| {
+            Entry::Subscribed(Box::new(Subscribed { client, name, since, born, behind, lost }))
+        });
+    }
+
+    /// Notes that a session does not read something any more.
+    pub(super) fn note_unseat(&mut self, id: Id<Session>, name: &str) {
+        let Self { hub, sessions, .. } = self;
+        if let Some(session) = sessions.get(id) {
+            hub.note_entry(|| Entry::Unsubscribed(session.client.as_str().into(), name.into()));
+        }
     }
 
     /// The indexes of patterns that sessions read, and in each the first message that somebody may still have to be handed.
@@ -83,78 +137,5 @@ impl Machine {
             entry.1 = entry.1.min(from);
         }
         unread
-    }
-
-    /// Takes up sessions; how many.
-    pub(in crate::machine) fn restore_sessions(&mut self, kept: &[KeptSession]) -> usize {
-        kept.iter().filter(|session| self.restore_session(session)).count()
-    }
-
-    /// Takes up one, if there is room and it may still read what it reads: else its client has to shake hands anew, and is told why
-    /// when it subscribes.
-    fn restore_session(&mut self, kept: &KeptSession) -> bool {
-        let now = self.post.now;
-        let (Some(client), role) =
-            (ClientId::read(&kept.client), if kept.is_admin { Role::Admin } else { Role::Front })
-        else {
-            return false;
-        };
-        let bytes = size_of::<Session>()
-            + 256
-            + kept.seats.iter().map(|seat| size_of::<Seat>() + 64 + seat.name.len()).sum::<usize>();
-        let may = |seat: &KeptSeat| {
-            let is_pattern = name::is_pattern(&seat.name);
-            let is_there =
-                if is_pattern { self.hub.find_index(&seat.name) } else { self.hub.find(&seat.name) };
-            // A token that was shown was a channel's, which has come back with it; patterns have none.
-            let needs_more = self.needs_token(role) && (is_pattern || is_there.is_none());
-            (is_there.is_some() || !is_pattern) && !needs_more && self.may_subscribe(role, &seat.name)
-        };
-        if self.sessions.find(&client).is_some()
-            || self.sessions.len() >= self.config.limits.bayeux_sessions_max
-            || self.is_short_of(bytes)
-            || !kept.seats.iter().all(may)
-        {
-            return false;
-        }
-        let until = now.after_ms(self.awake_ms());
-        let Some(id) = self.sessions.insert(client, kept.peer, kept.batch, until) else { return false };
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.role = role;
-            session.takes_advice = kept.takes_advice;
-            session.at = self.hub.offset_of(kept.at);
-            session.lost = kept.lost;
-        }
-        if let Some(browser) = kept.browser.as_deref().and_then(ClientId::read) {
-            self.sessions.set_browser(id, browser);
-        }
-        for seat in &kept.seats {
-            if !self.restore_seat(id, seat)
-                && let Some(session) = self.sessions.get_mut(id)
-            {
-                session.lost += 1;
-            }
-        }
-        true
-    }
-
-    fn restore_seat(&mut self, id: Id<Session>, kept: &KeptSeat) -> bool {
-        let now = self.post.now;
-        let is_pattern = name::is_pattern(&kept.name);
-        let at = if is_pattern { self.hub.find_index(&kept.name) } else { self.hub.find(&kept.name) };
-        let at = at.or_else(|| self.open_channel(&kept.name, self.channel_ms()).ok().filter(|_| !is_pattern));
-        let Some((at, channel)) = at.and_then(|at| Some((at, self.hub.peek(at)?))) else { return false };
-        let (base, head) = (channel.history().base(), channel.history().head());
-        // In another life of the channel all is new, and what was unread in its own is gone.
-        let is_same = is_pattern || self.hub.id_of(channel.life().offset) == kept.born;
-        let number = |next: u64| if is_same { next.clamp(1, head) } else { base };
-        let (next, floor) = (number(kept.next), number(kept.floor));
-        let marks = kept.marks.iter().filter(|_| is_same);
-        let marks: VecDeque<(u64, u64)> = marks.map(|(batch, next)| (*batch, number(*next))).collect();
-        let join = Join { next, owner: Session::owner(id), who: None, notices: None };
-        let Ok(sub) = self.hub.join(at, join, now) else { return false };
-        let since = self.hub.offset_of(kept.since);
-        self.sessions.seat(id, Seat { name: kept.name.clone(), sub, since, floor, marks });
-        is_same
     }
 }

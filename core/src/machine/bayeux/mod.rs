@@ -1,5 +1,6 @@
 //! Bayeux's sessions at work: batches of messages done one by one, each answered in order (`protocols/bayeux.md`).
 //! Knows nothing of how messages are written, or of what a transport makes of them.
+mod acks;
 mod batch;
 mod browsers;
 mod check;
@@ -9,6 +10,8 @@ mod gather;
 mod handover;
 mod handshake;
 mod keep;
+mod restore;
+mod seats;
 mod service;
 mod session;
 mod subscribe;
@@ -31,6 +34,7 @@ use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::{Advice, Reply};
 use crate::dialect::{Refusal, Talk, Voice};
 use crate::hub;
+use crate::journal::Entry;
 use client_id::ClientId;
 
 /// Who is speaking, and how.
@@ -197,6 +201,7 @@ impl Machine {
     pub(super) fn end_session(&mut self, id: Id<Session>) {
         let Some(session) = self.sessions.remove(id) else { return };
         debug_assert!(session.conn.is_none(), "nobody waits for a session that is gone");
+        self.hub.note_entry(|| Entry::Over(session.client.as_str().into()));
         for seat in session.seats {
             self.hub.leave(seat.sub, self.post.now);
         }

@@ -6,11 +6,14 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
+use super::acks::{Acks, Gap};
 use super::browsers::Browsers;
 use super::client_id::ClientId;
+use super::seats::Seat;
 use crate::arena::{Arena, Id};
 use crate::conn::{Conn, Role};
-use crate::hub::{Owner, Seed, Subscription};
+use crate::hub::{Owner, Seed};
+use crate::journal::KeptSession;
 use crate::time::Moment;
 use crate::wheel::Wheel;
 
@@ -21,21 +24,6 @@ pub(in crate::machine) const TABLE_MAX: usize = SESSION_BIT as usize - 1;
 /// Dead sessions of which it is known which living one has taken their place.
 const SUCCESSORS_MAX: usize = 1024;
 
-/// One subscription of a session.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    /// The channel or pattern.
-    pub(super) name: Box<str>,
-    pub(super) sub: Id<Subscription>,
-    /// The place in the log before its first message: where it ended when this was subscribed, if it began with what was new.
-    pub(super) since: u64,
-    /// With acknowledgements: the first message that the client is not known to have. Else one that has not been handed
-    /// over and that nothing lacking stands before; it may be ahead of the cursor for as long as the hub is walked.
-    pub(super) floor: u64,
-    /// With acknowledgements: batches on their way, and the message that stood next behind each.
-    pub(super) marks: VecDeque<(u64, u64)>,
-}
-
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -44,12 +32,14 @@ pub(crate) struct Session {
     pub(super) seats: Vec<Seat>,
     /// Where its connect waits, or the WebSocket that it is on.
     pub(super) conn: Option<Id<Conn>>,
-    /// With the ack extension, the number of the last batch.
-    pub(super) batch: Option<u64>,
+    /// With the ack extension, the numbers of its batches.
+    pub(super) acks: Option<Acks>,
     /// The last place in the log that it has been handed something from.
     pub(super) at: u64,
-    /// Messages that it will never get, and has not been told of.
-    pub(super) lost: u64,
+    /// What it has missed, and has not been told of.
+    pub(super) gap: Gap,
+    /// As it was written down by a server that was cut off: its client has not said yet where it stands.
+    pub(super) stood: Option<Box<KeptSession>>,
     /// The side of the server that it began on.
     pub(super) role: Role,
     /// The browser that it belongs to.
@@ -84,7 +74,9 @@ pub(crate) struct Sessions {
     pub(super) seats: usize,
     /// How many are asleep.
     pub(super) asleep: usize,
-    names_bytes: usize,
+    pub(super) names_bytes: usize,
+    /// Bytes of what was written down of those whose clients have not come back.
+    pub(super) stood_bytes: usize,
     /// Cursors to be moved.
     pub(super) moves: Vec<(Id<Session>, usize, u64)>,
     /// Sessions with a seat in a channel that has ended.
@@ -93,6 +85,9 @@ pub(crate) struct Sessions {
     pub(super) unfinished: Vec<Id<Conn>>,
     /// Sessions that are over because of what they have missed.
     pub(super) doomed: Vec<Id<Session>>,
+    /// Sessions with a batch whose number is no place, and the last message that a number of theirs may be taken for.
+    pub(super) odd: Vec<Id<Session>>,
+    pub(super) reached: u64,
     /// Scratch.
     pub(super) events: Vec<u8>,
     pub(super) replies: Vec<u8>,
@@ -139,10 +134,13 @@ impl Sessions {
             seats: 0,
             asleep: 0,
             names_bytes: 0,
+            stood_bytes: 0,
             moves: Vec::new(),
             homeless: Vec::new(),
             unfinished: Vec::new(),
             doomed: Vec::new(),
+            odd: Vec::new(),
+            reached: 0,
             events: Vec::new(),
             replies: Vec::new(),
             replies_of_connects: Vec::new(),
@@ -207,16 +205,17 @@ impl Sessions {
         &mut self,
         client: ClientId,
         peer: IpAddr,
-        batch: Option<u64>,
+        acks: Option<Acks>,
         until: Moment,
     ) -> Option<Id<Session>> {
         let session = Session {
             client,
             seats: Vec::new(),
             conn: None,
-            batch,
+            acks,
             at: 0,
-            lost: 0,
+            gap: Gap::default(),
+            stood: None,
             role: Role::Front,
             browser: None,
             takes_advice: true,
@@ -256,29 +255,10 @@ impl Sessions {
         } else {
             self.count(session.peer, false);
         }
+        self.stood_bytes -= session.stood.as_ref().map_or(0, |stood| stood.bytes());
         self.seats -= session.seats.len();
         self.names_bytes -= session.seats.iter().map(|seat| seat.name.len()).sum::<usize>();
         Some(session)
-    }
-
-    /// Gives a session a seat, which it must not have yet.
-    pub(super) fn seat(&mut self, id: Id<Session>, seat: Seat) {
-        let Some(session) = self.table.get_mut(id) else { return };
-        if let Err(place) = session.find(&seat.name) {
-            self.seats += 1;
-            self.names_bytes += seat.name.len();
-            session.seats.insert(place, seat);
-        }
-    }
-
-    /// Takes a seat away; its subscription is the caller's to end.
-    pub(super) fn unseat(&mut self, id: Id<Session>, name: &str) -> Option<Seat> {
-        let session = self.table.get_mut(id)?;
-        let place = session.find(name).ok()?;
-        let seat = session.seats.remove(place);
-        self.seats -= 1;
-        self.names_bytes -= seat.name.len();
-        Some(seat)
     }
 
     /// Its client was heard of: it stays awake until `until` at least.
@@ -374,6 +354,7 @@ impl Sessions {
         self.table.len() * entry
             + self.seats * size_of::<Seat>()
             + self.names_bytes
+            + self.stood_bytes
             + self.browsers.bytes()
             + self.wheel.bytes()
             + self.sleepers.len() * size_of::<Id<Session>>()
@@ -387,6 +368,10 @@ impl Sessions {
 
     /// Whether nothing is left of anybody.
     pub(in crate::machine) fn is_pristine(&self) -> bool {
-        self.table.is_empty() && self.addresses.is_empty() && self.seats == 0 && self.browsers.bytes() == 0
+        self.table.is_empty()
+            && self.addresses.is_empty()
+            && self.seats == 0
+            && self.browsers.bytes() == 0
+            && self.stood_bytes == 0
     }
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use super::seats::Seat;
 use super::service::MAILBOX;
-use super::session::{Seat, Session};
+use super::session::Session;
 use super::{SUBSCRIPTION_BYTES_MAX, Speaker, error};
 use crate::arena::Id;
 use crate::conn::Role;
@@ -38,6 +39,9 @@ impl Machine {
                     }
                 }
             }
+            for name in added {
+                machine.note_seat(id, name, 0);
+            }
             Ok(())
         });
     }
@@ -46,6 +50,7 @@ impl Machine {
         self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, names| {
             for name in names.iter().filter(|name| **name != MAILBOX) {
                 machine.drop_subscription(id, name);
+                machine.note_unseat(id, name);
             }
             Ok(())
         });
@@ -191,6 +196,9 @@ impl Machine {
         let since = first.map_or(self.hub.head().offset, |message| message.offset.saturating_sub(1));
         let seat = Seat { name: name.into(), sub, since, floor: next, marks: VecDeque::new() };
         self.sessions.seat(id, seat);
+        if let Some(acks) = self.sessions.get_mut(id).and_then(|session| session.acks.as_mut()) {
+            acks.use_up();
+        }
         Ok(())
     }
 
@@ -214,19 +222,25 @@ impl Machine {
         });
         if let Some(session) = self.sessions.get_mut(id) {
             // That it hears nothing more is said, also if it had everything so far.
-            session.lost += unread.max(u64::from(is_over));
+            session.gap.lost += unread.max(u64::from(is_over));
         }
         self.drop_subscription(id, &name);
         if is_over {
+            self.note_unseat(id, &name);
             return;
         }
         let Ok(at) = self.open_channel(&name, self.channel_ms()) else {
             self.counters.channels_refused += 1;
+            self.note_unseat(id, &name);
             return;
         };
         // All that stands in it is new to the session: it came to be after the other had ended.
         let begin = self.hub.start(at, From::Oldest, self.post.now);
-        let _ = self.take_seat(id, &name, at, begin);
+        if self.take_seat(id, &name, at, begin).is_ok() {
+            self.note_seat(id, &name, unread);
+        } else {
+            self.note_unseat(id, &name);
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl Machine {
         wire.pause_ms = connect.pause_ms;
         (wire.session, wire.connect, wire.until) = (Some(sid), Some(connect), until);
         self.sessions.attach(sid, id);
-        let acks = self.sessions.get(sid).is_some_and(|session| session.batch.is_some());
+        let acks = self.sessions.get(sid).is_some_and(|session| session.acks.is_some());
         // Of a client that acknowledges, messages wait for a connect that comes alone.
         if !acks || hold_ms.is_some() {
             self.hand_over_now(sid);
@@ -124,7 +124,8 @@ impl Machine {
         let Some(wire) = self.wire_mut(id) else { return Done::Answered };
         if !waits && let Some(connect) = wire.connect.take() {
             let now = self.post.now;
-            connect_reply(&mut self.sessions, (&self.config, now), sid, &connect, out);
+            let batch = self.sessions.repeated(sid);
+            connect_reply(&mut self.sessions, (&self.config, now), (sid, batch), &connect, out);
         }
         self.set_deadline(id);
         Done::Answered
@@ -150,7 +151,8 @@ impl Machine {
             && let Some(connect) = wire.connect.take()
         {
             wire.until = Moment::NEVER;
-            delivery.answer_wire(conn, id, sid, &connect, Events::default());
+            let batch = delivery.sessions.repeated(sid);
+            delivery.answer_wire(conn, id, (sid, batch), &connect, Events::default());
         }
         self.set_deadline(id);
     }

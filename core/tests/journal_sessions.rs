@@ -1,0 +1,382 @@
+//! Bayeux's sessions over a restart: ended on purpose, where they stood; cut off, where their clients say that they stand.
+#[path = "support/bayeux.rs"]
+mod bayeux;
+mod support;
+
+use bayeux::Fellow;
+use rcomet_core::journal::{Ending, Replayed};
+use rcomet_core::{Config, Role};
+use serde_json::{Value, json};
+use support::Server;
+
+fn server_with(change: impl FnOnce(&mut Config)) -> Server {
+    let mut config = bayeux::config();
+    change(&mut config);
+    let mut server = Server::new(config);
+    server.keep_journal();
+    server
+}
+
+fn server() -> Server {
+    server_with(|_| {})
+}
+
+fn publish(server: &mut Server, name: &str, n: u64) {
+    let connection = server.connect(Role::Admin);
+    let mut other = Fellow { connection, client: String::new(), ids: 0, acked: None };
+    assert_eq!(other.send(server, name, json!({"data": n}))[0]["successful"], true);
+    server.vanish(connection);
+}
+
+fn numbers(heard: &Value) -> Vec<u64> {
+    heard.as_array().expect("messages").iter().filter_map(|m| m["data"].as_u64()).collect()
+}
+
+/// What is said to be missing, if something is.
+fn gap(heard: &Value) -> Option<Value> {
+    let mut all = heard.as_array().expect("messages").iter();
+    all.find(|m| m["channel"] == "/service/rcomet/gap").map(|m| m["data"]["lost"].clone())
+}
+
+fn crash(server: &mut Server, seed: u64) -> Replayed {
+    server.restart(Ending::Whole, seed)
+}
+
+/// Comes back by another connection, and hears what there is at once.
+fn back(server: &mut Server, fellow: &mut Fellow) -> Value {
+    fellow.move_to_new_connection(server);
+    fellow.connect(server);
+    fellow.heard(server).unwrap_or_else(|| json!([]))
+}
+
+fn text(server: &mut Server) -> String {
+    server.store();
+    String::from_utf8(server.journal.as_ref().expect("one").text.clone()).expect("text")
+}
+
+/// A session that was told of something before goes on behind it, by channel and by pattern; also over two restarts, and what it
+/// has not had is what it gets. When the end may be lost, it has to shake hands anew.
+#[test]
+fn sessions_go_on_behind_what_they_have() {
+    let mut server = server();
+    let mut fellow = Fellow::with_ack(&mut server);
+    for name in ["/a/**", "/b"] {
+        assert_eq!(fellow.subscribe(&mut server, name)[0]["successful"], true);
+    }
+    publish(&mut server, "/a/1", 1);
+    fellow.connect(&mut server);
+    assert_eq!(numbers(&fellow.heard(&mut server).expect("it is told")), [1]);
+    for (n, ending) in [(2, Ending::Clean(0)), (6, Ending::Clean(0))] {
+        publish(&mut server, "/a/1", n);
+        publish(&mut server, "/b", n + 1);
+        let replayed = server.restart(ending, n);
+        assert_eq!(replayed.sessions, 1);
+        publish(&mut server, "/a/2/3", n + 2);
+        publish(&mut server, "/b", n + 3);
+        fellow.move_to_new_connection(&mut server);
+        fellow.connect(&mut server);
+        let heard = fellow.heard(&mut server).expect("it is told");
+        assert_eq!(numbers(&heard), [n, n + 1, n + 2, n + 3], "{heard}");
+    }
+    assert_eq!(server.machine.counters().bayeux_sessions_restored, 1);
+    let replayed = server.restart(Ending::Torn, 9);
+    assert_eq!(replayed.sessions, 0);
+    fellow.move_to_new_connection(&mut server);
+    fellow.connect(&mut server);
+    let heard = fellow.heard(&mut server).expect("it is told");
+    assert_eq!(heard[0]["error"], "402::Unknown client");
+}
+
+/// What was for one session alone is not kept, and that is said.
+#[test]
+fn what_was_for_one_alone_is_said_to_be_missing() {
+    let mut server = server();
+    let mut fellow = Fellow::new(&mut server);
+    let mut admin =
+        Fellow { connection: server.connect(Role::Admin), client: String::new(), ids: 0, acked: None };
+    let mut service = Fellow::begin(&mut server, Role::Admin, "127.0.0.1", json!({})).0;
+    service.subscribe(&mut server, "/service/x");
+    fellow.send(&mut server, "/service/x", json!({"data": "ask"}));
+    service.connect(&mut server);
+    let asked = service.heard(&mut server).expect("it is asked");
+    let from = &asked[0]["ext"]["rcomet"]["from"];
+    let answer = json!({"data": 1, "ext": {"rcomet": {"to": from}}});
+    let reply = admin.send(&mut server, "/service/x", answer);
+    assert_eq!(reply[0]["successful"], true, "{reply}");
+    server.restart(Ending::Clean(0), 7);
+    fellow.move_to_new_connection(&mut server);
+    fellow.connect(&mut server);
+    let heard = fellow.heard(&mut server).expect("it is told");
+    assert_eq!(
+        (&heard[0]["channel"], &heard[0]["data"]),
+        (&json!("/service/rcomet/gap"), &json!({"lost": 1})),
+        "{heard}"
+    );
+}
+
+/// With acknowledgements a client says where it stands: it gets everything behind that, by name and by pattern, and nothing twice,
+/// whatever of its answers was lost; also over several crashes.
+#[test]
+fn after_a_crash_who_acknowledges_goes_on_where_it_says() {
+    let mut server = server();
+    let mut fellow = Fellow::with_ack(&mut server);
+    for name in ["/a/**", "/b", "/a/x"] {
+        assert_eq!(fellow.subscribe(&mut server, name)[0]["successful"], true);
+    }
+    for round in 0..6 {
+        let n = 10 * round;
+        publish(&mut server, "/a/x", n + 1);
+        publish(&mut server, "/b", n + 2);
+        let heard = back(&mut server, &mut fellow);
+        assert_eq!((numbers(&heard), gap(&heard)), (vec![n + 1, n + 2], None), "{heard}");
+        publish(&mut server, "/a/y", n + 3);
+        if round % 2 == 0 {
+            // This answer is lost.
+            fellow.connect(&mut server);
+            fellow.lose(&mut server);
+        }
+        if round % 3 == 0 {
+            while server.journal.as_ref().is_some_and(|journal| journal.rewritten == round / 3) {
+                server.rewrite(1_000);
+            }
+        }
+        assert_eq!(crash(&mut server, round).sessions, 1);
+        publish(&mut server, "/b", n + 4);
+        let heard = back(&mut server, &mut fellow);
+        assert_eq!((numbers(&heard), gap(&heard)), (vec![n + 3, n + 4], None), "{heard}");
+    }
+    assert_eq!(server.machine.counters().bayeux_unknown_clients, 0);
+}
+
+/// Whoever has shaken hands and subscribed, and has not connected yet, begins with what it subscribed to.
+#[test]
+fn after_a_crash_who_has_not_connected_yet_gets_everything() {
+    for is_absent in [false, true] {
+        let mut server = server();
+        let mut fellow = Fellow::with_ack(&mut server);
+        publish(&mut server, "/a", 1);
+        fellow.subscribe(&mut server, "/a");
+        publish(&mut server, "/a", 2);
+        crash(&mut server, 7);
+        // A stop of a server to which it did not come back, and another crash.
+        server.restart(Ending::Clean(0), 8);
+        publish(&mut server, "/a", 3);
+        crash(&mut server, 9);
+        if is_absent {
+            fellow.acked = None;
+        }
+        let heard = back(&mut server, &mut fellow);
+        if is_absent {
+            assert_eq!(
+                (numbers(&heard), gap(&heard)),
+                (vec![], Some(Value::Null)),
+                "it does not say what it has"
+            );
+        } else {
+            assert_eq!((numbers(&heard), gap(&heard)), (vec![2, 3], None), "{heard}");
+        }
+    }
+}
+
+/// Older messages that were asked for are no place in the log: a batch with a part of them has a number of its own.
+#[test]
+fn after_a_crash_older_messages_go_on_where_they_stopped() {
+    for (lost, crashes) in [(false, 1), (true, 1), (false, 2), (true, 2)] {
+        let mut server = server_with(|config| config.limits.batch_bytes_max = 400);
+        let mut fellow = Fellow::with_ack(&mut server);
+        fellow.subscribe(&mut server, "/new");
+        for n in 1..=12 {
+            publish(&mut server, "/old", n);
+        }
+        publish(&mut server, "/new", 20);
+        let heard = back(&mut server, &mut fellow);
+        assert_eq!(numbers(&heard), [20]);
+        let asked = json!({"subscription": "/old", "ext": {"rcomet": {"history": 10}}});
+        assert_eq!(fellow.send(&mut server, "/meta/subscribe", asked)[0]["successful"], true);
+        let first = back(&mut server, &mut fellow);
+        let mut all = numbers(&first);
+        assert!((1..10).contains(&all.len()), "a part of it: {all:?}");
+        if lost {
+            fellow.connect(&mut server);
+            fellow.lose(&mut server);
+        }
+        for seed in 0..crashes {
+            crash(&mut server, seed);
+        }
+        publish(&mut server, "/new", 21);
+        for _ in 0..20 {
+            let heard = back(&mut server, &mut fellow);
+            assert_eq!(gap(&heard), None);
+            all.extend(numbers(&heard));
+        }
+        assert_eq!(all, (3..=12).chain([21]).collect::<Vec<_>>());
+    }
+}
+
+/// Without acknowledgements nobody knows what a client has: it goes on with what is new, and is told, unless nothing can be missing.
+#[test]
+fn after_a_crash_who_does_not_acknowledge_is_told() {
+    let mut server = server();
+    let mut fellow = Fellow::new(&mut server);
+    let mut quiet = Fellow::new(&mut server);
+    fellow.subscribe(&mut server, "/a/*");
+    fellow.subscribe(&mut server, "/b");
+    quiet.subscribe(&mut server, "/quiet");
+    publish(&mut server, "/b", 1);
+    assert_eq!(crash(&mut server, 7).sessions, 2);
+    assert_eq!(back(&mut server, &mut quiet), json!([]), "it waits");
+    publish(&mut server, "/b", 2);
+    publish(&mut server, "/a/1", 3);
+    let heard = back(&mut server, &mut fellow);
+    assert_eq!((numbers(&heard), gap(&heard)), (vec![2, 3], Some(Value::Null)), "{heard}");
+    publish(&mut server, "/a/1", 4);
+    let heard = back(&mut server, &mut fellow);
+    assert_eq!((numbers(&heard), gap(&heard)), (vec![4], None), "once");
+    assert_eq!(server.machine.counters().gaps_unknown, 1);
+    // Who would rather begin anew does.
+    let mut server = server_with(|config| config.bayeux.gap = rcomet_core::config::Gap::Rehandshake);
+    let mut fellow = Fellow::new(&mut server);
+    fellow.subscribe(&mut server, "/b");
+    publish(&mut server, "/b", 1);
+    crash(&mut server, 7);
+    let heard = back(&mut server, &mut fellow);
+    assert_eq!(heard[0]["error"], "402::Unknown client");
+}
+
+/// What a history does not hold any more is said to be missing: of a channel, of its earlier life, and of a pattern.
+#[test]
+fn after_a_crash_what_is_not_kept_is_said() {
+    for name in ["/a", "/*"] {
+        let mut server = server_with(|config| config.limits.history_messages_max = 2);
+        let mut fellow = Fellow::with_ack(&mut server);
+        fellow.subscribe(&mut server, name);
+        publish(&mut server, "/a", 1);
+        assert_eq!(numbers(&back(&mut server, &mut fellow)), [1]);
+        for n in 2..=4 {
+            publish(&mut server, "/a", n);
+        }
+        crash(&mut server, 7);
+        let heard = back(&mut server, &mut fellow);
+        assert_eq!((numbers(&heard), gap(&heard)), (vec![3, 4], Some(Value::Null)), "{name}: {heard}");
+        // The answer with that is lost: it is said again.
+        publish(&mut server, "/a", 5);
+        server.ask(Role::Admin, "/close?cname=/a");
+        publish(&mut server, "/a", 6);
+        crash(&mut server, 8);
+        fellow.connect(&mut server);
+        fellow.move_to_new_connection(&mut server);
+        fellow.connect(&mut server);
+        fellow.lose(&mut server);
+        let heard = back(&mut server, &mut fellow);
+        assert_eq!(numbers(&heard), [6], "{name}: {heard}");
+        assert!(gap(&heard).is_some(), "{name}: {heard}");
+        let heard = back(&mut server, &mut fellow);
+        assert_eq!(heard, json!([]), "it waits");
+    }
+}
+
+/// A number that is beyond everything is none that a client can have: what comes is not passed over for it.
+#[test]
+fn after_a_crash_a_number_from_the_future_is_the_present() {
+    let mut server = server();
+    let mut fellow = Fellow::with_ack(&mut server);
+    fellow.subscribe(&mut server, "/a");
+    publish(&mut server, "/a", 1);
+    crash(&mut server, 7);
+    fellow.acked = Some(u64::MAX);
+    assert_eq!(back(&mut server, &mut fellow), json!([]));
+    publish(&mut server, "/a", 2);
+    let heard = fellow.heard(&mut server).expect("it is told");
+    assert_eq!(numbers(&heard), [2]);
+    assert!(fellow.acked.is_some_and(|acked| acked < 1 << 53), "{heard}");
+}
+
+/// What a session gave up stays given up, and one that was ended is over.
+#[test]
+fn after_a_crash_what_was_ended_is_over() {
+    let mut server = server();
+    let (mut one, mut two) = (Fellow::with_ack(&mut server), Fellow::new(&mut server));
+    for name in ["/a", "/b", "/*"] {
+        one.subscribe(&mut server, name);
+    }
+    for name in ["/a", "/*"] {
+        one.unsubscribe(&mut server, name);
+    }
+    two.send(&mut server, "/meta/disconnect", json!({}));
+    assert_eq!(crash(&mut server, 7).sessions, 1);
+    publish(&mut server, "/a", 1);
+    publish(&mut server, "/b", 2);
+    assert_eq!(numbers(&back(&mut server, &mut one)), [2]);
+    assert_eq!(back(&mut server, &mut two)[0]["error"], "402::Unknown client");
+}
+
+/// It may read what it might subscribe to now, and no more: else its client shakes hands anew, and is told why.
+#[test]
+fn after_a_crash_rights_and_limits_are_those_of_now() {
+    for (change, sessions) in [
+        (Box::new(|_: &mut Config| {}) as Box<dyn Fn(&mut Config)>, 2),
+        (Box::new(|config: &mut Config| config.limits.bayeux_sessions_max = 1), 1),
+        (Box::new(|config: &mut Config| config.bayeux.subscribe = vec![]), 0),
+        (Box::new(|config: &mut Config| config.front.auth = rcomet_core::config::Auth::Token), 1),
+        (Box::new(|config: &mut Config| config.limits.patterns_max = 0), 1),
+    ] {
+        let mut server = server();
+        let (mut one, mut two) = (Fellow::with_ack(&mut server), Fellow::new(&mut server));
+        one.subscribe(&mut server, "/a");
+        two.subscribe(&mut server, "/*");
+        let mut config = server.machine.config().clone();
+        change(&mut config);
+        server.machine.reconfigure(config);
+        assert_eq!(crash(&mut server, 7).sessions, sessions);
+        server.machine.check();
+    }
+}
+
+/// After a power failure what was subscribed last may be missing from the file: everybody shakes hands anew.
+#[test]
+fn after_a_tear_sessions_begin_anew() {
+    let mut server = server();
+    let mut fellow = Fellow::with_ack(&mut server);
+    fellow.subscribe(&mut server, "/a");
+    server.tear(20);
+    assert_eq!(server.restart(Ending::Torn, 9).sessions, 0);
+    assert_eq!(back(&mut server, &mut fellow)[0]["error"], "402::Unknown client");
+}
+
+/// Nothing is written down for a delivery; a line for a subscription; and of who comes and goes nothing is left in a text that is
+/// written anew.
+#[test]
+fn what_is_written_of_sessions_is_little() {
+    let mut server = server();
+    let mut fellow = Fellow::with_ack(&mut server);
+    fellow.subscribe(&mut server, "/a");
+    let before = text(&mut server).lines().count();
+    for n in 0..50 {
+        publish(&mut server, "/a", n);
+        assert_eq!(numbers(&back(&mut server, &mut fellow)), [n]);
+    }
+    assert_eq!(text(&mut server).lines().count(), before + 50, "the messages, and nothing else");
+    // An answer that is lost, and one that has nothing in it.
+    publish(&mut server, "/a", 50);
+    fellow.connect(&mut server);
+    fellow.lose(&mut server);
+    assert_eq!(numbers(&back(&mut server, &mut fellow)), [50]);
+    fellow.connect(&mut server);
+    server.pass_ms(30_000);
+    fellow.heard(&mut server).expect("a reply");
+    assert_eq!(text(&mut server).lines().count(), before + 51);
+    for _ in 0..200 {
+        fellow.subscribe(&mut server, "/b");
+        fellow.unsubscribe(&mut server, "/b");
+        let mut other = Fellow::new(&mut server);
+        other.send(&mut server, "/meta/disconnect", json!({}));
+    }
+    while server.journal.as_ref().is_some_and(|journal| journal.rewritten == 0) {
+        server.rewrite(500);
+    }
+    let lines = text(&mut server).lines().filter(|line| !line.starts_with("{\"m\"")).count();
+    assert!(lines <= 5, "the first, two channels, a session: {}", text(&mut server));
+    crash(&mut server, 7);
+    publish(&mut server, "/a", 99);
+    assert_eq!(numbers(&back(&mut server, &mut fellow)), [99]);
+}
