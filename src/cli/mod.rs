@@ -75,7 +75,10 @@ pub(crate) enum Command {
     /// End the daemon, and wait until it has gone
     ///
     /// As with signal TERM, whoever waits for a message gets an answer first, for at most `server.drain_ms_max` milliseconds.
-    #[command(after_help = "Exit codes: 3 when no daemon runs, 6 when it has not gone within --timeout.")]
+    #[command(
+        after_help = "Exit codes: 1 when it has gone without saving what it keeps over a restart, 3 when no daemon runs, 6 when it \
+        has not gone within --timeout."
+    )]
     Stop(StopFlags),
 
     /// Say whether a daemon runs, and how it stands

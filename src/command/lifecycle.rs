@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
 
+use super::ending::Files;
 use super::{number, print_json};
 use crate::app::{print, say};
 use crate::background::{FAILED, READY};
@@ -128,7 +129,8 @@ fn order(target: &Target, client: &Client, path: &str) -> Result<Value, Failure>
 pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
     let client = Client::find(&flags.target)?;
     // The process is held on to before it is told: its number might be another's afterwards.
-    let pid = number(&ask_status(&client)?, "pid");
+    let status = ask_status(&client)?;
+    let (pid, files) = (number(&status, "pid"), Files::of(&status));
     let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let handle = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     order(&flags.target, &client, "/control/stop")?;
@@ -158,6 +160,12 @@ pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
     if !has_gone {
         let words = format!("process {pid} was told to leave, and has not gone after {} s", flags.timeout);
         return Err(Failure::TimedOut(words));
+    }
+    if let Some(file) = files.unsaved() {
+        return Err(Failure::Other(format!(
+            "rcomet has stopped (process {pid}), but {} is not of its end: what was said last may not be saved; the log says why",
+            file.display()
+        )));
     }
     if flags.target.json {
         return print_json(&json!({ "stopped": true, "pid": pid }));

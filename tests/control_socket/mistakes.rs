@@ -80,6 +80,37 @@ fn a_configuration_is_shown_as_json() {
     assert!(told["detail"].as_str().is_some_and(|why| why.contains("rcomet.toml:2:")), "{told}");
 }
 
+/// Where the next version of the file would be written, something stands in the way.
+#[test]
+fn a_stop_without_saving_is_said_by_who_has_stopped_it() {
+    for (option, name) in [("--values-file", "values"), ("--history-file", "history")] {
+        let home = Home::new();
+        let file = home.directory.join(name);
+        let path = file.display().to_string();
+        let start = ["start", "--no-tcp", option, &path];
+        assert_eq!(code(&home.rcomet(&start)), 0);
+        home.says(&["write", "k", "v"]);
+        home.says(&["stop"]);
+        assert_eq!(code(&home.rcomet(&start)), 0);
+        assert_eq!(home.says(&["read", "k"]), "v");
+        let pid = home.pid();
+        if name == "values" {
+            fs::create_dir(home.directory.join("values.new")).expect("nothing is there");
+            home.says(&["write", "k", "w"]);
+        } else {
+            // Somebody has taken the file away: what the daemon wrote at its end is in no file.
+            fs::remove_file(&file).expect("it is there");
+            fs::write(&file, "{}\n").expect("to write");
+        }
+        let stopped = home.rcomet(&["stop"]);
+        let wanted = format!(
+            "rcomet: rcomet has stopped (process {pid}), but {path} is not of its end: what was said last may not be saved; \
+             the log says why\n"
+        );
+        assert_eq!((code(&stopped), stderr(&stopped)), (1, wanted), "{name}");
+    }
+}
+
 #[test]
 fn every_command_has_a_manual_page_also_the_one_that_writes_them() {
     let home = Home::new();
