@@ -52,7 +52,7 @@ js-client: ## the JavaScript client in Node and a real Chromium, through proxies
 clients: ## the clients in PHP, Python, Node, shell and Java against the real daemon
 	$(LIMIT) scripts/clients-test.sh
 
-proxies: ## nginx, HAProxy and Caddy as docs/operations.md shows them, in front of the real daemon
+proxies: ## nginx, HAProxy, Caddy and Apache as docs/operations.md shows them, in front of the real daemon
 	$(LIMIT) scripts/proxies-test.sh
 
 package: ## a Debian package and an rpm: target/debian, target/generate-rpm

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs nginx, HAProxy and Caddy with the configurations that docs/operations.md shows, and goes through each by every way of listening.
+# Runs nginx, HAProxy, Caddy and Apache with the configurations that docs/operations.md shows, and goes through each by every way of listening.
 # Installs what is missing from the system's packages; a proxy that they do not have is left out, and said to be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/tools.sh nginx=nginx node=nodejs npm=npm openssl=openssl curl=curl
-for proxy in haproxy caddy; do scripts/tools.sh "$proxy=$proxy" || true; done
+for proxy in haproxy=haproxy caddy=caddy apache2=apache2-bin; do scripts/tools.sh "$proxy" || true; done
 scripts/npm.sh tests/browser
-cargo build --quiet --locked
+[ -n "${RCOMET:-}" ] || cargo build --quiet --locked
 
 work=$(mktemp -d)
 chmod 755 "$work"
@@ -19,9 +19,12 @@ finish() {
 }
 trap finish EXIT
 
-RCOMET_CONTROL=$work/control.sock target/debug/rcomet run --front 127.0.0.1:0 --admin 127.0.0.1:0 2>"$work/log" &
+# Apache notices who has left when the next sign of life cannot be delivered: here sooner than every 30 seconds.
+printf '[server]\nunix_mode = "666"\n[icomet]\npolling_timeout_ms = 8000\n' >"$work/rcomet.toml"
+RCOMET_CONTROL=$work/control.sock "${RCOMET:-target/debug/rcomet}" run --config "$work/rcomet.toml" --front 127.0.0.1:0 --front "unix:$work/front.sock" \
+    --admin 127.0.0.1:0 2>"$work/log" &
 pids+=($!)
-address() { sed -n "s/.*listening $1 //p" "$work/log" | head -n 1; }
+address() { sed -n "s/.*listening $1 \([0-9]\)/\1/p" "$work/log" | head -n 1; }
 for _ in $(seq 600); do
     [ -n "$(address front)" ] && [ -n "$(address admin)" ] && break
     sleep 0.1
@@ -54,22 +57,32 @@ through() {
     NODE_TLS_REJECT_UNAUTHORIZED=0 node --no-warnings tests/proxies/paths.mjs "$2" "http://$(address admin)"
 }
 
+# nginx with the page's block, after an edit by sed, in a folder of this name.
+run_nginx() {
+    local at=$1 folder=$work/$2
+    mkdir "$folder"
+    {
+        echo "daemon off; worker_processes 1; pid $folder/pid; error_log $folder/error.log;"
+        echo "events { worker_connections 256; }"
+        echo "http { access_log off; client_body_temp_path $folder/a; proxy_temp_path $folder/b; fastcgi_temp_path $folder/c;"
+        echo "uwsgi_temp_path $folder/d; scgi_temp_path $folder/e;"
+        shown nginx | sed -e "s|listen 443 |listen 127.0.0.1:$at |" -e "$3"
+        echo "}"
+    } >"$folder.conf"
+    grep -q "listen 127.0.0.1:$at ssl http2" "$folder.conf"
+    nginx -p "$folder" -c "$folder.conf" -e "$folder/error.log" &
+    pids+=($!)
+}
 at=$(port)
-mkdir "$work/nginx"
-{
-    echo "daemon off; worker_processes 1; pid $work/nginx/pid; error_log $work/nginx/error.log;"
-    echo "events { worker_connections 256; }"
-    echo "http { access_log off; client_body_temp_path $work/nginx/a; proxy_temp_path $work/nginx/b; fastcgi_temp_path $work/nginx/c;"
-    echo "uwsgi_temp_path $work/nginx/d; scgi_temp_path $work/nginx/e;"
-    shown nginx | sed "s|listen 443 |listen 127.0.0.1:$at |"
-    echo "}"
-} >"$work/nginx.conf"
-grep -q "listen 127.0.0.1:$at ssl http2" "$work/nginx.conf"
-nginx -p "$work/nginx" -c "$work/nginx.conf" -e "$work/nginx/error.log" &
-pids+=($!)
+run_nginx "$at" nginx ''
 through nginx "https://127.0.0.1:$at"
 [ "$(curl -sk --http2 -o /dev/null -w '%{http_version}' "https://127.0.0.1:$at/healthz")" = 2 ]
 echo "ok    HTTP/2"
+
+at=$(port)
+run_nginx "$at" nginx-unix "s|^    server [^;]*;|    server unix:$work/front.sock;|"
+grep -q "server unix:" "$work/nginx-unix.conf"
+through "nginx by a socket file" "https://127.0.0.1:$at"
 
 if command -v haproxy >/dev/null 2>&1; then
     at=$(port)
@@ -92,4 +105,37 @@ if command -v caddy >/dev/null 2>&1; then
     through Caddy "http://127.0.0.1:$at"
 else
     echo "Caddy: not installed, not tested"
+fi
+
+# Where Debian has Apache's modules; no configuration of the system's is read.
+modules=/usr/lib/apache2/modules
+if command -v apache2 >/dev/null 2>&1 && [ -e "$modules/mod_proxy_http.so" ]; then
+    run_apache() {
+        local at=$1 folder=$work/$2 module
+        mkdir "$folder"
+        {
+            echo "ServerRoot $folder"
+            echo "PidFile $folder/pid"
+            echo "ErrorLog $folder/error.log"
+            echo "DefaultRuntimeDir $folder"
+            echo "ServerName localhost"
+            echo "Listen 127.0.0.1:$at"
+            [ "$(id -u)" != 0 ] || printf 'User www-data\nGroup www-data\n'
+            for module in mpm_event authz_core socache_shmcb ssl proxy proxy_http; do
+                echo "LoadModule ${module}_module $modules/mod_$module.so"
+            done
+            shown apache | sed -e "s|\*:443>|127.0.0.1:$at>|" -e "$3"
+        } >"$folder.conf"
+        apache2 -f "$folder.conf" -D FOREGROUND &
+        pids+=($!)
+    }
+    at=$(port)
+    run_apache "$at" apache ''
+    through Apache "https://127.0.0.1:$at"
+    at=$(port)
+    run_apache "$at" apache-unix "s#\"http://[^\"]*\"#\"unix:$work/front.sock|http://localhost/\"#"
+    grep -q 'ProxyPass / "unix:' "$work/apache-unix.conf"
+    through "Apache by a socket file" "https://127.0.0.1:$at"
+else
+    echo "Apache: not installed, not tested"
 fi

@@ -1,6 +1,7 @@
 //! The commands: which does what, and what is said to whoever called.
 //! Knows nothing of how any of it works.
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,7 +22,7 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         Command::Start(flags) if flags.run.is_in_background() || flags.foreground => {
             (serve::run(&flags.run), flags.json)
         }
-        Command::CheckConfig { file } => (check_config(file.as_deref()), false),
+        Command::CheckConfig { file, json } => (check_config(file.as_deref(), *json), *json),
         Command::ImportIcometConf { file } => (import_icomet_conf(file), false),
         Command::Completions { shell } => (completions(*shell), false),
         Command::Man { directory } => (manual(directory), false),
@@ -63,6 +64,19 @@ fn ask(command: &Command) -> (Result<(), Failure>, bool) {
     }
 }
 
+/// Says that the command line cannot be understood, or what was asked of it: `--help`, `--version`. A program that has asked for JSON gets
+/// that; the exit code.
+pub(crate) fn misused(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if !error.use_stderr() || !arguments.iter().any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let words =
+        ["\n\nUsage:", "\n\nFor more"].iter().fold(text, |text, end| text.split(end).next().unwrap_or(text));
+    ended(&Failure::Usage(words.trim_end().into()), true)
+}
+
 /// Says what went wrong; the exit code.
 pub(crate) fn ended(error: &(dyn Error + 'static), json: bool) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
@@ -76,9 +90,20 @@ pub(crate) fn ended(error: &(dyn Error + 'static), json: bool) -> ExitCode {
     ExitCode::from(failure.map_or(1, Failure::code))
 }
 
-fn check_config(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+fn check_config(file: Option<&Path>, json: bool) -> Result<(), Box<dyn Error>> {
     let source = Source { file: file.map(Into::into), ..Source::default() };
     let (settings, said) = source.read()?;
+    if json {
+        let possible = Descriptors::in_reach().connections(settings.descriptors());
+        // What is shown, secrets and all that is not.
+        let config: toml::Table = settings::effective(&said).parse()?;
+        let told = json!({
+            "config": config,
+            "warnings": settings.warnings(),
+            "connections_max": possible.min(settings.limits.connections_max),
+        });
+        return Ok(print(&format!("{told}\n"))?);
+    }
     for warning in settings.warnings() {
         say(&format!("rcomet: warning: {warning}"));
     }

@@ -35,6 +35,9 @@ fn main() -> ExitCode {
     match command::comet(&arguments) {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(failure)) => app::ended(&failure, false),
-        None => app::run(&cli::Cli::parse().command),
+        None => match cli::Cli::try_parse_from(&arguments) {
+            Ok(cli) => app::run(&cli.command),
+            Err(error) => app::misused(&error, &arguments),
+        },
     }
 }

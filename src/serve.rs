@@ -205,46 +205,51 @@ impl Reload for Again {
     }
 }
 
-/// Addresses stay what they are while the daemon runs; says of which it is noticed.
+/// Some options stay what they are while the daemon runs; says of which it is noticed.
 fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
-    let mut notes = Vec::new();
-    let changed = |name: &str| format!("{name} has changed: that takes a restart, the rest is in force");
+    let mut changed = Vec::new();
     for ((_, name, new), (_, _, old)) in settings.server.roles().iter().zip(running.server.roles()) {
         if **new != *old {
-            notes.push(changed(&format!("server.{name}")));
+            changed.push(format!("server.{name}"));
         }
     }
     for ((name, new), (_, old)) in settings.control.doors().iter().zip(running.control.doors()) {
         if **new != *old {
-            notes.push(changed(&format!("control.{name}")));
+            changed.push(format!("control.{name}"));
         }
     }
-    if settings.server.pid_file != running.server.pid_file {
-        notes.push(changed("server.pid_file"));
-    }
-    let old = &running.server;
-    settings.server = Server {
+    let mut stays = |name: &str, is_same: bool| {
+        if !is_same {
+            changed.push(name.to_owned());
+        }
+    };
+    let (new, old) = (&mut settings.server, &running.server);
+    stays("server.pid_file", new.pid_file == old.pid_file);
+    // What a listening socket was told cannot be taken back: only another size can be put in its place.
+    let keeps_size = new.send_buffer_bytes == 0 && old.send_buffer_bytes != 0;
+    stays("server.send_buffer_bytes = 0", !keeps_size);
+    *new = Server {
         front: old.front.clone(),
         admin: old.admin.clone(),
         ccomet: old.ccomet.clone(),
         simple_comet: old.simple_comet.clone(),
         pid_file: old.pid_file.clone(),
-        ..settings.server.clone()
+        send_buffer_bytes: if keeps_size { old.send_buffer_bytes } else { new.send_buffer_bytes },
+        ..new.clone()
     };
-    if settings.control.values_file != running.control.values_file {
-        notes.push(changed("control.values_file"));
-    }
-    settings.control.values_file = running.control.values_file.clone();
-    if (&settings.history.file, settings.history.sync_ms) != (&running.history.file, running.history.sync_ms)
-    {
-        notes.push(changed("history.file or history.sync_ms"));
-    }
-    (settings.history.file, settings.history.sync_ms) =
-        (running.history.file.clone(), running.history.sync_ms);
-    settings.control.path = running.control.path.clone();
-    settings.control.read_path = running.control.read_path.clone();
-    settings.control.write_path = running.control.write_path.clone();
-    notes
+    let (new, old) = (&mut settings.control, &running.control);
+    stays("control.values_file", new.values_file == old.values_file);
+    new.values_file.clone_from(&old.values_file);
+    new.path.clone_from(&old.path);
+    new.read_path.clone_from(&old.read_path);
+    new.write_path.clone_from(&old.write_path);
+    let (new, old) = (&mut settings.history, &running.history);
+    stays("history.file", new.file == old.file);
+    stays("history.sync_ms", new.sync_ms == old.sync_ms);
+    new.file.clone_from(&old.file);
+    new.sync_ms = old.sync_ms;
+    let note = |name: &String| format!("{name} has changed: that takes a restart, the rest is in force");
+    changed.iter().map(note).collect()
 }
 
 #[cfg(test)]
@@ -267,5 +272,47 @@ mod tests {
         assert_ne!(settings.control.mode, running.control.mode);
         let config: rcomet_core::Config = fresh(&settings, Descriptors::in_reach()).config;
         assert!(!config.pages.is_empty(), "the demo has come");
+    }
+
+    /// What takes a restart is said in four places: by a reload, in its help, in the configuration and on the page about it.
+    #[test]
+    fn what_takes_a_restart_is_the_same_list_everywhere() {
+        let running = parse("f", "").expect("it works");
+        let text = "[server]\nfront = [\"127.0.0.1:2\"]\nadmin = [\"127.0.0.1:3\"]\nccomet = [\"127.0.0.1:4\"]\n\
+            simple_comet = [\"127.0.0.1:5\"]\npid_file = \"/a/pid\"\nsend_buffer_bytes = 0\n[control]\npath = \"/a/b\"\n\
+            read_path = \"/a/c\"\nwrite_path = \"/a/d\"\n[history]\nfile = \"/a/f\"\nsync_ms = 7\n";
+        let mut settings = parse("f", text).expect("it works");
+        // A file has one of the two.
+        settings.control.values_file = "/a/e".into();
+        let notes = keep_addresses(&mut settings, &running);
+        let names: Vec<&str> =
+            notes.iter().filter_map(|note| note.split_once(" has changed: ")).map(|n| n.0).collect();
+        assert_eq!(names.len(), 12, "{notes:?}");
+        let help = crate::cli::help_of("reload").replace(char::is_whitespace, " ");
+        let page = include_str!("../docs/control.md");
+        let page = page
+            .split("## Reloading\n")
+            .nth(1)
+            .and_then(|rest| rest.split("\n## ").next())
+            .expect("it has it");
+        let example = include_str!("../rcomet.example.toml").split("# ------").next().unwrap_or_default();
+        for name in names {
+            let option = name.trim_end_matches(" = 0");
+            for (place, said) in [("the help", help.as_str()), ("the page", page), ("the example", example)] {
+                assert!(said.contains(option), "{place} has no {option}:\n{said}");
+            }
+        }
+        assert!(keep_addresses(&mut settings, &running).is_empty(), "it is as it was now");
+    }
+
+    #[test]
+    fn the_size_of_buffers_is_taken_over_unless_it_is_none() {
+        let running = parse("f", "[server]\nsend_buffer_bytes = 100000\n").expect("it works");
+        for (said, wanted, count) in [("0", 100_000, 1), ("200000", 200_000, 0)] {
+            let mut settings =
+                parse("f", &format!("[server]\nsend_buffer_bytes = {said}\n")).expect("it works");
+            assert_eq!(keep_addresses(&mut settings, &running).len(), count, "{said}");
+            assert_eq!(settings.server.send_buffer_bytes, wanted, "{said}");
+        }
     }
 }

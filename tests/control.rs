@@ -2,6 +2,10 @@
 //! and started by a service manager. Knows nothing of what goes over the wire: `core/tests/control.rs` does.
 #[path = "control_socket/access.rs"]
 mod access;
+#[path = "control_socket/boot.rs"]
+mod boot;
+#[path = "control_socket/group.rs"]
+mod group;
 #[path = "control_socket/kept.rs"]
 mod kept;
 #[path = "control_socket/keys.rs"]
@@ -10,6 +14,10 @@ mod keys;
 mod life;
 #[path = "control_socket/manager.rs"]
 mod manager;
+#[path = "control_socket/mistakes.rs"]
+mod mistakes;
+#[path = "control_socket/pid_files.rs"]
+mod pid_files;
 #[path = "control_socket/watching.rs"]
 mod watching;
 

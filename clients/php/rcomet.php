@@ -90,6 +90,8 @@ class Client
 {
     /** Bytes of an answer that are read at most. */
     private const ANSWER_BYTES_MAX = 67108864;
+    /** Seconds for which it is worth asking again. */
+    private const HELD_SECONDS_MIN = 0.1;
     /** The system's number for what this user may not do. */
     private const EACCES = 13;
 
@@ -225,10 +227,29 @@ class Client
         return [$value, $value->version];
     }
 
+    /** Asks until something has come or the time is up: the daemon holds a poll no longer than its `icomet.polling_timeout_ms`. */
     private function next($key, ?int $after, float $seconds): array
     {
-        $query = ['wait' => (int) \max(1, \ceil($seconds))] + ($after === null ? [] : ['since' => $after]);
-        return $this->key('GET', $key, '', $query, null, $query['wait']);
+        $until = \microtime(true) + $seconds;
+        $answer = null;
+        do {
+            $asked = \microtime(true);
+            $query = ['wait' => (int) \max(1, \ceil($until - $asked))] + ($after === null ? [] : ['since' => $after]);
+            try {
+                $answer = $this->key('GET', $key, '', $query, null, $query['wait']);
+            } catch (Unreachable $gone) {
+                // It was there before, and has said where to go on: that is kept. Who asks next hears that it is gone.
+                if ($answer === null) {
+                    throw $gone;
+                }
+                return $answer;
+            }
+            $after = $answer['since'] ?? $after;
+            $now = \microtime(true);
+            // What is answered without any waiting is not asked again and again: the daemon leaves, or holds no polls.
+            $again = isset($answer['timeout']) && $now - $asked >= self::HELD_SECONDS_MIN && $until - $now >= self::HELD_SECONDS_MIN;
+        } while ($again);
+        return $answer;
     }
 
     private static function nothing(array $answer): bool

@@ -12,7 +12,7 @@ Examples:
   rcomet write maintenance yes --ttl 3600
       Gone after an hour.
 
-Prints nothing, or with --json the value's version. A key that was written stays, also when nobody listens, until it is deleted;
+Prints nothing, or with --json the value's version. A key that was written stays, also when nobody listens, until it is deleted; \
 over a restart of the daemon only where that keeps values (`rcomet start --values-file`).";
 
 /// The flags of `rcomet write`.
@@ -47,8 +47,9 @@ Examples:
       The present value, and every one that follows, one a line.
 
   rcomet read greeting --wait --since 0 --json
-      The present value at once, or the first that is written; with its version. Ask again with
-      that version (--since 179521979400001), and nothing is missed.
+      The present value at once, or the first that is written; with its
+      version. Ask again with that (--since 179521979400001), and nothing is
+      missed.
 
 Exit codes: 4 when the key has no value, 6 when nothing was written within --timeout.";
 

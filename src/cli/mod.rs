@@ -27,7 +27,8 @@ read by its name, like a value under a key: what `rcomet write` writes, browsers
 const EXAMPLES: &str = "\
 Examples:
   rcomet run --demo
-      Serve on this machine only, with a web chat to try it: http://127.0.0.1:8100/chat/
+      Serve on this machine only, with a web chat to try it:
+      http://127.0.0.1:8100/chat/
 
   rcomet start
   rcomet write greeting 'hello world' && rcomet read greeting
@@ -36,7 +37,8 @@ Examples:
 
   rcomet subscribe news
   rcomet publish news 'it rains'
-      Listen to a channel in one terminal, publish to it from another. A browser listens with
+      Listen to a channel in one terminal, publish to it from another.
+      A browser listens with
       new EventSource('http://127.0.0.1:8100/events?channel=news').
 
   rcomet check-config /etc/rcomet.toml && rcomet run --config /etc/rcomet.toml
@@ -44,7 +46,7 @@ Examples:
 
 Exit codes:
   0  done                             4  there is no such key, channel or client
-  1  it went wrong                    5  the daemon refused, or you may not use its socket
+  1  it went wrong                    5  refused: by the daemon or its socket
   2  it was asked for in a wrong way  6  nothing happened in time
   3  no daemon runs                   7  a daemon runs already
 
@@ -73,7 +75,10 @@ pub(crate) enum Command {
     /// End the daemon, and wait until it has gone
     ///
     /// As with signal TERM, whoever waits for a message gets an answer first, for at most `server.drain_ms_max` milliseconds.
-    #[command(after_help = "Exit codes: 3 when no daemon runs, 6 when it has not gone within --timeout.")]
+    #[command(
+        after_help = "Exit codes: 1 when it has gone without saving what it keeps over a restart, 3 when no daemon runs, 6 when it \
+        has not gone within --timeout."
+    )]
     Stop(StopFlags),
 
     /// Say whether a daemon runs, and how it stands
@@ -83,8 +88,10 @@ pub(crate) enum Command {
     /// Have the daemon read its configuration file again
     ///
     /// The whole file is checked first. If there is anything wrong with it, everything stays as it was, the reason is said here,
-    /// and the exit code is 5. Nobody is disconnected. What takes a restart is said,
-    /// and the rest is in force: addresses to listen on, the pid file and the file of values.
+    /// and the exit code is 5. Nobody is disconnected. What takes a restart is said, and the rest is in force. That is where it
+    /// listens (server.front, server.admin, server.ccomet, server.simple_comet, control.path, control.read_path,
+    /// control.write_path), its files (server.pid_file, control.values_file, history.file), history.sync_ms, and
+    /// server.send_buffer_bytes when it is set to 0.
     Reload(Target),
 
     /// Give a key a value, and push it to everybody who listens to the channel of that name
@@ -140,6 +147,10 @@ pub(crate) enum Command {
     CheckConfig {
         /// The file; without one, the defaults are shown
         file: Option<PathBuf>,
+
+        /// Print an object, for programs: `config`, `warnings`, and the `connections_max` that this machine allows
+        #[arg(long)]
+        json: bool,
     },
 
     /// Make a configuration file out of icomet's
@@ -159,7 +170,6 @@ pub(crate) enum Command {
     },
 
     /// Write manual pages, one for each command
-    #[command(hide = true)]
     Man {
         /// Into this directory, which must be there
         directory: PathBuf,
@@ -169,19 +179,23 @@ pub(crate) enum Command {
 const START_EXAMPLES: &str = "\
 Examples:
   rcomet start
-      With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000, and the control socket.
+      With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000,
+      and the control socket.
 
   rcomet start --no-tcp --control /home/me/app/rcomet.sock
-      Without any port: only who may open that file can reach it. The other commands need
-      --socket with the same path, or RCOMET_CONTROL in their environment.
+      Without any port: only who may open that file can reach it. The other
+      commands need --socket with the same path, or RCOMET_CONTROL in their
+      environment.
 
   rcomet start --config /etc/rcomet.toml --log-file /var/log/rcomet.log
 
-Exit codes: 7 when a daemon runs already at the same control socket, 1 when it cannot start; the reason is said.
+Exit codes: 7 when a daemon runs already at the same control socket, or has the pid file or another file of this one; 6 when \
+it is not ready within --wait, and then it is ended; 1 when it cannot start. The reason is said.
+
 Under systemd use `rcomet run`: it says itself when it is ready.";
 
 const STATUS_HELP: &str = "\
-Exit codes: 0 when a daemon runs, 3 when none does: `rcomet status && ...`
+Exit codes: 0 when a daemon runs, 3 when none does: `rcomet status && ...`; 5 when its socket is not for you.
 
 The daemon is looked for at --socket, else at $RCOMET_CONTROL, else at the first of these where one answers:
   /run/rcomet/control.sock              (first for root, last for others)
@@ -222,6 +236,15 @@ pub(crate) struct StopFlags {
     pub(crate) timeout: u64,
 }
 
+/// All that `rcomet COMMAND --help` says.
+#[cfg(test)]
+pub(crate) fn help_of(command: &str) -> String {
+    use clap::CommandFactory as _;
+    let mut all = Cli::command();
+    all.build();
+    all.find_subcommand_mut(command).expect("a command").render_long_help().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -240,5 +263,36 @@ mod tests {
                 assert!(argument.get_help().is_some(), "{}: {}", sub.get_name(), argument.get_id());
             }
         }
+    }
+
+    /// A paragraph is one line, which clap breaks where the terminal ends; what is indented is ours to break, since it is not
+    /// indented where clap does it.
+    #[test]
+    fn no_paragraph_is_torn() {
+        let mut command = Cli::command();
+        command.build();
+        for sub in std::iter::once(&command).chain(command.get_subcommands()) {
+            // The long one of `run` has the limits, whose meanings are as long as they are.
+            let texts = [(sub.get_after_help(), 80), (sub.get_after_long_help(), usize::MAX)];
+            for (text, most) in texts {
+                for line in text.map(ToString::to_string).unwrap_or_default().lines() {
+                    let name = sub.get_name();
+                    assert!(
+                        !line.starts_with(char::is_lowercase),
+                        "{name}: this goes on with the line before: {line}"
+                    );
+                    let fits = !line.starts_with(' ') || line.chars().count() <= most;
+                    assert!(fits, "{name}: too long for a terminal: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_is_listed_and_has_a_manual_page() {
+        let command = Cli::command();
+        let hidden: Vec<&str> =
+            command.get_subcommands().filter(|sub| sub.is_hide_set()).map(clap::Command::get_name).collect();
+        assert_eq!(hidden, [""; 0]);
     }
 }

@@ -14,7 +14,8 @@ Examples:
       With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000.
 
   rcomet run --front 0.0.0.0:8100 --front '[::]:8100' --auth token
-      Let the world subscribe, but only with a token; publishing stays on this machine.
+      Let the world subscribe, but only with a token; publishing stays on
+      this machine.
 
   rcomet run --config /etc/rcomet.toml --log debug --limit channels_max=1000
       A file, and two things said differently from it.";
@@ -77,7 +78,8 @@ pub(crate) struct RunFlags {
 
     /// Write the number of the process into this file, and remove it at the end
     ///
-    /// `rcomet start` without it writes rcomet.pid beside the control socket.
+    /// One daemon has it at a time. `rcomet start` without it writes rcomet.pid beside control.sock, and NAME.pid beside a
+    /// control socket that is called NAME.sock.
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
 

@@ -112,11 +112,11 @@ pub(crate) struct DisconnectFlags {
 }
 
 pub(super) const CHANNELS_HELP: &str = "\
-Columns: how many listen, how many messages are kept for those who come back, the number that the next message gets, the
+Columns: how many listen, how many messages are kept for those who come back, the number that the next message gets, the \
 channel.";
 
 pub(super) const CLIENTS_HELP: &str = "\
-Columns: the connection's number, the side it came in by, its address, what it does, what it speaks, bytes that wait for it,
+Columns: the connection's number, the side it came in by, its address, what it does, what it speaks, bytes that wait for it, \
 the name it is listed under, and the channels that it reads.";
 
 pub(super) const DISCONNECT_HELP: &str = "\
@@ -126,7 +126,8 @@ Examples:
       One connection, by its number.
 
   rcomet disconnect --channel news
-      All who read a channel. Polls are answered, streams end; most clients connect again at once.
+      All who read a channel. Polls are answered, streams end; most clients
+      connect again at once.
 
 Exit codes: 4 when there is no such connection.";
 

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::{Value, json};
 
+use super::ending::Files;
 use super::{number, print_json};
 use crate::app::{print, say};
 use crate::background::{FAILED, READY};
@@ -102,17 +103,37 @@ fn reason(word: &str, child: &mut Child) -> Failure {
 }
 
 fn ask_status(client: &Client) -> Result<Value, Failure> {
-    client.ask(&Ask::new("GET", "/control/status"))?.json()
+    client.ask(&Ask::new("GET", "/control/status"))?.json().map_err(|failure| match failure {
+        // A front has no such path, nor has any other web server.
+        Failure::Unknown(_) => {
+            let place = client.name();
+            Failure::NotRunning(format!(
+                "no daemon answers at {place}: what answers there is no admin side of one"
+            ))
+        }
+        failure => failure,
+    })
+}
+
+/// Tells the daemon to do something.
+fn order(target: &Target, client: &Client, path: &str) -> Result<Value, Failure> {
+    client.ask(&Ask::new("POST", path))?.json().map_err(|failure| match (failure, &target.url) {
+        (Failure::Refused(_), Some(url)) => Failure::Refused(format!(
+            "{url} is an admin side, and that stops and reloads nothing: expected the control socket (--socket PATH)"
+        )),
+        (failure, _) => failure,
+    })
 }
 
 /// `rcomet stop`.
 pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
     let client = Client::find(&flags.target)?;
     // The process is held on to before it is told: its number might be another's afterwards.
-    let pid = number(&ask_status(&client)?, "pid");
+    let status = ask_status(&client)?;
+    let (pid, files) = (number(&status, "pid"), Files::of(&status));
     let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let handle = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    client.ask(&Ask::new("POST", "/control/stop"))?.json()?;
+    order(&flags.target, &client, "/control/stop")?;
     let until = Instant::now() + Duration::from_secs(flags.timeout);
     let has_gone = match handle {
         Some(handle) => loop {
@@ -140,6 +161,12 @@ pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
         let words = format!("process {pid} was told to leave, and has not gone after {} s", flags.timeout);
         return Err(Failure::TimedOut(words));
     }
+    if let Some(file) = files.unsaved() {
+        return Err(Failure::Other(format!(
+            "rcomet has stopped (process {pid}), but {} is not of its end: what was said last may not be saved; the log says why",
+            file.display()
+        )));
+    }
     if flags.target.json {
         return print_json(&json!({ "stopped": true, "pid": pid }));
     }
@@ -148,8 +175,9 @@ pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
 
 /// `rcomet reload`.
 pub(crate) fn reload(target: &Target) -> Result<(), Failure> {
-    let answer = Client::find(target)?.ask(&Ask::new("POST", "/control/reload"))?.json();
+    let answer = order(target, &Client::find(target)?, "/control/reload");
     let answer = answer.map_err(|failure| match failure {
+        Failure::Refused(why) if target.url.is_some() => Failure::Refused(why),
         Failure::Refused(why) => Failure::Refused(format!("the configuration stays as it was: {why}")),
         other => other,
     })?;

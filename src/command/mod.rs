@@ -2,6 +2,7 @@
 //! Knows nothing of how the daemon does what it is asked.
 mod channels;
 mod comet;
+mod ending;
 mod explain;
 mod keys;
 mod lifecycle;

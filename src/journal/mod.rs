@@ -55,7 +55,14 @@ impl JournalFile {
             let found = read::replay(file, machine).map_err(failed)?;
             self.tell(&found).map_err(failed)?;
         }
-        let first = machine.journal_first(boot(), sync_ms == 0);
+        let boot = boot();
+        if boot == 0 {
+            log::warn!(
+                "history.file: {BOOT_ID} cannot be read: after a crash of the daemon everybody is told of a gap, as after a failure of \
+                 the power (a unit of systemd must not have ProcSubset=pid)"
+            );
+        }
+        let first = machine.journal_first(boot, sync_ms == 0);
         machine.keep_journal();
         Journal::begin(self.path.clone(), machine, &first, sync_ms, waker)
             .map_err(|error| failed(format!("cannot be written: {error}")))
@@ -86,10 +93,13 @@ impl JournalFile {
     }
 }
 
-/// Names the time since the machine was started: what was written in the same is in the file, however the daemon ended. A machine that
-/// does not say has started just now.
+/// Where the machine says what time it has been running since: random(4).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Names the time since the machine was started: what was written in the same is in the file, however the daemon ended. 0 is a machine
+/// that does not say: that is as if it had started just now.
 fn boot() -> u128 {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let text = fs::read_to_string(BOOT_ID).unwrap_or_default();
     let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
     u128::from_str_radix(&digits, 16).unwrap_or(0)
 }

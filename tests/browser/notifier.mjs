@@ -5,6 +5,7 @@
 // The daemon must run with its demo on.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { admin, check, front, launch, NASTY, pause, run, until, untilLike } from './support.mjs';
 
@@ -126,6 +127,32 @@ await run(async () => {
     assert.equal(await phone.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false);
     assert.equal(await phone.$eval('.notifier-bubble', (e) => getComputedStyle(e).animationName), 'none');
     await phone.close();
+  });
+  await check("the README's lines for jQuery show text and title of a note, as text", async () => {
+    const readme = readFileSync(new URL('../../demos/notifier/README.md', import.meta.url), 'utf8');
+    const lines = readme.split('## With jQuery\n')[1].split('```js\n')[1].split('```')[0];
+    const notes = [NASTY, lasting('<b>disk</b> full', { title: '<i>web-3</i>', kind: 'bad' })];
+    // As much of jQuery and jGrowl as those lines take.
+    const grown = await page.evaluate(`(() => {
+      const grown = [];
+      const $ = (tag) => {
+        const made = document.createElement(tag.slice(1, -1));
+        return { text(text) { made.textContent = text; return this; }, html: () => made.innerHTML };
+      };
+      $.jGrowl = (message, options) => grown.push([message, options]);
+      const listening = { ...notifier, listen: (url, heard) => ${JSON.stringify(notes)}.forEach((text) => heard(text, '')) };
+      ((jQuery, notifier) => { ${lines} })((ready) => ready($), listening);
+      return grown.map(([message, { header, sticky }]) => {
+        const said = [message, header].map((html) => {
+          const place = document.createElement('p');
+          place.innerHTML = html;
+          return [place.childElementCount, place.textContent];
+        });
+        return [...said, sticky];
+      });
+    })()`);
+    const plain = (text) => [0, text];
+    assert.deepEqual(grown, [[plain(NASTY), plain(''), false], [plain('<b>disk</b> full'), plain('<i>web-3</i>'), true]]);
   });
   await check('nothing was complained about', () => assert.deepEqual(page.complaints, []));
 }, () => browser.close());

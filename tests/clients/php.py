@@ -10,8 +10,10 @@ import unittest
 import urllib.parse
 
 from php_support import FOLDER, php, play
-from support import BINARY, NASTY, SOON_S, Daemon, stranger, until
+from support import BINARY, HERE, NASTY, SOON_S, Daemon, stranger, until
 
+PHP_WITH_PASSTHRU = ['php', '-n', '-d', 'disable_functions=exec,shell_exec,proc_open,popen,system', '-d', 'display_errors=stderr',
+                     '-d', 'error_reporting=-1']
 #: A user who may do nothing: for what root may do whatever is forbidden.
 NOBODY = 65534
 
@@ -136,6 +138,23 @@ class Client(unittest.TestCase):
         self.assertEqual(php("show($c->wait('next', null, 1));", at), None)
         self.assertGreater(time.monotonic() - began, 0.9)
 
+    def test_waiting_takes_longer_than_the_daemon_holds_a_poll(self):
+        daemon = Daemon('[icomet]\npolling_timeout_ms = 1000\n')
+        self.addCleanup(daemon.end)
+        results = []
+        at = f'unix:{daemon.control}'
+        waiting = threading.Thread(target=lambda: results.append(php("show((string) $c->wait('long', null, 60));", at)))
+        waiting.start()
+        until(1, lambda: daemon.waiting('long'))
+        time.sleep(2.5)  # the polls that this takes time out; what is written between two of them is not lost
+        self.assertEqual(results, [])
+        php("$c->write('long', 'late');", at)
+        waiting.join(SOON_S)
+        self.assertEqual(results, ['late'])
+        began = time.monotonic()
+        self.assertEqual(php("show($c->wait('long', null, 3));", at), None)
+        self.assertGreater(time.monotonic() - began, 2.8)
+
     def test_what_is_published_is_read_and_what_is_written_is_heard(self):
         seq = self.both("show($c->publish('mixed', 'told')['seq'] > 0);")
         self.assertEqual(seq, True)
@@ -230,6 +249,37 @@ class Original(unittest.TestCase):
         self.assertEqual(php("show((string) $c->read(['ann@example.org']));", at), text)
         php("$c->write(['ann@example.org'], 'a + b & c');", at)
         self.assertEqual(urllib.parse.unquote_plus(command(f'read {key}')), 'value: a + b & c')
+
+    def test_a_class_that_does_as_it_is_described(self):
+        daemon = Daemon()
+        self.addCleanup(daemon.end)
+        link = os.path.join(daemon.folder, 'Comet')
+        os.symlink(os.path.abspath(BINARY), link)
+        text = '<b> "q" $HOME `id` \u00e9 100%+'
+
+        def plays(command, code):
+            done = subprocess.run([*PHP_WITH_PASSTHRU, '-r', f"""
+                require '{HERE}/original.php';
+                $o = new Original(['cometSrv' => $argv[1]], ['ann@example.org']);
+                $text = $argv[2];
+                {code}""", '--', command, text], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SOON_S * 3,
+                                  env={**os.environ, 'RCOMET_CONTROL': daemon.control})
+            self.assertEqual(done.returncode, 0, done.stdout)
+            return done.stdout
+
+        # A command with a space in it, and a link: what is written is read, by the class itself and by whoever waits.
+        for command in (f'{os.path.abspath(BINARY)} --comet=decoded', link):
+            self.assertEqual(plays(command, 'echo $o->write($text), "|", $o->readOnce();'), f'|value: {text}', command)
+            heard = []
+            waiting = threading.Thread(target=lambda: heard.append(plays(command, f'echo $o->read({SOON_S});')))
+            waiting.start()
+            while waiting.is_alive():
+                plays(command, '$o->refresh();')
+            self.assertEqual(heard, [f'value: {text}'], command)
+        # Without a daemon it is told so where it expects a value.
+        daemon.stop()
+        self.assertIn('Server is not running', plays(link, 'echo $o->readOnce();'))
+        daemon.start()
 
 
 if __name__ == '__main__':

@@ -2,10 +2,10 @@
 //! Knows nothing of what it means.
 use super::Machine;
 use crate::arena::Id;
-use crate::conn::{Conn, Manner, OriginRef, Phase, Rights, Role};
+use crate::conn::{Conn, Manner, OriginRef, Phase, Right, Rights, Role};
 use crate::dialect::local::hear::{Heard, hear, may_be_http};
-use crate::dialect::{Answer, Decoded, PLAIN, Refusal, Verb, Voice, local};
-use crate::wire::http1::Reject;
+use crate::dialect::{Answer, Decoded, KeyTask, PLAIN, Refusal, Verb, Voice, local};
+use crate::wire::http1::{Reject, Status};
 
 /// What became of some bytes.
 pub(super) enum Command {
@@ -66,6 +66,39 @@ impl Machine {
         self.conns.get(id).is_some_and(is_text)
     }
 
+    /// The peer has finished sending, and what came whole is answered. Half a request of HTTP never will be.
+    pub(super) fn end_of_input(&mut self, id: Id<Conn>) {
+        if self.is_in_text(id) {
+            return self.end_of_text(id);
+        }
+        if let Some(conn) = self.conns.get_mut(id) {
+            self.post.hang_up(conn, id);
+        }
+    }
+
+    /// The last line has no end. What it asks is answered: so a shell's `printf` says it. What would change something is not done, since
+    /// whoever dies in the middle of a line looks the same from here; and who has finished sending does not wait.
+    fn end_of_text(&mut self, id: Id<Conn>) {
+        let Some(conn) = self.conns.get_mut(id) else { return };
+        let mut taken = conn.inbox.take();
+        self.counters.commands += 1;
+        self.answer_last_line(id, taken.bytes());
+        taken.clear(&mut self.post.pool);
+    }
+
+    fn answer_last_line(&mut self, id: Id<Conn>, line: &[u8]) {
+        let Decoded { verb, voice } = local::line(line.strip_suffix(b"\r").unwrap_or(line));
+        let manner = Manner { keep_alive: false, ..TEXT };
+        let is_question = verb.as_ref().is_ok_and(|verb| {
+            verb.needs() == Right::Read && !matches!(verb, Verb::Key { task: KeyTask::Wait { .. }, .. })
+        });
+        if is_question {
+            return self.perform_as(id, manner, voice, verb);
+        }
+        let answer = Answer { status: Status::BAD_REQUEST, content_type: PLAIN };
+        self.reply(id, manner, answer, &[], ENDLESS);
+    }
+
     /// Refuses what has come of a command, in its language; the connection ends.
     pub(super) fn refuse_text(&mut self, id: Id<Conn>, reject: Reject) {
         let manner = Manner { keep_alive: false, ..TEXT };
@@ -83,6 +116,9 @@ impl Machine {
         }
     }
 }
+
+/// What is said of a line without an end that would have changed something, or waited.
+const ENDLESS: &[u8] = b"error usage the line has no end: expected LF, or CR LF\n";
 
 /// How text is answered.
 const TEXT: Manner =

@@ -52,7 +52,8 @@ impl Machine {
                     });
                 }
             },
-            KeyTask::Delete => match self.hub.find(&name) {
+            // A channel that is only waited for has nothing to delete, and its readers stay.
+            KeyTask::Delete => match self.value_of(&name).map(|(at, _)| at) {
                 None => self.refuse(id, manner, &voice, &Refusal::NoValue),
                 Some(at) => {
                     let next = self.hub.close(at, now).unwrap_or(1);

@@ -245,7 +245,7 @@ impl Machine {
             Phase::Ready if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
             Phase::WebSocket(_) if conn.deferred || !(conn.inbox.is_empty() || conn.outbox.is_empty()) => {}
             Phase::WebSocket(_) => self.end_websocket(id, None),
-            Phase::Ready | Phase::Body(_) => self.post.hang_up(conn, id),
+            Phase::Ready | Phase::Body(_) => self.end_of_input(id),
             Phase::Closing | Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) => {}
             Phase::Ordered(_) => {}
         }

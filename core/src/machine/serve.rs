@@ -145,8 +145,7 @@ impl Machine {
         }
         if may_serve {
             if conn.ended {
-                // What came whole is answered; half a request never will be.
-                return self.post.hang_up(conn, id);
+                return self.end_of_input(id);
             }
             if anew && !conn.inbox.is_empty() {
                 conn.deadline = head_until;

@@ -166,6 +166,18 @@ fn who_waits_is_told_how_it_ended() {
     );
 }
 
+/// A key that is only waited for is a channel, but there is nothing in it to delete.
+#[test]
+fn what_has_no_value_is_not_deleted() {
+    let mut server = Server::default();
+    let client = waits(&mut server, "/keys/k?wait=30");
+    assert_eq!(http(&mut server, ALL, "DELETE", "/keys/k", b"").0, 404);
+    assert_eq!(server.received(client), "", "whoever waits goes on waiting");
+    put(&mut server, "k", b"v");
+    assert_eq!(answered(&server.received(client)).1["value"], "v");
+    assert_eq!(http(&mut server, ALL, "DELETE", "/keys/k", b"").0, 204);
+}
+
 #[test]
 fn many_wait_for_one_key() {
     let mut server = Server::default();

@@ -107,7 +107,7 @@ fn silent_and_half_closed_clients_cost_nobody() {
     let gone = server.connect(ALL);
     server.send(gone, "read a ");
     server.finish_sending(gone);
-    assert!(server.is_closed(gone) || server.is_shut(gone), "half a command never will be whole");
+    assert!(server.is_closed(gone) || server.is_shut(gone), "nothing more is waited for");
     assert_eq!(tells(&mut server, "read a \0").0, b"b \0");
     server.send(silent, "read a \0");
     assert_eq!(server.received_bytes(silent), b"b \0", "it speaks in the end");

@@ -66,6 +66,34 @@ fn a_line_end_may_come_in_two_pieces() {
     assert!(server.received(client).ends_with(" \"GET /index.html HTTP/1.1\"\n"));
 }
 
+/// A shell's `printf` leaves the end away. What asks is answered; what changes may be half of what was meant, by somebody who has died.
+#[test]
+fn a_last_line_without_an_end_is_answered_and_changes_nothing() {
+    let endless = "error usage the line has no end: expected LF, or CR LF\n";
+    let mut server = Server::default();
+    let version = line(&mut server, "write k one");
+    let read = format!("{} \"one\"\n", version.trim_end());
+    let mut says = |text: &str| {
+        let client = server.connect(ALL);
+        server.send(client, text);
+        server.finish_sending(client);
+        assert!(server.is_shut(client), "{text}");
+        server.received(client)
+    };
+    assert_eq!(says("read k"), read);
+    assert_eq!(says("read k\nread k"), read.repeat(2), "behind whole lines as well");
+    assert_eq!(says("read k\nread k\r"), read.repeat(2), "its LF does not come any more");
+    assert!(says("status").starts_with("ok {\"version\":"));
+    assert!(says("dump").ends_with("ok 1\n"));
+    for text in ["write k two", "delete k", "refresh k", "stop", "reload", "wait k", "nonsense"] {
+        assert_eq!(says(text), endless, "{text}");
+    }
+    assert_eq!(says("read k"), read, "and nothing has changed");
+    assert_eq!(says(""), "");
+    assert_eq!(says("GET /keys/k HTTP/1.1\r\nHost: x\r\n"), "", "half a request of HTTP never will be whole");
+    assert_eq!(server.stops, 0);
+}
+
 #[test]
 fn waiting_in_lines() {
     let mut server = Server::default();

@@ -184,11 +184,17 @@ impl World {
 
     pub(super) fn delete(&mut self) {
         let key = self.key();
+        self.hear_only();
+        let has_value = self.books[key].value().is_some();
         let client = self.server.connect(ALL);
         self.server.send(client, format!("delete \"{key}\"\n"));
         let said = self.server.received(client);
         self.server.vanish(client);
-        // Its subscriber keeps the channel alive, also without a value.
+        if !has_value {
+            // Its subscriber keeps the channel alive, but there is nothing to delete.
+            assert_eq!(said, "error unknown-key there is no value under this key\n");
+            return;
+        }
         assert_eq!(said, "ok\n");
         let book = self.books.get_mut(key).expect("one of the keys");
         book.begin_anew(&mut self.server);
