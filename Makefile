@@ -18,13 +18,15 @@ build: ## the release binary: target/release/rcomet
 LIMIT := timeout $(shell test -t 0 && echo --foreground) --kill-after=30 1800
 
 test: lint unit browser bayeux js-client clients proxies instructions ## everything: format, lints, tests, real browsers and clients, instruction counts
+	@cat "$${CARGO_TARGET_DIR:-target}/instructions.note" 2>/dev/null || true
 	@echo "make test: all green"
 
-lint: ## rustfmt and clippy, warnings are errors; planted bugs have their places
+lint: ## rustfmt and clippy, warnings are errors; planted bugs have their places; how instruction counts are judged
 	cargo fmt --all --check
 	cargo fmt --manifest-path benches/instructions/Cargo.toml --check
 	$(LIMIT) cargo clippy --workspace --all-targets --locked -- -D warnings
 	scripts/mutants.sh --check
+	python3 scripts/test_instructions.py
 
 unit: ## every Rust test: the core in memory, the simulated world, the real binary on real sockets
 	$(LIMIT) scripts/tools.sh curl=curl

@@ -1,9 +1,11 @@
 """Compares counted instructions with the baseline: instructions.py COUNTED.jsonl BASELINE.toml [--update]
 
 Counts depend on the compiler, and a little on the C library and on what the processor can do: searches and copies choose
-their way by that. So a baseline names its own; with others they are shown and not judged.
+their way by that. So a baseline names its own; with others they are shown and not judged, and that is said at the end, and in
+COUNTED.note beside COUNTED.jsonl for whoever wants to say it again. RCOMET_INSTRUCTIONS=judge judges them all the same.
 """
 import json
+import os
 import pathlib
 import platform
 import re
@@ -74,9 +76,11 @@ def main():
     if "--update" in sys.argv[3:]:
         write(path, here, figures)
     known_here, known = baseline(path)
-    judged = known_here == here
-    if not judged:
-        print(f"shown, not judged: the baseline is of {known_here or 'nothing'}; this is {here}")
+    same = known_here == here
+    wish = os.environ.get("RCOMET_INSTRUCTIONS", "")
+    if wish not in ("", "judge"):
+        raise SystemExit(f"instructions.py: RCOMET_INSTRUCTIONS is `{wish}`, and can only be `judge`")
+    judged = same or wish == "judge"
     worse = []
     for name, number in sorted(figures.items()):
         before = known.get(name)
@@ -85,6 +89,20 @@ def main():
         if before is None or number > before * (1 + PERCENT_MAX / 100):
             worse.append(name)
     gone = sorted(set(known) - set(figures))
+    note = pathlib.Path(sys.argv[1]).with_suffix(".note")
+    note.unlink(missing_ok=True)
+    if not same:
+        words = [
+            f"!!! instruction counts were {'judged all the same' if judged else 'SHOWN AND NOT JUDGED'}: they are of other surroundings.",
+            f"!!!   baseline: {known_here or 'nothing'}",
+            f"!!!   here:     {here}",
+        ]
+        if not judged:
+            worst = f": {', '.join(worse)} would fail" if worse else ""
+            words.append(f"!!!   RCOMET_INSTRUCTIONS=judge judges them all the same{worst}")
+        print("\n".join(words))
+        if not judged:
+            note.write_text("\n".join(words) + "\n")
     if judged and (worse or gone):
         for name in worse:
             print(f"instructions.py: {name} is new, or more than {PERCENT_MAX:.0f} % more expensive than its baseline")

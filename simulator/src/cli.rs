@@ -72,7 +72,7 @@ pub struct Common {
     #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64), help_heading = "Load")]
     pub processes: u8,
     /// Milliseconds without any progress after which the rest is counted as lost
-    #[arg(long, global = true, default_value_t = 10_000, help_heading = "Load")]
+    #[arg(long, global = true, default_value_t = 10_000, value_parser = crate::numbers::patience_ms(), help_heading = "Load")]
     pub patience_ms: u64,
     /// Write the outcome as JSON; - is standard output
     #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
@@ -99,7 +99,9 @@ struct Report {
 /// Does what the command line says.
 pub fn run() -> ExitCode {
     let matches = <Cli as clap::CommandFactory>::command();
-    let matches = <Common as Args>::augment_args(matches).get_matches();
+    // What is said of the common options is not what is said of the program.
+    let about = matches.get_about().cloned().unwrap_or_default();
+    let matches = <Common as Args>::augment_args(matches).about(about).long_about(None).get_matches();
     let (cli, common) = match (
         <Cli as clap::FromArgMatches>::from_arg_matches(&matches),
         <Common as clap::FromArgMatches>::from_arg_matches(&matches),
@@ -111,7 +113,8 @@ pub fn run() -> ExitCode {
         Command::Scenario(scenario) => play(&scenario, &common),
         Command::Compare(options) => {
             return match compare::run(&options) {
-                Ok(()) => ExitCode::SUCCESS,
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::from(IMPERFECT),
                 Err(words) => fail(&words),
             };
         }

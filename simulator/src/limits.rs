@@ -1,8 +1,10 @@
 //! What the operating system allows: descriptors and ports, and the command that allows more.
 //! Knows nothing of what they are for.
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that a run needs beside its connections.
@@ -50,6 +52,20 @@ impl fmt::Display for Obstacle {
             ),
         }
     }
+}
+
+/// The same error; where it is that descriptors are used up, it says which command allows more.
+pub fn explain(error: io::Error) -> io::Error {
+    let used_up = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
+    if !used_up.contains(&error.raw_os_error()) {
+        return error;
+    }
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let words = format!(
+        "{error}: this process may have {allowed} descriptors, and needs one for each connection.\n\
+         Lift it (as root), where it is started: ulimit -Hn 20000 && ulimit -n 20000"
+    );
+    io::Error::new(error.kind(), words)
 }
 
 /// Makes room for so many connections in this process.

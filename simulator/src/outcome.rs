@@ -90,6 +90,13 @@ impl Outcome {
         self.name.clone().unwrap_or_else(|| self.target.clone())
     }
 
+    /// Whether the load waited for the server: then nobody can say when a message should have been sent.
+    pub fn is_closed_loop(&self) -> bool {
+        // Older outcomes do not say it in these words.
+        let closed = |pace: &str| pace.contains("closed loop") || pace.starts_with("as fast as");
+        self.settings.iter().any(|(name, value)| name == "pace" && closed(value))
+    }
+
     /// Whether it shows anything, and nothing was lost, doubled, reordered or refused.
     pub fn is_good(&self) -> bool {
         self.failure.is_none() && self.counts.is_perfect()

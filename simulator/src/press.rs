@@ -10,12 +10,15 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use crate::answer::{Answer, Piece};
+use crate::errand::{prepare, read_answer};
 use crate::frames::{self, PONG};
 use crate::payload::Stamp;
 use crate::tally::histogram;
-use crate::target::{Post, Target};
+use crate::target::{Post, Published, Target};
 
 const SCRATCH_BYTES: usize = 64 << 10;
+/// How much of an answer is looked at.
+const BODY_BYTES_MAX: usize = 1024;
 
 /// All publishers of a run. Messages of one channel go over one connection, so that their order is known.
 pub struct Press {
@@ -42,6 +45,8 @@ pub struct Account {
     pub refused: u64,
     /// Requests whose connection ended before the answer.
     pub unanswered: u64,
+    /// Answers to nothing: what has been published once was answered again.
+    pub doubled: u64,
     /// From the intended sending to the answer, in nanoseconds; only of messages meant for `since` or later.
     pub latency: Histogram<u64>,
     /// Since when it is measured.
@@ -63,8 +68,8 @@ struct Connection {
     asked: VecDeque<Note>,
     waiting: VecDeque<Note>,
     status: u16,
-    /// The answer that is being read says no in its body.
-    refused: bool,
+    /// The beginning of the body of the answer that is being read.
+    body: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -120,6 +125,7 @@ impl Press {
                 taken: 0,
                 refused: 0,
                 unanswered: 0,
+                doubled: 0,
                 latency: histogram(),
                 since: None,
                 measured: 0,
@@ -220,25 +226,33 @@ impl Press {
                         }
                     }
                     Piece::Body(range) => {
-                        if self.target.refuses(&bytes[range.clone()]) {
-                            press.refused = true;
-                            let text = String::from_utf8_lossy(&bytes[range]);
-                            let text = || format!("a publish was refused: {}", text.trim());
-                            self.account.complaint.get_or_insert_with(text);
-                        }
+                        let room = BODY_BYTES_MAX.saturating_sub(press.body.len()).min(range.len());
+                        press.body.extend_from_slice(&bytes[range][..room]);
                     }
                     Piece::Ping(range) => {
                         frames::write(PONG, Some(frames::mask(now)), &bytes[range], &mut press.out);
                     }
                     Piece::Close => return Err(ErrorKind::UnexpectedEof.into()),
                     Piece::End | Piece::Message => {
-                        let refused = std::mem::take(&mut press.refused);
-                        let Some(note) = press.asked.pop_front() else { continue };
+                        let says = self.target.published(&press.body);
+                        if says == Published::Refused {
+                            let text = String::from_utf8_lossy(&press.body);
+                            let text = || format!("a publish was refused: {}", text.trim());
+                            self.account.complaint.get_or_insert_with(text);
+                        }
+                        press.body.clear();
+                        if says == Published::Unknown {
+                            continue;
+                        }
+                        let Some(note) = press.asked.pop_front() else {
+                            self.account.doubled += 1;
+                            continue;
+                        };
                         answered.push(index);
                         if let Some(next) = press.waiting.pop_front() {
                             press.write(next, &*self.target, self.run, self.size);
                         }
-                        if refused || !self.target.takes(press.status) {
+                        if says == Published::Refused || !self.target.takes(press.status) {
                             self.account.refused += 1;
                             continue;
                         }
@@ -284,6 +298,11 @@ impl Press {
         self.presses.iter().map(|press| press.asked.len() + press.waiting.len()).sum()
     }
 
+    /// Messages that have left and have not been answered.
+    pub fn unanswered(&self) -> u64 {
+        self.presses.iter().map(|press| press.asked.len() as u64).sum()
+    }
+
     /// The last number of each channel.
     pub fn heads(&self) -> &[u64] {
         &self.heads
@@ -302,48 +321,6 @@ impl Press {
     /// Measures from now on, or no longer.
     pub fn measure(&mut self, since: Option<u64>) {
         self.account.since = since;
-    }
-}
-
-/// Makes the channels, where a server wants that: one after the other, before anything is measured.
-fn prepare(target: &dyn Target, admin: SocketAddr, channels: u32) -> io::Result<()> {
-    let mut request = Vec::new();
-    let mut stream = None;
-    for channel in 0..channels {
-        request.clear();
-        target.prepare(channel, &mut request);
-        if request.is_empty() {
-            return Ok(());
-        }
-        let stream = match &mut stream {
-            Some(stream) => stream,
-            none => none.insert(std::net::TcpStream::connect(admin)?),
-        };
-        stream.write_all(&request)?;
-        read_answer(stream)?;
-    }
-    Ok(())
-}
-
-/// Waits for one answer; gives its status, and what comes next over this connection.
-fn read_answer(stream: &mut std::net::TcpStream) -> io::Result<(u16, Answer)> {
-    let (mut answer, mut block, mut filled, mut status) = (Answer::default(), [0; 4096], 0, 0);
-    loop {
-        let n = stream.read(&mut block[filled..])?;
-        if n == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        filled += n;
-        let mut at = 0;
-        while let Some(piece) = answer.next(&block[..filled], &mut at).map_err(|_| ErrorKind::InvalidData)? {
-            match piece {
-                Piece::Head(head) => status = head.status,
-                Piece::End => return Ok((status, answer)),
-                _ => {}
-            }
-        }
-        block.copy_within(at..filled, 0);
-        filled -= at;
     }
 }
 
@@ -373,7 +350,7 @@ impl Connection {
             asked: VecDeque::new(),
             waiting: VecDeque::new(),
             status,
-            refused: false,
+            body: Vec::new(),
         })
     }
 

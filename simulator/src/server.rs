@@ -37,9 +37,24 @@ impl Server {
         !self.pids.is_empty()
     }
 
-    /// The first of the processes that is not there.
+    /// The first of the processes that is not there, or not alive.
     pub fn missing(&self) -> Option<u32> {
-        self.pids.iter().copied().find(|pid| !fs::exists(format!("/proc/{pid}/task")).unwrap_or(false))
+        self.pids.iter().copied().find(|pid| !is_alive(&read(&format!("/proc/{pid}/stat"))))
+    }
+
+    /// How many descriptors the processes may have, each: the least of what is known.
+    pub fn descriptors(&self) -> Option<u64> {
+        let of = |pid: &u32| open_files(&read(&format!("/proc/{pid}/limits")));
+        self.pids.iter().filter_map(of).min()
+    }
+
+    /// Nanoseconds on a processor since `before`, which is what [`Self::cpu_ns`] was. `None` where nothing is watched, or where a
+    /// process has ended since: what it took is not known any more.
+    pub fn cpu_since(&self, before: u64) -> Option<u64> {
+        if !self.is_watched() || self.missing().is_some() {
+            return None;
+        }
+        self.cpu_ns().checked_sub(before)
     }
 
     /// Nanoseconds on a processor until now. The scheduler's own count: the usual one moves in steps of 10 ms.
@@ -112,6 +127,18 @@ fn ticks(stat: &str) -> u64 {
     fields.skip(14 - 3).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
 }
 
+/// Whether this line of a process says that it is neither gone nor ended and only waited for.
+fn is_alive(stat: &str) -> bool {
+    let state = stat.rsplit(')').next().unwrap_or_default().split_whitespace().next();
+    state.is_some_and(|state| !matches!(state, "Z" | "X" | "x"))
+}
+
+/// The soft limit of open files in a process' limits.
+fn open_files(limits: &str) -> Option<u64> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 fn kilobytes(text: &str, field: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
     line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
@@ -148,6 +175,32 @@ mod tests {
         assert!(grown > 30 << 20, "it grew by {grown} bytes");
         assert!(held[0] > 0);
         assert_eq!(Server::new(vec![u32::MAX]).missing(), Some(u32::MAX));
+        assert!(own.cpu_since(cpu) >= Some(used));
+        assert!(own.descriptors() > Some(2));
+    }
+
+    #[test]
+    fn what_a_process_took_that_has_ended_is_not_known() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().expect("it starts");
+        let watched = Server::new(vec![child.id()]);
+        assert_eq!(watched.missing(), None);
+        assert!(watched.cpu_since(0).is_some());
+        assert_eq!(watched.cpu_since(u64::MAX), None, "less than before");
+        child.kill().expect("it runs");
+        // It has ended when somebody could ask how, and is still in the table then.
+        let exited = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::waitid(rustix::process::WaitId::Pid(pid), exited).expect("it ends");
+        assert_eq!((watched.missing(), watched.cpu_since(0)), (Some(child.id()), None));
+        child.wait().expect("it has ended");
+        assert_eq!((watched.missing(), watched.cpu_since(0)), (Some(child.id()), None));
+        assert_eq!(Server::default().cpu_since(0), None);
+    }
+
+    #[test]
+    fn the_soft_limit_of_descriptors_is_read() {
+        let limits = "Limit  Soft Limit  Hard Limit  Units\nMax processes  7  7  processes\nMax open files            1024                 4096                 files\n";
+        assert_eq!((open_files(limits), open_files("")), (Some(1024), None));
     }
 
     #[test]

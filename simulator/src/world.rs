@@ -332,6 +332,11 @@ impl World {
         tally.counts.published = self.press.published();
         tally.counts.refused += account.refused;
         tally.counts.broken += account.unanswered;
+        tally.counts.doubled += account.doubled;
+        if self.subscribers == 0 {
+            // Where nobody listens, an answer is all that is owed.
+            tally.counts.lost += self.press.unanswered();
+        }
         if let Some(complaint) = &account.complaint {
             tally.complain(|| complaint.clone());
         }

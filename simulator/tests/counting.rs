@@ -2,6 +2,8 @@
 //! does not is not.
 mod support;
 
+use std::time::Duration;
+
 use support::Server;
 
 /// Small runs, with everything that delivers, and each of the ways to listen that the double knows. A fault is done to the first
@@ -80,25 +82,77 @@ fn a_message_that_comes_after_the_next_is_reordered() {
     }
 }
 
+/// Faults of the first message that those who only wait get: who idles hears of nothing before, and who connects comes behind one.
 #[test]
-fn those_who_only_wait_get_their_message() {
+fn those_who_only_wait_get_their_messages_once_and_in_order() {
     for scenario in [
         "idle -n 30 -k poll --seconds 0.1",
+        "idle -n 30 -k jsonp --seconds 0.1",
+        "idle -n 30 -k sse --seconds 0.1",
+        "idle -n 30 -k poll --seconds 0.1 --processes 2",
         "idle -n 30 --dialect push -k poll --seconds 0.1",
         "idle -n 30 --dialect push -k websocket --seconds 0.1",
-        "connect -n 30 --dialect push -k websocket",
         "idle -n 30 --dialect simple-comet --seconds 0.1",
         "idle -n 30 --dialect bayeux --seconds 0.1",
         "idle -n 30 --dialect websocket --seconds 0.1",
+        "connect -n 30 -k poll",
         "connect -n 30 -k sse",
+        "connect -n 30 --dialect push -k websocket",
         "connect -n 30 --dialect bayeux",
         "connect -n 30 --dialect websocket",
     ] {
         let (scenario, first) = (patient(scenario), if scenario.starts_with("idle") { 1 } else { 2 });
         Server::floor(None).play(&scenario).assert_perfect();
-        let run = Server::floor(Some(&format!("drop={first}"))).play(&scenario);
-        assert_eq!((run.faults(), run.code), ((1, 0, 0), Some(1)), "{scenario}: {}", run.outcome);
+        // And of the last, behind which nothing comes.
+        for (fault, faults) in [
+            (format!("drop={first}"), (1, 0, 0)),
+            (format!("double={first}"), (0, 1, 0)),
+            (format!("reorder={first}"), (0, 0, 1)),
+            (format!("drop={}", first + 1), (1, 0, 0)),
+            (format!("double={}", first + 1), (0, 1, 0)),
+        ] {
+            let run = Server::floor(Some(&fault)).play(&scenario);
+            assert_eq!((run.faults(), run.code), (faults, Some(1)), "{scenario}, {fault}: {}", run.outcome);
+        }
     }
+}
+
+/// Where nobody listens, what can be lost or doubled is an answer. Answers have no numbers: their order is that of the requests.
+#[test]
+fn an_answer_to_a_publish_that_is_lost_or_comes_twice_is_counted() {
+    for scenario in [
+        "publish -c 4 --seconds 0.3",
+        "publish -c 4 -D 8 --seconds 0.3",
+        "publish -c 4 --rate 200 --seconds 0.5",
+        "publish -c 4 -D 8 --dialect websocket --seconds 0.3",
+        "publish -c 4 --dialect bayeux --seconds 0.3",
+    ] {
+        let scenario = patient(scenario);
+        for (fault, faults) in [
+            (None, (0, 0, 0)),
+            (Some("reorder=40"), (0, 0, 0)),
+            (Some("drop=40"), (1, 0, 0)),
+            (Some("double=40"), (0, 1, 0)),
+        ] {
+            let run = Server::floor(fault).play(&scenario);
+            let code = Some(i32::from(faults != (0, 0, 0)));
+            assert_eq!((run.faults(), run.code), (faults, code), "{scenario}, {fault:?}: {}", run.outcome);
+            assert!(run.count("published") > 50, "{scenario} hardly did anything: {}", run.outcome);
+        }
+    }
+}
+
+/// Stopped for 300 ms of every 600: messages are meant to be sent meanwhile, and nobody is told of that by the server.
+#[test]
+fn a_server_that_stands_still_cannot_hide_it_in_an_open_loop() {
+    let server = Server::floor(None);
+    let run = server.play_stopped(
+        "fanout -n 20 -k sse --rate 100 --seconds 2 --patience-ms 20000",
+        Duration::from_millis(300),
+    );
+    run.assert_perfect();
+    let p99_us = run.outcome["latency"]["p99_us"].as_f64().expect("it is measured");
+    assert!(p99_us >= 150_000.0, "{}", run.outcome);
 }
 
 #[test]

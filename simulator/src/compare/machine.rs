@@ -26,7 +26,6 @@ pub fn describe(shop: &Shop) -> Vec<(String, String)> {
         ("kernel", fs::read_to_string("/proc/sys/kernel/osrelease").ok()),
         ("rustc", says(Command::new("rustc").arg("--version"))),
         ("rcomet", says(Command::new(shop.rcomet()).arg("--version"))),
-        ("commit", says(Command::new("git").args(["describe", "--always", "--dirty"]))),
         ("nginx", says(Command::new("nginx").arg("-v"))),
         ("Nchan", says(Command::new("dpkg-query").args(["-W", "libnginx-mod-nchan"]))),
         ("Node", says(Command::new("node").arg("--version"))),
@@ -36,6 +35,19 @@ pub fn describe(shop: &Shop) -> Vec<(String, String)> {
     list.into_iter()
         .map(|(name, version)| (name.to_owned(), version.unwrap_or_default().trim().to_owned()))
         .collect()
+}
+
+/// The commit of the working tree, and whether anything differs from it but what comparisons write there themselves. To be asked
+/// before anything is written.
+pub fn commit() -> String {
+    let Some(name) = says(Command::new("git").args(["describe", "--always"])) else {
+        return "no commit".to_owned();
+    };
+    let mut differs = Command::new("git");
+    differs.args(["diff", "--quiet", "HEAD", "--", ":(top)"]);
+    differs.args([":(top,exclude)benches/RESULTS.md", ":(top,exclude)benches/RESULTS.json"]);
+    let clean = differs.status().is_ok_and(|status| status.success());
+    if clean { name } else { format!("{name}-dirty") }
 }
 
 fn says(command: &mut Command) -> Option<String> {

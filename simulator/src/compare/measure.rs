@@ -11,7 +11,7 @@ pub enum Measure {
     P50,
     /// The same.
     P99,
-    /// Deliveries that were lost, doubled or reordered.
+    /// Deliveries that were lost, doubled or reordered, and questions or publishes that were refused.
     Faults,
 }
 
@@ -37,13 +37,14 @@ impl Measure {
             "requests_per_second" => "requests/s",
             "connections_per_second" => "connections/s",
             "user_memory_per_connection_bytes" => "user memory a connection, bytes",
+            "resident_memory_per_connection_bytes" => "resident memory a connection, bytes",
             "kernel_slab_memory_per_connection_bytes" => "kernel's tables a connection, both ends, bytes",
             "cpu_while_idle_percent" => "CPU while idle, %",
             "memory_growth_bytes" => "memory growth, bytes",
             "back_after_ms" => "all back after, ms",
             "p50_us" => "p50, µs",
             "p99_us" => "p99, µs",
-            "faults" => "lost, doubled or reordered",
+            "faults" => "lost, doubled, reordered or refused",
             other => other,
         }
     }
@@ -66,7 +67,7 @@ impl Measure {
             Self::P99 => Some(outcome.latency.as_ref()?.p99_us),
             Self::Faults => {
                 let counts = &outcome.counts;
-                Some((counts.lost + counts.doubled + counts.reordered) as f64)
+                Some((counts.lost + counts.doubled + counts.reordered + counts.refused) as f64)
             }
         }
     }

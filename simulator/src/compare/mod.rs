@@ -1,5 +1,7 @@
 //! rcomet, the floor and every peer that is installed, side by side: the same load, the same cores, by turns.
 //! Knows nothing of how a load is played: for that it starts this program again, with the commands that it then shows.
+mod book;
+mod judge;
 mod machine;
 mod measure;
 mod pin;
@@ -15,8 +17,8 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
 
+use self::book::{Book, Page, Setting};
 use self::rows::{Entry, Row};
 use self::servers::Shop;
 use crate::outcome::Outcome;
@@ -34,6 +36,9 @@ pub struct Options {
     /// Only these rows; the others keep the figures of the last time. Can be repeated
     #[arg(long, value_name = "ROW")]
     pub only: Vec<String>,
+    /// Measure nothing: write the document again from what has been measured
+    #[arg(long, conflicts_with_all = ["only", "list"])]
+    pub rewrite: bool,
     /// Say which rows there are, and what is installed
     #[arg(long)]
     pub list: bool,
@@ -60,57 +65,57 @@ pub struct Options {
     pub client_core: Option<usize>,
 }
 
-/// Everything that has been measured: by row, by contestant, by measure, run after run.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Book {
-    rows: BTreeMap<String, BTreeMap<String, Page>>,
-}
-
-/// One contestant in one row.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Page {
-    /// What was typed.
-    command: String,
-    /// Values by measure.
-    values: BTreeMap<String, Vec<f64>>,
-    /// What was wrong, if anything was.
-    complaints: Vec<String>,
-}
-
-/// Runs the comparison and writes the document.
+/// Runs the comparison and writes the document. Whether rcomet has an outcome in every run of it, and none of them with a complaint: a
+/// bar that is missed is a result like others.
 ///
 /// # Errors
 /// Something that everything needs is not there.
-pub fn run(options: &Options) -> Result<(), String> {
-    let shop = Shop::look(options)?;
+pub fn run(options: &Options) -> Result<bool, String> {
     let all = rows::all();
+    let document = options.results.clone().unwrap_or_else(|| {
+        PathBuf::from(if options.quick { "target/bench-quick.md" } else { "benches/RESULTS.md" })
+    });
+    let store = document.with_extension("json");
+    if options.rewrite {
+        let mut book = Book::load(&store)?;
+        book.forget_changed(&all);
+        book.save(&store)?;
+        write_document(&document, &all, &book)?;
+        return Ok(true);
+    }
+    let shop = Shop::look(options)?;
     if options.list {
         for row in &all {
             println!("{:<20} {}", row.name, row.title);
         }
         println!("\n{}", shop.inventory());
-        return Ok(());
+        return Ok(true);
     }
     for name in &options.only {
         if !all.iter().any(|row| row.name == *name) {
             return Err(format!("there is no row `{name}`; --list shows them"));
         }
     }
-    let document = options.results.clone().unwrap_or_else(|| {
-        PathBuf::from(if options.quick { "target/bench-quick.md" } else { "benches/RESULTS.md" })
-    });
-    let store = document.with_extension("json");
-    let mut book = load(&store);
+    let mut book = Book::load(&store)?;
+    book.forget_changed(&all);
     let runs = if options.quick { 1 } else { options.runs.max(1) };
     let chosen: Vec<&Row> = all
         .iter()
         .filter(|row| options.only.is_empty() || options.only.iter().any(|name| name == row.name))
         .collect();
     eprintln!("{}", shop.inventory());
+    // Before anything is written: that alone would make the working tree differ from its commit.
+    let setting = Setting {
+        commit: machine::commit(),
+        runs,
+        quick: options.quick,
+        cores: shop.cores(),
+        versions: machine::describe(&shop),
+    };
     let bar = progress(
         chosen.iter().map(|row| row.entries.iter().filter(|e| shop.has(e.server)).count() * runs).sum(),
     );
-    for row in chosen {
+    for row in &chosen {
         let mut pages: BTreeMap<String, Page> = BTreeMap::new();
         let mut last: BTreeMap<&str, Outcome> = BTreeMap::new();
         // By turns, so that what the machine does meanwhile happens to everybody.
@@ -124,7 +129,7 @@ pub fn run(options: &Options) -> Result<(), String> {
                         outcome.name = Some(entry.label.to_owned());
                         last.insert(entry.label, outcome);
                     }
-                    Err(words) => page.complaints.push(words),
+                    Err(words) => page.miss(row, words),
                 }
                 page.command = entry.command(row);
                 bar.inc(1);
@@ -133,17 +138,26 @@ pub fn run(options: &Options) -> Result<(), String> {
         let outcomes: Vec<Outcome> =
             row.entries.iter().filter_map(|entry| last.remove(entry.label)).collect();
         write_page(&options.pages, row.name, &outcomes)?;
-        book.rows.insert(row.name.to_owned(), pages);
-        // After each row, so that what has been measured is not lost with what comes.
-        save(&store, &book)?;
+        book.enter(row.name, pages, &setting);
+        // After each row, so that what has been measured is not lost with what comes, and both files say the same.
+        book.save(&store)?;
+        write_document(&document, &all, &book)?;
     }
     bar.finish_and_clear();
-    let notes = fs::read_to_string(&document).map(|text| results::notes(&text)).unwrap_or_default();
-    let text = results::write(&all, &book, &shop, runs, &notes);
-    fs::write(&document, text).map_err(|error| format!("{}: {error}", document.display()))?;
     println!("{}", results::summary(&all, &book));
     println!("written: {}; pages with plots: {}/", document.display(), options.pages.display());
-    Ok(())
+    let failures: Vec<String> = chosen.iter().flat_map(|row| judge::failures(row, &book)).collect();
+    for words in &failures {
+        eprintln!("!!! {words}");
+    }
+    Ok(failures.is_empty())
+}
+
+/// Writes the document, and leaves in it what people have written.
+fn write_document(document: &Path, rows: &[Row], book: &Book) -> Result<(), String> {
+    let notes = fs::read_to_string(document).map(|text| results::notes(&text)).unwrap_or_default();
+    fs::write(document, results::write(rows, book, &notes))
+        .map_err(|error| format!("{}: {error}", document.display()))
 }
 
 fn measure(shop: &Shop, row: &Row, entry: &Entry, options: &Options) -> Result<Outcome, String> {
@@ -157,26 +171,9 @@ fn measure(shop: &Shop, row: &Row, entry: &Entry, options: &Options) -> Result<O
     let output = command.stderr(Stdio::piped()).output().map_err(|error| error.to_string())?;
     serde_json::from_slice(&output.stdout).map_err(|_| {
         let said = String::from_utf8_lossy(&output.stderr);
-        format!("no outcome: {}", said.trim().lines().last().unwrap_or("it said nothing"))
+        let said = said.trim();
+        format!("no outcome: {}", if said.is_empty() { "it said nothing" } else { said })
     })
-}
-
-impl Page {
-    fn add(&mut self, row: &Row, outcome: &Outcome) {
-        for measure in row.measures() {
-            if let Some(value) = measure.of(outcome) {
-                self.values.entry(measure.key().to_owned()).or_default().push(value);
-            }
-        }
-        let counts = &outcome.counts;
-        if !outcome.is_good() {
-            let failure = outcome.failure.as_deref().unwrap_or("");
-            self.complaints.push(format!(
-                "{} lost, {} doubled, {} reordered, {} refused {failure}",
-                counts.lost, counts.doubled, counts.reordered, counts.refused
-            ));
-        }
-    }
 }
 
 fn write_page(directory: &Path, row: &str, outcomes: &[Outcome]) -> Result<(), String> {
@@ -187,15 +184,6 @@ fn write_page(directory: &Path, row: &str, outcomes: &[Outcome]) -> Result<(), S
     fs::create_dir_all(directory)
         .and_then(|()| fs::write(&path, report::page(outcomes)))
         .map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn load(path: &Path) -> Book {
-    fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-}
-
-fn save(path: &Path, book: &Book) -> Result<(), String> {
-    let text = serde_json::to_string_pretty(book).map_err(|error| error.to_string())?;
-    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Shows itself on a terminal only.

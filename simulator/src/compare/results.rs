@@ -2,15 +2,36 @@
 //! Knows nothing of how figures came about; what people have written below them stays.
 use std::fmt::Write as _;
 
-use super::rows::{Against, Bar, FLOOR, Limit, Measure, RCOMET, Row};
-use super::servers::{Kind, Shop, rcomet_config};
+use super::book::Book;
+use super::judge::{Judged, Verdict, judge, losses, span, subjects};
+use super::rows::{FLOOR, Measure, RCOMET, Row};
+use super::servers::{Kind, rcomet_config};
 use super::stats::Spread;
-use super::{Book, machine};
 use crate::report::number;
 
 /// From here on the document is written by people.
 const NOTES: &str = "## Why";
 const NO_NOTES: &str = "\nNothing has been written yet.\n";
+const HEAD: &str = "# Results
+
+rcomet, the floor and other servers under the same load, side by side. Written by `make bench`; do not edit above \"Why\".
+
+The **floor** is a server in `rcomet-sim` that does the system calls which the job cannot do without, and next to nothing else. \
+Figures of one run are not worth much on a shared machine; **ratios to the floor in the same round** are, and they are what counts. \
+There is none where the floor does not speak the kind of listening, nor for who never reads: the floor closes them, so that row is \
+compared with rcomet without them.
+
+Medians of runs by turns, each with a fresh server; least and greatest in brackets; how many runs, and of which commit, is said with \
+each row. What is lost, doubled, reordered or refused is judged by the worst run. Servers ran on one core, clients on another. CPU is \
+the server's time on a processor with all its processes, as the scheduler counts it; what the kernel does for a `send` on loopback, up \
+to the other end's receive queue, is in there.
+
+Fan-out and publish are closed loops: the next message leaves when everybody has the last. They show how fast a server can be; their \
+latencies are those of a load that waits for the server, so that one which stalls also stalls what would have shown it. Channels, slow, \
+storm and chat are open loops: messages leave at their times, and latency counts from there. In 65 idle seconds rcomet answers long polls \
+and sends to streams twice (`polling_timeout_ms`, 30 s); the floor never does.
+
+";
 
 /// What people have written into the document.
 pub fn notes(document: &str) -> String {
@@ -21,16 +42,20 @@ pub fn notes(document: &str) -> String {
 pub fn summary(rows: &[Row], book: &Book) -> String {
     let mut out = String::new();
     for row in rows {
-        for bar in &row.bars {
-            if let Some(judged) = judge(row, bar, book) {
-                let verdict = if judged.met { "met   " } else { "MISSED" };
+        for subject in subjects(row) {
+            for bar in &row.bars {
+                let judged = judge(row, bar, book, subject.label);
+                let verdict = match judged.verdict {
+                    Verdict::Met => "met   ",
+                    Verdict::Missed => "MISSED",
+                    Verdict::Unknown => "FAILED",
+                    Verdict::Open => continue,
+                };
+                let (what, who) = (bar.measure.title(), subject.label);
                 let _ = writeln!(
                     out,
-                    "{verdict} {:<18} {:<34} {} ({})",
-                    row.name,
-                    bar.measure.title(),
-                    judged.shown,
-                    judged.must
+                    "{verdict} {:<18} {who:<21} {what:<36} {} ({})",
+                    row.name, judged.shown, judged.must
                 );
             }
         }
@@ -39,88 +64,48 @@ pub fn summary(rows: &[Row], book: &Book) -> String {
 }
 
 /// The whole document.
-pub fn write(rows: &[Row], book: &Book, shop: &Shop, runs: usize, notes: &str) -> String {
-    let mut out = String::from(
-        "# Results\n\nrcomet, the floor and other servers under the same load, side by side. Written by `make bench`; \
-         do not edit above \"Why\".\n\nThe **floor** is a server in `rcomet-sim` that does the system calls which the job cannot \
-         do without, and next to nothing else. Figures of one run are not worth much on a shared machine; **ratios to the floor \
-         in the same round** are, and they are what counts.\n\n",
-    );
-    let (server_core, client_core) = shop.cores();
-    let _ = writeln!(
-        out,
-        "Medians of {runs} runs, by turns, each with a fresh server; least and greatest in brackets. Servers ran on core {server_core}, \
-         clients on core {client_core}. CPU is the server's time on a processor with all its processes, as the scheduler counts it; \
-         what the kernel does for a `send` on loopback, up to the other end's receive queue, is in there.\n"
-    );
+pub fn write(rows: &[Row], book: &Book, notes: &str) -> String {
+    let mut out = HEAD.to_owned();
     out.push_str("## What rcomet must show\n\n| scenario | measure | must | rcomet | |\n| --- | --- | --- | --- | --- |\n");
     for row in rows {
         for bar in &row.bars {
-            let Some(judged) = judge(row, bar, book) else {
-                let _ = writeln!(out, "| {} | {} | | not measured | |", row.title, bar.measure.title());
-                continue;
+            let Judged { verdict, must, shown } = judge(row, bar, book, RCOMET);
+            let verdict = match verdict {
+                Verdict::Met => "met",
+                Verdict::Missed => "**missed**",
+                Verdict::Unknown => "**failed**",
+                Verdict::Open => "",
             };
-            let verdict = if judged.met { "met" } else { "**missed**" };
-            let _ = writeln!(
-                out,
-                "| {} | {} | {} | {} | {verdict} |",
-                row.title,
-                bar.measure.title(),
-                judged.must,
-                judged.shown
-            );
+            let what = bar.measure.title();
+            let _ = writeln!(out, "| {} | {what} | {must} | {shown} | {verdict} |", row.title);
         }
     }
     out.push_str("\n## Side by side\n");
     for row in rows {
         side_by_side(&mut out, row, book);
     }
-    losses(&mut out, rows, book);
-    setting(&mut out, shop);
+    out.push_str("\n## What we lose\n\n");
+    let lost: Vec<String> = rows.iter().flat_map(|row| losses(row, book)).collect();
+    if lost.is_empty() {
+        out.push_str(
+            "Nothing of the above: every bar is met, and no peer is better in anything that was measured.\n",
+        );
+    }
+    for sentence in lost {
+        let _ = writeln!(out, "- {sentence}");
+    }
+    setting(&mut out, book);
     let notes = if notes.trim().is_empty() { NO_NOTES } else { notes };
     let _ = write!(out, "\n{NOTES}{notes}");
     out
 }
 
-struct Judged {
-    met: bool,
-    must: String,
-    shown: String,
-}
-
-fn judge(row: &Row, bar: &Bar, book: &Book) -> Option<Judged> {
-    let own = values(book, row, RCOMET, bar.measure)?;
-    let (spread, unit) = match bar.against {
-        Against::Entry(other) => {
-            (Spread::of_ratios(own, values(book, row, other, bar.measure)?)?, Some(other))
-        }
-        Against::Value => (Spread::of(own)?, None),
-    };
-    let show = |value: f64| match unit {
-        Some(_) => format!("{value:.2}"),
-        None => number(value, bar.measure.key()),
-    };
-    let (word, limit) = match bar.limit {
-        Limit::AtMost(limit) => ("at most", limit),
-        Limit::AtLeast(limit) => ("at least", limit),
-    };
-    let unit = unit.map(|other| format!(" × {other}")).unwrap_or_default();
-    Some(Judged {
-        met: bar.limit.allows(spread.median),
-        must: format!("{word} {}{unit}", show(limit)),
-        shown: if spread.min == spread.max {
-            show(spread.median)
-        } else {
-            format!("{} ({} to {})", show(spread.median), show(spread.min), show(spread.max))
-        },
-    })
-}
-
 fn side_by_side(out: &mut String, row: &Row, book: &Book) {
-    let Some(pages) = book.rows.get(row.name) else { return };
+    let Some(pages) = book.row(row) else { return };
     let measures = row.measures();
     let _ = writeln!(out, "\n### {}\n", row.title);
-    let _ = writeln!(out, "`rcomet-sim {}`, alone: `make bench ONLY={}`\n", row.scenario, row.name);
+    let with = book.setting(row).map_or_else(String::new, |setting| format!("; {}", setting.words()));
+    let _ = writeln!(out, "`rcomet-sim {}`, alone: `make bench ONLY={}`{with}\n", row.scenario, row.name);
     let _ = write!(out, "| |");
     let has_floor = row.entries.iter().any(|entry| entry.label == FLOOR);
     let compared = |measure: Measure| has_floor && measure != Measure::Faults;
@@ -135,29 +120,20 @@ fn side_by_side(out: &mut String, row: &Row, book: &Book) {
     }
     let _ = writeln!(out, "{rule}");
     for entry in &row.entries {
-        let Some(page) = pages.get(entry.label) else {
+        if !pages.contains_key(entry.label) {
             let _ = writeln!(out, "| {} | not installed |", entry.label);
             continue;
-        };
+        }
         let _ = write!(out, "| {} |", entry.label);
         for &measure in &measures {
-            let own = page.values.get(measure.key());
-            let spread = own.and_then(|own| Spread::of(own));
-            let shown = spread.map_or_else(
-                || "–".to_owned(),
-                |spread| {
-                    let show = |value| number(value, measure.key());
-                    if spread.min == spread.max {
-                        show(spread.median)
-                    } else {
-                        format!("{} ({} to {})", show(spread.median), show(spread.min), show(spread.max))
-                    }
-                },
-            );
+            let own = book.values(row, entry.label, measure);
+            let shown = own
+                .and_then(Spread::of)
+                .map_or_else(|| "–".to_owned(), |spread| span(spread, |value| number(value, measure.key())));
             let _ = write!(out, " {shown} |");
             if compared(measure) {
                 let ratio = own
-                    .zip(values(book, row, FLOOR, measure))
+                    .zip(book.values(row, FLOOR, measure))
                     .and_then(|(own, floor)| Spread::of_ratios(own, floor));
                 let ratio = ratio.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median));
                 let _ = write!(out, " {ratio} |");
@@ -167,71 +143,28 @@ fn side_by_side(out: &mut String, row: &Row, book: &Book) {
     }
     for (label, page) in pages {
         for complaint in &page.complaints {
-            let _ = writeln!(out, "\n{label}, one run: {complaint}");
+            // What a program has said may be several lines, and is not to be read as anything but text.
+            let text = complaint.trim().replace('\n', "\n    ");
+            let _ = writeln!(out, "\n{label}, one run:\n\n    {text}");
         }
     }
 }
 
-/// Bars that were missed, and everything in which a peer is better.
-fn losses(out: &mut String, rows: &[Row], book: &Book) {
-    out.push_str("\n## What we lose\n\n");
-    let mut any = false;
-    for row in rows {
-        for bar in &row.bars {
-            if let Some(judged) = judge(row, bar, book).filter(|judged| !judged.met) {
-                any = true;
-                let _ = writeln!(
-                    out,
-                    "- {}: {} is {}, and must be {}.",
-                    row.title,
-                    bar.measure.title(),
-                    judged.shown,
-                    judged.must
-                );
-            }
+fn setting(out: &mut String, book: &Book) {
+    out.push_str("\n## Machine, versions, settings\n");
+    let settings = book.settings();
+    let several = settings.len() > 1;
+    for (rows, setting) in settings {
+        if several {
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            let _ = writeln!(out, "\n{}:", rows.join(", "));
         }
-        for measure in row.measures().into_iter().filter(|measure| measure.is_its_own()) {
-            let Some(own) = values(book, row, RCOMET, measure).and_then(|own| Spread::of(own)) else {
-                continue;
-            };
-            for entry in
-                row.entries.iter().filter(|entry| !entry.label.starts_with(RCOMET) && entry.label != FLOOR)
-            {
-                let Some(peer) = values(book, row, entry.label, measure).and_then(|peer| Spread::of(peer))
-                else {
-                    continue;
-                };
-                let worse = if measure.more_is_better() {
-                    own.median < peer.median
-                } else {
-                    own.median > peer.median
-                };
-                if worse {
-                    any = true;
-                    let _ = writeln!(
-                        out,
-                        "- {}: {} is {} with {}, and {} with rcomet.",
-                        row.title,
-                        measure.title(),
-                        number(peer.median, measure.key()),
-                        entry.label,
-                        number(own.median, measure.key())
-                    );
-                }
-            }
+        let _ = writeln!(out, "\n| | |\n| --- | --- |\n| commit, runs | {} |", setting.words());
+        let (server, client) = setting.cores;
+        let _ = writeln!(out, "| cores | servers on {server}, clients on {client} |");
+        for (what, which) in &setting.versions {
+            let _ = writeln!(out, "| {what} | {which} |");
         }
-    }
-    if !any {
-        out.push_str(
-            "Nothing of the above: every bar is met, and no peer is better in anything that was measured.\n",
-        );
-    }
-}
-
-fn setting(out: &mut String, shop: &Shop) {
-    out.push_str("\n## Machine, versions, settings\n\n| | |\n| --- | --- |\n");
-    for (what, which) in machine::describe(shop) {
-        let _ = writeln!(out, "| {what} | {which} |");
     }
     let _ = writeln!(
         out,
@@ -247,36 +180,37 @@ fn setting(out: &mut String, shop: &Shop) {
     );
 }
 
-fn values<'a>(book: &'a Book, row: &Row, label: &str, measure: Measure) -> Option<&'a Vec<f64>> {
-    book.rows.get(row.name)?.get(label)?.values.get(measure.key()).filter(|values| !values.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Page, rows};
+    use std::collections::BTreeMap;
+
+    use super::super::book::{Page, Setting};
+    use super::super::rows;
     use super::*;
 
-    fn book(own: &[f64], floor: &[f64]) -> Book {
-        let mut book = Book::default();
-        let row = book.rows.entry("fanout-sse".to_owned()).or_default();
-        for (label, values) in [(RCOMET, own), (FLOOR, floor)] {
-            let mut page = Page::default();
-            page.values.insert("cpu_per_100k_deliveries_ms".to_owned(), values.to_vec());
-            row.insert(label.to_owned(), page);
-        }
-        book
-    }
-
     #[test]
-    fn a_bar_is_judged_by_the_median_of_neighbours() {
-        let rows = rows::all();
-        let met = summary(&rows, &book(&[110.0, 900.0, 114.0], &[100.0, 100.0, 100.0]));
-        assert!(met.starts_with("met    fanout-sse") && met.contains("1.14 (1.10 to 9.00)"), "{met}");
-        let missed = summary(&rows, &book(&[120.0], &[100.0]));
-        assert!(
-            missed.starts_with("MISSED fanout-sse") && missed.contains("at most 1.15 × floor"),
-            "{missed}"
-        );
+    fn the_document_says_what_each_row_was_measured_with_and_what_went_wrong() {
+        let all = rows::all();
+        let mut book = Book::default();
+        for (row, commit) in [(&all[0], "abc"), (&all[1], "def")] {
+            let setting = Setting { commit: commit.to_owned(), runs: 3, ..Setting::default() };
+            let mut page = Page::default();
+            page.miss(row, "no outcome: two\nlines".to_owned());
+            let pages = BTreeMap::from([(RCOMET.to_owned(), page)]);
+            book.enter(row.name, pages, &setting);
+        }
+        let text = write(&all, &book, "\n\nBecause of this.\n");
+        for words in [
+            "`make bench ONLY=fanout-sse`; 3 runs at abc\n",
+            "`make bench ONLY=fanout-sse-15k`; 3 runs at def\n",
+            "\nfanout-sse:\n\n| | |\n| --- | --- |\n| commit, runs | 3 runs at abc |\n",
+            "rcomet, one run:\n\n    no outcome: two\n    lines\n",
+            "| at most 1.15 × floor | not measured: floor is not here |  |\n",
+            "## Why\n\nBecause of this.\n",
+        ] {
+            assert!(text.contains(words), "{words} is not in {text}");
+        }
+        assert!(summary(&all, &book).contains("FAILED fanout-sse "));
     }
 
     #[test]

@@ -93,6 +93,11 @@ impl Row {
 }
 
 impl Entry {
+    /// Whether the bars of its row are for it: rcomet as it is tuned, and as it comes.
+    pub fn is_subject(&self) -> bool {
+        matches!(self.label, RCOMET | AS_IT_COMES)
+    }
+
     /// The words that the simulator is started with.
     pub fn words(&self, row: &Row, quick: bool) -> Vec<String> {
         let mut words: Vec<String> =
@@ -113,7 +118,8 @@ const fn entry(label: &'static str, server: Kind) -> Entry {
     Entry { label, server, more: "" }
 }
 
-const AS_IT_COMES: &str = "rcomet (head at once)";
+/// The name under which rcomet takes part with nothing set.
+pub const AS_IT_COMES: &str = "rcomet (head at once)";
 const FIXED: &str = "nginx return 200";
 const HEALTHY: &str = "rcomet without slow ones";
 
@@ -179,6 +185,7 @@ pub fn all() -> Vec<Row> {
         scenario,
         entries,
         bars: vec![
+            value(Figure("resident_memory_per_connection_bytes"), AtMost(bytes)),
             value(Figure("user_memory_per_connection_bytes"), AtMost(bytes)),
             value(Figure("cpu_while_idle_percent"), AtMost(0.5)),
         ],
@@ -307,22 +314,22 @@ pub fn all() -> Vec<Row> {
         ),
         idle(
             "idle-poll",
-            "15,000 idle long polls",
-            "idle -n 15000 -k poll --seconds 3",
+            "15,000 idle long polls for 65 seconds, with two rounds of noops",
+            "idle -n 15000 -k poll --seconds 65",
             vec![floor, rcomet, default, nchan],
             512.0,
         ),
         idle(
             "idle-sse",
-            "15,000 idle SSE",
-            "idle -n 15000 -k sse --seconds 3",
+            "15,000 idle SSE for 65 seconds, with two rounds of noops",
+            "idle -n 15000 -k sse --seconds 65",
             vec![floor, rcomet, nchan],
             512.0,
         ),
         idle(
             "idle-websocket",
-            "15,000 idle WebSockets",
-            "idle -n 15000 --dialect websocket --seconds 3",
+            "15,000 idle WebSockets for 65 seconds, with two rounds of noops",
+            "idle -n 15000 --dialect websocket --seconds 65",
             vec![floor, dialects],
             1_024.0,
         ),

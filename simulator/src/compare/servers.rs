@@ -43,6 +43,13 @@ pub enum Kind {
     SimpleComet,
 }
 
+impl Kind {
+    /// Whether it is rcomet, however it is set.
+    pub fn is_rcomet(self) -> bool {
+        matches!(self, Self::Rcomet | Self::RcometDefault | Self::RcometDialects)
+    }
+}
+
 /// What there is to compare with.
 pub struct Shop {
     cores: (usize, usize),

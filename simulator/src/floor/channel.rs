@@ -9,6 +9,8 @@ pub(super) struct Channel {
     name: Box<[u8]>,
     head: u64,
     kept: Vec<Message>,
+    /// Somebody has listened to it.
+    pub(super) listened: bool,
     /// The numbers of the connections that wait.
     pub(super) waiting: Vec<usize>,
 }
@@ -23,7 +25,7 @@ struct Message {
 
 impl Channel {
     pub(super) fn new(name: &[u8]) -> Self {
-        Self { name: name.into(), head: 0, kept: Vec::new(), waiting: Vec::new() }
+        Self { name: name.into(), head: 0, kept: Vec::new(), listened: false, waiting: Vec::new() }
     }
 
     /// The number of the last message.

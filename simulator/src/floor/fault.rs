@@ -33,6 +33,20 @@ impl FromStr for Fault {
     }
 }
 
+/// The answer to a publisher by a server that has a fault in store. As long as anybody has listened to the channel, the fault is kept
+/// for a delivery. Answers have no numbers, so that nobody can tell their order.
+pub(super) fn answer(fault: &mut Option<Fault>, channel: &Channel, taken: &[u8], answers: &mut Vec<u8>) {
+    let times = match *fault {
+        Some(Fault::Drop(n)) if n == channel.head() && !channel.listened => 0,
+        Some(Fault::Double(n)) if n == channel.head() && !channel.listened => 2,
+        _ => 1,
+    };
+    if times != 1 {
+        *fault = None;
+    }
+    (0..times).for_each(|_| answers.extend_from_slice(taken));
+}
+
 /// A delivery by a server that has a fault in store. The first who is due for the message is the victim.
 pub(super) fn deliver(
     stream: &mut TcpStream,

@@ -48,7 +48,7 @@ pub struct Options {
     #[arg(long, default_value = "127.0.0.1:8000")]
     pub admin: SocketAddr,
     /// Do one thing wrong on purpose, to see that it is noticed: drop=N, double=N or reorder=N, for message N and one
-    /// subscriber
+    /// subscriber; where nobody has ever listened, drop and double are about the answer to its publisher
     #[arg(long)]
     pub fault: Option<Fault>,
 }
@@ -167,7 +167,7 @@ impl Floor {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(crate::limits::explain(error)),
             }
         }
     }
@@ -236,7 +236,10 @@ impl Floor {
             Request::Publish { channel, content } => {
                 let channel = self.channel(channel);
                 self.channels[channel].append(content);
-                answers.extend_from_slice(taken);
+                match self.fault {
+                    None => answers.extend_from_slice(taken),
+                    Some(_) => fault::answer(&mut self.fault, &self.channels[channel], taken, answers),
+                }
                 // Who waits is served when the publisher has its answers, but channel by channel.
                 if let Some(hot) = self.hot.replace(channel)
                     && hot != channel
@@ -246,6 +249,7 @@ impl Floor {
             }
             Request::Listen { channel, voice, next } => {
                 let channel = self.channel(channel);
+                self.channels[channel].listened = true;
                 answers.extend_from_slice(voice.welcome());
                 self.connections[index].ear = Some(Ear { channel, voice, next, place: None, pretends: 0 });
             }
@@ -265,6 +269,7 @@ impl Floor {
             }
             Request::Subscribe { client, channel } => {
                 let channel = self.channel(channel);
+                self.channels[channel].listened = true;
                 let next = self.channels[channel].head() + 1;
                 if let Some(session) = self.sessions.get_mut(client) {
                     *session = Session { channel, next };

@@ -40,11 +40,27 @@ pub fn page(outcomes: &[Outcome]) -> String {
     for outcome in outcomes {
         let _ = writeln!(out, "<pre>{}</pre>", escape(&outcome.command));
     }
-    out.push_str(
-        "<footer>Latency counts from the moment a message was meant to be sent, so that a server which holds up its clients \
-         cannot hide it. Made by rcomet-sim.</footer>\n</html>\n",
-    );
+    let _ = writeln!(out, "<footer>{} Made by rcomet-sim.</footer>\n</html>", latency_words(outcomes));
     out
+}
+
+/// What latencies are worth: in a closed loop the load waits for the server, and who holds it up also holds up what would show it.
+fn latency_words(outcomes: &[Outcome]) -> &'static str {
+    let closed = outcomes.iter().filter(|outcome| outcome.is_closed_loop()).count();
+    match (closed, outcomes.len()) {
+        (0, _) => {
+            "Latency counts from the moment a message was meant to be sent, so that a server which holds up its clients \
+             cannot hide it."
+        }
+        (closed, all) if closed == all => {
+            "This is a closed loop: the next message is meant to be sent when the server is done with the last, so that a server \
+             which holds up its clients also holds up the messages whose latency would show it."
+        }
+        _ => {
+            "Latency counts from the moment a message was meant to be sent; in the closed loops among these that is when the server \
+             is done with the last, so that a server which holds up its clients hides it there."
+        }
+    }
 }
 
 fn title(outcomes: &[Outcome]) -> String {
@@ -228,6 +244,25 @@ mod tests {
             samples: Vec::new(),
             deliveries_per_second: vec![10.0, 30.0, 20.0],
         }
+    }
+
+    #[test]
+    fn what_latency_is_worth_depends_on_the_pace() {
+        let with = |pace: &str| {
+            let mut outcome = outcome("rcomet", 0);
+            outcome.settings.push(("pace".to_owned(), pace.to_owned()));
+            outcome
+        };
+        let (open, closed) =
+            (with("10 messages a second, open loop"), with("as fast as they have it, 1 on their way"));
+        let text = page(std::slice::from_ref(&open));
+        assert!(text.contains("cannot hide it") && !text.contains("closed loop"), "{text}");
+        for closed in [&closed, &with("closed loop")] {
+            let text = page(std::slice::from_ref(closed));
+            assert!(text.contains("This is a closed loop") && !text.contains("cannot hide it"), "{text}");
+        }
+        let text = page(&[open, closed]);
+        assert!(text.contains("hides it there") && !text.contains("cannot hide it"), "{text}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{Found, Run, WINDOW, manner};
 use crate::clock::{self, SECOND};
 use crate::crowd::Order;
 use crate::dice::Dice;
+use crate::numbers;
 use crate::target::Kind;
 use crate::world::{Place, World};
 
@@ -23,22 +24,22 @@ const GOES_ON_PERCENT: u32 = 75;
 #[derive(Clone, Debug, Args)]
 pub struct Options {
     /// People who are there at a time
-    #[arg(long, short = 'n', default_value_t = 500)]
+    #[arg(long, short = 'n', default_value_t = 500, value_parser = numbers::count())]
     pub people: u32,
     /// Rooms that they are in
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = numbers::count())]
     pub rooms: u32,
     /// How they listen [default: sse, or what the dialect has]
     #[arg(long, short = 'k', value_enum)]
     pub kind: Option<Kind>,
     /// Seconds between two things that somebody says, on average
-    #[arg(long, default_value_t = 5.0)]
+    #[arg(long, default_value_t = 5.0, value_parser = numbers::seconds)]
     pub pause: f64,
     /// Seconds that somebody stays, on average
-    #[arg(long, default_value_t = 30.0)]
+    #[arg(long, default_value_t = 30.0, value_parser = numbers::seconds)]
     pub stay: f64,
     /// How long
-    #[arg(long, short, default_value_t = 10.0)]
+    #[arg(long, short, default_value_t = 10.0, value_parser = numbers::seconds)]
     pub seconds: f64,
     /// What chance begins with
     #[arg(long, default_value_t = 1)]
@@ -55,11 +56,9 @@ enum Plan {
 pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, String> {
     let Options { people, rooms, pause, stay, seconds, seed, .. } = *options;
     let kind = options.kind.unwrap_or_else(|| place.language.usual_kind());
-    // Everybody who will ever come: twice as many as are expected to.
-    let guests = f64::from(people) * (1.0 + 2.0 * seconds / stay.max(0.01));
     let mut world = World::new(place, people as usize, manner(rooms, size))?;
     let mut dice = Dice::new(seed);
-    let mut rooms_of: Vec<u32> = Vec::with_capacity(guests as usize);
+    let mut rooms_of: Vec<u32> = Vec::with_capacity(people as usize);
     let mut agenda = BinaryHeap::new();
     let later = |dice: &mut Dice, now: u64, mean: f64| now + (dice.wait(mean) * SECOND as f64) as u64;
 

@@ -6,6 +6,7 @@ use clap::Args;
 use super::{Found, Listeners, Run, WINDOW, gather, manner, probe};
 use crate::crowd::Order;
 use crate::dice::Dice;
+use crate::numbers;
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
@@ -13,16 +14,16 @@ pub struct Options {
     #[command(flatten)]
     pub listeners: Listeners,
     /// Channels that they are spread over
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::count())]
     pub channels: u32,
     /// Subscribers a second who hang up and connect again
-    #[arg(long, default_value_t = 200.0)]
+    #[arg(long, default_value_t = 200.0, value_parser = numbers::rate_or_zero)]
     pub churn: f64,
     /// Messages a second, to the channels in turn
-    #[arg(long, short, default_value_t = 10.0)]
+    #[arg(long, short, default_value_t = 10.0, value_parser = numbers::rate_or_zero)]
     pub rate: f64,
     /// How long
-    #[arg(long, short, default_value_t = 5.0)]
+    #[arg(long, short, default_value_t = 5.0, value_parser = numbers::seconds)]
     pub seconds: f64,
     /// What chance begins with
     #[arg(long, default_value_t = 1)]

@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::{Found, Listeners, cpu_per_100k_ms, gather, manner, probe, rate};
+use super::{Found, Listeners, cpu_per_100k_ms, gather, manner, probe, probe_to_the_end, rate};
 use crate::clock;
+use crate::numbers;
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
@@ -12,7 +13,7 @@ pub struct Options {
     #[command(flatten)]
     pub listeners: Listeners,
     /// Connections that may be under way at the same time
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 256, value_parser = numbers::count())]
     pub window: u32,
 }
 
@@ -28,13 +29,13 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     gather(&mut world, &options.listeners, 1, options.window)?;
     let asked = clock::now();
     let quiet = world.settle_down()?;
-    let cpu = world.place.server.cpu_ns() - cpu;
-    let complete = probe(&mut world, 1, all)?;
+    let cpu = world.place.server.cpu_since(cpu);
+    let complete = probe_to_the_end(&mut world, 1, all)?;
 
     let mut figures = BTreeMap::new();
     figures.insert("connections".to_owned(), all as f64);
     figures.insert("connections_per_second".to_owned(), rate(all, quiet.max(asked) - start));
-    if world.place.server.is_watched() {
+    if let Some(cpu) = cpu {
         figures.insert("cpu_per_100k_connections_ms".to_owned(), cpu_per_100k_ms(cpu, all));
     }
     let settings = vec![

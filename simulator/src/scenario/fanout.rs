@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::{Found, Listeners, Run, WINDOW, gather, manner, probe};
 use crate::clock::{self, SECOND};
+use crate::numbers;
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
@@ -13,13 +14,13 @@ pub struct Options {
     pub listeners: Listeners,
     /// Messages a second, whether or not the server keeps up: latency counts from the intended time. 0: the next one
     /// when everybody has the last and has asked again, which shows how fast it can be
-    #[arg(long, short, default_value_t = 10.0)]
+    #[arg(long, short, default_value_t = 10.0, value_parser = numbers::rate_or_zero)]
     pub rate: f64,
     /// With --rate 0: messages that may be on their way at the same time
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::window())]
     pub window: u64,
     /// How long
-    #[arg(long, short, default_value_t = 5.0)]
+    #[arg(long, short, default_value_t = 5.0, value_parser = numbers::seconds)]
     pub seconds: f64,
     /// Messages that go before and are not measured
     #[arg(long, default_value_t = 3)]
@@ -53,7 +54,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let over = run.end(all, &mut figures)?;
     let pace = match options.rate {
         rate if rate > 0.0 => format!("{rate} messages a second, open loop"),
-        _ => format!("as fast as they have it, {} on their way", options.window),
+        _ => format!("as fast as they have it, {} on their way, closed loop", options.window),
     };
     let settings = vec![
         ("subscribers".to_owned(), all.to_string()),

@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::{Found, Listeners, WINDOW, gather, manner, probe};
+use super::{Found, Listeners, WINDOW, gather, manner, probe_to_the_end};
 use crate::clock::{self, SECOND};
+use crate::numbers;
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
@@ -12,10 +13,10 @@ pub struct Options {
     #[command(flatten)]
     pub listeners: Listeners,
     /// How long they wait while the server's processor time is watched
-    #[arg(long, short, default_value_t = 5.0)]
+    #[arg(long, short, default_value_t = 5.0, value_parser = numbers::seconds)]
     pub seconds: f64,
     /// Channels that they are spread over
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::count())]
     pub channels: u32,
 }
 
@@ -28,19 +29,18 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     gather(&mut world, &options.listeners, options.channels, WINDOW)?;
     world.settle_down()?;
     let cpu = world.place.server.cpu_ns();
-    let seconds = options.seconds.max(0.01);
-    let length = (seconds * SECOND as f64) as u64;
+    let length = (options.seconds * SECOND as f64) as u64;
     world.progress.playing(clock::now(), clock::now() + length);
     world.turn_for(length)?;
-    let cpu = world.place.server.cpu_ns() - cpu;
+    let cpu = world.place.server.cpu_since(cpu);
     let after = world.place.server.memory();
-    // They really wait: everybody gets the one message that comes.
-    let complete = probe(&mut world, options.channels, all)?;
+    // They really wait: everybody gets what comes.
+    let complete = probe_to_the_end(&mut world, options.channels, all)?;
 
     let mut figures = BTreeMap::new();
     let each = |after: u64, before: u64| (after as f64 - before as f64) / all.max(1) as f64;
     figures.insert("connections".to_owned(), all as f64);
-    if world.place.server.is_watched() {
+    if let Some(cpu) = cpu {
         figures.insert(
             "user_memory_per_connection_bytes".to_owned(),
             each(after.proportional_bytes, before.proportional_bytes),
@@ -49,7 +49,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
             "resident_memory_per_connection_bytes".to_owned(),
             each(after.resident_bytes, before.resident_bytes),
         );
-        figures.insert("cpu_while_idle_percent".to_owned(), cpu as f64 / (seconds * SECOND as f64) * 100.0);
+        figures.insert("cpu_while_idle_percent".to_owned(), cpu as f64 / length.max(1) as f64 * 100.0);
     }
     figures.insert(
         "kernel_tcp_memory_per_connection_bytes".to_owned(),

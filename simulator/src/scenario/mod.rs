@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use clap::{Args, Subcommand};
 
 use self::run::Run;
-use crate::clock::{self, SECOND};
+use crate::clock::{self, MILLISECOND, SECOND};
 use crate::crowd::Order;
 use crate::outcome::{Latency, Outcome, per_second};
 use crate::press::Manner;
@@ -25,6 +25,9 @@ use crate::world::{Place, World};
 
 /// Connections that are being made at the same time, when there is no reason for another number.
 const WINDOW: u32 = 256;
+
+/// How long nothing may come any more before nobody expects that something does which nobody is owed.
+const UNASKED_NS: u64 = 300 * MILLISECOND;
 
 /// One of them, with its options.
 #[derive(Clone, Debug, Subcommand)]
@@ -53,7 +56,7 @@ pub enum Scenario {
 #[derive(Clone, Debug, Args)]
 pub struct Listeners {
     /// Subscribers
-    #[arg(long, short = 'n', default_value_t = 1000)]
+    #[arg(long, short = 'n', default_value_t = 1000, value_parser = crate::numbers::count())]
     pub subscribers: u32,
     /// How they listen [default: sse, or what the dialect has]
     #[arg(long, short = 'k', value_enum)]
@@ -96,6 +99,9 @@ impl Scenario {
         }?;
         let Found { world, mut settings, figures, mut failure } = found;
         settings.push(("message bytes".to_owned(), size.to_string()));
+        if let Some(pid) = world.place.server.missing() {
+            failure = Some(format!("a watched process has ended: {pid}"));
+        }
         let (tally, press, samples) = world.end()?;
         if failure.is_none() && tally.counts.published > 0 && press.account().taken == 0 {
             failure = Some("not one message was taken".to_owned());
@@ -158,6 +164,9 @@ impl Scenario {
         if kinds.contains(&kind) {
             return Ok(());
         }
+        if kinds.is_empty() {
+            return Err(format!("{language} cannot be listened to: it is for publish only"));
+        }
         let known: Vec<String> = kinds.iter().map(Kind::to_string).collect();
         Err(format!("{language} cannot be listened to by {kind}, but by: {}", known.join(", ")))
     }
@@ -189,13 +198,30 @@ fn gather(world: &mut World, listeners: &Listeners, channels: u32, window: u32) 
     }
     let standing = world.standing();
     Err(format!(
-        "only {} of {all} subscribers came to wait (connecting: {}, away: {}, refused: {}){}",
+        "only {} of {all} subscribers came to wait (connecting: {}, away: {}, refused: {}){}{}",
         if parked { standing.parked } else { standing.asked },
         standing.connecting,
         standing.away,
         standing.refused,
         world.complaint().map(|words| format!(": {words}")).unwrap_or_default(),
+        room(world),
     ))
+}
+
+/// What may stand in the way of more subscribers at the other end, unless the server has said something else itself.
+fn room(world: &World) -> String {
+    if world.complaint().is_some_and(|words| !words.contains(" 503 ") && !words.starts_with("cannot connect"))
+    {
+        return String::new();
+    }
+    let descriptors = match world.place.server.descriptors() {
+        Some(most) => format!("it may have {most} descriptors"),
+        None => "its descriptors may be used up".to_owned(),
+    };
+    format!(
+        "\nThe server may have no room for more: {descriptors} (ulimit -n where it is started, LimitNOFILE= of systemd), and may have \
+         limits of its own (limits.connections_max of rcomet)"
+    )
 }
 
 /// Whether the server says that a subscriber waits, by beginning its answer.
@@ -216,6 +242,22 @@ fn probe(world: &mut World, channels: u32, expected: u64) -> Result<bool, String
         let standing = world.standing();
         standing.fresh >= before + expected && world.press.open() == 0
     })
+}
+
+/// Publishes two messages to each channel, one after the other, waits until everybody has both, and listens on for what nobody
+/// is owed: a message that comes again, or before the one that it follows, has come by then. Whether everybody has got both.
+///
+/// # Errors
+/// The server is gone.
+fn probe_to_the_end(world: &mut World, channels: u32, all: u64) -> Result<bool, String> {
+    let complete = probe(world, channels, all)? && probe(world, channels, all)?;
+    if complete {
+        // Who polls hears it when it has asked again.
+        world.turn_until(|world| world.standing().asked == all)?;
+        world.turn_until_still(UNASKED_NS, |_| false)?;
+    }
+    world.settle_down()?;
+    Ok(complete)
 }
 
 /// A figure a second.

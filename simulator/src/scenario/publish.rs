@@ -5,25 +5,26 @@ use clap::Args;
 
 use super::{Found, cpu_per_100k_ms, rate};
 use crate::clock::{self, SECOND};
+use crate::numbers;
 use crate::press::Manner;
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
 pub struct Options {
     /// Connections that publish
-    #[arg(long, short, default_value_t = 50)]
+    #[arg(long, short, default_value_t = 50, value_parser = numbers::count())]
     pub connections: u32,
     /// Requests on the way on each connection, pipelined
-    #[arg(long, short = 'D', default_value_t = 1)]
+    #[arg(long, short = 'D', default_value_t = 1, value_parser = numbers::count())]
     pub depth: u32,
     /// Channels that they publish to in turn
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::count())]
     pub channels: u32,
     /// Requests a second, whether or not the server keeps up. 0: as fast as it answers
-    #[arg(long, short, default_value_t = 0.0)]
+    #[arg(long, short, default_value_t = 0.0, value_parser = numbers::rate_or_zero)]
     pub rate: f64,
     /// How long
-    #[arg(long, short, default_value_t = 5.0)]
+    #[arg(long, short, default_value_t = 5.0, value_parser = numbers::seconds)]
     pub seconds: f64,
 }
 
@@ -87,13 +88,13 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let elapsed = clock::now() - start;
     world.measure(false)?;
     world.settle_down()?;
-    let cpu = world.place.server.cpu_ns() - cpu;
+    let cpu = world.place.server.cpu_since(cpu);
 
     let requests = world.press.account().taken - before;
     let mut figures = BTreeMap::new();
     figures.insert("requests".to_owned(), requests as f64);
     figures.insert("requests_per_second".to_owned(), rate(requests, elapsed));
-    if world.place.server.is_watched() {
+    if let Some(cpu) = cpu {
         figures.insert("cpu_per_100k_requests_ms".to_owned(), cpu_per_100k_ms(cpu, requests));
         figures.insert("cpu_percent".to_owned(), cpu as f64 * 100.0 / elapsed.max(1) as f64);
     }

@@ -127,11 +127,11 @@ impl Run {
         let elapsed = last.saturating_sub(self.started).max(1);
         self.world.measure(false)?;
         self.world.settle_down()?;
-        let cpu = self.world.place.server.cpu_ns() - self.cpu_ns;
+        let cpu = self.world.place.server.cpu_since(self.cpu_ns);
         let deliveries = self.world.standing().fresh - self.fresh;
         figures.insert("deliveries".to_owned(), deliveries as f64);
         figures.insert("deliveries_per_second".to_owned(), rate(deliveries, elapsed));
-        if self.world.place.server.is_watched() {
+        if let Some(cpu) = cpu {
             figures.insert("cpu_per_100k_deliveries_ms".to_owned(), cpu_per_100k_ms(cpu, deliveries));
             figures.insert("cpu_percent".to_owned(), cpu as f64 * 100.0 / elapsed as f64);
         }

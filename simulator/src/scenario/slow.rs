@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::{Found, Listeners, Run, WINDOW, gather, manner, probe};
 use crate::crowd::Order;
+use crate::numbers;
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
@@ -12,13 +13,13 @@ pub struct Options {
     #[command(flatten)]
     pub listeners: Listeners,
     /// Subscribers more who ask and never read, in percent of the others; 0 to compare with
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = numbers::percent)]
     pub slow_percent: f64,
     /// Messages a second; latency counts from the intended time
-    #[arg(long, short, default_value_t = 20.0)]
+    #[arg(long, short, default_value_t = 20.0, value_parser = numbers::rate)]
     pub rate: f64,
     /// How long
-    #[arg(long, short, default_value_t = 10.0)]
+    #[arg(long, short, default_value_t = 10.0, value_parser = numbers::seconds)]
     pub seconds: f64,
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use super::{Found, Listeners, Run, WINDOW, gather, manner, probe, waits_for_head};
 use crate::clock::{self, SECOND};
 use crate::crowd::Order;
+use crate::numbers;
 use crate::world::{Place, World};
 
 #[derive(Clone, Debug, Args)]
@@ -13,16 +14,16 @@ pub struct Options {
     #[command(flatten)]
     pub listeners: Listeners,
     /// Channels that they are spread over
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = numbers::count())]
     pub channels: u32,
     /// Messages a second, to the channels in turn, before, during and after the storm
-    #[arg(long, short, default_value_t = 10.0)]
+    #[arg(long, short, default_value_t = 10.0, value_parser = numbers::rate)]
     pub rate: f64,
     /// How long before the storm, and how long again when everybody is back
-    #[arg(long, short, default_value_t = 2.0)]
+    #[arg(long, short, default_value_t = 2.0, value_parser = numbers::seconds)]
     pub seconds: f64,
     /// Connections that may be under way at the same time
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, default_value_t = 512, value_parser = numbers::count())]
     pub window: u32,
 }
 
@@ -73,7 +74,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
             back = Some(clock::now());
         }
     }
-    let cpu = run.world.place.server.cpu_ns() - cpu;
+    let cpu = run.world.place.server.cpu_since(cpu);
     if back.is_none() {
         run.fail("not everybody came back");
     }
@@ -84,7 +85,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let took = back.unwrap_or_else(clock::now) - cut;
     figures.insert("back_after_ms".to_owned(), took as f64 / 1e6);
     figures.insert("came_back_per_second".to_owned(), super::rate(all, took));
-    if over.world.place.server.is_watched() {
+    if let Some(cpu) = cpu {
         figures.insert("cpu_per_100k_returns_ms".to_owned(), super::cpu_per_100k_ms(cpu, all));
     }
     let settings = vec![

@@ -3,7 +3,7 @@ use std::io::Write as _;
 
 use memchr::memmem;
 
-use super::{Kind, Post, TAIL, Target, Who, write_channel};
+use super::{Kind, Post, Published, TAIL, Target, Who, write_channel};
 
 pub(super) struct Icomet {
     pub(super) run: u32,
@@ -38,6 +38,14 @@ impl Target for Icomet {
     /// The status is always 200, because scripts see no other.
     fn refuses(&self, body: &[u8]) -> bool {
         memmem::find(body, b"\"type\":\"4").is_some()
+    }
+
+    /// It has been taken if the answer says so, and not if it says anything else.
+    fn published(&self, body: &[u8]) -> Published {
+        match memmem::find(body, b"\"type\":\"ok\"") {
+            Some(_) => Published::Taken,
+            None => Published::Refused,
+        }
     }
 
     fn publish(&self, post: &Post, out: &mut Vec<u8>) {

@@ -76,6 +76,17 @@ impl Post {
     }
 }
 
+/// What an answer says of what was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It has been taken, unless the status says otherwise.
+    Taken,
+    /// It has not.
+    Refused,
+    /// Nothing: it is about something else.
+    Unknown,
+}
+
 /// The language of one server. Requests are appended to `out`, so that asking again needs no memory.
 pub trait Target {
     /// The ways to listen that it has.
@@ -125,6 +136,11 @@ pub trait Target {
 
     /// What a publisher's connection begins with, if not with publishing. It is answered.
     fn greet(&self, _out: &mut Vec<u8>) {}
+
+    /// What the body of an answer, or a WebSocket's message, says to a publisher.
+    fn published(&self, body: &[u8]) -> Published {
+        if self.refuses(body) { Published::Refused } else { Published::Taken }
+    }
 
     /// The request that publishes this.
     fn publish(&self, post: &Post, out: &mut Vec<u8>);

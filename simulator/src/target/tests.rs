@@ -236,3 +236,24 @@ fn who_speaks_what_is_said() {
     let refused = Language::choose(Name::Faye, Some(Dialect::Push)).expect_err("Faye does not");
     assert_eq!(refused, "faye does not speak push, but: bayeux");
 }
+
+#[test]
+fn a_publish_is_taken_only_where_the_answer_says_so() {
+    use Published::{Refused, Taken, Unknown};
+    for (dialect, body, says) in [
+        (Dialect::Icomet, &b"{\"type\":\"ok\"}\n"[..], Taken),
+        (Dialect::Icomet, b"{\"type\":\"error\"}", Refused),
+        (Dialect::Icomet, b"{\"type\":\"429\"}", Refused),
+        (Dialect::Icomet, b"", Refused),
+        (Dialect::Websocket, b"{\"type\":\"published\",\"channel\":\"a\"}", Taken),
+        (Dialect::Websocket, b"{\"type\":\"error\",\"status\":403}", Refused),
+        (Dialect::Websocket, b"{\"type\":\"draining\"}", Unknown),
+        (Dialect::Bayeux, b"[{\"channel\":\"/a\",\"successful\":true}]", Taken),
+        (Dialect::Bayeux, b"[{\"channel\":\"/a\",\"successful\":false}]", Refused),
+        (Dialect::Push, b"queued messages: 1", Taken),
+    ] {
+        let text = String::from_utf8_lossy(body);
+        assert_eq!(in_dialect(dialect).published(body), says, "{dialect}: {text}");
+    }
+    assert_eq!(speak(Name::Fixed).published(b"anything"), Taken);
+}

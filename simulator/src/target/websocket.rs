@@ -3,7 +3,7 @@ use std::io::Write as _;
 
 use memchr::memmem;
 
-use super::{Kind, Post, Target, Who, write_channel};
+use super::{Kind, Post, Published, Target, Who, write_channel};
 use crate::frames::{self, TEXT};
 
 /// The key of every handshake. It has to differ only where caches stand between, and there are none; so the answer to it
@@ -52,6 +52,16 @@ impl Target for Websocket {
 
     fn greet(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(HANDSHAKE);
+    }
+
+    fn published(&self, body: &[u8]) -> Published {
+        if memmem::find(body, b"\"type\":\"published\"").is_some() {
+            Published::Taken
+        } else if self.refuses(body) {
+            Published::Refused
+        } else {
+            Published::Unknown
+        }
     }
 
     fn publish(&self, post: &Post, out: &mut Vec<u8>) {

@@ -2,15 +2,16 @@
 //! Knows nothing of what is tested.
 #![allow(dead_code, reason = "each test file uses its own part")]
 #[path = "../../../tests/patience/mod.rs"]
-mod patience;
+pub(crate) mod patience;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use patience::{Lines, output_within};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long a run may take that lasts a second or two where there is nothing else to do.
@@ -19,12 +20,21 @@ const A_RUN: Duration = Duration::from_secs(300);
 /// This program.
 pub(crate) const SIM: &str = env!("CARGO_BIN_EXE_rcomet-sim");
 
-/// The daemon, built the same way as this program if that has not been done.
+/// The daemon, built the same way as this program, unless it is there already and newer than all that it is made of.
 pub(crate) fn rcomet() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let path = PathBuf::from(SIM).with_file_name("rcomet");
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+        let top = Path::new(manifest).parent().expect("a directory");
+        let sources = ["src", "core/src", "core/Cargo.toml", "Cargo.toml", "Cargo.lock"];
+        let changed = sources.iter().filter_map(|name| changed(&top.join(name))).max();
+        if std::fs::metadata(&path)
+            .and_then(|built| built.modified())
+            .is_ok_and(|built| Some(built) > changed)
+        {
+            return path;
+        }
         let mut build = Command::new(env!("CARGO"));
         build.args([
             "build",
@@ -42,6 +52,13 @@ pub(crate) fn rcomet() -> &'static PathBuf {
         assert!(build.status().expect("cargo").success(), "rcomet can be built");
         path
     })
+}
+
+/// When the newest of what is in there was changed; `None` where there is nothing, as beside a test that was built elsewhere.
+fn changed(path: &Path) -> Option<SystemTime> {
+    let own = std::fs::metadata(path).and_then(|about| about.modified()).ok();
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries.filter_map(|entry| changed(&entry.path())).chain(own).max()
 }
 
 /// The daemon's configuration for every dialect: as `make bench` has it.
@@ -122,6 +139,30 @@ impl Server {
         command.args(scenario.split_whitespace()).args(self.arguments());
         command.args(["--server-pid", &pid, "--json", "-"]).stdin(Stdio::null());
         Run::of(scenario, &output_within(&mut command, A_RUN))
+    }
+
+    /// Plays a scenario against a server that is stopped for so long again and again, and goes on as long between.
+    pub(crate) fn play_stopped(&self, scenario: &str, pause: Duration) -> Run {
+        let pid = Pid::from_child(&self.process);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    for signal in [Signal::STOP, Signal::CONT] {
+                        kill_process(pid, signal).expect("it runs");
+                        std::thread::sleep(pause);
+                    }
+                }
+            });
+            let run = self.play(scenario);
+            over.store(true, Ordering::Relaxed);
+            run
+        })
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// The same, as people see it.
