@@ -311,6 +311,7 @@ impl Delivery<'_> {
             bytes_max: self.config.limits.batch_bytes_max,
             singly_behind: 0,
             style: self.config.bayeux.style(),
+            is_short: self.is_short_now(),
         }
     }
 

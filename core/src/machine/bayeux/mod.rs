@@ -9,6 +9,7 @@ mod gather;
 mod handover;
 mod handshake;
 mod keep;
+mod overlap;
 mod service;
 mod session;
 mod subscribe;
