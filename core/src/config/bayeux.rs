@@ -30,8 +30,8 @@ pub struct Bayeux {
     pub websocket: bool,
     /// Answer scripts (JSONP, callback-polling). Pages of any site can use it; without it only those of `http.origins` can.
     pub jsonp: bool,
-    /// Give browsers a cookie and serve a session only to the browser that began it. Scripts (JSONP) are not asked for it:
-    /// browsers do not send cookies with those of other sites.
+    /// Give browsers a cookie and serve a session only to the browser that began it. Sessions that were begun by a script (JSONP), or
+    /// by a page of another site, are not bound: browsers do not send cookies with those.
     pub bind_sessions: bool,
     /// Milliseconds after which a client asks again whose browser has as many connects held as it may
     /// (`limits.bayeux_connects_per_browser_max`).

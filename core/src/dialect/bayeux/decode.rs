@@ -30,11 +30,31 @@ fn is_talk(head: &Head<'_, '_>) -> bool {
     head.method == Method::Post || values(head.query.as_bytes(), "message").next().is_some()
 }
 
+/// Whether a page of another site asks. Its browser says so (W3C Fetch Metadata, section 2.3), or leaves that out over plain HTTP:
+/// then a page of another host is one. The port does not matter to cookies (RFC 6265, section 8.5).
+pub(crate) fn is_foreign(head: &Head<'_, '_>) -> bool {
+    if let Some(site) = head.field("sec-fetch-site") {
+        return site == b"cross-site";
+    }
+    let Some(origin) = head.field("origin") else { return false };
+    let place = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
+    let host = head.field("host").unwrap_or_default();
+    !place.is_some_and(|place| name_of(place).eq_ignore_ascii_case(name_of(host)))
+}
+
+/// A host without its port.
+fn name_of(host: &[u8]) -> &[u8] {
+    match memchr::memrchr(b':', host) {
+        Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
+        _ => host,
+    }
+}
+
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let mut voice = Voice::new(DialectId::Bayeux, 0);
     let cookie = cookie(request);
-    let is_call = request.head.method == Method::Get;
+    let (is_call, is_foreign) = (request.head.method == Method::Get, is_foreign(request.head));
     let texts = match request.head.method {
         Method::Get if !config.bayeux.jsonp => Err(NO_JSONP),
         Method::Get => match callback(request.head.query.as_bytes(), config) {
@@ -47,7 +67,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         Method::Post => body(request),
         _ => Err(Refusal::Method("GET, POST, OPTIONS")),
     };
-    Decoded { verb: texts.map(|texts| Verb::Talk(Talk { texts, is_call, cookie })), voice }
+    Decoded { verb: texts.map(|texts| Verb::Talk(Talk { texts, is_call, is_foreign, cookie })), voice }
 }
 
 /// The opening of the call.

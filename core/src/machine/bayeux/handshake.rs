@@ -120,7 +120,7 @@ impl Machine {
             session.role = speaker.role;
             session.takes_advice = message.connection_types.is_some();
         }
-        if self.knows_browsers() && !speaker.talk.is_call {
+        if self.is_of_browser(speaker.talk) {
             let browser = speaker.talk.cookie.and_then(ClientId::read).unwrap_or_else(|| {
                 let drawn = self.draw_id();
                 speaker.cookie = Some(drawn);
