@@ -9,6 +9,7 @@ use crate::dialect::{Decoded, DialectId, Refusal, Request, Talk, Verb, Voice};
 use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
 use crate::wire::params::decoded;
+use crate::wire::ws::handshake;
 
 /// The function that is called where the request names none (section 11).
 const CALLBACK: &str = "jsonpcallback";
@@ -22,12 +23,19 @@ const NO_JSONP: Refusal = Refusal::Parameter("callback-polling is switched off h
 /// (section 10), so everything below a path is that path.
 pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
     let is_spoken = matches!(role, Role::Front | Role::Admin);
-    is_spoken && config.bayeux.paths.iter().any(|path| path.has(&head.path, || is_talk(head)))
+    is_spoken && config.bayeux.paths.iter().any(|path| path.has(&head.path, || is_talk(role, head, config)))
 }
 
 /// Whether a request to the root path is a client's: there, other things are asked for too.
-fn is_talk(head: &Head<'_, '_>) -> bool {
-    head.method == Method::Post || values(head.query.as_bytes(), "message").next().is_some()
+fn is_talk(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
+    let has_websocket = config.bayeux.websocket && config.websocket.enabled;
+    let is_pages = match head.method {
+        Method::Post => true,
+        Method::Options => role == Role::Front,
+        Method::Get => role == Role::Front && has_websocket && handshake::is_asked(head),
+        _ => false,
+    };
+    is_pages || values(head.query.as_bytes(), "message").next().is_some()
 }
 
 /// Whether a page of another site asks. Its browser says so (W3C Fetch Metadata, section 2.3), or leaves that out over plain HTTP:
