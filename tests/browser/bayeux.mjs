@@ -115,7 +115,8 @@ await run(async () => {
       await page.evaluate(() => { globalThis.wasKept = true; });
       await page.goto(`${front.replace('127.0.0.1', 'localhost')}/dialects/`);
       await push('/chat/back', 'meanwhile');
-      await page.goBack();
+      // A page that was kept is not loaded again.
+      await page.goBack({ waitUntil: 'commit' });
       assert.ok(await page.evaluate(() => globalThis.wasKept), 'the browser has kept it');
       await reads(page, ['someone: before', 'someone: meanwhile']);
       await say(page, 'a', 'after');

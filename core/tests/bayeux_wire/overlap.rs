@@ -29,6 +29,22 @@ fn push(server: &mut Server, name: &str, text: &str) {
     server.vanish(publisher);
 }
 
+/// All of them connect before anything else happens.
+fn connect_at_once(server: &mut Server, all: &mut [Fellow]) {
+    for a in all {
+        let mut message =
+            json!({"channel": "/meta/connect", "clientId": a.client, "connectionType": "long-polling"});
+        if let Some(acked) = a.acked {
+            message["ext"] = json!({"ack": acked});
+        }
+        let text = message.to_string();
+        let head = "POST /cometd HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        let request = format!("{head}Content-Length: {}\r\n\r\n{text}", text.len());
+        server.send_in_this_turn(a.connection, request);
+    }
+    server.turn();
+}
+
 fn used(server: &Server) -> usize {
     let memory = server.machine.memory();
     memory.blocks_bytes + memory.frames_bytes
@@ -80,9 +96,7 @@ fn what_one_pattern_has_and_others_in_part_is_one_frame() {
         server.clog(a.connection, true);
     }
     let before = used(&server);
-    for a in &mut all {
-        a.connect(&mut server);
-    }
+    connect_at_once(&mut server, &mut all);
     let more = used(&server) - before;
     assert!(more < 8 * LARGE, "one frame of three messages: {more} bytes");
     for a in &mut all {
@@ -126,11 +140,8 @@ fn batches_of_their_own_stop_where_memory_is_short() {
     let texts = ["1", "2"].map(|n| n.repeat(LARGE));
     push(&mut server, "/one", &texts[0]);
     push(&mut server, "/two", &texts[1]);
-    let mut most = 0;
-    for a in &mut all {
-        a.connect(&mut server);
-        most = most.max(used(&server));
-    }
+    connect_at_once(&mut server, &mut all);
+    let most = used(&server);
     assert!(most > MEMORY / 2, "some were written for one alone: {most}");
     assert!(most < MEMORY + 6 * LARGE, "100 times both would be 20 MB: {most}");
     hear(&mut server, &mut all, &[&texts[0], &texts[1]]);
@@ -152,9 +163,7 @@ fn what_is_sent_again_is_shared_as_well() {
         server.clog(a.connection, true);
     }
     let before = used(&server);
-    for a in &mut all {
-        a.connect(&mut server);
-    }
+    connect_at_once(&mut server, &mut all);
     let more = used(&server) - before;
     assert!(more < 4 * LARGE, "40 sessions share one frame: {more} bytes");
     for a in &mut all {
@@ -183,4 +192,21 @@ fn it_is_compressed_once_for_all() {
         assert_eq!(a.data(&mut server), [long.trim(); 3]);
     }
     server.machine.check();
+}
+
+/// Where no seat has all that is lacking, what lies in several of them is merged, and comes once.
+#[test]
+fn what_no_subscription_has_alone_is_merged() {
+    let mut server = server();
+    let mut a = Fellow::new(&mut server);
+    for name in ["/a/*", "/b/*", "/a/x"] {
+        a.subscribe(&mut server, name);
+    }
+    for (name, text) in [("/a/x", "1"), ("/b/y", "2"), ("/a/x", "3"), ("/a/z", "4"), ("/b/y", "5")] {
+        server.push(name, text);
+    }
+    a.connect(&mut server);
+    assert_eq!(a.data(&mut server), ["1", "2", "3", "4", "5"]);
+    a.connect(&mut server);
+    assert!(a.heard(&mut server).is_none());
 }
