@@ -202,11 +202,11 @@ fn what_no_subscription_has_alone_is_merged() {
     for name in ["/a/*", "/b/*", "/a/x"] {
         a.subscribe(&mut server, name);
     }
-    for (name, text) in [("/a/x", "1"), ("/b/y", "2"), ("/a/x", "3"), ("/a/z", "4"), ("/b/y", "5")] {
+    for (name, text) in [("/a/x", "1"), ("/b/y", "2"), ("/a/x", "3"), ("/a/z", "4")] {
         server.push(name, text);
     }
     a.connect(&mut server);
-    assert_eq!(a.data(&mut server), ["1", "2", "3", "4", "5"]);
+    assert_eq!(a.data(&mut server), ["1", "2", "3", "4"]);
     a.connect(&mut server);
     assert!(a.heard(&mut server).is_none());
 }
