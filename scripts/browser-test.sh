@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 scripts/tools.sh chromium=chromium node=nodejs npm=npm
 
 scripts/npm.sh tests/browser
+# Its Bayeux clients are played in pages, too.
+scripts/npm.sh tests/bayeux
 
 cargo build --quiet --locked
 log=$(mktemp)
@@ -27,5 +29,6 @@ node tests/browser/websocket.mjs
 node tests/browser/events.mjs
 node tests/browser/locations.mjs
 node tests/browser/bayeux.mjs
+node tests/browser/origins.mjs
 node tests/browser/dashboard.mjs
 node tests/browser/notifier.mjs

@@ -171,7 +171,7 @@ fn a_session_sleeps_before_it_is_forgotten() {
     a.move_to_new_connection(&mut server);
     a.connect(&mut server);
     assert_eq!(a.data(&mut server), [json!("while it slept")]);
-    server.pass_ms(61_000 + 600_000);
+    server.pass_ms(61_000 + 3_600_000);
     a.move_to_new_connection(&mut server);
     a.connect(&mut server);
     assert_eq!(a.heard(&mut server).unwrap()[0]["error"], "402::Unknown client");

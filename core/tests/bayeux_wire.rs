@@ -3,6 +3,8 @@
 mod bayeux;
 #[path = "bayeux_wire/beside.rs"]
 mod beside;
+#[path = "bayeux_wire/overlap.rs"]
+mod overlap;
 mod support;
 #[path = "support/websocket.rs"]
 mod websocket;

@@ -17,6 +17,9 @@ $.comet = (() => {
   let queue = [];
   let batches = 0;
   let sending = false;
+  let ready = false; // hands have been shaken, and the session is not known to be dead
+  let shakenAt = -Infinity;
+  let sessions = 0; // that there have been
   let generation = 0; // of the connection: what belongs to an older one stops
   let count = 0;
   let errors = 0;
@@ -51,19 +54,27 @@ $.comet = (() => {
   const ask = (message) => (isForeign() ? call(message) : post(message));
   const stamped = (message) => ({ id: String(++count), ...message });
 
-  async function shake(mine) {
+  /** Begins a session, or goes on with the one that there was, after a pause of so many milliseconds. */
+  async function shake(mine, first = 0) {
+    ready = false;
+    // What brings us here again and again must not do so at once.
+    const soonest = Date.now() - shakenAt < options.errorDelay ? options.errorDelay : 0;
     // A script that waits for its answer would keep the page from being loaded.
     if (document.readyState !== 'complete') await new Promise((done) => addEventListener('load', done, { once: true }));
-    for (let delay = 0; mine === generation; delay = Math.min(Math.max(delay * options.errorBackoff, options.errorDelay), options.errorMaxDelay)) {
+    for (let delay = Math.max(first, soonest); mine === generation; delay = Math.min(Math.max(delay * options.errorBackoff, options.errorDelay), options.errorMaxDelay)) {
       await pause(delay);
       try {
         const message = stamped({ channel: '/meta/handshake', minimumVersion: '0.9', version: '1.0' });
         const [reply] = await ask(id ? { ...message, clientId: id } : message);
+        if (mine !== generation) return;
         if (reply.successful) {
           errors = 0;
+          shakenAt = Date.now();
           const isNew = id !== reply.clientId;
-          const isFirst = id === null;
+          const isFirst = sessions === 0;
+          sessions += isNew ? 1 : 0;
           id = reply.clientId;
+          ready = true;
           // A session that goes on has its subscriptions. What is queued already would come twice.
           if (isNew) {
             queue = queue.filter((message) => message.channel !== '/meta/subscribe');
@@ -94,7 +105,7 @@ $.comet = (() => {
       if (mine !== generation) return;
       const advice = deliver(replies);
       if (advice?.reconnect === 'none') return;
-      if (advice?.reconnect === 'handshake') return shake(mine);
+      if (advice?.reconnect === 'handshake') return shake(mine, advice.interval);
       await pause(advice?.interval ?? 0);
     }
   }
@@ -111,14 +122,24 @@ $.comet = (() => {
   }
 
   async function flush() {
-    if (sending || batches > 0 || !id || queue.length === 0) return;
+    if (sending || batches > 0 || !ready || queue.length === 0) return;
     sending = true;
+    const [mine, used] = [generation, id];
     const messages = queue.splice(0, 50);
+    const sent = messages.map((message) => stamped({ ...message, clientId: id }));
     try {
-      deliver(await ask(messages.map((message) => stamped({ ...message, clientId: id }))));
+      const replies = await ask(sent);
+      deliver(replies);
+      // What a dead session was asked to do has not been done: it is for the next one.
+      const isDead = ({ successful, error }) => successful === false && error?.startsWith('402::');
+      const undone = new Set(replies.filter(isDead).map((reply) => reply.id));
+      if (undone.size > 0 && mine === generation) {
+        queue.unshift(...messages.filter((message, i) => undone.has(sent[i].id)));
+        if (ready && id === used) shake(++generation);
+      }
     } catch {
       errors++;
-      queue.unshift(...messages);
+      if (mine === generation) queue.unshift(...messages);
       await pause(options.errorDelay);
     }
     sending = false;
@@ -146,6 +167,7 @@ $.comet = (() => {
     },
     disconnect() {
       generation++;
+      ready = false;
       if (id) ask([stamped({ channel: '/meta/disconnect', clientId: id })]).catch(() => errors++);
       id = null;
       queue = [];

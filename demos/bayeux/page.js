@@ -102,10 +102,13 @@ form.addEventListener('submit', (event) => {
 });
 
 // A page may be served by one host and talk with another: ?url=http://other.example/cometd
-globalThis.$.comet.connect(new URLSearchParams(location.search).get('url') ?? '/cometd', { errorDelay: 1000 });
+const connect = () => globalThis.$.comet.connect(new URLSearchParams(location.search).get('url') ?? '/cometd', { errorDelay: 1000 });
+connect();
 enter();
 addEventListener('hashchange', enter);
+// A page kept for the back button keeps no connection; what it is subscribed to, the next session has as well.
 addEventListener('pagehide', () => globalThis.$.comet.disconnect());
+addEventListener('pageshow', (event) => event.persisted && connect());
 setInterval(() => {
   const { comet } = globalThis.$;
   $('standing').textContent = comet.clientId() ? 'connected' : `connecting${comet.errorCount() ? `, ${comet.errorCount()} errors` : ''}`;

@@ -215,7 +215,7 @@ class Relay {
 }
 
 const relay = await Relay.start();
-// A client that cannot ask again for as long as max_interval_ms begins anew by itself, and loses what it has not heard.
+// Connects come and go within a test, and a session stays awake while its client is cut off.
 const daemon = await Daemon.start('timeout_ms = 2000\nmax_interval_ms = 30000');
 
 for (const transport of ['long-polling', 'websocket']) {
@@ -263,12 +263,21 @@ for (const transport of ['long-polling', 'websocket']) {
   });
 
   await check(`cometd with ack, ${transport}: everything, although the connection breaks again and again`, async () => {
-    const one = await Cometd.begin(daemon.url(), { ack: true, transport });
-    const list = [];
+    const one = await Cometd.begin(relay.url(daemon), { ack: true, transport });
+    const [list, stars] = [[], []];
     await one.subscribe('/acked', list);
-    for (const n of numbers(200)) await daemon.push('/acked', `${n}`);
-    await heard(list, numbers(200).map(String));
+    await one.subscribe('/acked/**', stars);
+    for (const n of numbers(10)) {
+      // Nobody takes what is published while the line is cut; the last of it comes when the line is there again.
+      relay.cut(true);
+      for (const i of numbers(10)) await daemon.push('/acked', `${10 * n + i}`);
+      await daemon.push('/acked/b', `${n}`);
+      relay.isAway = false;
+      await heard(list, numbers(10 * n + 10).map(String));
+      await heard(stars, numbers(n + 1).map(String));
+    }
     await until(() => one.replies, (replies) => replies.some((m) => m.ext?.ack > 0));
+    assert.equal(one.handshakes, 1);
     await one.end();
   });
 
@@ -377,6 +386,43 @@ for (const transport of ['long-polling', 'websocket']) {
     await heard(stars, [['/f/a', { n: 1 }], ['/f/b/c', { n: 2 }]]);
     await assert.rejects(async () => one.publish('/meta/x', {}));
     await one.disconnect();
+  });
+
+  await check(`faye, ${transport}: what is given up is heard no more, and an idle time-out ends nothing`, async () => {
+    const one = fayeClient(transport, daemon.url('/faye'));
+    let connects = 0;
+    one.addExtension({ incoming: (message, next) => { connects += message.channel === '/meta/connect'; next(message); } });
+    const [list, other] = [[], []];
+    const subscription = one.subscribe('/fi/a', (data) => list.push(data));
+    await subscription;
+    await one.subscribe('/fi/b', (data) => other.push(data));
+    await one.publish('/fi/a', 1);
+    await heard(list, [1]);
+    const [id, before] = [one._dispatcher.clientId, connects];
+    await until(() => connects, (n) => n >= before + 2);
+    subscription.cancel();
+    await until(() => daemon.readers('/fi/a'), (readers) => readers.length === 0);
+    await one.publish('/fi/a', 2);
+    await daemon.push('/fi/b', 'after');
+    await heard(other, ['after']);
+    assert.deepEqual(list, [1]);
+    assert.equal(one._dispatcher.clientId, id);
+    await one.disconnect();
+  });
+
+  await check(`cometd and faye, ${transport}: at the root path`, async () => {
+    const one = await Cometd.begin(daemon.url('/'), { transport });
+    const two = fayeClient(transport, daemon.url('/'));
+    const [list, other] = [[], []];
+    await one.subscribe('/root', list);
+    await two.subscribe('/root', (data) => other.push(data));
+    assert.equal(two._dispatcher.connectionType, transport);
+    await one.publish('/root', 1);
+    await two.publish('/root', 2);
+    await heard(list, [1, 2]);
+    await heard(other, [1, 2]);
+    assert.ok((await one.end()).successful);
+    await two.disconnect();
   });
 
   await check(`faye, ${transport}: 1,000 messages in order, and to cometd`, async () => {

@@ -103,6 +103,46 @@ await run(async () => {
     assert.deepEqual(complaints, []);
   });
 
+  await check('the page is alive after the back button, and has what was said meanwhile', async () => {
+    const keeping = await launch({ ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+    try {
+      const page = await (await keeping.newContext()).newPage();
+      page.on('pageerror', (error) => complaints.push(error.message));
+      await page.goto(`${front}/comet/#back`);
+      await page.getByText('connected', { exact: true }).waitFor({ timeout: SOON_MS });
+      await push('/chat/back', 'before');
+      await reads(page, ['someone: before']);
+      await page.evaluate(() => { globalThis.wasKept = true; });
+      await page.goto(`${front.replace('127.0.0.1', 'localhost')}/dialects/`);
+      await push('/chat/back', 'meanwhile');
+      // A page that was kept is not loaded again.
+      await page.goBack({ waitUntil: 'commit' });
+      assert.ok(await page.evaluate(() => globalThis.wasKept), 'the browser has kept it');
+      await reads(page, ['someone: before', 'someone: meanwhile']);
+      await say(page, 'a', 'after');
+      await push('/chat/back', 'and after');
+      await reads(page, ['someone: before', 'someone: meanwhile', 'You: after', 'someone: and after']);
+      assert.deepEqual(complaints, []);
+    } finally {
+      await keeping.close();
+    }
+  });
+
+  await check('what is published while the session is dead comes by the next one', async () => {
+    const [page, other] = [await open('dead'), await open('dead')];
+    // Its connects fail as if the line was bad, so that a message is the first to hear of it.
+    await page.route('**/cometd', (route) => (decodeURIComponent(route.request().postData() ?? '').includes('/meta/connect')
+      ? route.abort() : route.continue()));
+    const clientId = await page.evaluate(() => globalThis.$.comet.clientId());
+    const body = JSON.stringify([{ channel: '/meta/disconnect', clientId }]);
+    await fetch(`${front}/cometd`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+    await say(page, 'a', 'said to a dead session');
+    await reads(other, ['a: said to a dead session']);
+    await page.unroute('**/cometd');
+    await reads(page, ['You: said to a dead session']);
+    assert.deepEqual(complaints, []);
+  });
+
   await check('it fits a phone', async () => {
     for (const width of [320, 390, 1200]) {
       const page = await open('calls');

@@ -11,7 +11,8 @@ export const admin = process.argv[3] ?? process.env.RCOMET_ADMIN ?? 'http://127.
 export const NASTY = `<b> & " ' \\ </script> 你好 😀 \u2028 <img src=x onerror=alert(1)>`;
 
 /** A Chromium. Playwright gives each launch an empty profile of its own and adds --headless. */
-export const launch = () => chromium.launch({
+export const launch = (more = {}) => chromium.launch({
+  ...more,
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   timeout: 120_000,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

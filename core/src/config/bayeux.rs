@@ -10,7 +10,7 @@ use crate::hub::Pattern;
 #[serde(deny_unknown_fields, default)]
 pub struct Bayeux {
     /// Paths at which it is spoken, each with everything below it: clients append words of their own. `/` may be among
-    /// them; then only the path itself is meant, and only requests that are Bayeux's.
+    /// them; then only the path itself and `/handshake`, `/connect` and `/disconnect` are meant, and only requests that are Bayeux's.
     pub paths: Vec<MountPath>,
     /// Milliseconds that a connect waits for messages.
     pub timeout_ms: u64,
@@ -30,8 +30,8 @@ pub struct Bayeux {
     pub websocket: bool,
     /// Answer scripts (JSONP, callback-polling). Pages of any site can use it; without it only those of `http.origins` can.
     pub jsonp: bool,
-    /// Give browsers a cookie and serve a session only to the browser that began it. Scripts (JSONP) are not asked for it:
-    /// browsers do not send cookies with those of other sites.
+    /// Give browsers a cookie and serve a session only to the browser that began it. Sessions that were begun by a script (JSONP), or
+    /// by a page of another site, are not bound: browsers do not send cookies with those.
     pub bind_sessions: bool,
     /// Milliseconds after which a client asks again whose browser has as many connects held as it may
     /// (`limits.bayeux_connects_per_browser_max`).
@@ -64,7 +64,8 @@ impl Default for Bayeux {
             timeout_ms: 30_000,
             interval_ms: 0,
             max_interval_ms: 60_000,
-            remember_ms: 600_000,
+            // Longer than lunch; not a day, because a sleeper's channels and patterns count.
+            remember_ms: 3_600_000,
             publish: Vec::new(),
             subscribe: vec![NamePattern("/**".into())],
             websocket: true,
@@ -114,11 +115,11 @@ impl Bayeux {
 pub struct MountPath(String);
 
 impl MountPath {
-    /// Whether `path` is meant; of the root only the path itself, and only for requests that are Bayeux's, which is asked
-    /// only then.
+    /// Whether `path` is meant; of the root only the path itself and what CometD's clients append to it (`protocols/bayeux.md`,
+    /// section 10), and only for requests that are Bayeux's, which is asked only then.
     pub fn has(&self, path: &[u8], is_talk: impl FnOnce() -> bool) -> bool {
         if self.0 == "/" {
-            return path == b"/" && is_talk();
+            return matches!(path, b"/" | b"/handshake" | b"/connect" | b"/disconnect") && is_talk();
         }
         path.strip_prefix(self.0.as_bytes()).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     }
@@ -193,6 +194,7 @@ mod tests {
         assert!(has("/cometd", "/cometd", false) && has("/cometd", "/cometd/handshake", false));
         assert!(!has("/cometd", "/cometdx", true) && !has("/cometd", "/", true));
         assert!(has("/", "/", true) && !has("/", "/", false) && !has("/", "/stream", true));
+        assert!(has("/", "/connect", true) && !has("/", "/connect", false) && !has("/", "/connect/x", true));
         for bad in ["", "cometd", "/a/", "/a//b", "/a b", "/a?b"] {
             assert!(MountPath::try_from(bad.to_owned()).unwrap_err().contains("expected"), "{bad}");
         }

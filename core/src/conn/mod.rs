@@ -271,6 +271,7 @@ pub(crate) struct HeldTalk {
     /// Bytes of the texts.
     pub(crate) bytes: usize,
     pub(crate) is_call: bool,
+    pub(crate) is_foreign: bool,
     pub(crate) cookie: Option<Box<str>>,
     pub(crate) manner: Manner,
     pub(crate) voice: Voice,

@@ -251,6 +251,8 @@ pub struct Talk<'r> {
     pub texts: Vec<Cow<'r, str>>,
     /// A script asks: the answer is a call of a function.
     pub is_call: bool,
+    /// A page of another site asks: no cookies come with what it sends.
+    pub is_foreign: bool,
     /// The browser that asks, by its cookie.
     pub cookie: Option<&'r str>,
 }

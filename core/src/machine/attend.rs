@@ -110,10 +110,11 @@ impl Machine {
         if self.serve_health(id, manner, head) {
             return Way::Done;
         }
-        if role == Role::Front && self.serve_page(id, role, manner, head) {
+        // Where there is a page and a WebSocket, who asks for that one gets it.
+        if self.upgrade(id, role, manner, head) {
             return Way::Done;
         }
-        if self.upgrade(id, role, manner, head) {
+        if role == Role::Front && self.serve_page(id, role, manner, head) {
             return Way::Done;
         }
         if role == Role::Admin

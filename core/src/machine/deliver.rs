@@ -33,12 +33,17 @@ pub(super) struct Delivery<'a> {
     pub(super) tail: &'a mut Vec<u8>,
     /// Memory is used up: nobody gets more while something waits for them.
     pub(super) is_short: bool,
+    /// Bytes that blocks and frames may take.
+    room_bytes: usize,
 }
 
 impl Machine {
     /// The parts that delivering needs, side by side.
     pub(super) fn delivery(&mut self) -> (Delivery<'_>, &mut Arena<Conn>, &mut Hub) {
         let is_short = self.is_short_of(0);
+        let unsent = self.post.pool.lent_bytes() + self.frames.bytes();
+        let rest = self.used_bytes().saturating_sub(unsent);
+        let room_bytes = self.config.limits.memory_bytes_max.saturating_sub(rest);
         let delivery = Delivery {
             post: &mut self.post,
             frames: &mut self.frames,
@@ -52,6 +57,7 @@ impl Machine {
             head: &mut self.head,
             tail: &mut self.body,
             is_short,
+            room_bytes,
         };
         (delivery, &mut self.conns, &mut self.hub)
     }
@@ -90,6 +96,11 @@ impl Machine {
 }
 
 impl Delivery<'_> {
+    /// Whether memory is used up by now: what is written for each of many adds up while they are visited.
+    pub(super) fn is_short_now(&self) -> bool {
+        self.post.pool.lent_bytes() + self.frames.bytes() > self.room_bytes
+    }
+
     /// Hands a subscriber what it lacks.
     fn hand(&mut self, conn: &mut Conn, id: Id<Conn>, hub: &Hub, visit: &Visit<'_>) -> Took {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };

@@ -19,6 +19,8 @@ pub(super) struct Kind {
     pub(super) origin: OriginRef,
     /// Whether browsers are told to believe the type: what a subscriber gets has never had it, and is read by scripts.
     pub(super) nosniff: bool,
+    /// Whether no cache is to keep it, whoever may ask again.
+    pub(super) no_store: bool,
 }
 
 /// Beginnings at hand.
@@ -49,7 +51,8 @@ impl Heads {
         if kind.nosniff {
             writer = writer.field("X-Content-Type-Options", "nosniff");
         }
-        let writer = allow_origin(writer.field("Cache-Control", "no-cache"), kind.origin, http);
+        let cache = if kind.no_store { "no-store" } else { "no-cache" };
+        let writer = allow_origin(writer.field("Cache-Control", cache), kind.origin, http);
         let entry = (kind, writer.so_far().to_vec());
         if self.at_hand.len() < AT_HAND {
             self.at_hand.push(entry);
@@ -131,7 +134,7 @@ mod tests {
         for content_type in [JSON, PLAIN] {
             for origin in [OriginRef::None, OriginRef::Vary, OriginRef::Any, OriginRef::Listed(0)] {
                 for (status, nosniff) in [(Status::OK, true), (Status::NOT_FOUND, false)] {
-                    kinds.push(Kind { status, content_type, origin, nosniff });
+                    kinds.push(Kind { status, content_type, origin, nosniff, no_store: !nosniff });
                 }
             }
         }

@@ -59,7 +59,7 @@ impl Machine {
             let writer = HeadWriter::begin(head, status, date).field("Cache-Control", "no-cache");
             (allow_origin(writer, manner.origin, &config.http), End::Close)
         } else {
-            let kind = Kind { status, content_type, origin: manner.origin, nosniff: true };
+            let kind = Kind { status, content_type, origin: manner.origin, nosniff: true, no_store: false };
             (heads.begin(head, kind, date, &config.http), End::Length(body.len()))
         };
         for (name, value) in extra {
@@ -78,6 +78,7 @@ impl Machine {
     /// Answers OPTIONS: the methods, and for pages on allowed origins what a preflight wants to know.
     pub(super) fn preflight(&mut self, id: Id<Conn>, role: Role, manner: Manner, is_bayeux: bool) {
         let methods = match role {
+            _ if is_bayeux => "GET, POST, OPTIONS",
             Role::Admin | Role::Control(_) => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
             Role::SimpleComet => "GET, HEAD, POST, DELETE, OPTIONS",
             Role::Front | Role::Ccomet => "GET, HEAD, POST, OPTIONS",

@@ -275,7 +275,7 @@ fn is_level(hub: &Hub, (at, next): (Id<Channel>, u64)) -> bool {
 /// The head of what a subscriber gets.
 fn kind(to: Asker<'_>) -> Kind {
     let content_type = to.voice.dialect.speaker().content_type(to.voice);
-    Kind { status: Status::OK, content_type, origin: to.manner.origin, nosniff: false }
+    Kind { status: Status::OK, content_type, origin: to.manner.origin, nosniff: false, no_store: false }
 }
 
 /// The beginning of a subscriber's head.

@@ -106,6 +106,29 @@ fn sessions_bound_to_browsers_are_so_over_websocket() {
 }
 
 #[test]
+fn a_page_of_another_site_keeps_its_session_without_a_cookie() {
+    let mut config = config();
+    config.bayeux.bind_sessions = true;
+    let mut server = Server::new(config);
+    for foreign in ["Origin: https://pages.example\r\n", "Origin: http://x\r\nSec-Fetch-Site: cross-site\r\n"]
+    {
+        let (socket, head) = Socket::open_with(&mut server, "/cometd", foreign);
+        assert!(!head.contains("Set-Cookie"), "its browser would not show it: {head}");
+        let mut a = Wired { socket, client: String::new(), ids: 0, acked: None };
+        a.say(&mut server, "/meta/handshake", json!({"version": "1.0"}));
+        a.client = a.reply(&mut server)["clientId"].as_str().unwrap().to_owned();
+        a.connect_with(&mut server, json!({"advice": {"timeout": 0}}));
+        assert_eq!(a.reply(&mut server)["successful"], true);
+        a.socket = Socket::open_with(&mut server, "/cometd", foreign).0;
+        a.connect_with(&mut server, json!({"advice": {"timeout": 0}}));
+        assert_eq!(a.reply(&mut server)["successful"], true, "by another socket");
+    }
+    for own in ["Origin: https://x:8443\r\n", "Origin: https://y\r\nSec-Fetch-Site: same-site\r\n"] {
+        assert!(Socket::open_with(&mut server, "/cometd", own).1.contains("Set-Cookie"), "{own}");
+    }
+}
+
+#[test]
 fn a_drain_says_goodbye_and_the_sessions_wait() {
     let mut server = server();
     let mut a = Wired::new(&mut server);

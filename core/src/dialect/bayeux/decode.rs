@@ -9,6 +9,7 @@ use crate::dialect::{Decoded, DialectId, Refusal, Request, Talk, Verb, Voice};
 use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
 use crate::wire::params::decoded;
+use crate::wire::ws::handshake;
 
 /// The function that is called where the request names none (section 11).
 const CALLBACK: &str = "jsonpcallback";
@@ -22,19 +23,46 @@ const NO_JSONP: Refusal = Refusal::Parameter("callback-polling is switched off h
 /// (section 10), so everything below a path is that path.
 pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
     let is_spoken = matches!(role, Role::Front | Role::Admin);
-    is_spoken && config.bayeux.paths.iter().any(|path| path.has(&head.path, || is_talk(head)))
+    is_spoken && config.bayeux.paths.iter().any(|path| path.has(&head.path, || is_talk(role, head, config)))
 }
 
 /// Whether a request to the root path is a client's: there, other things are asked for too.
-fn is_talk(head: &Head<'_, '_>) -> bool {
-    head.method == Method::Post || values(head.query.as_bytes(), "message").next().is_some()
+fn is_talk(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
+    let has_websocket = config.bayeux.websocket && config.websocket.enabled;
+    let is_pages = match head.method {
+        Method::Post => true,
+        Method::Options => role == Role::Front,
+        Method::Get => role == Role::Front && has_websocket && handshake::is_asked(head),
+        _ => false,
+    };
+    is_pages || values(head.query.as_bytes(), "message").next().is_some()
+}
+
+/// Whether a page of another site asks. Its browser says so (W3C Fetch Metadata, section 2.3), or leaves that out over plain HTTP:
+/// then a page of another host is one. The port does not matter to cookies (RFC 6265, section 8.5).
+pub(crate) fn is_foreign(head: &Head<'_, '_>) -> bool {
+    if let Some(site) = head.field("sec-fetch-site") {
+        return site == b"cross-site";
+    }
+    let Some(origin) = head.field("origin") else { return false };
+    let place = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
+    let host = head.field("host").unwrap_or_default();
+    !place.is_some_and(|place| name_of(place).eq_ignore_ascii_case(name_of(host)))
+}
+
+/// A host without its port.
+fn name_of(host: &[u8]) -> &[u8] {
+    match memchr::memrchr(b':', host) {
+        Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
+        _ => host,
+    }
 }
 
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<'b> {
     let mut voice = Voice::new(DialectId::Bayeux, 0);
     let cookie = cookie(request);
-    let is_call = request.head.method == Method::Get;
+    let (is_call, is_foreign) = (request.head.method == Method::Get, is_foreign(request.head));
     let texts = match request.head.method {
         Method::Get if !config.bayeux.jsonp => Err(NO_JSONP),
         Method::Get => match callback(request.head.query.as_bytes(), config) {
@@ -47,7 +75,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         Method::Post => body(request),
         _ => Err(Refusal::Method("GET, POST, OPTIONS")),
     };
-    Decoded { verb: texts.map(|texts| Verb::Talk(Talk { texts, is_call, cookie })), voice }
+    Decoded { verb: texts.map(|texts| Verb::Talk(Talk { texts, is_call, is_foreign, cookie })), voice }
 }
 
 /// The opening of the call.

@@ -7,6 +7,7 @@ pub mod name;
 pub mod write;
 
 pub(super) use decode::is_at;
+pub(crate) use decode::is_foreign;
 
 use super::{
     Answer, Call, Decoded, Dialect, DialectId, News, Opening, Outcome, PLAIN, Refusal, Request, Talk, Talker,
@@ -105,7 +106,7 @@ impl Talker for Bayeux {
     }
 
     fn text<'m>(&self, _topic: &str, text: &'m str, _config: &Config) -> Result<Vec<Call<'m>>, Fault> {
-        let talk = Talk { texts: vec![text.into()], is_call: false, cookie: None };
+        let talk = Talk { texts: vec![text.into()], is_call: false, is_foreign: false, cookie: None };
         Ok(vec![Call::Do { tag: None, verb: Verb::Talk(talk) }])
     }
 

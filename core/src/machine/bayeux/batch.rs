@@ -81,14 +81,12 @@ impl Delivery<'_> {
     fn begin_batch(&mut self, to: Asker<'_>, length: usize, cookie: Option<ClientId>) {
         let Asker { manner, voice, .. } = to;
         let content_type = voice.dialect.speaker().content_type(voice);
-        let kind = Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: true };
+        // Who asks by GET gets what nobody else may: no cache is to keep it.
+        let no_store = content_type == SCRIPT;
+        let kind = Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: true, no_store };
         self.head.clear();
-        let mut writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
-        if content_type == SCRIPT {
-            // Who asks by GET gets what nobody else may: no cache is to keep it.
-            writer = writer.field("Cache-Control", "no-store");
-        }
-        writer = allow_credentials(writer, manner.origin);
+        let writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
+        let mut writer = allow_credentials(writer, manner.origin);
         if let Some(cookie) = cookie {
             let value = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax", cookie.as_str());
             writer = writer.field("Set-Cookie", &value);

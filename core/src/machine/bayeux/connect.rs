@@ -33,7 +33,7 @@ impl Machine {
         out: &mut Vec<u8>,
     ) -> Done {
         let Some(sid) = self.session_of(speaker, message) else {
-            Self::say_unknown(message, CHANNEL, out);
+            self.say_unknown_to_connect(speaker, message, out);
             return Done::Answered;
         };
         if message.connection_type.as_deref().is_some_and(|name| !TRANSPORTS.contains(&name)) {
@@ -299,6 +299,7 @@ impl Delivery<'_> {
             bytes_max: self.config.limits.batch_bytes_max,
             singly_behind: 0,
             style: self.config.bayeux.style(),
+            is_short: self.is_short_now(),
         }
     }
 

@@ -1,9 +1,9 @@
 //! What a session lacks: the messages of all its channels and patterns in the order of the log, each once.
 //! Knows nothing of connections.
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use super::acks::Gap;
+use super::overlap::{Due, take_shared};
 use super::seats::Seat;
 use super::service::MAILBOX;
 use super::session::Session;
@@ -37,6 +37,8 @@ pub(super) struct Fill {
     pub(super) singly_behind: u64,
     /// As in [`crate::dialect::bayeux::style`].
     pub(super) style: u8,
+    /// Memory is used up: only what others get as well is handed over.
+    pub(super) is_short: bool,
 }
 
 impl Gathered {
@@ -57,7 +59,7 @@ impl Gathered {
 pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>) -> Gathered {
     let mut gathered = Gathered { gap: session.gap, ..Gathered::default() };
     let mut first = None;
-    let mut due = BinaryHeap::new();
+    let mut due = Due::new();
     for (i, seat) in session.seats.iter().enumerate() {
         let Some((_, channel, next)) = session.reads(hub, seat) else { continue };
         let history = channel.history();
@@ -83,7 +85,7 @@ pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>
         }
         due.push(Reverse((offset, i, from)));
     }
-    if !due.is_empty() {
+    if !due.is_empty() && !take_shared(hub, session, &due, fill, &mut gathered) {
         gather_all(hub, session, due, fill, &mut gathered, out);
     }
     gathered
@@ -113,18 +115,19 @@ fn gather_one(
 fn gather_all(
     hub: &Hub,
     session: &Session,
-    mut due: BinaryHeap<Reverse<(u64, usize, u64)>>,
+    mut due: Due,
     fill: Fill,
     gathered: &mut Gathered,
     out: &mut Vec<u8>,
 ) {
+    let bytes_max = if fill.is_short { 0 } else { fill.bytes_max };
     let mut bytes = 0;
     let mut last = None;
     while let Some(Reverse((offset, i, seq))) = due.pop() {
         let Some((_, channel, _)) = session.reads(hub, &session.seats[i]) else { continue };
         let Some(message) = channel.history().get(seq) else { continue };
         let is_same = last == Some(offset);
-        if !is_same && bytes > 0 && bytes + message.weight() > fill.bytes_max {
+        if !is_same && bytes > 0 && bytes + message.weight() > bytes_max {
             gathered.more = true;
             break;
         }
@@ -154,7 +157,7 @@ fn gather_all(
 }
 
 /// Whether a message that the seat `i` lacks was handed over by another seat.
-fn had(hub: &Hub, session: &Session, i: usize, channel: &Channel, message: &Message) -> bool {
+pub(super) fn had(hub: &Hub, session: &Session, i: usize, channel: &Channel, message: &Message) -> bool {
     if *session.seats[i].name == *MAILBOX {
         // It is in no channel.
         return false;

@@ -57,6 +57,7 @@ impl Delivery<'_> {
             bytes_max: self.config.limits.batch_bytes_max,
             singly_behind: window.map_or(0, |_| DEFLATED_BEHIND_MAX),
             style: self.config.bayeux.style(),
+            is_short: self.is_short_now(),
         };
         let mut events = std::mem::take(&mut self.sessions.events);
         events.clear();

@@ -56,11 +56,14 @@ impl Machine {
 
     /// What is offered on a side of the server.
     fn transports(&self, role: Role) -> Vec<&'static str> {
-        let Config { bayeux, websocket, .. } = &self.config;
+        let Config { bayeux, websocket, http, .. } = &self.config;
         let has_websocket = role == Role::Front && bayeux.websocket && websocket.enabled;
+        let names_origins = !http.origins.is_empty() && http.origins.iter().all(|one| one.as_str() != "*");
         let is_offered = |name: &&str| match *name {
             "websocket" => has_websocket,
             "callback-polling" => bayeux.jsonp,
+            // Faye prefers it to scripts, and sends cookies with it: browsers refuse that where every origin is let in (section 10).
+            "cross-origin-long-polling" => names_origins,
             _ => true,
         };
         TRANSPORTS.into_iter().filter(is_offered).collect()
@@ -122,7 +125,7 @@ impl Machine {
             session.role = speaker.role;
             session.takes_advice = message.connection_types.is_some();
         }
-        if self.knows_browsers() && !speaker.talk.is_call {
+        if self.is_of_browser(speaker.talk) {
             let browser = speaker.talk.cookie.and_then(ClientId::read).unwrap_or_else(|| {
                 let drawn = self.draw_id();
                 speaker.cookie = Some(drawn);

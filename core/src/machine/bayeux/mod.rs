@@ -2,6 +2,7 @@
 //! Knows nothing of how messages are written, or of what a transport makes of them.
 mod acks;
 mod batch;
+mod bound;
 mod browsers;
 mod check;
 mod client_id;
@@ -10,6 +11,7 @@ mod gather;
 mod handover;
 mod handshake;
 mod keep;
+mod overlap;
 mod restore;
 mod seats;
 mod service;
@@ -158,15 +160,6 @@ impl Machine {
         id
     }
 
-    /// Whether a session belongs to the browser that asks. Scripts have no cookies (section 11).
-    fn is_own(&self, speaker: &Speaker<'_>, id: Id<Session>) -> bool {
-        if !self.config.bayeux.bind_sessions || speaker.talk.is_call {
-            return true;
-        }
-        let Some(browser) = self.sessions.get(id).and_then(|session| session.browser) else { return true };
-        speaker.talk.cookie.and_then(ClientId::read).is_some_and(|shown| shown == browser)
-    }
-
     /// Says that a session is not known: on connects with what to do about it, elsewhere without, because clients take
     /// advice from any message (section 19).
     fn say_unknown(message: &Message<'_>, channel: &str, out: &mut Vec<u8>) {
@@ -307,7 +300,8 @@ impl Machine {
         let bytes = texts.iter().map(String::len).sum();
         let Some(conn) = self.conns.get_mut(id) else { return };
         let cookie = talk.cookie.map(Into::into);
-        let held = HeldTalk { texts, bytes, is_call: talk.is_call, cookie, manner, voice };
+        let (is_call, is_foreign) = (talk.is_call, talk.is_foreign);
+        let held = HeldTalk { texts, bytes, is_call, is_foreign, cookie, manner, voice };
         self.held_bytes += bytes;
         conn.phase = Phase::HeldTalk(Box::new(held));
         self.defer(id, Some(at));
@@ -316,9 +310,9 @@ impl Machine {
     /// Goes on with a batch that has waited; its bytes have been taken off the account.
     pub(super) fn resume_talk(&mut self, id: Id<Conn>, held: HeldTalk) {
         let Some(role) = self.conns.get(id).map(|conn| conn.role) else { return };
-        let HeldTalk { texts, is_call, cookie, manner, voice, .. } = held;
+        let HeldTalk { texts, is_call, is_foreign, cookie, manner, voice, .. } = held;
         let texts = texts.into_iter().map(Into::into).collect();
-        let talk = Talk { texts, is_call, cookie: cookie.as_deref() };
+        let talk = Talk { texts, is_call, is_foreign, cookie: cookie.as_deref() };
         self.talk(id, role, manner, voice, &talk);
     }
 

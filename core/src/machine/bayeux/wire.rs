@@ -57,7 +57,9 @@ impl Machine {
             return Ok(Spoken::Waits(at));
         }
         let browser = self.wire_mut(id).and_then(|wire| wire.browser.clone());
-        let talk = Talk { texts: Vec::new(), is_call: false, cookie: browser.as_deref() };
+        // Who had no cookie when it began, and was given none, has none now.
+        let is_foreign = browser.is_none();
+        let talk = Talk { texts: Vec::new(), is_call: false, is_foreign, cookie: browser.as_deref() };
         let voice = Voice::new(DialectId::Bayeux, 0);
         let mut speaker =
             Speaker { conn: id, role: Role::Front, manner: MANNER, voice: &voice, talk: &talk, cookie: None };

@@ -5,7 +5,7 @@ use std::num::NonZeroU8;
 use super::next_ping;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, OriginRef, Phase, Role, WebSocket, Wire};
-use crate::dialect::bayeux::COOKIE;
+use crate::dialect::bayeux::{COOKIE, is_foreign};
 use crate::dialect::{Answer, PLAIN, Request, Tongue};
 use crate::machine::Machine;
 use crate::machine::pages::is_another_origins;
@@ -78,7 +78,9 @@ impl Machine {
                 return true;
             }
         };
-        let drawn = if tongue == Tongue::Bayeux { self.browser_cookie(opening.cookie) } else { None };
+        // A page of another site would not show its cookie by the next one.
+        let has_cookie = tongue == Tongue::Bayeux && !(self.config.bayeux.bind_sessions && is_foreign(head));
+        let drawn = if has_cookie { self.browser_cookie(opening.cookie) } else { None };
         let deflate = asked.deflate.filter(|_| self.config.websocket.compression);
         let subprotocol = asked.subprotocol(talker.subprotocols());
         let Self { conns, post, head: out, config, date, .. } = self;
@@ -104,7 +106,7 @@ impl Machine {
         (socket.style, socket.topic) = (opening.style, opening.topic);
         socket.ping_at = next_ping(post.now, config.websocket.ping_ms);
         if tongue == Tongue::Bayeux {
-            let browser = drawn.as_deref().or(opening.cookie).map(Into::into);
+            let browser = drawn.as_deref().or(opening.cookie.filter(|_| has_cookie)).map(Into::into);
             socket.wire = Some(Box::new(Wire::new(browser)));
             self.scratch.wires += 1;
         }

@@ -1,0 +1,149 @@
+// Unmodified Bayeux clients from npm in the pages of another origin, in a real browser: which transports they find, and that
+// everything comes by them.
+//
+//   node origins.mjs          or by environment: RCOMET, CHROMIUM
+//
+// Starts daemons itself. The clients are those of tests/bayeux.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { Daemon } from './daemon.mjs';
+import { check, launch, pause, run, until } from './support.mjs';
+
+const clients = new URL('../bayeux/node_modules/', import.meta.url).pathname;
+const browser = await launch();
+
+/** The host of the pages: another origin than any daemon's, and for `localhost` another site. */
+const host = createServer((request, response) => {
+  const { pathname } = new URL(request.url, 'http://x');
+  if (pathname === '/page') {
+    response.setHeader('Content-Type', 'text/html');
+    return response.end('<!doctype html><title>a page</title>');
+  }
+  try {
+    const body = readFileSync(join(clients, pathname));
+    response.setHeader('Content-Type', 'text/javascript');
+    return response.end(body);
+  } catch {
+    response.statusCode = 404;
+    return response.end();
+  }
+});
+await new Promise((done) => { host.listen(0, '127.0.0.1', done); });
+const pages = `http://localhost:${host.address().port}`;
+
+/** A page of the other origin, which counts what it asks for. */
+async function open() {
+  const page = await (await browser.newContext()).newPage();
+  page.asked = [];
+  page.on('request', (request) => page.asked.push(`${request.method()} ${decodeURIComponent(request.url())}`));
+  await page.goto(`${pages}/page`);
+  return page;
+}
+
+/** Faye's client in a page, without these transports. */
+async function faye(url, without) {
+  const page = await open();
+  await page.addScriptTag({ url: `${pages}/faye/client/faye-browser.js` });
+  await page.evaluate(([url, without]) => {
+    globalThis.client = new globalThis.Faye.Client(url, { retry: 0.5 });
+    for (const name of without) globalThis.client.disable(name);
+    globalThis.got = [];
+    globalThis.subscription = globalThis.client.subscribe('/x/*', (data) => globalThis.got.push(data));
+    return new Promise((done, fail) => globalThis.subscription.then(done, (error) => fail(new Error(error.message))));
+  }, [url, without]);
+  return Object.assign(page, {
+    publish: (channel, data) => page.evaluate(([channel, data]) => new Promise((done, fail) => {
+      globalThis.client.publish(channel, data).then(done, (error) => fail(new Error(error.message)));
+    }), [channel, data]),
+    batch: (channel, all) => page.evaluate(([channel, all]) => { for (const data of all) globalThis.client.publish(channel, data); }, [channel, all]),
+    cancel: () => page.evaluate(() => globalThis.subscription.cancel()),
+    type: () => page.evaluate(() => globalThis.client._dispatcher.connectionType),
+    end: () => page.evaluate(() => new Promise((done) => { globalThis.client.disconnect().then(done); })),
+  });
+}
+
+/** cometd's client in a page, without these transports. */
+async function cometd(url, without) {
+  const page = await open();
+  await page.evaluate(async ([url, without, pages]) => {
+    const { CometD } = await import(`${pages}/cometd/cometd.js`);
+    globalThis.client = new CometD();
+    for (const name of without) globalThis.client.unregisterTransport(name);
+    globalThis.client.configure({ url, logLevel: 'error', backoffIncrement: 100, maxBackoff: 500 });
+    globalThis.got = [];
+    globalThis.done = (call) => new Promise((resolve, fail) => call((m) => (m.successful ? resolve() : fail(new Error(JSON.stringify(m))))));
+    await new Promise((resolve) => {
+      globalThis.client.addListener('/meta/connect', (m) => m.successful && resolve());
+      globalThis.client.handshake();
+    });
+    await globalThis.done((cb) => { globalThis.subscription = globalThis.client.subscribe('/x/*', (m) => globalThis.got.push(m.data), cb); });
+  }, [url, without, pages]);
+  return Object.assign(page, {
+    publish: (channel, data) => page.evaluate(([channel, data]) => globalThis.done((cb) => globalThis.client.publish(channel, data, cb)), [channel, data]),
+    batch: (channel, all) => page.evaluate(([channel, all]) => {
+      globalThis.client.batch(() => all.forEach((data) => globalThis.client.publish(channel, data)));
+    }, [channel, all]),
+    cancel: () => page.evaluate(() => globalThis.done((cb) => globalThis.client.unsubscribe(globalThis.subscription, cb))),
+    type: () => page.evaluate(() => globalThis.client.getTransport().type),
+    end: () => page.evaluate(() => globalThis.done((cb) => globalThis.client.disconnect(cb))),
+  });
+}
+
+const got = (page) => page.evaluate(() => globalThis.got);
+const heard = (page, wanted) => until(wanted, () => got(page));
+
+/** What every client does by every transport. */
+async function day(begin, daemon, { path = '/cometd', without = [], type }) {
+  const page = await begin(`http://${daemon.front}${path}`, without);
+  assert.equal(await page.type(), type);
+  await page.publish('/x/a', { n: 1 });
+  await page.publish('/x/b', 'two \u2028 </script>');
+  await heard(page, [{ n: 1 }, 'two \u2028 </script>']);
+  const many = Array.from({ length: 30 }, (_, n) => n);
+  await page.batch('/x/a', many);
+  await heard(page, [{ n: 1 }, 'two \u2028 </script>', ...many]);
+  // Two connects come back with nothing, and the session goes on.
+  const before = await daemon.counter('bayeux_sessions_opened');
+  await pause(2500);
+  await daemon.publish('/x/c', 'after a while');
+  await heard(page, [{ n: 1 }, 'two \u2028 </script>', ...many, 'after a while']);
+  assert.equal(await daemon.counter('bayeux_sessions_opened'), before, 'in the same session');
+  await page.cancel();
+  await daemon.publish('/x/c', 'to nobody');
+  await page.publish('/x/a', 'to nobody else');
+  assert.equal((await got(page)).length, many.length + 3, 'it has been given up');
+  await page.end();
+  await page.context().close();
+  return page.asked.filter((line) => line.includes(daemon.front));
+}
+
+const bayeux = '[bayeux]\ntimeout_ms = 1000\nmax_interval_ms = 30000\npublish = ["/**"]\npaths = ["/", "/cometd"]\n';
+
+await run(async () => {
+  const usual = new Daemon(bayeux);
+  await usual.start();
+  for (const [name, begin] of [['faye', faye], ['cometd', cometd]]) {
+    await check(`${name} from another origin: WebSocket`, () => day(begin, usual, { type: 'websocket' }));
+    await check(`${name} from another origin, without WebSocket: scripts`, async () => {
+      const asked = await day(begin, usual, { without: ['websocket'], type: 'callback-polling' });
+      assert.ok(asked.some((line) => line.startsWith('GET') && line.includes('jsonp=')), 'scripts');
+    });
+  }
+  await check('faye from another origin, at the root path: WebSocket', () => day(faye, usual, { path: '/', type: 'websocket' }));
+  await usual.forget();
+
+  // With a list of origins, requests may have cookies; bound sessions of another site go on without.
+  const listed = new Daemon(`${bayeux}bind_sessions = true\n[http]\norigins = ["${pages}"]\n`);
+  await listed.start();
+  await check('faye from a listed origin of another site, sessions bound: its own long-polling', () => (
+    day(faye, listed, { without: ['websocket'], type: 'cross-origin-long-polling' })));
+  await check('faye from a listed origin, at the root path', () => (
+    day(faye, listed, { path: '/', without: ['websocket'], type: 'cross-origin-long-polling' })));
+  await check('cometd from a listed origin of another site, sessions bound: long-polling', () => (
+    day(cometd, listed, { without: ['websocket'], type: 'long-polling' })));
+  await check('cometd from a listed origin, at the root path', () => (
+    day(cometd, listed, { path: '/', without: ['websocket'], type: 'long-polling' })));
+  await listed.forget();
+}, () => browser.close(), () => host.close());
