@@ -1,11 +1,11 @@
-//! What nobody may pretend in the push module's dialect: parts that were not published.
+//! What nobody may pretend in the push module's dialect: parts that were not published, channels of another's group, events.
 #[path = "support/push.rs"]
 mod push;
 mod support;
 
 use push::*;
 use rcomet_core::Role;
-use support::{dechunk, split};
+use support::{Server, dechunk, split};
 
 const PARTS: &str = "Accept: multipart/mixed\r\n";
 
@@ -117,4 +117,61 @@ fn a_message_holds_no_parts_of_a_long_poll() {
     assert_ne!(boundary(&head), known, "each answer has its own");
     let got = parts(&body, &boundary(&head));
     assert_eq!(got, ["one".to_owned(), "two".to_owned(), forged(&known)], "{body}");
+}
+
+/// Tenants with a group each, beside a location for everybody that has none.
+fn tenants() -> Server {
+    locations(&[
+        r#"{"path": "/t/{tenant}/{id}", "role": "pubsub", "group": "{tenant}", "channels": ["{id}"], "on": ["front", "admin"]}"#,
+        r#"{"path": "/public/{id}", "role": "pubsub", "split": ",", "on": ["front", "admin"]}"#,
+        r#"{"path": "/acme/{id}", "role": "pubsub", "channels": ["acme/{id}"]}"#,
+        r#"{"path": "/who/{id}", "role": "subscriber_info"}"#,
+        r#"{"path": "/events/{id}", "role": "pubsub", "group": "meta"}"#,
+    ])
+}
+
+#[test]
+fn no_location_reaches_into_a_group_that_it_is_not_in() {
+    let mut server = tenants();
+    assert!(brief(&admin(&mut server, "POST", "/t/acme/x", "", "secret")).starts_with("202"));
+    let refusal = "403 channels of a group are found at the group's own locations, and not at this one";
+    for (method, target) in [
+        ("GET", "/public/acme%2Fx"),
+        ("GET", "/public/news,acme%2Fx"),
+        ("POST", "/public/acme%2Fx"),
+        ("PUT", "/public/acme%2Fx"),
+        ("DELETE", "/public/acme%2Fx"),
+        ("GET", "/who/acme%2Fx"),
+        ("POST", "/public/meta%2Fx"),
+    ] {
+        let body = if matches!(method, "POST" | "PUT") { "forged" } else { "" };
+        assert_eq!(brief(&admin(&mut server, method, target, "", body)), refusal, "{method} {target}");
+    }
+    let socket = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    assert!(ask(&mut server, "/public/acme%2Fx", socket).starts_with("HTTP/1.1 403 "));
+    assert_eq!(brief(&ask(&mut server, "/t/acme/x", "")), "200 secret", "nothing has happened to it");
+    // What the configuration itself puts there is meant, and a name that is in no group is nobody's.
+    assert_eq!(brief(&admin(&mut server, "GET", "/acme/x", "", "")), "200 secret");
+    for target in ["/public/news", "/public/%2Fa"] {
+        assert!(brief(&admin(&mut server, "POST", target, "", "x")).starts_with("202"), "{target}");
+    }
+    // Where nobody has groups, a slash is a character like others.
+    let mut server = usual();
+    assert!(post(&mut server, "acme%2Fx", "x").starts_with("HTTP/1.1 202 "));
+    assert_eq!(brief(&ask(&mut server, "/sub/acme%2Fx", "")), "200 x");
+}
+
+#[test]
+fn nobody_tells_events_but_the_server() {
+    let mut server = tenants();
+    for target in ["/t/meta/x", "/events/x"] {
+        for method in ["POST", "PUT", "DELETE"] {
+            let body = if method == "DELETE" { "" } else { "forged" };
+            let answer = brief(&admin(&mut server, method, target, "", body));
+            assert!(answer.starts_with("403 "), "{method} {target}: {answer}");
+        }
+    }
+    assert!(brief(&ask(&mut server, "/t/meta/x", "")).starts_with("403 "), "nor reads them who is a tenant");
+    assert_eq!(server.machine.load().0, 0, "no channel came to be");
 }

@@ -42,6 +42,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         let named = if is_subscriber { location.names(head) } else { location.names_published(head) };
         match named {
             None => Err(Refusal::NoChannels),
+            Some(named) if config.push.is_astray(&named) => Err(Refusal::OtherGroup),
             Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {
                 Err(Refusal::TooManyInOne)
             }
@@ -180,6 +181,9 @@ fn publish_to<'b>(
 ) -> Result<Verb<'b>, Refusal> {
     let channels = named.channels.clone();
     let head = request.head;
+    if named.is_of_events() && matches!(head.method, Method::Post | Method::Put | Method::Delete) {
+        return Err(Refusal::EventsGroup);
+    }
     match head.method {
         Method::Post | Method::Put => {}
         Method::Get | Method::Head => return Ok(Verb::Look(channels)),
