@@ -17,12 +17,11 @@ impl Push {
                     all[..*at].iter().any(|one| one.is_on(role) && one.path.covers(&location.path))
                 })
         });
-        let unreached = unreached.map(|(_, location)| {
+        let unreached = unreached.map(|(at, location)| {
             format!(
-                "push.location `{}` (the {} of {}) is never reached: one before it serves the same requests",
+                "push.location `{}` (number {} in the list) is never reached: one before it serves the same requests",
                 location.path,
-                all.iter().position(|one| std::ptr::eq(one, location)).map_or(0, |at| at + 1),
-                all.len()
+                at + 1
             )
         });
         idle.chain(unreached).collect()
