@@ -25,6 +25,7 @@ done
 export RCOMET_FRONT="http://$(address front)" RCOMET_ADMIN="http://$(address admin)"
 node tests/browser/chat.mjs
 node tests/browser/dialects.mjs
+node tests/browser/simple-comet.mjs
 node tests/browser/websocket.mjs
 node tests/browser/events.mjs
 node tests/browser/locations.mjs

@@ -3,7 +3,7 @@
 mod daemon;
 
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -129,4 +129,30 @@ fn a_dead_servers_file_is_taken_over_and_a_living_ones_refused() {
     assert!(ask(&paths[1], "GET", "/check?cname=a", "").starts_with("{}"));
     third.signal("TERM");
     assert_eq!(third.exit_code(), Some(0));
+}
+
+/// The files are made over to another user, whose number stands in the system's list. Only root may do that; where the test is not
+/// root, the daemon says what it could not do.
+#[test]
+fn files_can_be_made_over_to_another_user() {
+    let room = Room::new("owner");
+    let passwd = std::fs::read_to_string("/etc/passwd").expect("a list of users");
+    let nobody = passwd.lines().find_map(|line| line.strip_prefix("nobody:")).expect("nobody is a user");
+    let uid: u32 = nobody.split(':').nth(1).and_then(|uid| uid.parse().ok()).expect("a number");
+    let path = room.0.join("front.sock");
+    let config = room.0.join("rcomet.toml");
+    let text =
+        format!("[server]\nfront = [\"unix:{}\"]\nadmin = []\nunix_owner = \"nobody\"\n", path.display());
+    std::fs::write(&config, text).expect("to write");
+    let mut daemon = Daemon::start(&["--config", config.to_str().expect("text")]);
+    if std::fs::metadata(&room.0).expect("it is there").uid() != 0 {
+        assert!(daemon.says("cannot listen on unix:").contains("front.sock"));
+        assert_eq!(daemon.exit_code(), Some(1));
+        return;
+    }
+    daemon.says("listening front unix:");
+    let metadata = std::fs::metadata(&path).expect("it is there");
+    assert_eq!((metadata.uid(), metadata.mode() & 0o777), (uid, 0o600));
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_code(), Some(0));
 }

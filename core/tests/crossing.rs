@@ -62,7 +62,11 @@ const READERS: &[(&str, Begin)] = &[
     ("CComet", || Reader::boxed(&requests::CCOMET)),
     ("Simple Comet", || Reader::boxed(&requests::SIMPLE)),
     ("Simple Comet, several", || Reader::boxed(&requests::SIMPLE_SEVERAL)),
+    ("Simple Comet JSONP", || Reader::boxed(&requests::SIMPLE_JSONP)),
     ("push poll", || Reader::boxed(&requests::PUSH)),
+    ("push poll by id", || Reader::boxed(&requests::PUSH_BY_ID)),
+    ("push interval poll", || Reader::boxed(&requests::PUSH_INTERVAL)),
+    ("push poll for parts", || Reader::boxed(&requests::PUSH_BATCH)),
     ("push events", || Reader::boxed(&requests::PUSH_EVENTS)),
     ("push multipart", || Reader::boxed(&requests::PUSH_MULTIPART)),
     ("push WebSocket", || Socketed::boxed(&sessions::PUSH)),
@@ -80,6 +84,12 @@ fn server() -> Server {
     config.ccomet.publish = true;
     config.simple_comet.publish = true;
     config.front.publish = vec!["*".to_owned().try_into().expect("a pattern")];
+    for location in [
+        r#"{"path": "/interval?channel=", "role": "subscriber", "transports": ["interval_poll"]}"#,
+        r#"{"path": "/batch?channel=", "role": "subscriber", "longpoll_multipart": "on"}"#,
+    ] {
+        config.push.location.push(serde_json::from_str(location).expect("a location"));
+    }
     Server::new(config)
 }
 
@@ -188,7 +198,10 @@ fn what_strangers_see(server: &mut Server, name: &str) -> String {
         &requests::CCOMET,
         &requests::SIMPLE,
         &requests::SIMPLE_SEVERAL,
+        &requests::SIMPLE_JSONP,
         &requests::PUSH,
+        &requests::PUSH_INTERVAL,
+        &requests::PUSH_BATCH,
         &requests::PUSH_EVENTS,
         &requests::PUSH_MULTIPART,
         &requests::EVENTS,
@@ -229,7 +242,7 @@ fn session_channels_are_shut_in_every_dialect() {
     let mut server = server();
     publishers::icomet(&mut server, ROOM, "to be seen");
     let seen = what_strangers_see(&mut server, ROOM);
-    assert_eq!(seen.matches("to be seen").count(), 17, "there is no other lock: {seen}");
+    assert_eq!(seen.matches("to be seen").count(), 20, "there is no other lock: {seen}");
     let mut server = self::server();
     register(&mut server, ROOM, "&use_sessions=1");
     publishers::icomet(&mut server, ROOM, "secret");

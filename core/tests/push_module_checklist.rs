@@ -125,12 +125,52 @@ fn where_an_id_is_looked_for() {
         ("/sub/a".into(), "If-Modified-Since: nonsense\r\nIf-None-Match: 1\r\n".into(), "200 1"),
         ("/sub/a".into(), "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT\r\n".into(), "200 1"),
         ("/sub/a".into(), "If-Modified-Since: Sat, 21 Nov 2009 00:00:00 GMT\r\n".into(), "200 1"),
-        ("/sub/a".into(), "Last-Event-ID: x:1\r\n".into(), "400 Message ID invalid"),
-        ("/sub/a".into(), format!("Last-Event-ID: {START}:[1],2\r\n"), "400 Message ID invalid"),
-        (format!("/sub/a?last_event_id={START}:"), String::new(), "400 Message ID invalid"),
+        // A date is one on whatever day of the week it says it was.
+        (
+            "/sub/a".into(),
+            format!("If-Modified-Since: Mon{}\r\nIf-None-Match: 1\r\n", &date(0)[3..]),
+            "200 3",
+        ),
+        // What cannot be read is passed over.
+        ("/sub/a?last_event_id=x:1".into(), format!("Etag: {}\r\n", id(1)), "200 3"),
     ] {
         assert_eq!(brief(&ask(&mut server, &target, &fields)), wanted, "{target} {fields}");
     }
+}
+
+#[test]
+fn an_id_that_cannot_be_read_is_none_unless_the_location_is_strict() {
+    let strict = r#"{"path": "/strict/{id}", "role": "subscriber", "strict_message_ids": true}"#;
+    let mut server = locations(&[PUB, SUB, strict]);
+    for text in ["1", "2"] {
+        post(&mut server, "a", text);
+    }
+    for (query, fields) in [
+        ("", "Last-Event-ID: foo:bar\r\n".to_owned()),
+        ("", "If-None-Match: foo:bar\r\n".into()),
+        ("", "If-None-Match: W/\"abc:1\"\r\n".into()),
+        ("?last_event_id=x:1", String::new()),
+        ("", "Etag: \"33a64df5:gz\"\r\n".into()),
+        ("", format!("Last-Event-ID: {START}:[1],2\r\n")),
+        (&format!("?last_event_id={START}:"), String::new()),
+    ] {
+        let usual = ask(&mut server, &format!("/sub/a{query}"), &fields);
+        assert_eq!(brief(&usual), "200 1", "{query} {fields}");
+        let strict = ask(&mut server, &format!("/strict/a{query}"), &fields);
+        assert_eq!(brief(&strict), "400 Message ID invalid", "{query} {fields}");
+    }
+    // With a date, a tag that is none is as if there were none.
+    let fields = format!("If-Modified-Since: {}\r\nIf-None-Match: [1],2\r\n", date(0));
+    assert_eq!(brief(&ask(&mut server, "/sub/a", &fields)), "200 2");
+    assert_eq!(brief(&ask(&mut server, "/strict/a", &fields)), "400 Message ID invalid");
+}
+
+#[test]
+fn who_takes_no_events_gets_none() {
+    let mut server = usual();
+    post(&mut server, "a", "x");
+    let answer = ask(&mut server, "/sub/a", "Accept: text/event-stream;q=0, */*\r\n");
+    assert_eq!(brief(&answer), "200 x");
 }
 
 #[test]

@@ -300,3 +300,31 @@ fn without_a_word_nothing_can_be_published_anonymously() {
     server.push("a", "from elsewhere");
     assert_eq!(brief(&get(&mut server, "/channels/a.json")), "a: from elsewhere");
 }
+
+/// Where its server has been, nginx says which pages may read, as its README has it: said twice, browsers refuse it.
+#[test]
+fn origins_are_the_proxys_affair_unless_it_is_said_otherwise() {
+    let asks = |server: &mut Server, role, method: &str| {
+        let client = server.connect(role);
+        let origin = "Origin: http://page.example\r\nAccess-Control-Request-Method: GET\r\n";
+        server.send(client, format!("{method} /channels/a.json HTTP/1.1\r\nHost: x\r\n{origin}\r\n"));
+        split(&server.received(client)).0
+    };
+    for (cors, allowed) in [(false, 0), (true, 1)] {
+        let mut server = with(|config| {
+            config.simple_comet.cors = cors;
+            config.simple_comet.on_front = true;
+        });
+        register(&mut server, "a");
+        push(&mut server, "a", "x");
+        for method in ["GET", "OPTIONS"] {
+            let head = asks(&mut server, Role::SimpleComet, method);
+            assert_eq!(head.matches("Access-Control-Allow-Origin: *").count(), allowed, "{cors} {head}");
+            let head = asks(&mut server, Role::Front, method);
+            assert!(
+                head.contains("Access-Control-Allow-Origin: *"),
+                "the public side has no such proxy: {head}"
+            );
+        }
+    }
+}

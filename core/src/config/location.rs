@@ -87,6 +87,9 @@ pub struct Location {
     /// Where a place is looked for when there are no validators (`nchan_subscriber_last_message_id`).
     #[serde(default = "IdSource::usual")]
     pub last_message_id: Vec<IdSource>,
+    /// Answer 400 to a message id that cannot be read, as Nchan does; else it is as if there were none.
+    #[serde(default)]
+    pub strict_message_ids: bool,
     /// What of this is said around messages; the machine gives it.
     #[serde(skip)]
     pub wording: WordingId,
@@ -195,6 +198,7 @@ impl Location {
             compound_etag_message_id: false,
             message_id_custom_etag_header: String::new(),
             last_message_id: IdSource::usual(),
+            strict_message_ids: false,
             wording: WordingId::default(),
             transports: transports(),
             concurrency: Concurrency::default(),

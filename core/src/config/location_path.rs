@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use crate::hub::group_of;
 use crate::wire::http1::head::{Head, percent_decoded};
 use crate::wire::params::Params;
 
@@ -39,6 +40,12 @@ impl LocationPath {
             (_, None) => false,
         });
         each && given.next().is_none()
+    }
+
+    /// Whether every request that fits another fits this one.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let covers = |(own, other): (&Piece, &Piece)| matches!(own, Piece::Named(_)) || own == other;
+        self.pieces.len() == other.pieces.len() && self.pieces.iter().zip(&other.pieces).all(covers)
     }
 
     /// What stands where it has names, in their order; `None` when an argument is missing.
@@ -139,6 +146,14 @@ impl Template {
         }
         let rest = text.strip_prefix(&fixed(first)).and_then(|rest| rest.strip_suffix(&fixed(last)));
         rest.is_some_and(|rest| rest.len() >= self.names().count())
+    }
+
+    /// The group that its fixed beginning puts its ids into.
+    pub(super) fn group(&self) -> Option<&str> {
+        match self.0.first() {
+            Some(Word::Text(text)) => group_of(text),
+            _ => None,
+        }
     }
 
     /// Whether a slash stands in its fixed words.

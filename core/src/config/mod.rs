@@ -6,6 +6,7 @@ mod history;
 mod host_name;
 mod location;
 mod location_path;
+mod location_warnings;
 mod named;
 mod pattern;
 mod push;
@@ -260,6 +261,7 @@ impl Config {
                 location.path
             ));
         }
+        warnings.extend(self.push.warnings());
         warnings
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::location::Location;
 use super::location_path::Template;
 use super::push::Duty;
+use crate::hub::group_of;
 use crate::wire::http1::head::Head;
 
 /// The group of channels that are told what happens in others.
-const META: &str = "meta";
+pub(super) const META: &str = "meta";
 
 /// What a request at a location means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,16 @@ pub struct Named {
     pub group: String,
     /// The channel in which it is told what happens to them.
     pub events: Option<String>,
+    /// Groups that the request itself has named and has no business in: in ids with a slash where the location has none, or
+    /// that in which events are told.
+    pub strays: Vec<String>,
+}
+
+impl Named {
+    /// Whether its channels are those in which the server tells what happens.
+    pub fn is_of_events(&self) -> bool {
+        self.group == META
+    }
 }
 
 impl Location {
@@ -35,16 +46,26 @@ impl Location {
 
     fn named(&self, head: &Head<'_, '_>, channels: &[Template]) -> Option<Named> {
         let variables = self.path.variables(head)?;
-        let ids: Vec<String> = if channels.is_empty() {
-            variables.iter().map(|(_, value)| value.clone()).collect()
+        // Each with the group that the configuration puts it into.
+        let ids: Vec<(String, Option<&str>)> = if channels.is_empty() {
+            variables.iter().map(|(_, value)| (value.clone(), None)).collect()
         } else {
-            channels.iter().map(|template| template.fill(&variables)).collect()
+            channels.iter().map(|template| (template.fill(&variables), template.group())).collect()
         };
-        let ids: Vec<&str> = if self.split.is_empty() {
-            ids.iter().map(String::as_str).collect()
+        let ids: Vec<(&str, Option<&str>)> = if self.split.is_empty() {
+            ids.iter().map(|(id, group)| (id.as_str(), *group)).collect()
         } else {
-            ids.iter().flat_map(|id| id.split(self.split.as_str())).collect()
+            ids.iter().flat_map(|(id, group)| id.split(self.split.as_str()).map(|id| (id, *group))).collect()
         };
+        let strays = match &self.group {
+            None if self.role != Duty::Group => ids.iter().filter_map(stray).map(str::to_owned).collect(),
+            // Who chooses a group does not choose that one.
+            Some(group) if group.names().next().is_some() && group.fill(&variables) == META => {
+                vec![META.to_owned()]
+            }
+            _ => Vec::new(),
+        };
+        let ids: Vec<&str> = ids.into_iter().map(|(id, _)| id).collect();
         if self.role != Duty::StubStatus && (ids.is_empty() || ids.iter().any(|id| id.is_empty())) {
             return None;
         }
@@ -59,6 +80,11 @@ impl Location {
         let channels = ids.iter().map(|id| name(id)).filter(|name| known.insert(name.clone())).collect();
         let events = self.channel_events_channel_id.as_ref().filter(|_| group != META);
         let events = events.map(|template| format!("{META}/{}", template.fill(&variables)));
-        Some(Named { channels, group, events })
+        Some(Named { channels, group, events, strays })
     }
+}
+
+/// The group of an id, if it is another than the one that was meant.
+fn stray<'i>(&(id, meant): &(&'i str, Option<&str>)) -> Option<&'i str> {
+    group_of(id).filter(|of| Some(*of) != meant)
 }

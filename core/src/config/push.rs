@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::location::Location;
 use super::location_path::LocationPath;
+use super::named::{META, Named};
 use crate::conn::Role;
 use crate::hub::GroupLimits;
 use crate::wire::http1::head::Head;
@@ -157,6 +158,18 @@ impl Push {
                 bytes: stricter(a.bytes, b.bytes),
             }
         })
+    }
+
+    /// Whether what a request names is in a group that its location is not in: such names are those of other locations, or of
+    /// who tells events.
+    pub fn is_astray(&self, named: &Named) -> bool {
+        let has = |group: &String| {
+            self.location.iter().any(|location| {
+                let tells = group == META && location.channel_events_channel_id.is_some();
+                tells || location.group.as_ref().is_some_and(|of| of.may_be(group))
+            })
+        };
+        named.strays.iter().any(has)
     }
 
     /// What is wrong, in words that begin with the option's path.

@@ -18,6 +18,9 @@ pub struct SimpleComet {
     /// Let everybody who reaches a listener of `server.simple_comet` register channels and clients, push and delete, as
     /// the original does. Off by default: nothing is published anonymously.
     pub publish: bool,
+    /// Name the origins of `http.origins` in answers of `server.simple_comet`, too. Off by default, as in the original: a proxy in
+    /// front of it does, and a field that is there twice is refused by browsers.
+    pub cors: bool,
     /// What stands before the names of its channels in all other dialects, at most 63 bytes: a name space of their own. By default
     /// there is one for all.
     pub channel_prefix: ChannelPrefix,
@@ -48,6 +51,7 @@ impl Default for SimpleComet {
             on_admin: true,
             base_path: BasePath::default(),
             publish: false,
+            cors: false,
             channel_prefix: ChannelPrefix::default(),
             http_timeout_ms: 30_000,
             session_timeout_ms: 60_000,

@@ -133,8 +133,13 @@ pub trait Dialect: Sync {
     ) {
     }
 
-    /// Whether the body begins with a boundary between parts.
+    /// Whether it is a stream of parts: its body begins with a boundary, and behind each message stands another.
     fn begins_with_boundary(&self, _style: u8) -> bool {
+        false
+    }
+
+    /// Whether an answer may be of several parts.
+    fn joins_parts(&self, _style: u8) -> bool {
         false
     }
 
@@ -245,7 +250,7 @@ pub struct Voice {
     pub style: u8,
     /// What stands around each message besides; part of that key, too.
     pub wording: WordingId,
-    /// What stands before the shared bytes, such as the opening of a JSONP call.
+    /// What stands around the shared bytes: before them the opening of a JSONP call, behind them the boundary of a stream of parts.
     pub before: Option<Box<str>>,
 }
 

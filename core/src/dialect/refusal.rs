@@ -88,6 +88,10 @@ pub enum Refusal {
     Over,
     /// A limit of a group of channels is reached.
     Group(GroupFull),
+    /// The name of a channel is in a group, and the location that it was named at is in none.
+    OtherGroup,
+    /// Only the server publishes to the group in which events are told.
+    EventsGroup,
     /// `hooks_max` is reached.
     TooManyHooks,
     /// Whoever comes in by this socket may not do that.
@@ -140,7 +144,7 @@ impl Refusal {
             | Self::Storage
             | Self::TooManyHooks => Status::UNAVAILABLE,
             Self::Over => Status::REQUEST_TIMEOUT,
-            Self::Group(_) => Status::FORBIDDEN,
+            Self::Group(_) | Self::OtherGroup | Self::EventsGroup => Status::FORBIDDEN,
             Self::HookFailed => Status::BAD_GATEWAY,
             Self::HookTooSlow => Status::GATEWAY_TIMEOUT,
         }
@@ -205,6 +209,10 @@ impl Refusal {
             Self::Group(GroupFull::Subscribers) => "Group limit reached for number of subscribers.",
             Self::Group(GroupFull::Messages) => "Group limit reached for number of messages.",
             Self::Group(GroupFull::Bytes) => "Group limit reached for memory used by messages.",
+            Self::OtherGroup => {
+                "channels of a group are found at the group's own locations, and not at this one"
+            }
+            Self::EventsGroup => "the group meta is for events of channels: nothing is published there",
             Self::Rights => "whoever comes in by this socket may not do that",
             Self::CommandTooLong => "the command is longer than command_bytes_max",
             Self::NoValue => "there is no value under this key",

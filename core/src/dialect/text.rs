@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use crate::config::Wording;
 
-/// What stands between the parts of a multipart body: drawn at random, so that nobody can know it who writes a part.
+/// What stands between the parts of a multipart body: drawn at random, and for one body, so that nobody knows it
+/// who writes a part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Boundary([u8; 32]);
 
@@ -17,11 +18,6 @@ impl Boundary {
     /// Its characters; RFC 2046, section 5.1.1.
     pub fn bytes(&self) -> &[u8] {
         &self.0
-    }
-
-    /// Whether it has been drawn.
-    pub fn is_drawn(&self) -> bool {
-        self.0[0] != 0
     }
 }
 

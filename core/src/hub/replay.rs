@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::history::{Beside, History};
+use super::publish::behind;
 use super::{Channel, Full, Hub, Kind, Message, Seed};
 use crate::arena::Id;
 use crate::counters::Counters;
@@ -164,12 +165,7 @@ impl Hub {
 
     /// Messages from now on are behind this second and tag.
     pub(super) fn reach_second(&mut self, second: u32, tag: u32) {
-        if second > self.unix_s {
-            (self.unix_s, self.next_tag) = (second, 0);
-        }
-        if second == self.unix_s {
-            self.next_tag = self.next_tag.max(tag.saturating_add(1));
-        }
+        (self.unix_s, self.next_tag) = (self.unix_s, self.next_tag).max(behind(second, tag));
     }
 
     /// Ends a replay: the log goes on behind the number `last`; as another log if `epoch` is one, which is also another life for

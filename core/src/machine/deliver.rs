@@ -10,6 +10,7 @@ use super::heads::Heads;
 use super::post::Post;
 use super::tell::{Asker, Tidings};
 use crate::arena::{Arena, Id};
+use crate::chance::Entropy;
 use crate::config::Config;
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
@@ -26,6 +27,7 @@ pub(super) struct Delivery<'a> {
     pub(super) bearers: &'a Bearers,
     pub(super) counters: &'a mut Counters,
     pub(super) deferred: &'a mut VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
+    pub(super) entropy: &'a mut dyn Entropy,
     pub(super) config: &'a Config,
     pub(super) date: &'a Date,
     pub(super) head: &'a mut Vec<u8>,
@@ -52,6 +54,7 @@ impl Machine {
             bearers: &self.bearers,
             counters: &mut self.counters,
             deferred: &mut self.deferred,
+            entropy: &mut *self.entropy,
             config: &self.config,
             date: &self.date,
             head: &mut self.head,
@@ -200,10 +203,15 @@ impl Delivery<'_> {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };
         match parked.hold {
             Hold::Stream => {
-                let wrap = if parked.manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
-                let wording = parked.voice.wording;
-                let frame = self.frames.frame(range, Way::of(&parked.voice, true, wrap), news);
-                self.post.say_frame(conn, id, frame);
+                let (manner, wording) = (parked.manner, parked.voice.wording);
+                if parked.voice.dialect.speaker().begins_with_boundary(parked.voice.style) {
+                    let voice = parked.voice.clone();
+                    self.say_parts(conn, Asker { id, manner, voice: &voice }, news, range);
+                } else {
+                    let wrap = if manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
+                    let frame = self.frames.frame(range, Way::of(&parked.voice, true, wrap), news);
+                    self.post.say_frame(conn, id, frame);
+                }
                 // `/psub` is never told that nothing happened.
                 if conn.deadline < Moment::NEVER {
                     conn.deadline = self.sign_of_life(wording);

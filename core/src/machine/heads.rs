@@ -28,7 +28,7 @@ pub(super) struct Kind {
 pub(super) struct Heads {
     at_hand: Vec<(Kind, Vec<u8>)>,
     oldest: usize,
-    /// What stands between parts, once somebody has wanted parts.
+    /// What stands between the parts of the body that is begun.
     pub(super) boundary: Boundary,
     /// What readers can have around messages.
     pub(super) wordings: Wordings,

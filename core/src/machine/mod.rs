@@ -28,6 +28,7 @@ mod once;
 mod orders;
 mod pace;
 mod pages;
+mod parts;
 mod perform;
 mod post;
 mod posting;

@@ -99,7 +99,8 @@ impl Machine {
 
     /// Which origin the answer to a request names: only the public sides are for pages.
     pub(super) fn origin_of(&self, role: Role, head: &Head<'_, '_>) -> OriginRef {
-        if role == Role::Admin {
+        // Where Simple Comet's server has been, a proxy says it: said twice, it counts for nothing.
+        if role == Role::Admin || (role == Role::SimpleComet && !self.config.simple_comet.cors) {
             return OriginRef::None;
         }
         let origins = &self.config.http.origins;

@@ -113,6 +113,7 @@ impl Delivery<'_> {
             Some(frame) => frame,
             None => {
                 let after = epilogue(voice);
+                self.draw_for_parts(voice);
                 let body = self.frames.make(way, tidings.news);
                 self.head.clear();
                 if !manner.bare {
@@ -132,6 +133,7 @@ impl Delivery<'_> {
         let Asker { id, manner, voice } = to;
         let Tidings { news, range, live, tail } = tidings;
         let before = voice.before.as_deref().unwrap_or_default();
+        self.draw_for_parts(voice);
         self.tail.clear();
         if voice.dialect.speaker().has_tail() {
             voice.dialect.speaker().tail(voice, news, tail, self.tail);
@@ -236,6 +238,9 @@ impl Delivery<'_> {
 
     /// Says something in the middle of a stream.
     pub(super) fn say_news(&mut self, conn: &mut Conn, to: Asker<'_>, news: &[News<'_>]) {
+        if to.voice.dialect.speaker().begins_with_boundary(to.voice.style) {
+            return self.say_parts(conn, to, news, None);
+        }
         let wrap = if to.manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
         let frame = self.frames.make(Way::of(to.voice, true, wrap), news);
         self.post.say(conn, to.id, frame);

@@ -7,7 +7,7 @@ use crate::arena::Id;
 use crate::config::Concurrency;
 use crate::conn::{Conn, Manner, Phase, Role};
 use crate::dialect::hooks::Follow;
-use crate::dialect::{Appetite, Batch, Boundary, DialectId, Hold, News, Refusal, Tail, Voice, Watch};
+use crate::dialect::{Appetite, Batch, DialectId, Hold, News, Refusal, Tail, Voice, Watch};
 use crate::hub::{Access, Census, Channel, GroupFull, Join, Lost, Subscription, Wanted};
 use crate::time::Moment;
 
@@ -28,7 +28,6 @@ impl Machine {
             }
         };
         self.counters.subscribed += 1;
-        self.draw_boundary();
         if watch.hold == Hold::Stream {
             let follow = watch.follow.take();
             return self.begin_watching(id, manner, voice, &watch, &places, follow);
@@ -75,17 +74,6 @@ impl Machine {
         let history = channel.history();
         let until = others.filter_map(offset).min().map_or(history.head(), |next| history.first_after(next));
         history.batch_end(from, self.config.limits.batch_bytes_max).min(until).max(from + 1)
-    }
-
-    /// Draws what stands between parts, when it is wanted for the first time.
-    fn draw_boundary(&mut self) {
-        if !self.heads.boundary.is_drawn() {
-            let mut bytes = [0; 32];
-            self.entropy.fill(&mut bytes);
-            let boundary = Boundary::from_random(bytes);
-            self.heads.boundary = boundary;
-            self.frames.set_boundary(boundary);
-        }
     }
 
     /// The channels, each with the place where the subscription begins in it.
@@ -223,7 +211,7 @@ impl Machine {
         &mut self,
         id: Id<Conn>,
         mut manner: Manner,
-        voice: Voice,
+        mut voice: Voice,
         watch: &Watch,
         places: &[Place],
         follow: Option<Box<Follow>>,
@@ -234,6 +222,7 @@ impl Machine {
         }
         let (mut delivery, conns, _) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
+        delivery.take_boundary(&mut voice);
         delivery.begin(conn, Asker { id, manner, voice: &voice });
         let quiet_until = delivery.sign_of_life(voice.wording);
         let sub = self.take_seats(id, manner, voice, watch, places, quiet_until);

@@ -56,6 +56,12 @@ impl Listener for Reader {
             if self.head.is_empty() {
                 // The head of an icomet poll comes before its message.
                 let (head, body) = split_open(&received);
+                if head.starts_with("HTTP/1.1 304 ") {
+                    // Nothing new: it will look in again.
+                    server.vanish(client);
+                    self.client = None;
+                    return;
+                }
                 assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
                 (self.head, received) = (head, body);
             }
@@ -203,12 +209,67 @@ fn simple_hear(_: &str, body: &str) -> Vec<Heard> {
     room.iter().enumerate().map(|(i, m)| (word(&m["content"]), cursor(i, m))).collect()
 }
 
+pub const SIMPLE_JSONP: Reading = Reading {
+    ask: |cursor| (Role::SimpleComet, format!("/channels/{}.jsonp?since={cursor}", room()), String::new()),
+    hear: |head, body| {
+        let inside = body.strip_prefix("_JSONP_comet_cb(").and_then(|body| body.strip_suffix(");"));
+        simple_hear(head, inside.expect(body))
+    },
+    is_poll: true,
+};
+
+/// What a poll of the push module goes on from: the validators of its last answer, as they stood there.
+fn validators(cursor: &str) -> String {
+    let (date, tag) = cursor.split_once('|').unwrap_or_default();
+    if tag.is_empty() {
+        String::new()
+    } else {
+        format!("If-Modified-Since: {date}\r\nIf-None-Match: {tag}\r\n")
+    }
+}
+
+/// The validators of an answer.
+fn validated(head: &str) -> String {
+    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).expect(head);
+    format!("{}|{}", field("Last-Modified: "), field("Etag: "))
+}
+
 pub const PUSH: Reading = Reading {
+    ask: |cursor| (Role::Front, format!("/activity?channel={}", room()), validators(cursor)),
+    hear: |head, body| vec![(body.to_owned(), validated(head))],
+    is_poll: true,
+};
+
+/// The same, with the other field that clients put their place into.
+pub const PUSH_BY_ID: Reading = Reading {
     ask: |cursor| (Role::Front, format!("/activity?channel={}", room()), resumes(cursor)),
     // The clock stands still in these tests.
     hear: |head, body| {
         let tag = head.lines().find_map(|line| line.strip_prefix("Etag: ")).expect(head);
         vec![(body.to_owned(), format!("{}:{tag}", super::support::START))]
+    },
+    is_poll: true,
+};
+
+/// Asks, and is told at once that there is nothing new.
+pub const PUSH_INTERVAL: Reading = Reading {
+    ask: |cursor| (Role::Front, format!("/interval?channel={}", room()), validators(cursor)),
+    hear: |head, body| vec![(body.to_owned(), validated(head))],
+    is_poll: true,
+};
+
+/// All messages that there are in one answer, as parts.
+pub const PUSH_BATCH: Reading = Reading {
+    ask: |cursor| (Role::Front, format!("/batch?channel={}", room()), validators(cursor)),
+    hear: |head, body| {
+        let cursor = validated(head);
+        let Some((_, boundary)) = head.split_once("multipart/mixed; boundary=") else {
+            return vec![(body.to_owned(), cursor)];
+        };
+        let line = format!("\r\n--{}", boundary.lines().next().unwrap());
+        let text = format!("\r\n{body}");
+        let parts = text.split(&line).filter_map(|part| part.split_once("\r\n\r\n"));
+        parts.map(|(_, text)| (text.to_owned(), cursor.clone())).collect()
     },
     is_poll: true,
 };

@@ -42,6 +42,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         let named = if is_subscriber { location.names(head) } else { location.names_published(head) };
         match named {
             None => Err(Refusal::NoChannels),
+            Some(named) if config.push.is_astray(&named) => Err(Refusal::OtherGroup),
             Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {
                 Err(Refusal::TooManyInOne)
             }
@@ -180,6 +181,9 @@ fn publish_to<'b>(
 ) -> Result<Verb<'b>, Refusal> {
     let channels = named.channels.clone();
     let head = request.head;
+    if named.is_of_events() && matches!(head.method, Method::Post | Method::Put | Method::Delete) {
+        return Err(Refusal::EventsGroup);
+    }
     match head.method {
         Method::Post | Method::Put => {}
         Method::Get | Method::Head => return Ok(Verb::Look(channels)),
@@ -272,10 +276,7 @@ pub(super) fn watch_as(
 /// How messages are sent: what the request asks for, as far as the location has it (section 5.1).
 fn transport(head: &Head<'_, '_>, location: &Location) -> Option<u8> {
     let has = |transport| location.transports.contains(&transport);
-    let accepts = |name: &str| {
-        let accept = head.field("accept").unwrap_or_default().to_ascii_lowercase();
-        memchr::memmem::find(&accept, name.as_bytes()).is_some()
-    };
+    let accepts = |name: &str| accepts(head.field("accept").unwrap_or_default(), name);
     if has(Transport::Eventsource) && accepts("text/event-stream") {
         Some(style::EVENTS)
     } else if has(Transport::Chunked) && head.is_11 && takes_chunks(head.field("te").unwrap_or_default()) {
@@ -297,12 +298,26 @@ fn transport(head: &Head<'_, '_>, location: &Location) -> Option<u8> {
     }
 }
 
+/// Whether a list names this type, and not to say that it is worth nothing.
+fn accepts(accept: &[u8], name: &str) -> bool {
+    let accept = accept.to_ascii_lowercase();
+    let mut kinds = accept.split(|&c| c == b',');
+    kinds.any(|kind| memchr::memmem::find(kind, name.as_bytes()).is_some() && !is_worthless(kind))
+}
+
 fn takes_chunks(te: &[u8]) -> bool {
     te.split(|&c| c == b',').any(|coding| {
-        let mut words = coding.split(|&c| c == b';').map(<[u8]>::trim_ascii);
-        let is_it = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"chunked"));
-        is_it
-            && !words.any(|word| word.starts_with(b"q=0") && !word.iter().any(|c| (b'1'..=b'9').contains(c)))
+        let word = coding.split(|&c| c == b';').next().unwrap_or_default();
+        word.trim_ascii().eq_ignore_ascii_case(b"chunked") && !is_worthless(coding)
+    })
+}
+
+/// Whether one of a list has the weight 0 (RFC 9110, section 12.4.2).
+fn is_worthless(one: &[u8]) -> bool {
+    let mut words = one.split(|&c| c == b';').skip(1).map(<[u8]>::trim_ascii);
+    words.any(|word| {
+        let is_zero = word.get(..3).is_some_and(|q| q.eq_ignore_ascii_case(b"q=0"));
+        is_zero && !word.iter().any(|c| (b'1'..=b'9').contains(c))
     })
 }
 
@@ -321,6 +336,20 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(takes_chunks(te.as_bytes()), wanted, "{te}");
+        }
+    }
+
+    #[test]
+    fn types_are_accepted_unless_they_are_worth_nothing() {
+        for (accept, wanted) in [
+            ("text/event-stream", true),
+            ("text/html, Text/Event-Stream;q=0.1", true),
+            ("text/event-stream;q=0", false),
+            ("text/event-stream ; Q=0.000, text/plain", false),
+            ("text/plain;q=0, text/event-stream", true),
+            ("*/*", false),
+        ] {
+            assert_eq!(accepts(accept.as_bytes(), "text/event-stream"), wanted, "{accept}");
         }
     }
 }

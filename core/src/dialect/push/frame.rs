@@ -71,7 +71,7 @@ fn parts(batch: &Batch<'_>, out: &mut Text) {
 
 fn one(style: u8, message: &Message, out: &mut Text) {
     let body = &*message.bytes();
-    let Text { bytes, boundary, wording, .. } = out;
+    let Text { bytes, wording, .. } = out;
     let wording = wording.as_deref().unwrap_or(&USUAL);
     match style {
         style::EVENTS => event(message, body, &wording.event, bytes),
@@ -93,12 +93,12 @@ fn one(style: u8, message: &Message, out: &mut Text) {
         }
         style::MULTIPART => {
             bytes.extend_from_slice(b"\r\n");
-            content_type(message, bytes);
             validators(message.unix_s, message.tag, wording, bytes);
+            content_type(message, bytes);
             bytes.extend_from_slice(b"\r\n");
             bytes.extend_from_slice(body);
-            bytes.extend_from_slice(b"\r\n--");
-            bytes.extend_from_slice(boundary.bytes());
+            // The boundary is the reader's own, and follows.
+            bytes.extend_from_slice(b"\r\n");
         }
         _ => bytes.extend_from_slice(body),
     }

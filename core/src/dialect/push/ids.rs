@@ -1,7 +1,7 @@
 //! Where a subscriber's place comes from: two validators, or one id (`protocols/push-module.md`, sections 2.1, 5.2, 5.7).
 //! One `time:tag` is a place in all channels, so what Nchan writes as a list is written as one number here; its lists are
 //! understood.
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::config::{FirstMessage, IdSource, Location};
 use crate::dialect::Refusal;
@@ -20,16 +20,24 @@ pub(super) fn place(head: &Head<'_, '_>, location: &Location, channels: usize) -
     if location.no_cache_is_newest && (no_cache("cache-control") || no_cache("pragma")) {
         return Ok(Place::New);
     }
+    // What cannot be read is no id, as if there were none: a client that lost its place begins anew, and is not sent away.
+    let read = |id: &[u8]| match compound(id, channels) {
+        Err(why) if location.strict_message_ids => Err(why),
+        read => Ok(read.unwrap_or(None)),
+    };
     let none_match = head.field("if-none-match").map(plain);
     // Where the whole id is in one field, a date that somebody else has added means nothing.
     let date = head.field("if-modified-since").filter(|_| !location.compound_etag_message_id);
     let id = match date {
         Some(date) => match seconds(date) {
-            Some(unix_s) => Some(behind(unix_s, none_match.unwrap_or_default(), channels)?),
+            Some(unix_s) => Some(match behind(unix_s, none_match.unwrap_or_default(), channels) {
+                Err(why) if location.strict_message_ids => return Err(why),
+                place => place.unwrap_or(Place::Behind { unix_s, tag: None }),
+            }),
             None => None,
         },
         None => match none_match {
-            Some(id) => compound(id, channels)?,
+            Some(id) => read(id)?,
             None => None,
         },
     };
@@ -47,11 +55,11 @@ pub(super) fn place(head: &Head<'_, '_>, location: &Location, channels: usize) -
                 argument.as_deref().map(str::as_bytes)
             }
         };
-        if let Some(place) = id.map_or(Ok(None), |id| compound(plain(id), channels))? {
+        if let Some(place) = id.map_or(Ok(None), |id| read(plain(id)))? {
             return Ok(place);
         }
     }
-    if let Some(place) = head.field("etag").map_or(Ok(None), |id| compound(plain(id), channels))? {
+    if let Some(place) = head.field("etag").map_or(Ok(None), |id| read(plain(id)))? {
         return Ok(place);
     }
     Ok(match location.first_message {
@@ -70,9 +78,22 @@ fn plain(value: &[u8]) -> &[u8] {
 
 /// Seconds of an HTTP date behind 1970.
 fn seconds(date: &[u8]) -> Option<u32> {
-    let time = httpdate::parse_http_date(std::str::from_utf8(date).ok()?).ok()?;
+    let time = time(std::str::from_utf8(date).ok()?)?;
     let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
     (seconds > 0).then(|| u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+/// The time that a date names, on whatever day of the week it says that this is: the rest says it all (RFC 9110, section 5.6.7).
+fn time(date: &str) -> Option<SystemTime> {
+    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    if let Ok(time) = httpdate::parse_http_date(date) {
+        return Some(time);
+    }
+    let (said, rest) = date.split_at(date.find([',', ' '])?);
+    let is_short = said.len() == 3;
+    let mut names = DAYS.iter().map(|day| if is_short { &day[..3] } else { day });
+    names.clone().find(|name| *name == said)?;
+    names.find_map(|name| httpdate::parse_http_date(&format!("{name}{rest}")).ok())
 }
 
 /// `time:tags`; `None` when it is nothing of the kind.
@@ -180,6 +201,15 @@ mod tests {
     #[test]
     fn dates_that_are_none_are_no_place() {
         assert_eq!(seconds(b"Sat, 21 Nov 2026 00:00:00 GMT"), Some(1_795_219_200));
+        // Each form, with a day of the week that it was not.
+        for wrong in
+            ["Mon, 21 Nov 2026 00:00:00 GMT", "Monday, 21-Nov-26 00:00:00 GMT", "Mon Nov 21 00:00:00 2026"]
+        {
+            assert_eq!(seconds(wrong.as_bytes()), Some(1_795_219_200), "{wrong}");
+        }
+        for none in ["Xyz, 21 Nov 2026 00:00:00 GMT", "Sat, 31 Feb 2026 00:00:00 GMT", "Mon,"] {
+            assert_eq!(seconds(none.as_bytes()), None, "{none}");
+        }
         for none in ["", "Thu, 01 Jan 1970 00:00:00 GMT", "yesterday", "Mon, 01 Jan 1900 00:00:00 GMT"] {
             assert_eq!(seconds(none.as_bytes()), None, "{none}");
         }

@@ -139,6 +139,10 @@ impl Dialect for Push {
         style == style::MULTIPART
     }
 
+    fn joins_parts(&self, style: u8) -> bool {
+        style == style::LONG_POLL_PARTS
+    }
+
     /// Which fields of an answer pages of other origins may read.
     fn exposes(&self) -> &'static str {
         "Last-Modified, Etag, Content-Type"

@@ -78,6 +78,9 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
     if named.channels.len().max(published.channels.len()) > config.limits.channels_per_subscription_max {
         return Err(Refusal::TooManyInOne);
     }
+    if config.push.is_astray(&named) || config.push.is_astray(&published) {
+        return Err(Refusal::OtherGroup);
+    }
     let (reads, writes) = (location.role != Duty::Publisher, location.role != Duty::Subscriber);
     let asks = location.upstreams().next().is_some() || named.events.is_some();
     let mut plan = Plan::default();
@@ -90,7 +93,12 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
         }
         plan.watch = Some(Box::new(watch));
     }
-    if writes {
+    if writes && published.is_of_events() {
+        // A location for both is one for reading there.
+        if !reads {
+            return Err(Refusal::EventsGroup);
+        }
+    } else if writes {
         let mut outlet = outlet(head, location, &published, config)?;
         if asks {
             let fields = decode::fields_of_publisher(request, &published, KIND);
