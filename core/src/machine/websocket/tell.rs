@@ -57,8 +57,8 @@ impl Delivery<'_> {
         let heard = visit.notices.is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
         let notices = visit.notices.map_or(0, |n| channel.roster().map_or(n, Roster::head));
         let took = Took::Upto { next: to, notices };
-        // Who reads several channels at a location goes on with the others.
-        let closes = channel.is_closed() && to == head && visit.others == 0;
+        // Who reads several channels at a location goes on with the others, and hears only that the last has ended.
+        let closes = channel.is_closed() && to == head && (visit.others == 0 || !is_booth);
         if heard && !closes {
             if !news.is_empty() {
                 let way = Way::new(dialect, style, Wrap::Messages(window));
@@ -78,7 +78,7 @@ impl Delivery<'_> {
         if closes && is_booth {
             self.close_booth(conn, id, booth::GONE);
         }
-        if closes { Took::Last { next: to } } else { took }
+        if closes && visit.others == 0 { Took::Last { next: to } } else { took }
     }
 
     /// Says what is one client's alone.
