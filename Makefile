@@ -34,7 +34,8 @@ unit: ## every Rust test: the core in memory, the simulated world, the real bina
 	$(LIMIT) cargo test --workspace --locked
 
 sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
-	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world --test bayeux_world --test push_world -- --nocapture
+	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world --test bayeux_world --test push_world \
+		--test control_world --test api_world --test hops -- --nocapture
 
 mutants: ## plant bugs, one at a time, and see that the tests notice (takes a while)
 	scripts/mutants.sh

@@ -117,7 +117,7 @@ function drawLimits(limits) {
   }
   for (const name of [...reached.keys()]) if (!(name in limits)) reached.delete(name);
   rows('limits', [...reached].sort(([, a], [, b]) => b.at - a.at || b.n - a.n).map(([name, { n, at }]) => {
-    const words = el('div', '', el('code', '', name), el('p', '', meanings[name] ?? ''));
+    const words = el('div', '', el('code', '', name), el('p', '', (meanings[name] ?? '').replaceAll('`', '')));
     return row([words, 'name'], [number(n), 'n'], [Date.now() - at < LATELY_MS ? 'just now' : '', 'n lately']);
   }));
 }

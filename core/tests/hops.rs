@@ -1,5 +1,5 @@
-//! One cursor on every transport: readers hop at random between event streams, lines, long polls, icomet's `/sse` and back,
-//! are cut off in the middle of what they hear, and go on with the last cursor that they have seen. Nothing is lost, nothing
+//! One cursor on every transport: readers hop at random between event streams, lines, long polls, WebSockets, icomet's `/sse` and
+//! back, are cut off in the middle of what they hear, and go on with the last cursor that they have seen. Nothing is lost, nothing
 //! comes twice, and what is no longer kept is said to be missing.
 //!
 //! In some worlds the server is restarted now and then, with the histories that a journal has kept. When everything that anybody
@@ -19,6 +19,8 @@ mod hearing;
 mod jwt;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "support/websocket.rs"]
+mod websocket;
 
 use std::collections::BTreeMap;
 
@@ -39,6 +41,7 @@ enum Transport {
     Poll,
     /// icomet's, for one channel.
     Sse,
+    WebSocket,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,11 @@ struct Reader {
     next: BTreeMap<&'static str, u64>,
     hearing: Option<(Transport, Client)>,
     heard: String,
+    /// Frames that have come, by WebSocket: the last may not be whole.
+    frames: Vec<u8>,
+    /// Where it was last.
+    last: Option<Transport>,
+    /// How often it has changed transports.
     hops: u64,
     /// What it shows, where something has to be shown.
     token: Option<String>,
@@ -130,6 +138,8 @@ impl World {
             next: BTreeMap::new(),
             hearing: None,
             heard: String::new(),
+            frames: Vec::new(),
+            last: None,
             hops: 0,
             token: None,
             is_clogged: false,
@@ -246,16 +256,28 @@ impl World {
             self.server.vanish(client);
         }
         reader.heard.clear();
+        reader.frames.clear();
         reader.is_clogged = false;
-        reader.hops += 1;
-        let mut transport = [Transport::Events, Transport::Lines, Transport::Poll, Transport::Sse]
-            [self.chance.below(4) as usize];
+        let mut transport = [
+            Transport::Events,
+            Transport::Lines,
+            Transport::Poll,
+            Transport::Sse,
+            Transport::WebSocket,
+            Transport::WebSocket,
+        ][self.chance.below(6) as usize];
         // It tells no place before the first message.
         let is_whole = reader.channels.len() == 1 && reader.cursor.is_some();
         if transport == Transport::Sse && (!is_whole || self.has_tokens) {
             transport = Transport::Poll;
         }
+        let reader = &mut self.readers[i];
+        reader.hops += u64::from(reader.last != Some(transport));
+        reader.last = Some(transport);
         let token = if self.has_tokens { format!("&token={}", self.token(i)) } else { String::new() };
+        if transport == Transport::WebSocket {
+            return self.hop_to_websocket(i, &token);
+        }
         let reader = &self.readers[i];
         let client = self.server.connect(Role::Front);
         let names: Vec<String> = reader.channels.iter().map(|name| format!("channel={name}")).collect();
@@ -274,20 +296,39 @@ impl World {
             Transport::Events => (format!("/events?{query}"), "text/event-stream"),
             Transport::Lines => (format!("/events?{query}"), "application/x-ndjson"),
             Transport::Poll => (format!("/events?{query}"), "application/json"),
-            Transport::Sse => (format!("/sse?cname={}", reader.channels[0]), "*/*"),
+            Transport::Sse | Transport::WebSocket => (format!("/sse?cname={}", reader.channels[0]), "*/*"),
         };
         self.server.send(client, format!("GET {path} HTTP/1.0\r\nAccept: {accept}\r\n{fields}\r\n"));
         self.readers[i].hearing = Some((transport, client));
     }
 
+    fn hop_to_websocket(&mut self, i: usize, token: &str) {
+        let reader = &self.readers[i];
+        let mut ask = json!({"type": "subscribe", "channels": reader.channels});
+        match &reader.cursor {
+            Some(cursor) => ask["cursor"] = cursor.as_str().into(),
+            None => ask["history"] = "all".into(),
+        }
+        let client = self.server.connect(Role::Front);
+        self.server.send(client, format!("GET /ws?{token} HTTP/1.1\r\n{}\r\n", websocket::HANDSHAKE));
+        self.server.send(client, websocket::text(&ask.to_string()));
+        self.readers[i].hearing = Some((Transport::WebSocket, client));
+    }
+
     /// What had been sent is lost on the way, from some byte on.
     fn cut(&mut self, i: usize) {
         let Some((transport, client)) = self.readers[i].hearing else { return };
-        let bytes = self.server.received(client);
-        let most = self.chance.below(bytes.len() as u64 + 1) as usize;
-        let whole = (0..=most).rev().find(|&at| bytes.is_char_boundary(at)).unwrap_or(0);
-        self.readers[i].heard += &bytes[..whole];
-        self.take_in(i, transport);
+        if transport == Transport::WebSocket {
+            let mut bytes = self.server.received_bytes(client);
+            bytes.truncate(self.chance.below(bytes.len() as u64 + 1) as usize);
+            self.take_in_frames(i, &bytes);
+        } else {
+            let bytes = self.server.received(client);
+            let most = self.chance.below(bytes.len() as u64 + 1) as usize;
+            let whole = (0..=most).rev().find(|&at| bytes.is_char_boundary(at)).unwrap_or(0);
+            self.readers[i].heard += &bytes[..whole];
+            self.take_in(i, transport);
+        }
         self.server.vanish(client);
         self.readers[i].hearing = None;
         self.hop(i);
@@ -300,6 +341,17 @@ impl World {
             }
             return;
         };
+        if transport == Transport::WebSocket {
+            let bytes = self.server.received_bytes(client);
+            self.take_in_frames(i, &bytes);
+            if !ends && self.readers[i].hearing.is_some() && self.server.is_shut(client) {
+                // Its token is over, or it has not answered when it was asked for a sign of life.
+                self.server.vanish(client);
+                self.readers[i].hearing = None;
+                self.hop(i);
+            }
+            return;
+        }
         let bytes = self.server.received(client);
         self.readers[i].heard += &bytes;
         self.take_in(i, transport);

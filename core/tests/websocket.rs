@@ -4,6 +4,8 @@
 mod life;
 #[path = "websocket/limits.rs"]
 mod limits;
+#[path = "websocket/order.rs"]
+mod order;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "support/websocket.rs"]
@@ -145,18 +147,17 @@ fn several_channels_on_one_connection() {
     for channel in ["c", "a", "b", "a"] {
         server.push(channel, channel);
     }
-    let mut got = socket.heard(&mut server);
-    got.sort();
+    let got = socket.heard(&mut server);
     let channels: Vec<String> = got
         .iter()
         .map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON")["channel"].to_string())
         .collect();
-    assert_eq!(channels, ["\"a\"", "\"a\"", "\"b\"", "\"c\""]);
-    assert_eq!(server.machine.load(), (3, 3));
+    assert_eq!(channels, ["\"c\"", "\"a\"", "\"b\"", "\"a\""]);
+    assert_eq!(server.machine.load(), (3, 1), "one subscription reads all of them");
     let target = format!("/close?cname={}", encode("b"));
     assert_eq!(server.ask(Role::Admin, &target), "ok 2\n");
     assert_eq!(socket.heard(&mut server), [r#"{"type":"closed","channel":"b"}"#]);
-    assert_eq!(server.machine.load(), (2, 2));
+    assert_eq!(server.machine.load(), (2, 1));
     let anew = socket.ask(&mut server, r#"{"type":"subscribe","channel":"b","seq":1}"#);
     assert_eq!(anew[0]["seq"], 0, "another life of the channel");
     server.vanish(socket.0);
@@ -172,13 +173,13 @@ fn what_is_missing_is_said() {
     let socket = Socket::open(&mut server);
     let answers = socket.ask(&mut server, r#"{"type":"subscribe","channel":"a","seq":2}"#);
     let kinds: Vec<_> = answers.iter().map(|a| a["type"].as_str().expect("a type")).collect();
-    assert_eq!(kinds, ["subscribed", "gap", "message", "message", "message"]);
-    assert_eq!(answers[1], serde_json::json!({"type":"gap","channel":"a","next":8,"missing":6}));
+    assert_eq!(kinds, ["gap", "subscribed", "message", "message", "message"]);
+    assert_eq!(answers[0], serde_json::json!({"type":"gap","channel":"a","next":8,"missing":6}));
     let elsewhere = Socket::open(&mut server);
     let strange = "A".repeat(32);
     let answers = elsewhere
         .ask(&mut server, &format!("{{\"type\":\"subscribe\",\"channel\":\"a\",\"cursor\":\"{strange}\"}}"));
-    assert_eq!(answers[1], serde_json::json!({"type":"gap","channel":"a","next":8,"missing":null}));
+    assert_eq!(answers[0], serde_json::json!({"type":"gap","channel":"a","next":8,"missing":null}));
     // A slow reader falls out of what is kept while it is connected: it is told where it goes on.
     let mut server = Server::new(config(|c| {
         c.limits.history_bytes_max = 4_000;

@@ -117,7 +117,7 @@ async function life(by, daemon, compression, opens) {
     await daemon.start();
     client = await opens();
     await client.say({ type: 'subscribe', channel, cursor });
-    const [subscribed, gap] = await client.hears(2);
+    const [gap, subscribed] = await client.hears(2);
     assert.deepEqual([subscribed.type, subscribed.seq, gap], ['subscribed', 0, { type: 'gap', channel, next: 1, missing: null }]);
     await daemon.publish(channel, 'anew');
     assert.deepEqual((await client.hears(1)).map((m) => [m.seq, m.data]), [[1, 'anew']]);

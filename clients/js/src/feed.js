@@ -229,7 +229,6 @@ export function connect(options) {
         bearer: (channel) => each(shown, channel),
         place: (channel) => places.of(channel),
         ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
-        drain: (names) => drain(names, take, signal),
         level,
         live: becomeLive,
       });

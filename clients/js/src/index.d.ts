@@ -46,7 +46,9 @@ export interface Message {
   seq: number;
   /** Everything up to here has been had: go on with it after a reload. Several channels: see `feed.cursor`. */
   cursor: string;
+  /** The text; of bytes that are no text their base64, and `encoding` says so. */
   data: string;
+  encoding?: 'base64';
 }
 
 export interface Gap {

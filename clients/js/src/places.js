@@ -4,8 +4,8 @@ export const each = (value, channel) => (typeof value === 'string' ? value : val
 // How far each channel has been read. Knows nothing of connections.
 //
 // A cursor is opaque, and good for any channel: "everything of all channels up to here". Event streams and polls tell all
-// channels in one order, so that their channels share one place, which every message moves. A WebSocket promises an order
-// within a channel only: there each channel has a place of its own. Cursors cannot be compared, so that nobody can say which
+// channels in one order, so that their channels share one place, which every message moves. Over a WebSocket each is subscribed on
+// its own, behind a cursor of its own: there each channel has a place of its own. Cursors cannot be compared, so that nobody can say which
 // of several is the oldest; see level() in feed.js for how they become one again.
 export class Places {
   #channels = new Map(); // name -> { seq, at: { cursor } }; `at` is one object for all that share a place
@@ -70,11 +70,10 @@ export class Places {
     if (!name) return false;
     const channel = this.#channel(name);
     if (type === 'subscribed') {
-      // As above: behind a cursor, a gap may follow. Only when it has been told its loss is past.
-      if (channel.at.cursor) {
-        channel.at = { ...channel.at };
-        channel.told = cursor;
-      } else Object.assign(channel, { seq, at: { cursor } });
+      // What is missing behind a cursor has been told before: then its loss is past. Else the cursor is as good as it was, and
+      // this one may be that of other channels.
+      if (channel.told || !channel.at.cursor) Object.assign(channel, { seq, at: { cursor }, told: 0 });
+      else channel.at = { ...channel.at };
       return false;
     }
     // Nothing comes twice from the server; where something may, numbers tell. Else lower numbers are another life of the channel.
@@ -83,8 +82,7 @@ export class Places {
       // A gap of known size that ends before what we have was told to somebody who was further behind.
       if (again && missing !== null && next <= channel.seq + 1) return false;
       channel.seq = next - 1; // of unknown size: numbers may have begun anew
-      if (channel.told) channel.at.cursor = channel.told;
-      channel.told = 0;
+      channel.told = 1;
     }
     if (type === 'message') {
       channel.at.cursor = cursor;

@@ -8,7 +8,6 @@
 // line.address(channels, cursor, more)   a URL of /events
 // line.ask(channels, cursor, wait)       one poll: { events, cursor }
 // line.level()          brings all channels to one cursor, and resolves to it
-// line.drain(channels)  takes what has been published up to now
 // line.live()           called when the path has shown that it carries events; `ready` shows it too
 // line.take(event)      called for each event
 // line.heard()          called for signs of life without an event
@@ -29,9 +28,8 @@ function websocket(line) {
   });
   const add = async (channel) => {
     try {
-      if (line.history && !line.place(channel)) await line.drain([channel]);
-      if (!on.has(channel)) return; // not wanted any more
-      await call('subscribe', { channel, cursor: line.place(channel), token: line.bearer(channel), who: line.who });
+      const { history, who } = line; // the cursor, if there is one, goes first
+      await call('subscribe', { channel, history, cursor: line.place(channel), token: line.bearer(channel), who });
     } catch (error) {
       line.fail(Object.assign(error, { channel }));
     }
@@ -150,14 +148,15 @@ function poll(line) {
 }
 
 /** What a server says instead of yes, to all channels or to one: over a WebSocket it gives a `reason`, over HTTP a `detail`. */
-export const refusal = ({ status, reason = `HTTP status ${status}`, detail = reason, channel }) =>
+export const refusal = ({ status, reason, detail = reason, channel }) =>
   Object.assign(new Error(detail), { status, channel });
 
-/** Asks by HTTP; what the server refuses is thrown. */
+/** Asks by HTTP; what the server refuses is thrown. Its own words are a problem, with a status; a proxy's have none here. */
 export async function request(url, headers, options) {
   const response = await fetch(url, { ...options, headers, cache: 'no-store' });
-  if (!response.ok) throw refusal({ ...await response.json().catch(() => {}), status: response.status });
-  return response;
+  if (response.ok) return response;
+  const own = /problem/.test(response.headers.get('content-type'));
+  throw refusal(own ? await response.json() : { detail: `HTTP status ${response.status}` });
 }
 
 export const transports = { websocket, sse, stream, poll };

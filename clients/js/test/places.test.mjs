@@ -67,12 +67,19 @@ describe('places', () => {
     assert.equal(places.take(message('a', 11)), true);
   });
 
-  test('behind a cursor, the answer of a subscription counts only when what it lost has been told', () => {
+  test('behind a cursor, the answer of a subscription counts when a gap was told before', () => {
     const places = new Places(['a'], 'old');
-    places.take({ type: 'subscribed', channel: 'a', seq: 0, cursor: 'new' });
-    assert.equal(places.of('a'), 'old', 'cut here, it asks for the gap once more');
+    places.take({ type: 'subscribed', channel: 'a', seq: 0, cursor: 'others' });
+    assert.equal(places.of('a'), 'old', 'nothing was lost: its own is as good');
     places.take(gap('a', 1, null));
+    assert.equal(places.of('a'), 'old', 'cut here, it asks for the gap once more');
+    places.take({ type: 'subscribed', channel: 'a', seq: 0, cursor: 'new' });
     assert.equal(places.of('a'), 'new');
+    assert.equal(places.take(message('a', 1)), true);
+    assert.equal(places.take(gap('a', 4, 2)), true);
+    places.take(message('a', 4));
+    places.take({ type: 'subscribed', channel: 'a', seq: 4, cursor: 'others' });
+    assert.equal(places.of('a'), 'a4', 'a gap that a message followed is over');
     const fresh = new Places([], null, true);
     fresh.take({ type: 'subscribed', channel: 'a', seq: 4, cursor: 'new' });
     assert.equal(fresh.of('a'), 'new');

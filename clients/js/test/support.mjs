@@ -138,15 +138,18 @@ export class Proxy {
   seen = []; // what was asked, as 'websocket', 'text/event-stream', 'application/json'
   #streams = new Set();
 
-  static async to(target, { upgrades = true, buffers = false } = {}) {
+  static async to(target, { upgrades = true, buffers = false, streams = true } = {}) {
     const proxy = new Proxy();
-    Object.assign(proxy, { upgrades, buffers });
+    Object.assign(proxy, { upgrades, buffers, streams });
     const options = ({ url: path, method, headers }) => {
       const [host, port] = target().split(':');
       return { host, port, path, method, headers };
     };
     proxy.server = http.createServer((request, response) => {
       if (request.method === 'GET') proxy.seen.push(request.headers.accept);
+      if (!proxy.streams && request.headers.accept === 'text/event-stream') {
+        return response.writeHead(403, { 'content-type': 'text/html' }).end('<h1>403 Forbidden</h1>');
+      }
       const onwards = http.request(options(request), async (answer) => {
         answer.on('error', () => {});
         if (!proxy.buffers) {

@@ -104,7 +104,7 @@ pub(crate) enum Verdict {
     Of(Box<str>),
 }
 
-/// One subscription of a WebSocket.
+/// One channel that a WebSocket reads. All are read by one subscription, in the order of the log: its clients go on from one cursor.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Seat {
     pub(crate) channel: Id<Channel>,

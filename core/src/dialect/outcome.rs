@@ -58,8 +58,9 @@ pub enum Outcome<'a> {
         channel: &'a str,
         /// The number of the last message before those that follow.
         seq: u64,
-        /// The place in the log that they follow.
-        cursor: Sealed,
+        /// The place up to which everything of all channels of the connection has been handed over; `None` while others that
+        /// were asked for with it are still to come.
+        cursor: Option<Sealed>,
     },
     /// Not subscribed any more.
     Unsubscribed {

@@ -65,7 +65,8 @@ impl Hub {
             if let Reads::Many(many) = &subscription.reads {
                 assert!(many.seats.windows(2).all(|w| w[0].channel.to_bits() < w[1].channel.to_bits()));
                 assert!(many.standing != Standing::Behind || subscription.queued, "who is behind is queued");
-                let ears = if many.who.is_some() { many.seats.len() } else { 0 };
+                let is_named = if many.is_by_seat { !many.ears.is_empty() } else { many.who.is_some() };
+                let ears = if is_named { many.seats.len() } else { 0 };
                 assert_eq!(many.ears.len(), ears, "who has a name has an ear in each channel");
                 many_bytes += many.bytes();
                 held += usize::from(many.session.is_some());

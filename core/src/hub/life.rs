@@ -255,7 +255,7 @@ impl Hub {
             Ok(false) => {}
             Err(_) => self.counters.roster_refused += 1,
         }
-        Some(Ear { notices, listed: arrived.is_ok() })
+        Some(Ear { notices, listed: arrived.is_ok(), own: None })
     }
 
     /// Who took the latest seat under a name, while anybody sits there.

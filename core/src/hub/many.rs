@@ -70,12 +70,13 @@ impl Hub {
         let mut ears = Vec::with_capacity(if who.is_some() { seats.len() } else { 0 });
         for seat in &mut seats {
             let ear = who.and_then(|who| self.arrive(seat.channel, who, owner));
+            let notices = ear.as_ref().map_or(0, |ear| ear.notices);
             ears.extend(ear);
             let Some(channel) = self.channels.get_mut(seat.channel) else { continue };
             seat.seat = channel.seat(sub);
             self.groups.count_reader(channel.group, true);
             channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
-            is_level &= channel.is_level(seat.next, ear.map_or(0, |ear| ear.notices));
+            is_level &= channel.is_level(seat.next, notices);
         }
         if let Some(session) = session {
             self.sessions.hold(session);
@@ -295,7 +296,7 @@ impl Hub {
             from,
             until,
             lost,
-            notices: many.ears.get(i).map(|ear| ear.notices),
+            notices: many.ears.get(i).map(|ear| ear.notices).filter(|notices| *notices > 0),
             more,
             others,
             gives_way: false,
@@ -353,33 +354,23 @@ impl Hub {
     fn give_up_seat(&mut self, sub: Id<Subscription>, channel: Id<Channel>, now: Moment) {
         let name: Option<Box<str>> = self.channels.get(channel).map(|c| (*c.name).into());
         let again = name.as_deref().and_then(|name| self.find(name));
-        let already = self.many(sub).is_some_and(|(many, _)| {
-            again.is_some_and(|at| many.find(at).is_some())
-                || name.as_ref().is_some_and(|n| many.absent.contains(n))
-        });
         let Some(many) = self.many_mut(sub) else { return };
-        let Some(i) = many.find(channel) else { return };
-        let before = many.bytes();
-        let listed_as: Option<Box<str>> = many.listed_as(i).map(Into::into);
-        let seat = many.seats.remove(i);
-        if i < many.ears.len() {
-            many.ears.remove(i);
+        if many.find(channel).is_none() {
+            return;
         }
-        let awaits = many.awaits;
-        // Another channel may come to be under its name, or has, and is read already.
-        let name = name.filter(|_| !already);
-        if let Some(name) = &name {
+        // Another channel may come to be under its name, or has, and is read already. Who takes seats one by one asks for it.
+        let already = again.is_some_and(|at| many.find(at).is_some());
+        let wants_again = !already && !many.is_by_seat;
+        if let Some(name) = name.filter(|name| wants_again && !many.absent.contains(name)) {
+            let before = many.bytes();
             many.absent.push(name.clone());
+            let (after, awaits) = (many.bytes(), many.awaits);
+            self.many_bytes = self.many_bytes + after - before;
+            if awaits {
+                self.await_name(name, sub);
+            }
         }
-        let after = many.bytes();
-        self.many_bytes = self.many_bytes + after - before;
-        if let Some(name) = name.filter(|_| awaits) {
-            self.await_name(name, sub);
-        }
-        let watches = self.subscriptions.get(sub).is_some_and(|s| s.watches);
-        self.uncount_watcher(watches, channel);
-        self.unseat(channel, seat.seat as usize);
-        self.after_leaving(channel, listed_as.as_deref(), now);
+        self.vacate(sub, channel, now);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Channels, their histories and their subscribers.
 //! Knows nothing of HTTP, sockets or dialects. Publishing appends and marks; delivery is [`Hub::pump`].
+mod beside;
 mod channel;
 mod check;
 mod chronicle;
@@ -365,7 +366,7 @@ impl Hub {
     /// Who reads a channel under this name.
     pub fn owners_as<'h>(&'h self, id: Id<Channel>, who: &'h str) -> impl Iterator<Item = Owner> + 'h {
         let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
-        let named = |sub: &&Subscription| sub.who() == Some(who);
+        let named = move |sub: &&Subscription| sub.who_in(id) == Some(who);
         members.iter().filter_map(|sub| self.subscriptions.get(*sub)).filter(named).map(|sub| sub.owner)
     }
 }

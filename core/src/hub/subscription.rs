@@ -60,6 +60,9 @@ pub(super) struct Many {
     pub(super) who: Option<Box<str>>,
     /// With a name, what it knows of the people of each channel, in the order of the seats: most have none, and pay for none.
     pub(super) ears: Vec<Ear>,
+    /// Its seats are taken one by one ([`super::Hub::join_beside`]), some perhaps under names of their own. A channel that has ended
+    /// is not wanted again.
+    pub(super) is_by_seat: bool,
     /// It is over when one of its channels is.
     pub(super) ends_with_any: bool,
 }
@@ -96,12 +99,14 @@ pub(super) struct Seat {
 }
 
 /// What a reader of several knows of the people in one of its channels.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(super) struct Ear {
-    /// The number of the next notice it has not been handed.
+    /// The number of the next notice it has not been handed; 0 if it does not listen to them.
     pub(super) notices: u64,
     /// It is listed there under its name; a roster may have been full.
     pub(super) listed: bool,
+    /// The name, where it is not the same in all of them.
+    pub(super) own: Option<Box<str>>,
 }
 
 /// What is known of a reader of several without looking at all its channels.
@@ -128,6 +133,7 @@ impl Many {
             awaits,
             who: None,
             ears,
+            is_by_seat: false,
             ends_with_any: false,
         }
     }
@@ -141,9 +147,12 @@ impl Many {
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.seats.len() * (size_of::<Seat>() + size_of::<Id<Subscription>>())
+            // Who takes them one by one keeps a list of them.
+            + if self.is_by_seat { self.seats.len() * size_of::<(Id<Channel>, Id<Subscription>)>() } else { 0 }
             + self.absent.iter().map(|name| name.len() + size_of::<Box<str>>()).sum::<usize>()
             + self.who.as_ref().map_or(0, |who| who.len())
             + self.ears.len() * size_of::<Ear>()
+            + self.ears.iter().filter_map(|ear| ear.own.as_ref()).map(|own| own.len()).sum::<usize>()
     }
 
     /// The number of the next notice of a seat's channel that it has not been handed; 0 if it does not listen to them.
@@ -153,7 +162,8 @@ impl Many {
 
     /// The name that it is listed under in a seat's channel.
     pub(super) fn listed_as(&self, seat: usize) -> Option<&str> {
-        self.who.as_deref().filter(|_| self.ears.get(seat).is_some_and(|ear| ear.listed))
+        let ear = self.ears.get(seat).filter(|ear| ear.listed)?;
+        ear.own.as_deref().or(self.who.as_deref())
     }
 }
 
@@ -188,11 +198,24 @@ impl Subscription {
         one.into_iter().chain(many.iter().map(|seat| (seat.channel, seat.next)))
     }
 
-    /// The name it is listed under.
+    /// The name it is listed under; where it has several, one of them.
     pub fn who(&self) -> Option<&str> {
         match &self.reads {
             Reads::One(one) => one.who.as_deref(),
-            Reads::Many(many) => many.who.as_deref(),
+            Reads::Many(many) => {
+                many.who.as_deref().or_else(|| many.ears.iter().find_map(|ear| ear.own.as_deref()))
+            }
+        }
+    }
+
+    /// The name that it has in a channel, whether there was room to list it or not.
+    pub(super) fn who_in(&self, channel: Id<Channel>) -> Option<&str> {
+        match &self.reads {
+            Reads::One(one) => one.who.as_deref(),
+            Reads::Many(many) => {
+                let ear = many.find(channel).and_then(|i| many.ears.get(i));
+                ear.and_then(|ear| ear.own.as_deref()).or(many.who.as_deref())
+            }
         }
     }
 

@@ -59,7 +59,9 @@ impl Machine {
             Phase::WebSocket(socket) => {
                 spoken = Some(socket.tongue.talker().dialect());
                 let at_location = socket.booth.iter().filter_map(|booth| booth.sub);
-                ("websocket", None, socket.seats.iter().map(|seat| seat.sub).chain(at_location).collect())
+                // Its seats are those of one subscription.
+                let native = socket.seats.first().map(|seat| seat.sub);
+                ("websocket", None, native.into_iter().chain(at_location).collect())
             }
             Phase::Attached(attached) => ("connect", Some(&attached.voice), vec![]),
             Phase::Closing | Phase::Lingering => ("closing", None, vec![]),

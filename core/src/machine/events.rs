@@ -282,10 +282,18 @@ fn gaps<'h>(hub: &'h Hub, entries: &[Entry]) -> Vec<(&'h str, u64, Lost)> {
 }
 
 /// The cursor of somebody who has everything before these places: the end of the log, or the place before the first message
-/// that is still to come.
+/// that is still to come, or of which it is still to be told that it is missing.
 pub(super) fn standing(hub: &Hub, places: &[Place]) -> Sealed {
     let head = hub.head();
-    let first = places.iter().filter_map(|&(at, next)| Some(hub.peek(at)?.history().get(next)?.offset)).min();
+    let lacked = |&(at, next): &Place| {
+        let history = hub.peek(at)?.history();
+        match history.get(next) {
+            Some(message) => Some(message.offset),
+            None if next < history.base() => Some(history.offset_before(history.base())),
+            None => None,
+        }
+    };
+    let first = places.iter().filter_map(lacked).min();
     let offset = first.map_or(head.offset, |offset| offset.saturating_sub(1));
     hub.sealer().seal(Cursor { position: Position { epoch: head.epoch, offset }, seq: None }, 0)
 }

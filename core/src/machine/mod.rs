@@ -290,7 +290,7 @@ impl Machine {
             }
             Phase::WebSocket(socket) if is_empty => {
                 if std::mem::take(&mut socket.thirsty) {
-                    for seat in &socket.seats {
+                    if let Some(seat) = socket.seats.first() {
                         self.hub.resume(seat.sub);
                     }
                     if let Some(sub) = socket.booth.as_ref().and_then(|booth| booth.sub) {

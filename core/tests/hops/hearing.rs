@@ -2,6 +2,7 @@
 use serde_json::Value;
 
 use super::support::split;
+use super::websocket::frames_before;
 use super::{Transport, World};
 
 impl World {
@@ -54,13 +55,53 @@ impl World {
                         self.readers[i].cursor = id;
                     }
                 }
-                Transport::Events | Transport::Lines => {
+                Transport::Events | Transport::Lines | Transport::WebSocket => {
                     self.take(i, &said);
                     if let Some(cursor) = said["cursor"].as_str() {
                         self.readers[i].cursor = Some(cursor.to_owned());
                     }
                 }
             }
+        }
+    }
+
+    /// The same of a WebSocket.
+    pub fn take_in_frames(&mut self, i: usize, bytes: &[u8]) {
+        let reader = &mut self.readers[i];
+        reader.frames.extend_from_slice(bytes);
+        // No frame begins with this byte.
+        if reader.frames.first() == Some(&b'H') {
+            let Some(end) = reader.frames.windows(4).position(|four| four == b"\r\n\r\n") else { return };
+            let head = String::from_utf8_lossy(&reader.frames[..end]).into_owned();
+            if self.has_tokens && head.starts_with("HTTP/1.1 401 ") {
+                return self.turn_away(i);
+            }
+            assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+            reader.frames.drain(..end + 4);
+        }
+        let (frames, used) = frames_before(&reader.frames);
+        reader.frames.drain(..used);
+        for frame in frames.into_iter().filter(|frame| frame.first & 0x0f == 1) {
+            let said: Value = serde_json::from_str(&frame.text()).expect("JSON");
+            match said["type"].as_str() {
+                Some("subscribed") => {}
+                // It cannot have all that it wants: it gets another token, and comes again.
+                Some("error") if self.has_tokens => return self.turn_away(i),
+                _ => self.take(i, &said),
+            }
+            if let Some(cursor) = said["cursor"].as_str() {
+                self.readers[i].cursor = Some(cursor.to_owned());
+            }
+        }
+    }
+
+    fn turn_away(&mut self, i: usize) {
+        self.refused += 1;
+        let reader = &mut self.readers[i];
+        reader.token = None;
+        reader.frames.clear();
+        if let Some((_, client)) = reader.hearing.take() {
+            self.server.vanish(client);
         }
     }
 

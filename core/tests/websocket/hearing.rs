@@ -117,6 +117,18 @@ impl World {
         let channel = said["channel"].as_str().expect("a channel").to_owned();
         let life = self.lives.get(&channel).copied().unwrap_or(0);
         let reading = self.peers[i].reads.get(&channel);
+        if said["type"] == "gap" && reading.is_none() {
+            // What is missing before a subscription begins is told before the place where it does.
+            let asked = self.peers[i].asked.front();
+            let is_asked =
+                matches!(asked, Some(Asked::Subscribe { channel: wanted, .. }) if *wanted == channel);
+            assert!(is_asked, "unasked: {said}");
+            return self.note(if said["missing"].is_null() {
+                "gap of another life"
+            } else {
+                "gap at the start"
+            });
+        }
         let Reading { next, is_new, attends } = *reading.unwrap_or_else(|| panic!("unasked: {said}"));
         match said["type"].as_str() {
             Some("message") => {

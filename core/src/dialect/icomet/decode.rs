@@ -150,7 +150,7 @@ fn inside_of_json_string(text: &str) -> Result<Cow<'static, str>, Refusal> {
 fn listen<'b>(request: &Request<'_, 'b>, hold: Hold) -> Result<Listen<'b>, Refusal> {
     let params = request.params;
     let seq = params.integer("seq").unwrap_or(0);
-    let from = match (last_event_id(request), u64::try_from(seq)) {
+    let from = match (last_event_id(request).or(shown(params)?), u64::try_from(seq)) {
         (Some(from), _) => from,
         (None, Ok(0)) => From::New,
         (None, Ok(seq)) => From::Next(seq),
@@ -169,6 +169,14 @@ fn listen<'b>(request: &Request<'_, 'b>, hold: Hold) -> Result<Listen<'b>, Refus
         replaces: false,
         life: params.get("epoch"),
     })
+}
+
+/// A cursor that any dialect has given out, in the place of a number. It is ours, and no client of icomet's says it.
+fn shown(params: &Params<'_>) -> Result<Option<From>, Refusal> {
+    let Some(cursor) = params.get("cursor").filter(|cursor| !cursor.is_empty()) else { return Ok(None) };
+    let token = cursor.parse().map(|token| Some(From::Shown(token)));
+    token
+        .map_err(|_| Refusal::Parameter("the cursor is none: it has the 32 characters of one that was given"))
 }
 
 /// What a browser's event source says when it comes back by itself; it wins over the `seq` of its URL, which is old by

@@ -28,7 +28,9 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
         Outcome::Subscribed { channel, seq, cursor } => {
             string("channel", channel, out);
             field("seq", *seq, out);
-            token(*cursor, out);
+            if let Some(cursor) = cursor {
+                token(*cursor, out);
+            }
         }
         Outcome::Unsubscribed { channel } => string("channel", channel, out),
         Outcome::Authenticated { expires_s } => field("expires_in", *expires_s, out),

@@ -18,6 +18,10 @@ struct Said<'m> {
     #[serde(borrow)]
     id: Option<&'m RawValue>,
     channel: Option<Cow<'m, str>>,
+    /// Several at once, in the place of one.
+    channels: Option<Vec<Cow<'m, str>>>,
+    #[serde(borrow)]
+    history: Option<&'m RawValue>,
     cursor: Option<Cow<'m, str>>,
     seq: Option<i64>,
     token: Option<Cow<'m, str>>,
@@ -28,9 +32,9 @@ struct Said<'m> {
     ttl: Option<u64>,
 }
 
-/// What one message asks for.
-pub(super) fn call(text: &str) -> Call<'_> {
-    let refuse = |tag, why| Call::Refuse { tag, refusal: Refusal::Parameter(why) };
+/// What one message asks for: one thing, or to subscribe to several channels.
+pub(super) fn calls(text: &str) -> Vec<Call<'_>> {
+    let refuse = |tag, why| vec![Call::Refuse { tag, refusal: Refusal::Parameter(why) }];
     let Ok(said) = serde_json::from_str::<Said<'_>>(text) else {
         return refuse(None, "a message is a JSON object with a type; see docs/websocket.md for its fields");
     };
@@ -38,10 +42,41 @@ pub(super) fn call(text: &str) -> Call<'_> {
     if tag.is_some_and(|tag| !is_id(tag)) {
         return refuse(None, "an id is a string or a number, and short");
     }
-    match verb(said) {
-        Ok(verb) => Call::Do { tag, verb },
-        Err(refusal) => Call::Refuse { tag, refusal },
+    let verbs = if said.kind == "subscribe" { listens(said) } else { verb(said).map(|verb| vec![verb]) };
+    match verbs {
+        Ok(verbs) => verbs.into_iter().map(|verb| Call::Do { tag, verb }).collect(),
+        Err(refusal) => vec![Call::Refuse { tag, refusal }],
     }
+}
+
+/// Subscriptions to one channel or several; those of one message begin together, with nothing between them.
+fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
+    let from = begins(&said)?;
+    let names = match (said.channel, said.channels) {
+        (Some(one), None) => vec![one],
+        (None, Some(several)) => several,
+        _ => return Err(Refusal::Parameter("subscribe names one channel, or a list of channels")),
+    };
+    if names.is_empty() || names.iter().any(|name| name.is_empty()) {
+        return Err(Refusal::Parameter("the channel is missing or empty"));
+    }
+    let (token, roster) = (said.token.unwrap_or_default(), said.roster);
+    let who = said.who.filter(|who| !who.is_empty());
+    let listen = |channel| {
+        Verb::Listen(Listen {
+            channel,
+            from,
+            hold: Hold::Stream,
+            ahead: Ahead::Tell,
+            token: token.clone(),
+            echo: 0,
+            who: who.clone(),
+            roster,
+            replaces: false,
+            life: None,
+        })
+    };
+    Ok(names.into_iter().map(listen).collect())
 }
 
 /// The first byte of a JSON text says what it is.
@@ -54,21 +89,6 @@ fn verb<'m>(said: Said<'m>) -> Result<Verb<'m>, Refusal> {
         channel.filter(|name| !name.is_empty()).ok_or(Refusal::Parameter("the channel is missing or empty"))
     };
     match &*said.kind {
-        "subscribe" => {
-            let from = begins(said.cursor.as_deref(), said.seq)?;
-            Ok(Verb::Listen(Listen {
-                channel: named(said.channel)?,
-                from,
-                hold: Hold::Stream,
-                ahead: Ahead::Tell,
-                token: said.token.unwrap_or_default(),
-                echo: 0,
-                who: said.who.filter(|who| !who.is_empty()),
-                roster: said.roster,
-                replaces: false,
-                life: None,
-            }))
-        }
         "unsubscribe" => Ok(Verb::Unlisten(named(said.channel)?)),
         "publish" => {
             let channel = named(said.channel)?;
@@ -89,14 +109,21 @@ fn verb<'m>(said: Said<'m>) -> Result<Verb<'m>, Refusal> {
     }
 }
 
-/// Where a subscription begins: behind a cursor, or with a number; else with what is new.
-fn begins(cursor: Option<&str>, seq: Option<i64>) -> Result<From, Refusal> {
-    if let Some(cursor) = cursor {
+/// Where a subscription begins: behind a cursor, with a number, or with so many of the newest; else with what is new.
+fn begins(said: &Said<'_>) -> Result<From, Refusal> {
+    if let Some(cursor) = said.cursor.as_deref() {
         let token = cursor.parse().map_err(|_| Refusal::Parameter("the cursor is none of this server's"))?;
         return Ok(From::Shown(token));
     }
-    Ok(match seq.map(u64::try_from) {
-        None | Some(Ok(0)) => From::New,
+    let history = match said.history.map(RawValue::get) {
+        None | Some("0") => From::New,
+        Some("\"all\"") => From::Oldest,
+        Some(n) => n.parse().map(From::Newest).map_err(|_| {
+            Refusal::Parameter("history is how many of the newest messages to begin with, or \"all\"")
+        })?,
+    };
+    Ok(match said.seq.map(u64::try_from) {
+        None | Some(Ok(0)) => history,
         Some(Ok(seq)) => From::Next(seq),
         Some(Err(_)) => From::Oldest,
     })
@@ -123,6 +150,12 @@ pub(super) fn text_of(data: &RawValue) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
+    fn call(text: &str) -> Call<'_> {
+        let mut calls = calls(text);
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        calls.remove(0)
+    }
+
     fn words(text: &str) -> &'static str {
         match call(text) {
             Call::Refuse { refusal, .. } => refusal.words(),
@@ -148,6 +181,10 @@ mod tests {
             (",\"seq\":0", From::New),
             (",\"seq\":7", From::Next(7)),
             (",\"seq\":-1", From::Oldest),
+            (",\"history\":0", From::New),
+            (",\"history\":1", From::Newest(1)),
+            (",\"history\":\"all\"", From::Oldest),
+            (",\"history\":1,\"seq\":7", From::Next(7)),
             (
                 ",\"cursor\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\",\"seq\":7",
                 From::Shown("A".repeat(32).parse().expect("a token")),
@@ -158,6 +195,19 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn several_channels_are_asked_for_at_once() {
+        let all = calls(r#"{"type":"subscribe","channels":["a","b"],"history":2,"id":1}"#);
+        let named = |call: &Call<'_>| match call {
+            Call::Do { tag: Some("1"), verb: Verb::Listen(listen) } => {
+                (listen.channel.to_string(), listen.from)
+            }
+            other => panic!("{other:?}"),
+        };
+        let named: Vec<(String, From)> = all.iter().map(named).collect();
+        assert_eq!(named, [("a".into(), From::Newest(2)), ("b".into(), From::Newest(2))]);
     }
 
     #[test]
@@ -172,7 +222,16 @@ mod tests {
             let answer = call(&text);
             assert!(matches!(answer, Call::Refuse { tag: None, .. }) || id == "null", "{answer:?}");
         }
-        assert_eq!(words(r#"{"type":"subscribe"}"#), "the channel is missing or empty");
+        assert!(words(r#"{"type":"subscribe"}"#).starts_with("subscribe names one channel, or a list"));
+        assert!(
+            words(r#"{"type":"subscribe","channel":"a","channels":["b"]}"#).starts_with("subscribe names")
+        );
+        assert_eq!(words(r#"{"type":"subscribe","channels":[]}"#), "the channel is missing or empty");
+        assert_eq!(words(r#"{"type":"subscribe","channels":["a",""]}"#), "the channel is missing or empty");
+        for history in ["-1", "1.5", "\"1\"", "[]"] {
+            let text = format!("{{\"type\":\"subscribe\",\"channel\":\"a\",\"history\":{history}}}");
+            assert!(words(&text).starts_with("history is how many"), "{history}");
+        }
         assert_eq!(words(r#"{"type":"subscribe","channel":""}"#), "the channel is missing or empty");
         assert!(
             words(r#"{"type":"subscribe","channel":"a","cursor":"?"}"#).starts_with("the cursor is none")

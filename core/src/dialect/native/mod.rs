@@ -34,7 +34,7 @@ impl Talker for Native {
     }
 
     fn text<'m>(&self, _topic: &str, text: &'m str, _config: &Config) -> Result<Vec<Call<'m>>, Fault> {
-        Ok(vec![decode::call(text)])
+        Ok(decode::calls(text))
     }
 
     fn answer(&self, tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>) {

@@ -3,10 +3,13 @@
 use crate::arena::Id;
 use crate::conn::{Conn, HeldMessage, Phase, Role, Seat, Several};
 use crate::dialect::{Batch, Bulk, Call, Item, Listen, News, Outcome, Refusal, Verb, Voice};
-use crate::hub::{Channel, Join, Lost};
+use crate::hub::{Channel, From, Join, Lost, Start, Subscription};
 use crate::machine::Machine;
 use crate::machine::bayeux::Spoken;
+use crate::machine::deliver::people;
+use crate::machine::events::standing;
 use crate::machine::private::check_private;
+use crate::machine::read::Place;
 use crate::token::{Act, is_signed};
 use crate::wire::ws::Fault;
 
@@ -28,6 +31,7 @@ impl Machine {
             Ok(calls) => calls,
             Err(fault) => return self.fail(id, fault),
         };
+        let count = calls.len();
         for (number, call) in calls.into_iter().enumerate().skip(done) {
             if let Call::Do { verb: Verb::PublishAll(bulk), .. } = &call
                 && let Some(at) = self.crowded_by_items(id, &bulk.items)
@@ -44,7 +48,8 @@ impl Machine {
                     Err(fault) => return self.fail(id, fault),
                 }
             }
-            self.answer_call(id, call, message, is_text);
+            let is_last = number + 1 == count;
+            self.answer_call(id, call, is_last, message, is_text);
         }
     }
 
@@ -73,8 +78,15 @@ impl Machine {
         }
     }
 
-    /// Does one thing and answers it.
-    pub(super) fn answer_call(&mut self, id: Id<Conn>, call: Call<'_>, message: &[u8], is_text: bool) {
+    /// Does one thing and answers it; the last of those that a message asks for, or one before.
+    pub(super) fn answer_call(
+        &mut self,
+        id: Id<Conn>,
+        call: Call<'_>,
+        is_last: bool,
+        message: &[u8],
+        is_text: bool,
+    ) {
         match call {
             Call::Echo => self.say_message(id, message, is_text),
             Call::Refuse { tag, refusal } => {
@@ -82,7 +94,7 @@ impl Machine {
                 self.answer_tagged(id, tag, &Outcome::Refused(&refusal));
             }
             Call::Do { tag, verb } => {
-                if let Err(refusal) = self.do_and_answer(id, tag, verb) {
+                if let Err(refusal) = self.do_and_answer(id, tag, verb, is_last) {
                     self.count_refusal(&refusal);
                     self.answer_tagged(id, tag, &Outcome::Refused(&refusal));
                 }
@@ -90,7 +102,13 @@ impl Machine {
         }
     }
 
-    fn do_and_answer(&mut self, id: Id<Conn>, tag: Option<&str>, verb: Verb<'_>) -> Result<(), Refusal> {
+    fn do_and_answer(
+        &mut self,
+        id: Id<Conn>,
+        tag: Option<&str>,
+        verb: Verb<'_>,
+        is_last: bool,
+    ) -> Result<(), Refusal> {
         check_private(Role::Front, &verb)?;
         match verb {
             Verb::PublishAll(Bulk { items, .. }) => {
@@ -108,7 +126,7 @@ impl Machine {
                 self.answer_tagged(id, tag, &Outcome::Authenticated { expires_s });
                 self.revoke(id);
             }
-            Verb::Listen(listen) => self.sit_down(id, tag, &listen)?,
+            Verb::Listen(listen) => self.sit_down(id, tag, &listen, is_last)?,
             Verb::Unlisten(channel) => {
                 self.get_up(id, &channel)?;
                 self.answer_tagged(id, tag, &Outcome::Unsubscribed { channel: &channel });
@@ -120,8 +138,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Begins a subscription, beside those that there are.
-    fn sit_down(&mut self, id: Id<Conn>, tag: Option<&str>, listen: &Listen<'_>) -> Result<(), Refusal> {
+    /// Begins a subscription, beside those that there are. The last of those that are asked for together is answered with a place:
+    /// whoever goes on behind it has begun all of them.
+    fn sit_down(
+        &mut self,
+        id: Id<Conn>,
+        tag: Option<&str>,
+        listen: &Listen<'_>,
+        is_last: bool,
+    ) -> Result<(), Refusal> {
         let now = self.post.now;
         if let Some(seat) = self.seat_called(id, &listen.channel) {
             if self.hub.peek(seat.channel).is_some_and(|channel| !channel.is_closed()) {
@@ -143,32 +168,52 @@ impl Machine {
         let has_past = self.bearers.grant(id).is_none_or(|grant| grant.allows(Act::History, &listen.channel))
             || !self.needs_token(Role::Front)
             || self.hub.has_token(at, &listen.token);
-        let Some(start) = self.start_granted(at, listen.from, has_past) else { return Ok(()) };
+        let Some(mut start) = self.start_granted(at, listen.from, has_past) else { return Ok(()) };
+        if start.ahead && matches!(listen.from, From::Next(_)) {
+            // It counts on messages of another life: what there is, is new to it.
+            let Some(oldest) = self.hub.start(at, From::Oldest, now) else { return Ok(()) };
+            start = Start { lost: Lost::Unknown, ..oldest };
+        }
         if let Some(who) = &listen.who {
             self.hub.meet(at, who, id.to_bits(), now);
         }
         self.counters.subscribed += 1;
         self.count_lost(id, at, &start);
-        let Some(channel) = self.hub.peek(at) else { return Ok(()) };
-        let cursor = self.hub.seal(channel, self.hub.cursor(channel, start.next));
+        let first = self.websocket(id).and_then(|socket| socket.seats.first()).map(|seat| seat.sub);
+        // Of the channels that it reads already, it may not have everything yet.
+        let others = first.and_then(|sub| self.hub.subscription(sub));
+        let mut places: Vec<Place> = others.into_iter().flat_map(Subscription::seats).collect();
+        places.push((at, start.next));
+        let cursor = is_last.then(|| standing(&self.hub, &places));
+        let (mut delivery, conns, hub) = self.delivery();
+        let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
+        if start.lost != Lost::Nothing {
+            // Before the place behind it: whoever goes on from there has been told.
+            delivery.tell(
+                conn,
+                id,
+                &[News::Gap { channel: channel.name(), next: start.next, lost: start.lost }],
+            );
+        }
         let subscribed = Outcome::Subscribed { channel: &listen.channel, seq: start.next - 1, cursor };
         self.answer_tagged(id, tag, &subscribed);
         let (mut delivery, conns, hub) = self.delivery();
         let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
         let mut news = Vec::new();
-        if start.lost != Lost::Nothing {
-            news.push(News::Gap { channel: channel.name(), next: start.next, lost: start.lost });
-        }
         if let (Some(_), Some(roster)) = (&listen.who, channel.roster()) {
             let from = listen.roster.map(|n| n + 1);
-            crate::machine::deliver::people(channel, roster, from, &voice, &mut news);
+            people(channel, roster, from, &voice, &mut news);
         }
         delivery.tell(conn, id, &news);
         drop(news);
         let notices = self.hub.notices(at);
         let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
         // There was room when it was admitted, in this very turn.
-        let Ok(sub) = self.hub.join(at, join, now) else { return Err(Refusal::TooManySubscribers) };
+        let joined = match first {
+            Some(sub) => self.hub.join_beside(sub, at, join, now).map(|()| sub),
+            None => self.hub.join(at, join, now),
+        };
+        let Ok(sub) = joined else { return Err(Refusal::TooManySubscribers) };
         if let Some(socket) = self.websocket_mut(id) {
             // Most have one: room for exactly as many as there are.
             socket.seats.reserve_exact(1);
@@ -190,7 +235,7 @@ impl Machine {
         if let Some(socket) = self.websocket_mut(id) {
             socket.seats.retain(|one| *one != seat);
         }
-        self.hub.leave(seat.sub, self.post.now);
+        self.hub.leave_one(seat.sub, seat.channel, self.post.now);
     }
 
     /// The subscription to the channel of this name; it may be closed by now, and another have its name.
@@ -206,7 +251,7 @@ impl Machine {
             (conns.get_mut(id), hub.peek(seat.channel), hub.subscription(seat.sub))
         {
             let (name, history) = (channel.name(), channel.history());
-            let next = sub.seats().next().map_or(1, |(_, next)| next);
+            let next = sub.seats().find(|(at, _)| *at == seat.channel).map_or(1, |(_, next)| next);
             let (head, from) = (history.head(), history.live_from(next));
             let to = history.batch_end(from, delivery.config.limits.batch_bytes_max);
             let mut news = Vec::new();

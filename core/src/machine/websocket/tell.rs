@@ -52,8 +52,8 @@ impl Delivery<'_> {
         let heard = visit.notices.is_none_or(|n| channel.roster().is_none_or(|r| r.head() == n));
         let notices = visit.notices.map_or(0, |n| channel.roster().map_or(n, Roster::head));
         let took = Took::Upto { next: to, notices };
-        // Who reads several channels at a location goes on with the others.
-        let closes = channel.is_closed() && to == head && visit.others == 0;
+        // Who reads several channels at a location goes on with the others, and hears only that the last has ended.
+        let closes = channel.is_closed() && to == head && (visit.others == 0 || !is_booth);
         let (range, way) = ((at, from, to, lost), Way::new(dialect, style, Wrap::Messages(window)));
         if heard && !closes && !says_lost {
             // As almost always: nothing is allocated for it.
@@ -77,7 +77,7 @@ impl Delivery<'_> {
         if closes && is_booth {
             self.close_booth(conn, id, booth::GONE);
         }
-        if closes { Took::Last { next: to } } else { took }
+        if closes && visit.others == 0 { Took::Last { next: to } } else { took }
     }
 
     /// Says what everybody is told who lacks the same.
