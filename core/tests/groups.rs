@@ -15,6 +15,9 @@ use support::Server;
 use websocket::Socket;
 
 const OPEN_PUB: &str = r#"{"path": "/open/{g}/{id}", "role": "publisher", "channels": ["{g}/{id}"]}"#;
+/// The configuration itself names the group, which no request could where a location has it.
+const OPEN_G: &str = r#"{"path": "/open/g/{id}", "role": "publisher", "channels": ["g/{id}"]}"#;
+const HEAR_G: &str = r#"{"path": "/hear/g/{id}", "role": "subscriber", "channels": ["g/{id}"]}"#;
 const OPEN_SUB: &str = r#"{"path": "/hear/{g}/{id}", "role": "subscriber", "channels": ["{g}/{id}"]}"#;
 
 fn everything_goes(config: &mut Config) {
@@ -29,7 +32,7 @@ fn grouped(limits: &str) -> Server {
     let group = format!(r#""group": "g", "channels": ["{{id}}"], {limits}"#);
     let publisher = format!(r#"{{"path": "/pub/{{id}}", "role": "publisher", {group}}}"#);
     let subscriber = format!(r#"{{"path": "/sub/{{id}}", "role": "subscriber", {group}}}"#);
-    with(&[&publisher, &subscriber, OPEN_PUB, OPEN_SUB], everything_goes)
+    with(&[&publisher, &subscriber, OPEN_G, HEAR_G, OPEN_PUB, OPEN_SUB], everything_goes)
 }
 
 fn post_json(server: &mut Server, body: &serde_json::Value) -> String {
