@@ -1,6 +1,8 @@
 //! The HTTP API in memory: what `docs/api.md` says, path by path.
 #[path = "api/admin.rs"]
 mod admin;
+#[path = "api/publish_untold.rs"]
+mod publish_untold;
 #[path = "api/refused.rs"]
 mod refused;
 #[path = "support/mod.rs"]

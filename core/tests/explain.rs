@@ -1,6 +1,8 @@
 //! `GET /explain`: why somebody did or did not get a message, in each way that there is.
 #[path = "support/bayeux.rs"]
 mod bayeux;
+#[path = "explain/left.rs"]
+mod left;
 #[path = "explain/patterns.rs"]
 mod patterns;
 #[path = "support/mod.rs"]

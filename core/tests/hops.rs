@@ -17,6 +17,8 @@
 mod hearing;
 #[path = "support/jwt.rs"]
 mod jwt;
+#[path = "hops/lines.rs"]
+mod lines;
 #[path = "support/mod.rs"]
 mod support;
 #[path = "support/websocket.rs"]
@@ -300,38 +302,6 @@ impl World {
         };
         self.server.send(client, format!("GET {path} HTTP/1.0\r\nAccept: {accept}\r\n{fields}\r\n"));
         self.readers[i].hearing = Some((transport, client));
-    }
-
-    fn hop_to_websocket(&mut self, i: usize, token: &str) {
-        let reader = &self.readers[i];
-        let mut ask = json!({"type": "subscribe", "channels": reader.channels});
-        match &reader.cursor {
-            Some(cursor) => ask["cursor"] = cursor.as_str().into(),
-            None => ask["history"] = "all".into(),
-        }
-        let client = self.server.connect(Role::Front);
-        self.server.send(client, format!("GET /ws?{token} HTTP/1.1\r\n{}\r\n", websocket::HANDSHAKE));
-        self.server.send(client, websocket::text(&ask.to_string()));
-        self.readers[i].hearing = Some((Transport::WebSocket, client));
-    }
-
-    /// What had been sent is lost on the way, from some byte on.
-    fn cut(&mut self, i: usize) {
-        let Some((transport, client)) = self.readers[i].hearing else { return };
-        if transport == Transport::WebSocket {
-            let mut bytes = self.server.received_bytes(client);
-            bytes.truncate(self.chance.below(bytes.len() as u64 + 1) as usize);
-            self.take_in_frames(i, &bytes);
-        } else {
-            let bytes = self.server.received(client);
-            let most = self.chance.below(bytes.len() as u64 + 1) as usize;
-            let whole = (0..=most).rev().find(|&at| bytes.is_char_boundary(at)).unwrap_or(0);
-            self.readers[i].heard += &bytes[..whole];
-            self.take_in(i, transport);
-        }
-        self.server.vanish(client);
-        self.readers[i].hearing = None;
-        self.hop(i);
     }
 
     fn hear(&mut self, i: usize, ends: bool) {

@@ -141,7 +141,7 @@ Examples:
       The same for one client, by its number.
 
 Verdicts: delivered; not subscribed yet, left before (it was not there); missed (no longer kept when its turn came), slow (it has not \
-taken what waits before); refused; waiting, due (still to come); unknown (too long ago: see limits.explain_records_max).";
+taken what waits before); filtered (it reads by a pattern, and the channel's messages are in none); refused; waiting, due (still to come); unknown (too long ago: see limits.explain_records_max).";
 
 /// The flags of `rcomet explain`.
 #[derive(Args, Debug)]

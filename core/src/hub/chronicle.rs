@@ -52,6 +52,11 @@ pub enum What {
         /// The next message it would have been handed.
         next: u64,
     },
+    /// Was sent away, from all that it reads; that it left follows.
+    SentAway {
+        /// Why.
+        why: &'static str,
+    },
     /// Was refused the channel of this name.
     Refused {
         /// The name, as asked for.
@@ -143,6 +148,15 @@ impl Hub {
         for (from, to, handed) in runs {
             let what = if handed { What::Handed { from, to } } else { What::Missed { from, to } };
             self.note(owner, id, what, now);
+        }
+    }
+
+    /// Somebody is about to be sent away, for what reason.
+    pub fn note_sent_away(&mut self, owner: Owner, why: &'static str, now: Moment) {
+        let most = self.settings.explain_records_max;
+        if most > 0 {
+            self.chronicle
+                .note(most, Record { at: now, owner, channel: u64::MAX, what: What::SentAway { why } });
         }
     }
 

@@ -113,6 +113,8 @@ impl Machine {
 
     /// Ends a connection as its client would like it, unless it is in the middle of a request.
     pub(super) fn end_cleanly(&mut self, id: Id<Conn>) {
+        let why = "an administrator ended its connection, or the server was going away";
+        self.hub.note_sent_away(id.to_bits(), why, self.post.now);
         if let Some(Phase::WebSocket(_)) = self.conns.get(id).map(|conn| &conn.phase) {
             return self.say_goodbye(id);
         }

@@ -46,6 +46,11 @@ impl Machine {
         }
         if !conn.outbox.is_empty() && now >= conn.progress.after_ms(stall_ms) {
             self.counters.stalled_closed += 1;
+            self.hub.note_sent_away(
+                id.to_bits(),
+                "it had taken nothing of what waited for it for too long",
+                now,
+            );
             let sub = if let Phase::Parked(parked) = &conn.phase { Some(parked.sub) } else { None };
             if matches!(conn.phase, Phase::Attached(_)) {
                 return self.cut_attached(id);

@@ -93,7 +93,7 @@ impl Machine {
     ) {
         let now = self.post.now;
         let Some(at) = self.hub.find(name) else {
-            return self.refuse(id, manner, voice, &Refusal::NoChannel(name.into()));
+            return self.explain_absent(id, manner, voice, name, seq, client);
         };
         self.hub.channel(at, now);
         let unix = self.unix_ms().saturating_sub(now.0);
@@ -125,19 +125,7 @@ impl Machine {
         let clients = owners.into_iter().map(|owner| {
             let next = standing.iter().find(|(other, _)| *other == owner).map(|(_, next)| *next);
             let verdict = self.verdict((at, channel), next, owner, seq);
-            let verdict = self.or_by_pattern(verdict, &patterns, owner);
-            let conn = self.conn_of(owner);
-            let kind = conn.map(super::stats::kind_of);
-            Told {
-                client: owner.to_string(),
-                address: conn.map(|conn| conn.peer.to_string()),
-                dialect: kind.map(|(dialect, _)| dialect),
-                transport: kind.map(|(_, transport)| transport),
-                connected: conn.is_some(),
-                verdict: verdict.is,
-                because: verdict.because,
-                at: verdict.at.map(wall),
-            }
+            self.told(owner, self.or_by_pattern(verdict, &patterns, owner), wall)
         });
         let explanation = Explanation {
             channel: name,
@@ -151,6 +139,59 @@ impl Machine {
         // Names and numbers can always be written.
         let body = serde_json::to_string(&explanation).unwrap_or_default();
         self.reply(id, manner, Answer { status: Status::OK, content_type: JSON }, &[], body.as_bytes());
+    }
+
+    /// The same of a channel that is not there: somebody may have been refused it.
+    fn explain_absent(
+        &mut self,
+        id: Id<Conn>,
+        manner: Manner,
+        voice: &Voice,
+        name: &str,
+        seq: u64,
+        client: Option<Owner>,
+    ) {
+        let refused = self.hub.chronicle().records().filter(|record| is_refused(record, name));
+        let mut owners: Vec<Owner> = refused.map(|record| record.owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        if owners.is_empty() {
+            return self.refuse(id, manner, voice, &Refusal::NoChannel(name.into()));
+        }
+        owners.retain(|owner| client.is_none_or(|client| client == *owner));
+        let more = owners.len().saturating_sub(TOLD_MAX);
+        let unix = self.unix_ms().saturating_sub(self.post.now.0);
+        let wall = |moment: Moment| unix.saturating_add(moment.0);
+        let clients = owners.split_off(more).into_iter().filter_map(|owner| {
+            let records = self.hub.chronicle().records().filter(|record| is_refused(record, name));
+            Some(self.told(owner, from_records(records, owner, seq, None)?, wall))
+        });
+        let explanation = Explanation {
+            channel: name,
+            seq,
+            message: "not published",
+            published: None,
+            records_since: self.hub.chronicle().since().map(wall),
+            clients: clients.collect(),
+            more,
+        };
+        let body = serde_json::to_string(&explanation).unwrap_or_default();
+        self.reply(id, manner, Answer { status: Status::OK, content_type: JSON }, &[], body.as_bytes());
+    }
+
+    fn told(&self, owner: Owner, verdict: Verdict, wall: impl Fn(Moment) -> u64) -> Told {
+        let conn = self.conn_of(owner);
+        let kind = conn.map(super::stats::kind_of);
+        Told {
+            client: owner.to_string(),
+            address: conn.map(|conn| conn.peer.to_string()),
+            dialect: kind.map(|(dialect, _)| dialect),
+            transport: kind.map(|(_, transport)| transport),
+            connected: conn.is_some(),
+            verdict: verdict.is,
+            because: verdict.because,
+            at: verdict.at.map(wall),
+        }
     }
 
     /// The connection that is, or speaks for, a reader.
@@ -168,7 +209,9 @@ impl Machine {
         owner: Owner,
         seq: u64,
     ) -> Verdict {
-        let records = self.hub.chronicle().records().filter(|record| concerns(record, at, channel.name()));
+        let is_told =
+            |r: &&Record| matches!(r.what, What::SentAway { .. }) || concerns(r, at, channel.name());
+        let records = self.hub.chronicle().records().filter(is_told);
         if let Some(verdict) = from_records(records, owner, seq, next) {
             return verdict;
         }
@@ -216,12 +259,14 @@ impl Machine {
     }
 }
 
+/// Whether somebody was refused the channel of this name.
+fn is_refused(record: &Record, name: &str) -> bool {
+    matches!(&record.what, What::Refused { name: asked, .. } if **asked == *name)
+}
+
 /// Whether a record is of this life of a channel, or of somebody who was refused it.
 fn concerns(record: &Record, at: Id<Channel>, name: &str) -> bool {
-    match &record.what {
-        What::Refused { name: asked, .. } => **asked == *name,
-        _ => record.channel == at.to_bits(),
-    }
+    record.channel == at.to_bits() || is_refused(record, name)
 }
 
 /// What records say of one client and one message. Who was handed it has it, whatever else happened. `next` is where the client
@@ -237,6 +282,8 @@ fn from_records<'r>(
     let mut served = None;
     // Where it stands as far as has been read: in the channel since a message, or not.
     let mut wants: Option<u64> = None;
+    // Why it is about to leave, if not of its own accord, and when.
+    let mut sent_away = None;
     for record in records.filter(|record| record.owner == owner || record.owner == 0) {
         let at = Some(record.at);
         let is_wanted = wants.is_some_and(|from| from <= seq);
@@ -272,10 +319,16 @@ fn from_records<'r>(
                 wants = None;
                 if *next <= seq {
                     served = None;
-                    let words = format!("the client left when the next number was {next}");
+                    let words = match sent_away.filter(|(when, _)| *when == record.at) {
+                        Some((_, why)) => {
+                            format!("the client was sent away when the next number was {next}: {why}")
+                        }
+                        None => format!("the client left of its own accord when the next number was {next}"),
+                    };
                     verdict = Some(Verdict::new("left before", words, at));
                 }
             }
+            What::SentAway { why } => sent_away = Some((record.at, *why)),
             What::Refused { why, .. } => {
                 verdict = Some(Verdict::new("refused", format!("the subscription was refused: {why}"), at));
             }

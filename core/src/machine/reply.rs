@@ -10,6 +10,8 @@ use crate::wire::http1::head::Head;
 use crate::wire::http1::response::{End, HeadWriter};
 use crate::wire::http1::{Reject, Status};
 
+/// Fields of answers that scripts of pages on other origins may read besides those that they always may.
+const EXPOSED: [&str; 2] = ["Retry-After", "Idempotent-Replayed"];
 /// What pages on other origins may send besides what they always may.
 const CORS_HEADERS: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Cache-Control";
 /// The same for Bayeux's clients (`protocols/bayeux.md`, section 10).
@@ -62,8 +64,12 @@ impl Machine {
             let kind = Kind { status, content_type, origin: manner.origin, nosniff: true, no_store: false };
             (heads.begin(head, kind, date, &config.http), End::Length(body.len()))
         };
+        let is_for_pages = matches!(manner.origin, OriginRef::Any | OriginRef::Listed(_));
         for (name, value) in extra {
             writer = writer.field(name, value);
+            if is_for_pages && EXPOSED.contains(name) {
+                writer = writer.field("Access-Control-Expose-Headers", name);
+            }
         }
         writer.end(end, manner.keep_alive);
         if !manner.head_only {

@@ -277,6 +277,7 @@ impl Machine {
 
     fn end_bearer(&mut self, id: Id<Conn>) {
         let now = self.post.now;
+        self.hub.note_sent_away(id.to_bits(), "its token had expired", now);
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         if matches!(conn.phase, Phase::WebSocket(_)) {
@@ -322,6 +323,10 @@ impl Machine {
         let named = |seat: &Seat| Some((*seat, self.hub.peek(seat.channel)?.name().to_owned()));
         let not_allowed = |(_, name): &(Seat, String)| !grant.allows(Act::Subscribe, name);
         let over: Vec<(Seat, String)> = socket.seats.iter().filter_map(named).filter(not_allowed).collect();
+        if !over.is_empty() {
+            let why = "the token that it showed last does not allow the channel";
+            self.hub.note_sent_away(id.to_bits(), why, self.post.now);
+        }
         for (seat, name) in over {
             self.leave_seat(id, seat);
             self.answer_tagged(id, None, &Outcome::Revoked { channel: &name });

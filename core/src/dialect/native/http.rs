@@ -61,6 +61,17 @@ fn is_publish(head: &Head<'_, '_>) -> bool {
     head.query.is_empty() && kind.len() >= 16 && kind[..16].eq_ignore_ascii_case(b"application/json")
 }
 
+/// Whether a request that names no channel looks like one of the API that does not say that its body is JSON: curl's `-d` says it
+/// is a form.
+pub(in crate::dialect) fn is_untold_publish(request: &Request<'_, '_>) -> bool {
+    let head = request.head;
+    let body = request.body.trim_ascii_start();
+    head.method == Method::Post
+        && head.raw_path == b"/publish"
+        && head.query.is_empty()
+        && matches!(body.first(), Some(b'{' | b'['))
+}
+
 /// Whether a request is for the API.
 pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>) -> bool {
     path(role, head).is_some()
@@ -121,19 +132,46 @@ fn only(head: &Head<'_, '_>, method: Method, methods: &'static str) -> Result<()
 }
 
 fn names(accept: &[u8], kind: &[u8]) -> bool {
-    memchr::memmem::find(accept, kind).is_some()
+    quality(accept, kind) > 0
 }
 
+/// How much a media type is wanted, in thousandths (RFC 9110, section 12.4.2); 0 where it is not named. Ranges do not count: who
+/// sends `*/*` has no wish.
+fn quality(accept: &[u8], kind: &[u8]) -> u16 {
+    let wanted = |range: &[u8]| {
+        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        if !parts.next()?.eq_ignore_ascii_case(kind) {
+            return None;
+        }
+        let weight = parts.find_map(|part| part.strip_prefix(b"q=").or(part.strip_prefix(b"Q=")));
+        let Some(weight) = weight else { return Some(1_000) };
+        let weight = std::str::from_utf8(weight).ok()?;
+        let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+        let thousandths: u16 = format!("{part:0<3}").get(..3)?.parse().ok()?;
+        match whole {
+            "0" => Some(thousandths),
+            "1" => Some(1_000),
+            _ => None,
+        }
+    };
+    accept.split(|byte| *byte == b',').filter_map(wanted).max().unwrap_or(0)
+}
+
+/// What is wanted most; of equals, event streams, then lines.
 fn style_of(accept: &[u8]) -> u8 {
-    if names(accept, b"text/event-stream") {
-        style::EVENTS
-    } else if names(accept, b"application/x-ndjson") {
-        style::LINES
-    } else if names(accept, b"application/json") {
-        style::POLL
-    } else {
-        style::EVENTS
+    let kinds = [
+        (style::EVENTS, &b"text/event-stream"[..]),
+        (style::LINES, b"application/x-ndjson"),
+        (style::POLL, b"application/json"),
+    ];
+    let mut best = (style::EVENTS, 0);
+    for (style, kind) in kinds {
+        let quality = quality(accept, kind);
+        if quality > best.1 {
+            best = (style, quality);
+        }
     }
+    best.0
 }
 
 fn channels<'b>(params: &Params<'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
@@ -264,5 +302,30 @@ fn disconnect<'b>(body: &[u8]) -> Result<Verb<'b>, Refusal> {
             Ok(Verb::DisconnectClient(id.parse().map_err(|_| Refusal::NoClient)?))
         }
         _ => Err(Refusal::Parameter(shape)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_most_is_told_in_its_way() {
+        for (accept, wanted) in [
+            ("", style::EVENTS),
+            ("*/*", style::EVENTS),
+            ("text/event-stream", style::EVENTS),
+            ("application/json", style::POLL),
+            ("APPLICATION/JSON", style::POLL),
+            ("application/json, text/event-stream;q=0.5", style::POLL),
+            ("application/json;q=0.2, text/event-stream; q=0.5", style::EVENTS),
+            ("application/json, text/event-stream", style::EVENTS),
+            ("application/x-ndjson, */*;q=0.1", style::LINES),
+            ("text/event-stream;q=0, application/json;q=0.1", style::POLL),
+            ("application/json;q=nan", style::EVENTS),
+            ("application/json;charset=utf-8;Q=1", style::POLL),
+        ] {
+            assert_eq!(style_of(accept.as_bytes()), wanted, "{accept}");
+        }
     }
 }

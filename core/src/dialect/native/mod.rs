@@ -7,7 +7,7 @@ mod http;
 mod style;
 
 pub(super) use answer::problem;
-pub(super) use http::is_at;
+pub(super) use http::{is_at, is_untold_publish};
 
 use super::{
     Answer, Call, Decoded, Dialect, DialectId, JSON, News, Opening, Outcome, Refusal, Request, Talker, Text,

@@ -4,7 +4,7 @@ use crate::config::{Batching, Config, Duty, Location, Named, Transport};
 use crate::conn::Role;
 use crate::dialect::hooks::Fields;
 use crate::dialect::{
-    Decoded, DialectId, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch,
+    Decoded, DialectId, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch, native,
 };
 use crate::hub::{Media, Place, Posted, body_of};
 use crate::wire::http1::Method;
@@ -41,6 +41,11 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     } else {
         let named = if is_subscriber { location.names(head) } else { location.names_published(head) };
         match named {
+            None if native::is_untold_publish(request) => {
+                let verb =
+                    Err(Refusal::Body("publishing JSON takes Content-Type: application/json, and no query"));
+                return Decoded { verb, voice: Voice::new(DialectId::Native, 0) };
+            }
             None => Err(Refusal::NoChannels),
             Some(named) if config.push.is_astray(&named) => Err(Refusal::OtherGroup),
             Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {

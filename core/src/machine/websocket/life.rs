@@ -29,6 +29,7 @@ impl Machine {
         }
         if now >= socket.pong_by {
             self.counters.websocket_pongs_missed += 1;
+            self.hub.note_sent_away(id.to_bits(), "it gave no sign of life when it was asked for one", now);
             self.release_websocket(id);
             let Some(conn) = self.conns.get_mut(id) else { return };
             return self.post.cut(conn, id);
