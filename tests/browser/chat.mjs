@@ -272,7 +272,8 @@ async function looks() {
   await check('what the server refuses stays, and can be taken back', async () => {
     const writer = await Person.arrives('Wim', room, 'sse');
     await until('live', () => writer.line());
-    await writer.context.route('**/publish', (route) => route.fulfill({ status: 403, json: { detail: 'not today' } }));
+    const refusal = { contentType: 'application/problem+json', body: JSON.stringify({ status: 403, detail: 'not today' }) };
+    await writer.context.route('**/publish', (route) => route.fulfill({ status: 403, ...refusal }));
     await writer.says('precious words');
     await until(true, async () => (await writer.page.textContent('#scroll .failed .deal').catch(() => '')).includes('not today'));
     await writer.page.click('text=Take back');

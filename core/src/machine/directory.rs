@@ -139,6 +139,10 @@ impl Machine {
         let mut at: Vec<Id<Channel>> = self.hub.page(&page.prefix, after).take(page.limit + 1).collect();
         let more = at.len() > page.limit;
         at.truncate(page.limit);
+        // What is too old is forgotten before it is counted.
+        for at in &at {
+            self.hub.kept(*at, self.post.now);
+        }
         self.reply_with(id, manner, |machine, out| {
             let channels: Vec<&Channel> = at.iter().filter_map(|at| machine.hub.peek(*at)).collect();
             voice.dialect.speaker().answer(voice, &Outcome::Directory { channels: &channels, more }, out)

@@ -72,6 +72,21 @@ fn channels_are_found_described_and_closed() {
 }
 
 #[test]
+fn what_is_too_old_is_not_counted_among_what_channels_keep() {
+    let mut config = Config::default();
+    config.limits.history_age_ms_max = 10_000;
+    let mut server = Server::new(config);
+    server.push("a", "old");
+    server.pass_ms(6_000);
+    server.push("b", "new");
+    server.pass_ms(6_000);
+    let said = get(&mut server, Role::Admin, "/channels");
+    let kept: Vec<&Value> =
+        said["channels"].as_array().expect("channels").iter().map(|c| &c["messages"]).collect();
+    assert_eq!(kept, [&json!(0), &json!(1)], "{said}");
+}
+
+#[test]
 fn readers_are_sent_off() {
     let mut server = server();
     let ann = stream(&mut server, "channel=a&who=Ann", "application/x-ndjson");
