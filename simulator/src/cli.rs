@@ -11,6 +11,7 @@ use crate::compare;
 use crate::crew;
 use crate::floor;
 use crate::outcome::Outcome;
+use crate::output::Output;
 use crate::payload::STAMP_BYTES;
 use crate::report;
 use crate::scenario::Scenario;
@@ -20,7 +21,7 @@ use crate::world::Place;
 
 /// Messages were lost, doubled or reordered, or somebody was refused.
 const IMPERFECT: u8 = 1;
-/// The run could not take place.
+/// The run could not take place, or what it has shown could not be written.
 const FAILED: u8 = 2;
 
 /// Puts a comet server under load, counts what is lost, doubled or reordered, and says what it cost.
@@ -65,19 +66,19 @@ pub struct Common {
     /// A process of the server, to say what it uses, with all its children; can be repeated
     #[arg(long, global = true, value_name = "PID", help_heading = "Server")]
     pub server_pid: Vec<u32>,
-    /// Bytes of a message
-    #[arg(long, global = true, default_value_t = 100, help_heading = "Load")]
-    pub size: usize,
+    /// Bytes of a message [default: 100, and 8000 for slow]
+    #[arg(long, global = true, help_heading = "Load")]
+    pub size: Option<usize>,
     /// Processes that the subscribers are spread over, when one core cannot play them all
     #[arg(long, global = true, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64), help_heading = "Load")]
     pub processes: u8,
     /// Milliseconds without any progress after which the rest is counted as lost
     #[arg(long, global = true, default_value_t = 10_000, value_parser = crate::numbers::patience_ms(), help_heading = "Load")]
     pub patience_ms: u64,
-    /// Write the outcome as JSON; - is standard output
+    /// Write the outcome as JSON; - is standard output. It is opened before the run
     #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
     pub json: Option<PathBuf>,
-    /// Write the outcome as a page with plots
+    /// Write the outcome as a page with plots. It is opened before the run
     #[arg(long, global = true, value_name = "FILE.html", help_heading = "Output")]
     pub report: Option<PathBuf>,
     /// What the run is called in pages, beside others [default: the server]
@@ -150,28 +151,26 @@ fn fail(words: &str) -> ExitCode {
 }
 
 fn play(scenario: &Scenario, common: &Common) -> Result<Outcome, String> {
-    if common.size < STAMP_BYTES {
+    if common.size.is_some_and(|size| size < STAMP_BYTES) {
         return Err(format!("a message carries {STAMP_BYTES} bytes at least: what is needed to count it"));
     }
-    let mut outcome = scenario.play(common.place()?, common.size)?;
-    outcome.name.clone_from(&common.name);
+    let place = common.place()?;
     let to_stdout = common.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if let Some(path) = &common.json {
-        let text = serde_json::to_string_pretty(&outcome).map_err(|error| error.to_string())?;
-        if to_stdout {
-            println!("{text}");
-        } else {
-            fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-        }
-    }
-    if let Some(path) = &common.report {
-        let text = report::page(std::slice::from_ref(&outcome));
-        fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    if !to_stdout {
+    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
+    let json = if to_stdout { None } else { open(&common.json)? };
+    let page = open(&common.report)?;
+    let mut outcome = scenario.play(place, common.size.unwrap_or_else(|| scenario.usual_size()))?;
+    outcome.name.clone_from(&common.name);
+    let text = serde_json::to_string_pretty(&outcome).map_err(|error| error.to_string())?;
+    // What is seen comes first: a disk may be full.
+    if to_stdout {
+        println!("{text}");
+    } else {
         print!("{}", report::table(&outcome));
     }
-    Ok(outcome)
+    let json = json.map_or(Ok(()), |file| file.write(&text));
+    let page = page.map_or(Ok(()), |file| file.write(&report::page(std::slice::from_ref(&outcome))));
+    json.and(page).map(|()| outcome)
 }
 
 fn lay_over(options: &Report) -> Result<(), String> {

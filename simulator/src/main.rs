@@ -1,5 +1,6 @@
 //! `rcomet-sim`: load for comet servers, with latency measured from the intended sending, honest counting, and a floor to
 //! compare with.
+mod advance;
 mod answer;
 mod cli;
 mod clock;
@@ -13,6 +14,7 @@ mod frames;
 mod limits;
 mod numbers;
 mod outcome;
+mod output;
 mod payload;
 mod press;
 mod progress;

@@ -28,6 +28,9 @@ pub struct Outcome {
     pub complaint: Option<String>,
     /// Why the run is worth nothing, if it is.
     pub failure: Option<String>,
+    /// What its figures do not show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// From the intended sending to the delivery.
     pub latency: Option<Latency>,
     /// From the intended sending to the answer.

@@ -12,6 +12,7 @@ use mio::{Interest, Registry, Token};
 use crate::answer::{Answer, Piece};
 use crate::errand::{prepare, read_answer};
 use crate::frames::{self, PONG};
+use crate::limits::explain;
 use crate::payload::Stamp;
 use crate::tally::histogram;
 use crate::target::{Post, Published, Target};
@@ -34,6 +35,8 @@ pub struct Press {
     /// Each channel's last number: intended, and answered by the server.
     heads: Vec<u64>,
     answered_heads: Vec<u64>,
+    /// Nobody takes messages any more: nothing is tried again.
+    dead: bool,
     account: Account,
 }
 
@@ -121,6 +124,7 @@ impl Press {
             scratch: vec![0; SCRATCH_BYTES],
             heads: vec![0; manner.channels as usize],
             answered_heads: vec![0; manner.channels as usize],
+            dead: false,
             account: Account {
                 taken: 0,
                 refused: 0,
@@ -166,7 +170,8 @@ impl Press {
     /// # Errors
     /// A publisher cannot connect again.
     pub fn flush(&mut self, registry: &Registry) -> io::Result<()> {
-        for index in 0..self.presses.len() {
+        let last = if self.dead { 0 } else { self.presses.len() };
+        for index in 0..last {
             if self.presses[index].out.len() > self.presses[index].sent
                 && self.presses[index].flush().is_err()
             {
@@ -188,6 +193,9 @@ impl Press {
         now: u64,
         answered: &mut Vec<usize>,
     ) -> io::Result<()> {
+        if self.dead {
+            return Ok(());
+        }
         let alive = self.read(index, event, now, answered).and_then(|()| self.presses[index].flush());
         match alive {
             Ok(()) => Ok(()),
@@ -276,7 +284,9 @@ impl Press {
 
     /// A publisher's connection has ended. What was on the way may have been taken or not: it is not sent again.
     fn reconnect(&mut self, index: usize, registry: &Registry) -> io::Result<()> {
-        let fresh = Connection::open(&*self.target, self.admin, registry, Token(self.first_token + index))?;
+        // Once is enough: what this cannot do no other can.
+        let fresh = Connection::open(&*self.target, self.admin, registry, Token(self.first_token + index))
+            .inspect_err(|_| self.dead = true)?;
         let old = std::mem::replace(&mut self.presses[index], fresh);
         self.account.unanswered += old.asked.len() as u64;
         let press = &mut self.presses[index];
@@ -326,7 +336,7 @@ impl Press {
 
 impl Connection {
     fn open(target: &dyn Target, admin: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
-        let mut stream = std::net::TcpStream::connect(admin)?;
+        let mut stream = std::net::TcpStream::connect(admin).map_err(explain)?;
         let mut greeting = Vec::new();
         target.greet(&mut greeting);
         let (mut status, mut answer) = (0, Answer::default());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use mio::{Events, Poll, Token};
 use serde::{Deserialize, Serialize};
 
+use crate::advance::Advance;
 use crate::clock::{self, MILLISECOND, SECOND};
 use crate::crew::{self, Crew};
 use crate::crowd::{Crowd, Order, Standing};
@@ -82,6 +83,9 @@ pub struct World {
     /// What is shown to those who wait.
     pub progress: Progress,
     subscribers: u64,
+    /// Something has been measured.
+    begun: bool,
+    failure: Option<String>,
     started: u64,
     sampled: u64,
     samples: Vec<Sample>,
@@ -131,6 +135,8 @@ impl World {
             answered: Vec::new(),
             progress: Progress::new(),
             subscribers: subscribers as u64,
+            begun: false,
+            failure: None,
             started: clock::now(),
             sampled: 0,
             samples: Vec::new(),
@@ -171,10 +177,12 @@ impl World {
     /// Lets things happen until one has, or until the deadline.
     ///
     /// # Errors
-    /// The publishers have lost the server.
+    /// The publishers have lost the server before anything was measured.
     pub fn turn(&mut self, deadline: u64) -> Result<(), String> {
         self.answered.clear();
-        self.press.flush(self.poll.registry()).map_err(|error| gone(&error))?;
+        if let Err(error) = self.press.flush(self.poll.registry()) {
+            self.lose(gone(&error))?;
+        }
         for crew in &mut self.crews {
             crew.flush().map_err(|error| lost_crew(&error))?;
         }
@@ -196,6 +204,7 @@ impl World {
             Err(error) => return Err(error.to_string()),
             Ok(()) => {}
         }
+        let mut lost = None;
         let Self { poll, events, crowd, crews, press, answered, .. } = self;
         for event in &*events {
             let (now, token) = (clock::now(), event.token().0);
@@ -203,19 +212,19 @@ impl World {
                 crowd.hear(token, event, poll.registry(), now);
             } else if let Some(crew) = token.checked_sub(CREW_TOKENS) {
                 crews[crew].hear()?;
-            } else {
-                press
-                    .hear(token - PRESS_TOKENS, event, poll.registry(), now, answered)
-                    .map_err(|error| gone(&error))?;
+            } else if let Err(error) = press.hear(token - PRESS_TOKENS, event, poll.registry(), now, answered)
+            {
+                lost = Some(gone(&error));
             }
         }
-        Ok(())
+        lost.map_or(Ok(()), |words| self.lose(words))
     }
 
-    /// Lets things happen until `done`, or until nothing has changed for the run's patience; whether it is done.
+    /// Lets things happen until `done`, or until nothing has come further for the run's patience, or the server is
+    /// gone; whether it is done.
     ///
     /// # Errors
-    /// The publishers have lost the server.
+    /// The publishers have lost the server before anything was measured.
     pub fn turn_until(&mut self, done: impl FnMut(&Self) -> bool) -> Result<bool, String> {
         self.turn_until_still(self.place.patience_ns, done)
     }
@@ -224,27 +233,25 @@ impl World {
     /// from looking, what has come meanwhile is seen first.
     ///
     /// # Errors
-    /// The publishers have lost the server.
+    /// The publishers have lost the server before anything was measured.
     pub fn turn_until_still(
         &mut self,
         patience_ns: u64,
         mut done: impl FnMut(&Self) -> bool,
     ) -> Result<bool, String> {
-        let mut before = (self.standing(), self.press.open());
+        let mut advance = Advance::from(self.standing(), self.press.open());
         let mut still = 0;
         loop {
             if done(self) {
                 return Ok(true);
             }
-            if still >= patience_ns {
+            if still >= patience_ns || self.failure.is_some() {
                 return Ok(false);
             }
             let start = clock::now();
             self.turn(start + (patience_ns - still).min(TURN_NS))?;
             still += (clock::now() - start).min(TURN_NS);
-            let present = (self.standing(), self.press.open());
-            if present != before {
-                before = present;
+            if advance.goes_on(self.standing(), self.press.open()) {
                 still = 0;
             }
         }
@@ -253,10 +260,10 @@ impl World {
     /// Lets things happen until that moment.
     ///
     /// # Errors
-    /// The publishers have lost the server.
+    /// The publishers have lost the server before anything was measured.
     pub fn turn_for(&mut self, nanoseconds: u64) -> Result<(), String> {
         let until = clock::now() + nanoseconds;
-        while clock::now() < until {
+        while clock::now() < until && self.failure.is_none() {
             self.turn(until)?;
         }
         Ok(())
@@ -266,7 +273,7 @@ impl World {
     /// watch, it waits for a moment.
     ///
     /// # Errors
-    /// The publishers have lost the server, or it does not come to rest.
+    /// The same, or it does not come to rest.
     pub fn settle_down(&mut self) -> Result<u64, String> {
         if !self.place.server.is_watched() {
             self.turn_for(200 * MILLISECOND)?;
@@ -283,14 +290,37 @@ impl World {
                 at_work = clock::now();
             }
             if clock::now() - start > SETTLE_NS_MAX {
-                return Err(format!(
-                    "the server is at work for {} seconds without a request",
-                    SETTLE_NS_MAX / SECOND
-                ));
+                let seconds = SETTLE_NS_MAX / SECOND;
+                self.lose(format!("the server is at work for {seconds} seconds without a request"))?;
+                return Ok(at_work);
             }
             cpu = present;
         }
         Ok(at_work)
+    }
+
+    /// From now on there is an outcome, whatever becomes of the server.
+    pub fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// Why there is nothing more to be seen, if that is so.
+    pub fn failure(&self) -> Option<&str> {
+        self.failure.as_deref()
+    }
+
+    /// Whether there is nothing more to be seen.
+    pub fn is_over(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// The server is lost: before anything was measured there was no run; afterwards that is what the run has shown.
+    fn lose(&mut self, words: String) -> Result<(), String> {
+        if !self.begun {
+            return Err(words);
+        }
+        self.failure.get_or_insert(words);
+        Ok(())
     }
 
     /// Measures what is meant to be sent from now on; or no longer.
@@ -298,6 +328,7 @@ impl World {
     /// # Errors
     /// A process of subscribers has ended.
     pub fn measure(&mut self, on: bool) -> Result<(), String> {
+        self.begun |= on;
         let since = on.then(clock::now);
         self.press.measure(since);
         self.order(Order::Measure { since })
@@ -319,6 +350,8 @@ impl World {
     /// A process of subscribers has ended without its account.
     pub fn end(mut self) -> Result<(Tally, Press, Vec<Sample>), String> {
         self.sample(clock::now());
+        // What is still to come is from this machine.
+        self.failure = None;
         for crew in &mut self.crews {
             crew.settle(self.press.heads()).map_err(|error| lost_crew(&error))?;
         }

@@ -121,6 +121,58 @@ fn nonsense_is_refused_before_anything_happens() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("nobody takes messages at 127.0.0.1:1"));
 }
 
+/// Nobody listens at the address: if anything had been tried before the file, that would be said.
+#[test]
+fn a_file_that_cannot_be_written_is_found_before_the_run() {
+    let scratch = Scratch::new("unwritable");
+    let good = scratch.file("good.json");
+    for option in ["--json", "--report"] {
+        let bad = scratch.file("nowhere/out");
+        let mut command = Command::new(SIM);
+        command.args(["fanout", "--admin", "127.0.0.1:1", option, &bad]);
+        command.args([if option == "--json" { "--report" } else { "--json" }, &good]);
+        let output = command.output().expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains("nowhere/out: "), "{said}");
+        assert!(!said.contains("127.0.0.1:1"), "{said}");
+        assert!(!PathBuf::from(&good).exists(), "the other is not left behind");
+    }
+}
+
+#[test]
+fn the_table_is_seen_although_the_disk_is_full() {
+    let server = Server::floor(None);
+    for option in ["--json", "--report"] {
+        let mut command = Command::new(SIM);
+        command.args(["fanout", "-n", "5", "--seconds", "0.2", option, "/dev/full"]);
+        command.args(server.arguments());
+        let output = patience::output_within(&mut command, Duration::from_secs(60));
+        let table = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.code() == Some(2) && table.contains("p99.9"), "{table}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("/dev/full: "));
+    }
+}
+
+#[test]
+fn a_run_in_which_nobody_was_slow_says_so() {
+    let server = Server::floor(None);
+    let bytes = |run: &support::Run| run.outcome["settings"].to_string();
+    let run = server.play("slow -n 5 --rate 200 --seconds 0.5");
+    run.assert_perfect();
+    assert!(
+        bytes(&run).contains("[\"message bytes\",\"8000\"]") && run.outcome["warnings"].is_null(),
+        "{}",
+        run.outcome
+    );
+    let (code, table) = server.table("slow -n 5 --rate 20 --seconds 0.5 --size 100");
+    assert!(
+        code == Some(0) && table.contains("! too little was sent to fill anybody's buffers ("),
+        "{table}"
+    );
+    let run = server.play("fanout -n 5 --seconds 0.2");
+    assert!(bytes(&run).contains("[\"message bytes\",\"100\"]"), "{}", run.outcome);
+}
+
 #[test]
 fn a_server_for_publishers_only_is_not_said_to_be_listened_to() {
     let output = Command::new(SIM).args(["fanout", "--target", "fixed"]).output().expect("it runs");
@@ -225,7 +277,7 @@ fn a_comparison_writes_its_document_and_keeps_what_people_wrote() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(&results).expect("a document");
     assert!(text.contains(
-        "| a chat of 1,000 people in 100 rooms | lost, doubled, reordered or refused | at most 0 | 0 | met |"
+        "| a chat of 1,000 people in 100 rooms | lost, doubled, reordered or refused | at most 0 | 0 | met | |"
     ));
     assert!(text.contains("| floor |") && text.contains("rcomet-sim chat"), "{text}");
     assert!(text.contains("`make bench ONLY=chat`; 1 run of a second at "), "{text}");

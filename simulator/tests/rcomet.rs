@@ -99,7 +99,9 @@ fn publishing_is_counted_by_its_answers() {
         run.assert_perfect();
         assert!(run.figure("requests") > 100.0, "{}", run.outcome);
         assert!(run.figure("cpu_per_100k_requests_ms") > 0.0, "{}", run.outcome);
-        assert_eq!(run.count("published") as f64, run.figure("requests") + 5.0, "everybody begins with one");
+        let around = run.count("published") as f64 - run.figure("requests");
+        assert_eq!(around, 5.0 + 40.0, "everybody begins with one, and ends with eight that are listened to");
+        assert_eq!(run.count("delivered"), 40, "{}", run.outcome);
     }
     let run = server.play("publish -c 5 --rate 500 --seconds 0.4");
     run.assert_perfect();

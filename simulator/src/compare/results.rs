@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::book::Book;
 use super::judge::{Judged, Verdict, judge, losses, span, subjects};
-use super::rows::{FLOOR, Measure, RCOMET, Row};
+use super::rows::{AS_IT_COMES, Bar, FLOOR, Measure, RCOMET, Row};
 use super::servers::{Kind, rcomet_config};
 use super::stats::Spread;
 use crate::report::number;
@@ -66,18 +66,20 @@ pub fn summary(rows: &[Row], book: &Book) -> String {
 /// The whole document.
 pub fn write(rows: &[Row], book: &Book, notes: &str) -> String {
     let mut out = HEAD.to_owned();
-    out.push_str("## What rcomet must show\n\n| scenario | measure | must | rcomet | |\n| --- | --- | --- | --- | --- |\n");
+    let _ = write!(
+        out,
+        "## What rcomet must show\n\nThe first figure is that of rcomet as it is set for polls (`poll_head = \"with_message\"`). \
+         The last column is `{AS_IT_COMES}`: rcomet with nothing set, in the rows where it was measured beside that.\n\n\
+         | scenario | measure | must | {RCOMET} | | {AS_IT_COMES} |\n| --- | --- | --- | --- | --- | --- |\n"
+    );
     for row in rows {
         for bar in &row.bars {
             let Judged { verdict, must, shown } = judge(row, bar, book, RCOMET);
-            let verdict = match verdict {
-                Verdict::Met => "met",
-                Verdict::Missed => "**missed**",
-                Verdict::Unknown => "**failed**",
-                Verdict::Open => "",
-            };
-            let what = bar.measure.title();
-            let _ = writeln!(out, "| {} | {what} | {must} | {shown} | {verdict} |", row.title);
+            let _ = write!(out, "| {} | {} | {must} | {shown} |", row.title, bar.measure.title());
+            for words in [verdict_in_words(verdict), as_it_comes(row, bar, book)] {
+                let _ = write!(out, " {words}{}|", if words.is_empty() { "" } else { " " });
+            }
+            out.push('\n');
         }
     }
     out.push_str("\n## Side by side\n");
@@ -98,6 +100,28 @@ pub fn write(rows: &[Row], book: &Book, notes: &str) -> String {
     let notes = if notes.trim().is_empty() { NO_NOTES } else { notes };
     let _ = write!(out, "\n{NOTES}{notes}");
     out
+}
+
+fn verdict_in_words(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Met => "met",
+        Verdict::Missed => "**missed**",
+        Verdict::Unknown => "**failed**",
+        Verdict::Open => "",
+    }
+    .to_owned()
+}
+
+/// The same bar for rcomet with nothing set, where it takes part and was measured.
+fn as_it_comes(row: &Row, bar: &Bar, book: &Book) -> String {
+    if !subjects(row).any(|entry| entry.label == AS_IT_COMES) {
+        return String::new();
+    }
+    let Judged { verdict, shown, .. } = judge(row, bar, book, AS_IT_COMES);
+    match verdict {
+        Verdict::Open => String::new(),
+        verdict => format!("{shown}: {}", verdict_in_words(verdict)),
+    }
 }
 
 fn side_by_side(out: &mut String, row: &Row, book: &Book) {
@@ -205,12 +229,28 @@ mod tests {
             "`make bench ONLY=fanout-sse-15k`; 3 runs at def\n",
             "\nfanout-sse:\n\n| | |\n| --- | --- |\n| commit, runs | 3 runs at abc |\n",
             "rcomet, one run:\n\n    no outcome: two\n    lines\n",
-            "| at most 1.15 × floor | not measured: floor is not here |  |\n",
+            "| at most 1.15 × floor | not measured: floor is not here | | |\n",
             "## Why\n\nBecause of this.\n",
         ] {
             assert!(text.contains(words), "{words} is not in {text}");
         }
         assert!(summary(&all, &book).contains("FAILED fanout-sse "));
+    }
+
+    #[test]
+    fn what_comes_without_settings_is_judged_beside_what_is_set() {
+        let all = rows::all();
+        let row = all.iter().find(|row| row.name == "idle-poll").unwrap();
+        let key = "resident_memory_per_connection_bytes".to_owned();
+        let pages = [(RCOMET, 400.0), (AS_IT_COMES, 600.0)].map(|(label, bytes)| {
+            let values = BTreeMap::from([(key.clone(), vec![Some(bytes)])]);
+            (label.to_owned(), Page { values, ..Page::default() })
+        });
+        let mut book = Book::default();
+        book.enter(row.name, BTreeMap::from(pages), &Setting::default());
+        let text = write(&all, &book, "");
+        assert!(text.contains("| at most 512 | 400 | met | 600: **missed** |\n"), "{text}");
+        assert!(text.contains(&format!("| must | rcomet | | {AS_IT_COMES} |\n")), "{text}");
     }
 
     #[test]

@@ -211,21 +211,23 @@ impl Shop {
     fn nginx_config(&self, kind: Kind, directory: &Path, port: u16) -> Result<String, String> {
         let path = self.peers.join("nginx.conf");
         let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let (module, locations) = match (&self.nchan, kind) {
-            (Some(module), Kind::Nchan) => (
-                format!("load_module {};", module.display()),
-                "location = /sub { nchan_subscriber longpoll eventsource; nchan_channel_id $arg_cname; }\n        \
-                 location = /pub { nchan_publisher; nchan_channel_id $arg_cname; \
-                 nchan_message_buffer_length 1000; nchan_message_timeout 10m; }",
-            ),
-            _ => (String::new(), ""),
-        };
-        Ok(text
-            .replace("\nMODULE\n", &format!("\n{module}\n"))
-            .replace("LOCATIONS", locations)
-            .replace("DIRECTORY/", &format!("{}/", directory.display()))
-            .replace(":PORT ", &format!(":{port} ")))
+        let module = self.nchan.as_deref().filter(|_| kind == Kind::Nchan);
+        nginx_config(&text, module, directory, port)
+            .ok_or_else(|| format!("{}: no NCHAN in it", path.display()))
     }
+}
+
+/// The peers' configuration, filled in; without `module` it has no locations of Nchan. `None` where these cannot be found in it.
+fn nginx_config(text: &str, module: Option<&Path>, directory: &Path, port: u16) -> Option<String> {
+    let (before, rest) = text.split_once("        # NCHAN\n")?;
+    let (nchan, after) = rest.split_once("        # NCHAN ENDS\n")?;
+    let load = module.map(|module| format!("load_module {};", module.display())).unwrap_or_default();
+    let nchan = if module.is_some() { nchan } else { "" };
+    let text = format!("{before}{nchan}{after}")
+        .replace("\nMODULE\n", &format!("\n{load}\n"))
+        .replace("DIRECTORY/", &format!("{}/", directory.display()))
+        .replace(":PORT ", &format!(":{port} "));
+    Some(text)
 }
 
 /// What a row's rcomet is configured with; everything else is its default.
@@ -316,4 +318,31 @@ fn in_path(program: &str) -> Option<PathBuf> {
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
     places.push(PathBuf::from("/usr/sbin"));
     places.into_iter().map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_locations_of_nchan_are_those_that_people_can_read() {
+        let text = include_str!("../../peers/nginx.conf");
+        let (module, directory) = (Path::new("/m/nchan.so"), Path::new("/d"));
+        let with = nginx_config(text, Some(module), directory, 81).unwrap();
+        for words in [
+            "\nload_module /m/nchan.so;\n",
+            "location = /sub {",
+            "nchan_subscriber longpoll eventsource websocket;",
+            "location = /pub {",
+            "nchan_publisher;",
+            " 127.0.0.1:81 ",
+            "pid /d/nginx.pid;",
+            "return 200",
+        ] {
+            assert!(with.contains(words), "{words} is not in {with}");
+        }
+        let without = nginx_config(text, None, directory, 81).unwrap();
+        assert!(without.contains("return 200") && !without.contains("load_module"), "{without}");
+        assert!(!without.contains("nchan") && without.matches("location").count() == 1, "{without}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The subscribers of one process: connecting, asking, reading, asking again.
 //! Knows nothing of scenarios: it does what it is ordered to, and says how it stands.
+mod dial;
 mod order;
 mod seat;
 
@@ -8,14 +9,14 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
 use mio::event::Event;
-use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use self::dial::dial;
 pub use self::order::{Order, Standing};
 use self::seat::{Phase, Seat};
 use crate::answer::{NotHttp, Piece};
 use crate::frames::{self, PONG};
-use crate::limits::Sources;
+use crate::limits::{Sources, explain};
 use crate::payload::Scanner;
 use crate::tally::{Heard, Ledger, Tally};
 use crate::target::Target;
@@ -320,7 +321,7 @@ impl Crowd {
                 continue;
             }
             if let Err(error) = self.connect(index, registry) {
-                self.tally.complain(|| format!("cannot connect: {error}"));
+                self.tally.complain(|| format!("cannot connect: {}", explain(error)));
                 self.tally.counts.broken += 1;
                 self.in_line.push_back(index);
                 return;
@@ -329,10 +330,7 @@ impl Crowd {
     }
 
     fn connect(&mut self, index: usize, registry: &Registry) -> io::Result<()> {
-        let mut stream = match (self.sources.address(index), self.seats[index].deaf) {
-            (None, false) => TcpStream::connect(self.front)?,
-            (source, deaf) => connect_from(source, self.front, deaf)?,
-        };
+        let mut stream = dial(&self.sources, index, self.front, self.seats[index].deaf)?;
         registry.register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
         let seat = &mut self.seats[index];
         seat.stream = Some(stream);
@@ -350,6 +348,9 @@ impl Crowd {
         }
         if matches!(broken, Broken::Garbled) {
             self.tally.complain(|| "an answer that is neither HTTP nor WebSocket".to_owned());
+        }
+        if seat.phase == Phase::Parked && !seat.who.kind.polls() {
+            self.standing.ended += 1;
         }
         let comes_back = !seat.refused && !seat.deaf;
         self.close(index);
@@ -376,23 +377,5 @@ impl Crowd {
                 standing.parked -= 1;
             }
         }
-    }
-}
-
-fn connect_from(source: Option<SocketAddr>, server: SocketAddr, deaf: bool) -> io::Result<TcpStream> {
-    let domain = socket2::Domain::for_address(server);
-    let socket = socket2::Socket::new(domain, socket2::Type::STREAM.nonblocking(), None)?;
-    if let Some(source) = source {
-        socket.bind(&source.into())?;
-    }
-    if deaf {
-        // As small as the kernel allows, so that it does not hide for long that nobody reads.
-        socket.set_recv_buffer_size(1)?;
-    }
-    match socket.connect(&server.into()) {
-        Err(error) if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {
-            Err(error)
-        }
-        _ => Ok(TcpStream::from_std(socket.into())),
     }
 }

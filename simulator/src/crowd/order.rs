@@ -111,6 +111,8 @@ pub struct Standing {
     pub fresh: u64,
     /// Refused for good.
     pub refused: u64,
+    /// Streams that the server has ended, each time.
+    pub ended: u64,
 }
 
 impl Standing {
@@ -122,6 +124,7 @@ impl Standing {
         self.parked += other.parked;
         self.fresh += other.fresh;
         self.refused += other.refused;
+        self.ended += other.ended;
     }
 }
 

@@ -68,9 +68,9 @@ impl Seat {
         }
     }
 
-    /// The answer to the question that waits has begun, if it has been asked.
+    /// The answer to the question that waits has begun, if it has been asked and is not a refusal.
     pub(super) fn park(&mut self, standing: &mut Standing) {
-        if self.phase == Phase::Asked {
+        if self.phase == Phase::Asked && !self.refused {
             self.phase = Phase::Parked;
             standing.parked += 1;
         }

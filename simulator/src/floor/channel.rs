@@ -9,8 +9,8 @@ pub(super) struct Channel {
     name: Box<[u8]>,
     head: u64,
     kept: Vec<Message>,
-    /// Somebody has listened to it.
-    pub(super) listened: bool,
+    /// The number of the last message when somebody came to listen for the first time.
+    pub(super) listened: Option<u64>,
     /// The numbers of the connections that wait.
     pub(super) waiting: Vec<usize>,
 }
@@ -25,7 +25,12 @@ struct Message {
 
 impl Channel {
     pub(super) fn new(name: &[u8]) -> Self {
-        Self { name: name.into(), head: 0, kept: Vec::new(), listened: false, waiting: Vec::new() }
+        Self { name: name.into(), head: 0, kept: Vec::new(), listened: None, waiting: Vec::new() }
+    }
+
+    /// Somebody listens.
+    pub(super) fn listen(&mut self) {
+        self.listened.get_or_insert(self.head);
     }
 
     /// The number of the last message.

@@ -7,7 +7,8 @@ use super::channel::Channel;
 use super::{Ear, Sent, send};
 use crate::payload::Stamp;
 
-/// What is done wrong, and with which message of a channel.
+/// What is done wrong, and with which message of a channel: counted from when somebody has first listened to it, unless it is said
+/// otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Somebody does not get it.
@@ -16,6 +17,12 @@ pub enum Fault {
     Double(u64),
     /// Somebody gets the next one first.
     Reorder(u64),
+    /// Its publisher gets no answer. Counted from the first.
+    DropAnswer(u64),
+    /// Its publisher gets two answers. Counted from the first.
+    DoubleAnswer(u64),
+    /// The server ends when it is published. Counted from the first.
+    End(u64),
 }
 
 impl FromStr for Fault {
@@ -28,17 +35,23 @@ impl FromStr for Fault {
             "drop" => Ok(Self::Drop(number)),
             "double" => Ok(Self::Double(number)),
             "reorder" => Ok(Self::Reorder(number)),
-            _ => Err(format!("there is no fault `{kind}`, but drop, double and reorder")),
+            "drop-answer" => Ok(Self::DropAnswer(number)),
+            "double-answer" => Ok(Self::DoubleAnswer(number)),
+            "end" => Ok(Self::End(number)),
+            _ => Err(format!(
+                "there is no fault `{kind}`, but drop, double, reorder, drop-answer, double-answer and end"
+            )),
         }
     }
 }
 
-/// The answer to a publisher by a server that has a fault in store. As long as anybody has listened to the channel, the fault is kept
-/// for a delivery. Answers have no numbers, so that nobody can tell their order.
+/// The answer to a publisher by a server that has a fault in store. Answers have no numbers, so that nobody can tell their order.
 pub(super) fn answer(fault: &mut Option<Fault>, channel: &Channel, taken: &[u8], answers: &mut Vec<u8>) {
     let times = match *fault {
-        Some(Fault::Drop(n)) if n == channel.head() && !channel.listened => 0,
-        Some(Fault::Double(n)) if n == channel.head() && !channel.listened => 2,
+        // As if somebody had killed it.
+        Some(Fault::End(n)) if n == channel.head() => std::process::exit(1),
+        Some(Fault::DropAnswer(n)) if n == channel.head() => 0,
+        Some(Fault::DoubleAnswer(n)) if n == channel.head() => 2,
         _ => 1,
     };
     if times != 1 {
@@ -55,12 +68,13 @@ pub(super) fn deliver(
     fault: &mut Option<Fault>,
     number: u64,
 ) -> Sent {
+    let first = channel.listened.unwrap_or_default();
     let told = match *fault {
-        Some(Fault::Drop(n)) if n == number => {
+        Some(Fault::Drop(n)) if first + n == number => {
             *fault = None;
             return Sent::Silence;
         }
-        Some(Fault::Double(n)) if n == number => {
+        Some(Fault::Double(n)) if first + n == number => {
             *fault = None;
             if ear.voice.polls() {
                 // The next question gets it again.
@@ -73,7 +87,7 @@ pub(super) fn deliver(
             number
         }
         // The next one is not there yet, so this one pretends to be it; and the other way round.
-        Some(Fault::Reorder(n)) if n == number && ear.pretends == 0 => {
+        Some(Fault::Reorder(n)) if n > 0 && first + n == number && ear.pretends == 0 => {
             ear.pretends = number;
             *fault = Some(Fault::Reorder(0));
             number + 1

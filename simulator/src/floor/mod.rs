@@ -1,4 +1,5 @@
-//! The floor: the least that a server can do. Every figure of a real one is given as a ratio to it.
+//! The floor: the least that a server can do. Figures of a real one are given as ratios to it, where it does the same:
+//! it closes who never reads, does nothing while nothing happens, and does not know all ways to listen.
 //!
 //! It does the system calls that the job cannot do without, and next to nothing else: one `accept` and one `epoll_ctl`
 //! a connection, one `recv` a request, one `send` a delivery, one `epoll_wait` for many of them. It speaks with
@@ -47,8 +48,9 @@ pub struct Options {
     /// Where publishers come in; subscribers may as well
     #[arg(long, default_value = "127.0.0.1:8000")]
     pub admin: SocketAddr,
-    /// Do one thing wrong on purpose, to see that it is noticed: drop=N, double=N or reorder=N, for message N and one
-    /// subscriber; where nobody has ever listened, drop and double are about the answer to its publisher
+    /// Do one thing wrong on purpose, to see that it is noticed: drop=N, double=N or reorder=N, for one subscriber and message N
+    /// of a channel, counted from when somebody first listens to it; drop-answer=N or double-answer=N, for its publisher;
+    /// end=N: the server ends when message N is published
     #[arg(long)]
     pub fault: Option<Fault>,
 }
@@ -249,7 +251,7 @@ impl Floor {
             }
             Request::Listen { channel, voice, next } => {
                 let channel = self.channel(channel);
-                self.channels[channel].listened = true;
+                self.channels[channel].listen();
                 answers.extend_from_slice(voice.welcome());
                 self.connections[index].ear = Some(Ear { channel, voice, next, place: None, pretends: 0 });
             }
@@ -269,7 +271,7 @@ impl Floor {
             }
             Request::Subscribe { client, channel } => {
                 let channel = self.channel(channel);
-                self.channels[channel].listened = true;
+                self.channels[channel].listen();
                 let next = self.channels[channel].head() + 1;
                 if let Some(session) = self.sessions.get_mut(client) {
                     *session = Session { channel, next };

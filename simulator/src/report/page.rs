@@ -75,7 +75,8 @@ fn verdict(out: &mut String, outcomes: &[Outcome]) {
     if bad.is_empty() {
         let delivered: u64 = outcomes.iter().map(|outcome| outcome.counts.delivered).sum();
         let answered: u64 = outcomes.iter().map(|outcome| outcome.counts.published).sum();
-        let words = if delivered > 0 {
+        let publishing = outcomes.iter().all(|outcome| outcome.scenario == "publish");
+        let words = if delivered > 0 && !publishing {
             format!(
                 "Everybody got everything, once and in order: {} deliveries.",
                 number(delivered as f64, "")
@@ -98,6 +99,11 @@ fn verdict(out: &mut String, outcomes: &[Outcome]) {
             escape(outcome.failure.as_deref().unwrap_or("")),
             escape(outcome.complaint.as_deref().unwrap_or("")),
         );
+    }
+    for (outcome, words) in
+        outcomes.iter().flat_map(|outcome| outcome.warnings.iter().map(move |words| (outcome, words)))
+    {
+        let _ = writeln!(out, "<p>{}: {}</p>", escape(&outcome.label()), escape(words));
     }
 }
 
@@ -230,6 +236,7 @@ mod tests {
             counts: Counts { published: 5, delivered: 50 - lost, lost, ..Counts::default() },
             complaint: None,
             failure: None,
+            warnings: vec!["nobody <was> slow".to_owned()],
             latency: Some(Latency {
                 count: 50,
                 p50_us: 100.0,
@@ -273,6 +280,7 @@ mod tests {
         for elsewhere in ["src=", "href=", "@import", "url("] {
             assert!(!good.contains(elsewhere), "{elsewhere} would have to be fetched");
         }
+        assert!(good.contains("<p>rcomet: nobody &lt;was&gt; slow</p>"), "{good}");
         assert!(good.contains("&lt;b&gt;") && !good.contains("<b>'"), "what is typed is text");
         let bad = page(&[outcome("rcomet", 0), outcome("floor", 2)]);
         assert!(

@@ -44,6 +44,9 @@ pub fn table(outcome: &Outcome) -> String {
             let _ = writeln!(out, "  {count} {what}");
         }
     }
+    for words in &outcome.warnings {
+        let _ = writeln!(out, "\n  ! {words}");
+    }
     if !outcome.counts.is_perfect() {
         let _ = writeln!(
             out,

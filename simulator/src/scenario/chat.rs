@@ -83,10 +83,10 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let (mut said, mut left) = (0u64, 0u64);
     let mut gone: Vec<bool> = vec![false; people as usize];
     while let Some(&Reverse((due, id, plan))) = agenda.peek() {
-        while clock::now() < due.min(end) {
+        while clock::now() < due.min(end) && !run.world.is_over() {
             run.world.turn(due.min(end))?;
         }
-        if due >= end {
+        if due >= end || run.world.is_over() {
             break;
         }
         agenda.pop();

@@ -28,6 +28,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let start = clock::now();
     gather(&mut world, &options.listeners, 1, options.window)?;
     let asked = clock::now();
+    world.begin();
     let quiet = world.settle_down()?;
     let cpu = world.place.server.cpu_since(cpu);
     let complete = probe_to_the_end(&mut world, 1, all)?;

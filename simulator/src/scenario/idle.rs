@@ -12,7 +12,8 @@ use crate::world::{Place, World};
 pub struct Options {
     #[command(flatten)]
     pub listeners: Listeners,
-    /// How long they wait while the server's processor time is watched
+    /// How long they wait while the server's processor time is watched. rcomet's first noop comes after 30 (polling_timeout_ms): for
+    /// what noops cost, 65
     #[arg(long, short, default_value_t = 5.0, value_parser = numbers::seconds)]
     pub seconds: f64,
     /// Channels that they are spread over
@@ -28,6 +29,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let before = world.place.server.memory();
     gather(&mut world, &options.listeners, options.channels, WINDOW)?;
     world.settle_down()?;
+    world.begin();
     let cpu = world.place.server.cpu_ns();
     let length = (options.seconds * SECOND as f64) as u64;
     world.progress.playing(clock::now(), clock::now() + length);
@@ -67,4 +69,36 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     ];
     let failure = (!complete).then(|| "not everybody who seemed to wait has got the message".to_owned());
     Ok(Found { world, settings, figures, failure })
+}
+
+/// A server that has been used before has memory that it uses again: then there is nothing to divide.
+pub fn warnings(figures: &BTreeMap<String, f64>) -> Vec<String> {
+    let memory = ["user_memory_per_connection_bytes", "resident_memory_per_connection_bytes"];
+    if memory.iter().filter_map(|&name| figures.get(name)).all(|&bytes| bytes > 0.0) {
+        return Vec::new();
+    }
+    let words = "the server did not grow: it has memory from before, so that memory a connection is not known; start a new one, or \
+                 take more subscribers";
+    vec![words.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_did_not_grow_is_named() {
+        let figures = |user: f64, resident: f64| {
+            BTreeMap::from([
+                ("user_memory_per_connection_bytes".to_owned(), user),
+                ("resident_memory_per_connection_bytes".to_owned(), resident),
+                ("kernel_slab_memory_per_connection_bytes".to_owned(), -1.0),
+            ])
+        };
+        assert!(warnings(&figures(400.0, 420.0)).is_empty());
+        assert!(warnings(&BTreeMap::new()).is_empty(), "nobody is watched");
+        for (user, resident) in [(-0.82, 420.0), (400.0, 0.0), (0.0, -3.0)] {
+            assert!(warnings(&figures(user, resident))[0].contains("start a new one"));
+        }
+    }
 }

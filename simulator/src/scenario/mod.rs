@@ -99,10 +99,20 @@ impl Scenario {
         }?;
         let Found { world, mut settings, figures, mut failure } = found;
         settings.push(("message bytes".to_owned(), size.to_string()));
+        if let Some(words) = world.failure() {
+            failure = Some(words.to_owned());
+        }
         if let Some(pid) = world.place.server.missing() {
             failure = Some(format!("a watched process has ended: {pid}"));
         }
+        let ended = world.standing().ended;
         let (tally, press, samples) = world.end()?;
+        let ends =
+            [(ended, "streams have ended"), (tally.counts.empty, "answers have ended without a message")];
+        for (count, what) in ends.iter().filter(|(count, _)| *count > 0) {
+            failure = failure.map(|words| format!("{words}; {count} {what}"));
+        }
+        let warnings = self.warnings(&figures, size, tally.counts.published);
         if failure.is_none() && tally.counts.published > 0 && press.account().taken == 0 {
             failure = Some("not one message was taken".to_owned());
         }
@@ -120,10 +130,17 @@ impl Scenario {
             counts: tally.counts,
             complaint: tally.complaint,
             failure,
+            warnings,
             figures,
             samples,
             deliveries_per_second: per_second(&tally.over_time),
         })
+    }
+
+    /// Bytes of a message, if nobody says how many.
+    pub fn usual_size(&self) -> usize {
+        // Small ones make nobody slow: the kernel's buffers take thousands of them.
+        if matches!(self, Self::Slow(_)) { 8000 } else { 100 }
     }
 
     /// Its name on the command line.
@@ -138,6 +155,15 @@ impl Scenario {
             Self::Chat(_) => "chat",
             Self::Slow(_) => "slow",
             Self::Storm(_) => "storm",
+        }
+    }
+
+    /// What figures do not show, although they are there.
+    fn warnings(&self, figures: &BTreeMap<String, f64>, size: usize, published: u64) -> Vec<String> {
+        match self {
+            Self::Idle(_) => idle::warnings(figures),
+            Self::Slow(_) => slow::warnings(figures, size as u64 * published),
+            _ => Vec::new(),
         }
     }
 
@@ -198,20 +224,27 @@ fn gather(world: &mut World, listeners: &Listeners, channels: u32, window: u32) 
     }
     let standing = world.standing();
     Err(format!(
-        "only {} of {all} subscribers came to wait (connecting: {}, away: {}, refused: {}){}{}",
+        "only {} of {all} subscribers came to wait (connecting: {}, away: {}, refused: {}){}{}{}",
         if parked { standing.parked } else { standing.asked },
         standing.connecting,
         standing.away,
         standing.refused,
         world.complaint().map(|words| format!(": {words}")).unwrap_or_default(),
-        room(world),
+        match standing.ended {
+            0 => String::new(),
+            ended => format!(
+                "\nAnswers end at once that should go on, {ended} of them until now: there is no stream of this kind at that address"
+            ),
+        },
+        if standing.ended > 0 { String::new() } else { room(world) },
     ))
 }
 
 /// What may stand in the way of more subscribers at the other end, unless the server has said something else itself.
 fn room(world: &World) -> String {
-    if world.complaint().is_some_and(|words| !words.contains(" 503 ") && !words.starts_with("cannot connect"))
-    {
+    let own = |words: &str| words.contains("lift it (as root)") || words.contains("Lift it (as root)");
+    let theirs = |words: &str| words.contains(" 503 ") || words.starts_with("cannot connect");
+    if world.complaint().is_some_and(|words| own(words) || !theirs(words)) {
         return String::new();
     }
     let descriptors = match world.place.server.descriptors() {
@@ -252,12 +285,21 @@ fn probe(world: &mut World, channels: u32, expected: u64) -> Result<bool, String
 fn probe_to_the_end(world: &mut World, channels: u32, all: u64) -> Result<bool, String> {
     let complete = probe(world, channels, all)? && probe(world, channels, all)?;
     if complete {
-        // Who polls hears it when it has asked again.
-        world.turn_until(|world| world.standing().asked == all)?;
-        world.turn_until_still(UNASKED_NS, |_| false)?;
+        listen_on(world, all)?;
     }
     world.settle_down()?;
     Ok(complete)
+}
+
+/// Waits for what nobody is owed.
+///
+/// # Errors
+/// The server is gone.
+fn listen_on(world: &mut World, all: u64) -> Result<(), String> {
+    // Who polls hears it when it has asked again.
+    world.turn_until(|world| world.standing().asked == all)?;
+    world.turn_until_still(UNASKED_NS, |_| false)?;
+    Ok(())
 }
 
 /// A figure a second.

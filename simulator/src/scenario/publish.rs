@@ -1,13 +1,18 @@
-//! K publishers, each with D requests on the way, and nobody who listens.
+//! K publishers, each with D requests on the way, and nobody who listens; afterwards one does, to see that it was not for nothing.
 use std::collections::BTreeMap;
 
 use clap::Args;
 
-use super::{Found, cpu_per_100k_ms, rate};
+use super::{Found, Listeners, cpu_per_100k_ms, gather, listen_on, rate};
 use crate::clock::{self, SECOND};
 use crate::numbers;
 use crate::press::Manner;
 use crate::world::{Place, World};
+
+/// Numbered messages over each connection at the end. No more than somebody may miss who polls, in any dialect.
+const BURST: u32 = 8;
+/// Over how many connections at most: one after the other, because only what goes over one of them has an order.
+const BURST_CONNECTIONS: usize = 64;
 
 #[derive(Clone, Debug, Args)]
 pub struct Options {
@@ -54,10 +59,10 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
         let step = SECOND as f64 / options.rate;
         for n in 0u64.. {
             let intended = start + (n as f64 * step) as u64;
-            if intended >= end {
+            if intended >= end || world.is_over() {
                 break;
             }
-            while clock::now() < intended {
+            while clock::now() < intended && !world.is_over() {
                 world.turn(intended)?;
             }
             post(&mut world, (n % u64::from(connections)) as usize, intended);
@@ -70,7 +75,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
         }
         let patience = world.place.patience_ns;
         let mut answered_at = start;
-        while clock::now() < end {
+        while clock::now() < end && !world.is_over() {
             world.turn(end)?;
             let now = clock::now();
             let answered = std::mem::take(&mut world.answered);
@@ -111,6 +116,38 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
             },
         ),
     ];
-    let failure = (!complete).then(|| "the server has stopped answering".to_owned());
+    let account = world.press.account();
+    let failure = if !complete {
+        Some("the server has stopped answering".to_owned())
+    } else if account.refused + account.unanswered > 0 || world.place.language.speak(0).kinds().is_empty() {
+        // What was not taken has no number at the server. And some have no messages.
+        None
+    } else {
+        heard_by_one(&mut world, connections as usize)?
+    };
     Ok(Found { world, settings, figures, failure })
+}
+
+/// Seats one listener, and publishes numbered messages over the same connections, as many on the way as before: what is answered
+/// has to come, once and in order. What is wrong, if anything is.
+///
+/// # Errors
+/// The server was lost before anything was measured.
+fn heard_by_one(world: &mut World, connections: usize) -> Result<Option<String>, String> {
+    let one = Listeners { subscribers: 1, kind: None };
+    if let Err(words) = gather(world, &one, 1, 1) {
+        return Ok(Some(format!("nobody can listen to what comes of it: {words}")));
+    }
+    for connection in 0..connections.min(BURST_CONNECTIONS) {
+        let due = world.standing().fresh + u64::from(BURST);
+        for _ in 0..BURST {
+            world.press.post_over(connection, 0, clock::now());
+        }
+        let complete = world.turn_until(|world| world.standing().fresh >= due && world.press.open() == 0)?;
+        if !complete {
+            return Ok(Some("who listened at the end has not got everything".to_owned()));
+        }
+    }
+    listen_on(world, 1)?;
+    Ok(None)
 }

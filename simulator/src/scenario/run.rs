@@ -67,10 +67,10 @@ impl Run {
         for n in 0u64.. {
             let intended = start + (n as f64 * step) as u64;
             let until = intended.min(end);
-            while clock::now() < until {
+            while clock::now() < until && !self.world.is_over() {
                 self.world.turn(until)?;
             }
-            if intended >= end {
+            if intended >= end || self.world.is_over() {
                 break;
             }
             act(&mut self.world, intended)?;

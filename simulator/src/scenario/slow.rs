@@ -72,3 +72,33 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     ];
     Ok(over.found(settings, figures))
 }
+
+/// So much goes into buffers of the kernel at both ends before the server hears that somebody does not read.
+const BUFFERED_BYTES: u64 = 512 << 10;
+
+/// Where nobody was slow, nothing is shown of it.
+pub fn warnings(figures: &BTreeMap<String, f64>, sent_bytes: u64) -> Vec<String> {
+    let grown = figures.get("memory_growth_bytes").is_some_and(|&bytes| bytes > 0.0);
+    if sent_bytes >= BUFFERED_BYTES || grown {
+        return Vec::new();
+    }
+    let words = format!(
+        "too little was sent to fill anybody's buffers ({sent_bytes} bytes to each): who does not read was not slow; a greater --size, \
+         --rate or --seconds changes that"
+    );
+    vec![words]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_in_which_nobody_was_slow_is_named() {
+        let grown = |bytes: f64| BTreeMap::from([("memory_growth_bytes".to_owned(), bytes)]);
+        assert!(warnings(&grown(0.0), 20 * 100)[0].contains("too little was sent"));
+        assert!(!warnings(&BTreeMap::new(), 20 * 100).is_empty(), "nobody is watched");
+        assert!(warnings(&grown(5.0), 20 * 100).is_empty());
+        assert!(warnings(&grown(0.0), 200 * 8000).is_empty());
+    }
+}

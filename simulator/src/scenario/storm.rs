@@ -62,7 +62,7 @@ pub fn play(options: &Options, place: Place, size: usize) -> Result<Found, Strin
     let step = 1.0 / rate.max(1.0);
     let mut steps = (run.world.place.patience_ns as f64 / (step * SECOND as f64)).ceil() as u64;
     let mut back = None;
-    while back.is_none() && steps > 0 {
+    while back.is_none() && steps > 0 && !run.world.is_over() {
         steps -= 1;
         run.at_a_rate(*rate, step, |world, intended| {
             if back.is_none() && clock::now() - cut > 1_000_000 && is_back(world) {

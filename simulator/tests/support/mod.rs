@@ -1,6 +1,7 @@
 //! The real program as a child of a test: servers that are started, runs that are looked at.
 //! Knows nothing of what is tested.
 #![allow(dead_code, reason = "each test file uses its own part")]
+pub(crate) mod double;
 #[path = "../../../tests/patience/mod.rs"]
 pub(crate) mod patience;
 
