@@ -1,6 +1,6 @@
 # rcomet: everything a developer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint unit sim mutants browser bayeux autobahn js-client clients proxies package admin-day bench bench-quick bench-core instructions install clean
+.PHONY: help run build test lint unit sim mutants browser bayeux autobahn js-client clients php-versions proxies package admin-day bench bench-quick bench-core instructions install clean
 
 SEEDS ?= 2000
 
@@ -55,6 +55,9 @@ js-client: ## the JavaScript client in Node and a real Chromium, through proxies
 clients: ## the clients in PHP, Python, Node, shell and Java against the real daemon
 	$(LIMIT) scripts/clients-test.sh
 
+php-versions: ## the PHP client in PHP 7.4 to 8.5; not part of test, for it fetches some 500 MB
+	$(LIMIT) scripts/php-versions-test.sh
+
 proxies: ## nginx, HAProxy, Caddy and Apache as docs/operations.md shows them, in front of the real daemon
 	$(LIMIT) scripts/proxies-test.sh
 
@@ -84,4 +87,4 @@ PREFIX ?= /usr/local
 
 clean: ## remove what was built
 	cargo clean
-	rm -rf tests/browser/node_modules tests/bayeux/node_modules clients/js/node_modules clients/js/dist
+	rm -rf tests/browser/node_modules tests/bayeux/node_modules tests/php-versions/node_modules clients/js/node_modules clients/js/dist

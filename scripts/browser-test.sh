@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plays the demo pages and WebSockets in a real Chromium against the real daemon. Installs what is missing from the system's packages.
+# Plays the demo pages and WebSockets in a real Chromium against the real daemon, and holds its answers against docs/openapi.yaml. Installs what is missing from the system's packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,8 +28,10 @@ node tests/browser/dialects.mjs
 node tests/browser/simple-comet.mjs
 node tests/browser/websocket.mjs
 node tests/browser/events.mjs
+node tests/browser/openapi.mjs
 node tests/browser/locations.mjs
 node tests/browser/bayeux.mjs
 node tests/browser/origins.mjs
 node tests/browser/dashboard.mjs
+node tests/browser/dashboard-load.mjs
 node tests/browser/notifier.mjs

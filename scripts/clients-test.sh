@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/tools.sh php=php-cli python3=python3 node=nodejs javac=default-jdk-headless curl=curl
+# Debian's has its version in its name.
+ls /usr/sbin/php-fpm* >/dev/null 2>&1 || scripts/tools.sh php-fpm=php-fpm
 cargo build --quiet --locked
 
 classes=$(mktemp -d)
@@ -15,3 +17,4 @@ export RCOMET_JAVA_CLASSES=$classes RCOMET=${RCOMET:-$PWD/target/debug/rcomet}
 python3 tests/clients/clients.py
 python3 tests/clients/php.py
 python3 tests/clients/php_pages.py
+python3 tests/clients/php_fpm.py

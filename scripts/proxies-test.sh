@@ -20,7 +20,7 @@ finish() {
 trap finish EXIT
 
 # Apache notices who has left when the next sign of life cannot be delivered: here sooner than every 30 seconds.
-printf '[server]\nunix_mode = "666"\n[icomet]\npolling_timeout_ms = 8000\n' >"$work/rcomet.toml"
+printf '[server]\nunix_mode = "666"\nsimple_comet = ["unix:%s"]\n[simple_comet]\npublish = true\n[icomet]\npolling_timeout_ms = 8000\n' "$work/comet.sock" >"$work/rcomet.toml"
 RCOMET_CONTROL=$work/control.sock "${RCOMET:-target/debug/rcomet}" run --config "$work/rcomet.toml" --front 127.0.0.1:0 --front "unix:$work/front.sock" \
     --admin 127.0.0.1:0 2>"$work/log" &
 pids+=($!)
@@ -57,21 +57,26 @@ through() {
     NODE_TLS_REJECT_UNAUTHORIZED=0 node --no-warnings tests/proxies/paths.mjs "$2" "http://$(address admin)"
 }
 
-# nginx with the page's block, after an edit by sed, in a folder of this name.
-run_nginx() {
-    local at=$1 folder=$work/$2
+# nginx with the servers that come in by standard input, in a folder of this name.
+start_nginx() {
+    local folder=$work/$1
     mkdir "$folder"
     {
         echo "daemon off; worker_processes 1; pid $folder/pid; error_log $folder/error.log;"
         echo "events { worker_connections 256; }"
         echo "http { access_log off; client_body_temp_path $folder/a; proxy_temp_path $folder/b; fastcgi_temp_path $folder/c;"
         echo "uwsgi_temp_path $folder/d; scgi_temp_path $folder/e;"
-        shown nginx | sed -e "s|listen 443 |listen 127.0.0.1:$at |" -e "$3"
+        cat
         echo "}"
     } >"$folder.conf"
-    grep -q "listen 127.0.0.1:$at ssl http2" "$folder.conf"
     nginx -p "$folder" -c "$folder.conf" -e "$folder/error.log" &
     pids+=($!)
+}
+# nginx with the page's block, after an edit by sed, in a folder of this name.
+run_nginx() {
+    local at=$1
+    start_nginx "$2" < <(shown nginx | sed -e "s|listen 443 |listen 127.0.0.1:$at |" -e "$3")
+    grep -q "listen 127.0.0.1:$at ssl http2" "$work/$2.conf"
 }
 at=$(port)
 run_nginx "$at" nginx ''
@@ -83,6 +88,23 @@ at=$(port)
 run_nginx "$at" nginx-unix "s|^    server [^;]*;|    server unix:$work/front.sock;|"
 grep -q "server unix:" "$work/nginx-unix.conf"
 through "nginx by a socket file" "https://127.0.0.1:$at"
+
+# The location that docs/simple-comet.md shows, and docs/migrating.md too, before the socket of Simple Comet's dialect.
+location() { awk '$0 == "```nginx" { on = 1; next } $0 == "```" { on = 0 } on' "$1"; }
+[ "$(location docs/simple-comet.md)" = "$(location docs/migrating.md)" ]
+at=$(port)
+start_nginx nginx-comet < <(
+    echo "server { listen 127.0.0.1:$at;"
+    location docs/simple-comet.md | sed "s|unix:/run/rcomet/comet.sock:|unix:$work/comet.sock:|"
+    echo "}"
+)
+grep -q "proxy_pass http://unix:$work/comet.sock:/channels/;" "$work/nginx-comet.conf"
+echo "nginx before server.simple_comet:"
+for _ in $(seq 600); do
+    curl -so /dev/null "http://127.0.0.1:$at/" && break
+    sleep 0.1
+done
+node --no-warnings tests/proxies/simple_comet.mjs "http://127.0.0.1:$at" "$work/comet.sock"
 
 if command -v haproxy >/dev/null 2>&1; then
     at=$(port)

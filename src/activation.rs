@@ -2,12 +2,24 @@
 //! Knows nothing of what is served there.
 use std::env;
 use std::net::SocketAddr;
+use std::ops::Range;
+use std::os::fd::RawFd;
 
 use listenfd::ListenFd;
 use rcomet_core::{Rights, Role};
 
 use crate::reactor::{Bound, Given};
 use crate::settings::{Address, Settings};
+
+/// The descriptors that may be taken for such sockets, also by who was started by another process than the manager: what names no
+/// process is for everybody. They are `LISTEN_FDS` from 3 on, or from `LISTEN_FDS_FIRST_FD`.
+pub(crate) fn descriptors() -> Range<RawFd> {
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse::<RawFd>().ok());
+    let is_for_us = env::var_os("LISTEN_PID").is_none_or(|pid| pid.is_empty());
+    let count = number("LISTEN_FDS").filter(|_| is_for_us).unwrap_or(0);
+    let first = number("LISTEN_FDS_FIRST_FD").unwrap_or(3);
+    first..first.saturating_add(count)
+}
 
 /// The sockets we were started with. A side that has one listens there and nowhere else.
 ///

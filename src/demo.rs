@@ -1,9 +1,9 @@
-//! The pages that come with the daemon, a web chat, one on its dialects, one with jquery.comet's calls and one on which notes pop
+//! The pages that come with the daemon, a web chat, some on its dialects, one with jquery.comet's calls and one on which notes pop
 //! up, and what they need to be allowed.
 //! Knows nothing of how pages are served.
 use std::net::SocketAddr;
 
-use rcomet_core::config::{ChannelPattern, Duty, Location, LocationPath, NamePattern, Side, Template};
+use rcomet_core::config::{ChannelPattern, Duty, Location, LocationPath, NamePattern, Page, Side, Template};
 use rcomet_core::{Config, Limits};
 
 use crate::pages::{CSS, HTML, ICON, SCRIPT, Served, door, pages};
@@ -20,13 +20,18 @@ const COMET_CHANNELS: &str = "/chat/**";
 const CHAT_DOOR: &[u8] = door!("chat/", "To the web chat");
 /// The same for the page on dialects.
 const DIALECTS_DOOR: &[u8] = door!("dialects/", "To the dialects");
+/// The same for the pages on one of them each.
+const ICOMET_DOOR: &[u8] = door!("icomet/", "To icomet's dialect");
+const CCOMET_DOOR: &[u8] = door!("ccomet/", "To CComet's dialect");
+const SIMPLE_COMET_DOOR: &[u8] = door!("simple-comet/", "To Simple Comet's dialect");
+const PUSH_MODULE_DOOR: &[u8] = door!("push-module/", "To the push module's dialect");
 /// The same for the page with jquery.comet's calls.
 const COMET_DOOR: &[u8] = door!("comet/", "To jquery.comet's calls");
 /// The same for the notes.
 const NOTIFIER_DOOR: &[u8] = door!("notifier/", "To the notes");
 
 /// What is served: path, media type, content.
-const PAGES: [Served; 37] = [
+const PAGES: [Served; 47] = [
     ("/", HTML, CHAT_DOOR),
     ("/shared/icon.svg", ICON, include_bytes!("../demos/shared/icon.svg")),
     ("/shared/look.css", CSS, include_bytes!("../demos/shared/look.css")),
@@ -51,6 +56,16 @@ const PAGES: [Served; 37] = [
     ("/dialects", HTML, DIALECTS_DOOR),
     ("/dialects/", HTML, include_bytes!("../demos/dialects/index.html")),
     ("/dialects/clients.js", SCRIPT, include_bytes!("../demos/dialects/clients.js")),
+    ("/dialects/columns.js", SCRIPT, include_bytes!("../demos/dialects/columns.js")),
+    ("/dialects/one.js", SCRIPT, include_bytes!("../demos/dialects/one.js")),
+    ("/dialects/icomet", HTML, ICOMET_DOOR),
+    ("/dialects/icomet/", HTML, include_bytes!("../demos/dialects/icomet/index.html")),
+    ("/dialects/ccomet", HTML, CCOMET_DOOR),
+    ("/dialects/ccomet/", HTML, include_bytes!("../demos/dialects/ccomet/index.html")),
+    ("/dialects/simple-comet", HTML, SIMPLE_COMET_DOOR),
+    ("/dialects/simple-comet/", HTML, include_bytes!("../demos/dialects/simple-comet/index.html")),
+    ("/dialects/push-module", HTML, PUSH_MODULE_DOOR),
+    ("/dialects/push-module/", HTML, include_bytes!("../demos/dialects/push-module/index.html")),
     ("/dialects/page.css", CSS, include_bytes!("../demos/dialects/page.css")),
     ("/dialects/page.js", SCRIPT, include_bytes!("../demos/dialects/page.js")),
     ("/comet", HTML, COMET_DOOR),
@@ -66,9 +81,14 @@ const PAGES: [Served; 37] = [
     ("/notifier/page.js", SCRIPT, include_bytes!("../demos/notifier/page.js")),
 ];
 
+/// The page of the notes may as well be served by a web server with PHP, under any name: in ours stands that it is ours.
+const NOTIFIER: &str = "/notifier/";
+const HEAD: &str = "<head>\n";
+const MARK: &str = "<meta name=\"rcomet\" content=\"daemon\">\n";
+
 /// Adds the pages to what the core serves, and lets them listen in every dialect.
 pub(crate) fn add_to(config: &mut Config) {
-    config.pages.extend(pages(&PAGES));
+    config.pages.extend(pages(&PAGES).map(marked));
     // The patterns are ours and a test holds them to be some.
     config
         .front
@@ -78,6 +98,15 @@ pub(crate) fn add_to(config: &mut Config) {
     config.ccomet.on_front = true;
     config.simple_comet.on_front = true;
     config.push.location.extend(rooms());
+}
+
+/// The same page; that of the notes with its mark.
+fn marked(page: Page) -> Page {
+    if page.path != NOTIFIER {
+        return page;
+    }
+    let text = String::from_utf8_lossy(&page.body).replacen(HEAD, &format!("{HEAD}{MARK}"), 1);
+    Page { body: text.into(), ..page }
 }
 
 /// The push module's location for the channels of the chat. What is published here is kept as long as there.
@@ -136,7 +165,7 @@ mod tests {
         // What pages share is where they look for it.
         let mut shared = 0;
         for (_, _, page) in PAGES {
-            let page = String::from_utf8_lossy(page);
+            let page = String::from_utf8_lossy(page).replace("\"../../shared/", "\"../shared/");
             for name in page.split("\"../shared/").skip(1).filter_map(|rest| rest.split('"').next()) {
                 assert!(
                     PAGES.iter().any(|(known, ..)| known.strip_prefix("/shared/") == Some(name)),
@@ -145,10 +174,25 @@ mod tests {
                 shared += 1;
             }
         }
-        assert_eq!(shared, 6, "three pages have a sheet and an icon");
+        assert_eq!(shared, 14, "seven pages have a sheet and an icon");
         assert_eq!((config.front.publish.len(), config.bayeux.publish.len()), (2, 1));
         assert_eq!((config.push.location.len(), config.check()), (3, Ok(())));
         assert!(config.front.publish[0].matches("/chat/lobby") && !config.front.publish[0].matches("/chat"));
+    }
+
+    #[test]
+    fn the_page_of_the_notes_says_that_it_is_the_daemons() {
+        let mut config = Config::default();
+        add_to(&mut config);
+        let marked: Vec<&str> = config
+            .pages
+            .iter()
+            .filter(|page| String::from_utf8_lossy(&page.body).contains(MARK))
+            .map(|page| &*page.path)
+            .collect();
+        assert_eq!(marked, [NOTIFIER]);
+        let file = include_str!("../demos/notifier/index.html");
+        assert!(!file.contains("name=\"rcomet\""), "elsewhere nothing says so");
     }
 
     #[test]

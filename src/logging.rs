@@ -1,8 +1,10 @@
 //! The log: to standard error, at a level that the configuration file may change while we run.
 //! Knows nothing of what is logged.
 use std::env;
-use std::fs::OpenOptions;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{self, Path, PathBuf};
 use std::sync::OnceLock;
 
 use log::{LevelFilter, SetLoggerError};
@@ -19,11 +21,17 @@ static FILE: OnceLock<PathBuf> = OnceLock::new();
 ///
 /// # Errors
 /// The file cannot be opened.
-pub(crate) fn into_file(path: &std::path::Path) -> std::io::Result<()> {
-    let file = OpenOptions::new().create(true).append(true).open(path)?;
-    rustix::stdio::dup2_stderr(file)?;
-    let _ = FILE.set(path.into());
+pub(crate) fn into_file(path: &Path) -> io::Result<()> {
+    // It is opened again when we may be in another directory.
+    let path = path::absolute(path)?;
+    rustix::stdio::dup2_stderr(open(&path)?)?;
+    let _ = FILE.set(path);
     Ok(())
+}
+
+/// A log is for its owner and its group, whatever the mask of whoever has started us: there are names in it, and addresses.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
 }
 
 /// Whose word decides the level.
@@ -62,8 +70,7 @@ impl Logging {
     /// Opens the log's file again, if it has one: what was it may have been moved away.
     pub(crate) fn reopen(self) {
         let Some(path) = FILE.get() else { return };
-        let opened = OpenOptions::new().create(true).append(true).open(path);
-        if let Err(error) = opened.and_then(|file| Ok(rustix::stdio::dup2_stderr(file)?)) {
+        if let Err(error) = open(path).and_then(|file| Ok(rustix::stdio::dup2_stderr(file)?)) {
             log::error!("the log goes on where it was: cannot open {}: {error}", path.display());
         }
     }

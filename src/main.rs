@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     match command::comet(&arguments) {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(failure)) => app::ended(&failure, false),
-        None => match cli::Cli::try_parse_from(&arguments) {
+        None => match cli::Cli::try_parse_from(cli::asked(&arguments)) {
             Ok(cli) => app::run(&cli.command),
             Err(error) => app::misused(&error, &arguments),
         },

@@ -2,7 +2,8 @@
 //! Knows nothing of what it serves.
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{self, Path, PathBuf};
 use std::process;
 
 use rcomet_core::{Rights, Role};
@@ -22,27 +23,27 @@ pub(crate) struct PidFile {
     file: File,
 }
 
-/// The file that the settings name. Who is sent into the background without a name for it writes one beside the control socket, which
-/// has its name: `rcomet.pid` beside `control.sock`, `second.pid` beside `second.sock`.
+/// The file that the settings name, or else the one that stands for it, if there is any: taken, with our number in it.
 ///
 /// # Errors
 /// Another daemon has it, something else stands there, or it cannot be written.
-pub(crate) fn of(
-    settings: &Settings,
-    in_background: bool,
-    bound: &[Bound],
-) -> Result<Option<PidFile>, Failure> {
+pub(crate) fn of(settings: &Settings, beside: Option<&Path>) -> Result<Option<PidFile>, Failure> {
+    place(settings, beside).map(|path| PidFile::write(&path)).transpose()
+}
+
+/// Where that is.
+pub(crate) fn place(settings: &Settings, beside: Option<&Path>) -> Option<PathBuf> {
     let named = Some(&settings.server.pid_file).filter(|path| !path.is_empty()).map(PathBuf::from);
-    let beside = || {
-        let control = bound.iter().find(|one| one.role == Role::Control(Rights::All))?;
-        match &control.address {
-            Address::Unix(path) => Some(beside(path)),
-            Address::Ip(_) => None,
-        }
-    };
-    match named.or_else(|| beside().filter(|_| in_background)) {
-        Some(path) => PidFile::write(&path).map(Some),
-        None => Ok(None),
+    named.or_else(|| beside.map(Path::to_owned))
+}
+
+/// Where it is of who is sent into the background without a name for it: beside the control socket, which has its name. `rcomet.pid`
+/// is beside `control.sock`, `second.pid` beside `second.sock`.
+pub(crate) fn beside_control(bound: &[Bound]) -> Option<PathBuf> {
+    let control = bound.iter().find(|one| one.role == Role::Control(Rights::All))?;
+    match &control.address {
+        Address::Unix(path) => Some(beside(path)),
+        Address::Ip(_) => None,
     }
 }
 
@@ -55,12 +56,19 @@ fn beside(socket: &Path) -> PathBuf {
 }
 
 impl PidFile {
+    /// Whether it is what stands there, by whatever name.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        hold::is_there(&self.file, path)
+    }
+
     /// Writes it whole beside its place and then puts it there: whoever reads it finds a number. What a dead daemon has left
     /// is replaced.
     fn write(path: &Path) -> Result<Self, Failure> {
         loop {
             // While we have the old one, nobody else replaces it.
-            let (path, held) = hold::take("server.pid_file", path, "its number")?;
+            // It is removed when we may be in another directory.
+            let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            let (path, held) = hold::take("server.pid_file", &path, "its number")?;
             let failed = |error: io::Error| {
                 Failure::Other(format!("cannot write the pid file {}: {error}", path.display()))
             };
@@ -75,7 +83,9 @@ impl PidFile {
             let mut name = path.file_name().unwrap_or_default().to_owned();
             name.push(format!(".{}", process::id()));
             let draft = path.with_file_name(name);
-            let mut file = File::create_new(&draft).map_err(failed)?;
+            // Everybody may read it, and nobody else write it, whatever the mask.
+            let mut file =
+                File::options().write(true).create_new(true).mode(0o644).open(&draft).map_err(failed)?;
             let written = (|| -> io::Result<()> {
                 file.try_lock()?;
                 writeln!(file, "{}", process::id())?;

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 /// The environment's word on where it is.
 pub(crate) const VARIABLE: &str = "RCOMET_CONTROL";
@@ -19,8 +19,13 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Where a daemon of this user makes it. `None` for a user without a home.
+/// Where a daemon of this user makes it, from the root on. `None` for a user without a home.
 pub(crate) fn for_server() -> Option<PathBuf> {
+    let path = named_or_usual()?;
+    Some(path::absolute(&path).unwrap_or(path))
+}
+
+fn named_or_usual() -> Option<PathBuf> {
     if let Some(path) = variable(VARIABLE) {
         return Some(path);
     }

@@ -1,6 +1,7 @@
 //! `rcomet run`: what the settings say, put together and set going.
 //! Knows nothing of how any of it works.
 use std::error::Error;
+use std::path::PathBuf;
 use std::process;
 
 use rcomet_core::{About, Limits, Role};
@@ -12,6 +13,7 @@ use crate::entropy::OperatingSystem;
 use crate::exit::Failure;
 use crate::journal::JournalFile;
 use crate::logging::{self, Logging};
+use crate::pid_file::PidFile;
 use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload, Signals};
 use crate::settings::{Server, Settings, Source};
 use crate::values::ValuesFile;
@@ -32,7 +34,10 @@ pub(crate) fn run(flags: &RunFlags) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Error>> {
-    let source = flags.source();
+    let mut source = flags.source();
+    if flags.is_in_background() {
+        source.stay();
+    }
     let (settings, _) = source.read()?;
     if let Some(path) = flags.log_file() {
         logging::into_file(path)
@@ -58,12 +63,14 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
     if settings.server.demo {
         invite(&bound);
     }
-    let pid_file = pid_file::of(&settings, flags.is_in_background(), &bound)?;
+    let beside = pid_file::beside_control(&bound).filter(|_| flags.is_in_background());
+    let pid_file = pid_file::of(&settings, beside.as_deref())?;
+    background.settle()?;
 
     let about = About {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: process::id(),
-        config: source.file.as_ref().map(|file| file.display().to_string()),
+        config: source.whole_path().map(|file| file.display().to_string()),
         history: histories.as_ref().map(|file| file.path().display().to_string()),
         values: values.as_ref().map(|(file, _)| file.path().display().to_string()),
         listeners: bound.iter().map(|one| (one.role.name().to_owned(), one.address.to_string())).collect(),
@@ -80,8 +87,8 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
         reactor.keep_histories(file, sync_ms)?;
     }
     background.report(Ok(()));
-    reactor.run(&mut Again { source, running: settings, descriptors, logging, read: None })?;
-    drop(pid_file);
+    let running = settings;
+    reactor.run(&mut Again { source, running, descriptors, logging, beside, pid_file, read: None })?;
     Ok(())
 }
 
@@ -166,7 +173,8 @@ fn fresh(settings: &Settings, descriptors: Descriptors) -> Fresh {
         peers: settings.control.peers.clone(),
         send_buffer_bytes: settings.server.send_buffer_bytes,
     };
-    Fresh { config, doors, drain_ms_max: settings.server.drain_ms_max, notes }
+    let (drain_ms_max, sync_ms) = (settings.server.drain_ms_max, settings.history.sync_ms);
+    Fresh { config, doors, drain_ms_max, sync_ms, notes }
 }
 
 /// Reads everything again.
@@ -176,8 +184,32 @@ struct Again {
     running: Settings,
     descriptors: Descriptors,
     logging: Logging,
+    /// Where the pid file is when the settings name none.
+    beside: Option<PathBuf>,
+    pid_file: Option<PidFile>,
     /// What has been read and is not in force yet.
-    read: Option<Settings>,
+    read: Option<Read>,
+}
+
+struct Read {
+    settings: Settings,
+    /// The pid file that is to be, if it is to be another, or none.
+    pid_file: Option<Option<PidFile>>,
+}
+
+impl Again {
+    /// Takes the pid file that the settings name, if that is another than ours.
+    fn other_pid_file(&self, settings: &Settings) -> Result<Option<Option<PidFile>>, Failure> {
+        if settings.server.pid_file == self.running.server.pid_file {
+            return Ok(None);
+        }
+        let wanted = pid_file::place(settings, self.beside.as_deref());
+        let is_ours = |path: &PathBuf| self.pid_file.as_ref().is_some_and(|file| file.is_at(path));
+        if wanted.as_ref().is_some_and(is_ours) {
+            return Ok(None);
+        }
+        pid_file::of(settings, self.beside.as_deref()).map(Some)
+    }
 }
 
 impl Reload for Again {
@@ -192,16 +224,25 @@ impl Reload for Again {
         let mut fresh = fresh(&settings, self.descriptors);
         notes.append(&mut fresh.notes);
         fresh.notes = notes;
-        self.read = Some(settings);
+        let pid_file = self.other_pid_file(&settings).map_err(|failure| failure.to_string())?;
+        self.read = Some(Read { settings, pid_file });
         Ok(fresh)
     }
 
     fn adopted(&mut self) {
-        if let Some(settings) = self.read.take() {
+        if let Some(Read { settings, pid_file }) = self.read.take() {
+            if let Some(pid_file) = pid_file {
+                self.pid_file = pid_file;
+            }
             self.logging.set_level(settings.log.level);
             self.logging.reopen();
             self.running = settings;
         }
+    }
+
+    fn given_up(&mut self) {
+        // With the pid file that was taken for it.
+        self.read = None;
     }
 }
 
@@ -224,7 +265,6 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
         }
     };
     let (new, old) = (&mut settings.server, &running.server);
-    stays("server.pid_file", new.pid_file == old.pid_file);
     // What a listening socket was told cannot be taken back: only another size can be put in its place.
     let keeps_size = new.send_buffer_bytes == 0 && old.send_buffer_bytes != 0;
     stays("server.send_buffer_bytes = 0", !keeps_size);
@@ -233,7 +273,6 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
         admin: old.admin.clone(),
         ccomet: old.ccomet.clone(),
         simple_comet: old.simple_comet.clone(),
-        pid_file: old.pid_file.clone(),
         send_buffer_bytes: if keeps_size { old.send_buffer_bytes } else { new.send_buffer_bytes },
         ..new.clone()
     };
@@ -245,9 +284,7 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
     new.write_path.clone_from(&old.write_path);
     let (new, old) = (&mut settings.history, &running.history);
     stays("history.file", new.file == old.file);
-    stays("history.sync_ms", new.sync_ms == old.sync_ms);
     new.file.clone_from(&old.file);
-    new.sync_ms = old.sync_ms;
     let note = |name: &String| format!("{name} has changed: that takes a restart, the rest is in force");
     changed.iter().map(note).collect()
 }
@@ -279,15 +316,15 @@ mod tests {
     fn what_takes_a_restart_is_the_same_list_everywhere() {
         let running = parse("f", "").expect("it works");
         let text = "[server]\nfront = [\"127.0.0.1:2\"]\nadmin = [\"127.0.0.1:3\"]\nccomet = [\"127.0.0.1:4\"]\n\
-            simple_comet = [\"127.0.0.1:5\"]\npid_file = \"/a/pid\"\nsend_buffer_bytes = 0\n[control]\npath = \"/a/b\"\n\
-            read_path = \"/a/c\"\nwrite_path = \"/a/d\"\n[history]\nfile = \"/a/f\"\nsync_ms = 7\n";
+            simple_comet = [\"127.0.0.1:5\"]\nsend_buffer_bytes = 0\n[control]\npath = \"/a/b\"\n\
+            read_path = \"/a/c\"\nwrite_path = \"/a/d\"\n[history]\nfile = \"/a/f\"\n";
         let mut settings = parse("f", text).expect("it works");
         // A file has one of the two.
         settings.control.values_file = "/a/e".into();
         let notes = keep_addresses(&mut settings, &running);
         let names: Vec<&str> =
             notes.iter().filter_map(|note| note.split_once(" has changed: ")).map(|n| n.0).collect();
-        assert_eq!(names.len(), 12, "{notes:?}");
+        assert_eq!(names.len(), 10, "{notes:?}");
         let help = crate::cli::help_of("reload").replace(char::is_whitespace, " ");
         let page = include_str!("../docs/control.md");
         let page = page

@@ -2,10 +2,18 @@
 //! and started by a service manager. Knows nothing of what goes over the wire: `core/tests/control.rs` does.
 #[path = "control_socket/access.rs"]
 mod access;
+#[path = "control_socket/aloof.rs"]
+mod aloof;
 #[path = "control_socket/boot.rs"]
 mod boot;
+#[path = "control_socket/comet.rs"]
+mod comet;
 #[path = "control_socket/group.rs"]
 mod group;
+#[path = "control_socket/hung.rs"]
+mod hung;
+#[path = "control_socket/image.rs"]
+mod image;
 #[path = "control_socket/kept.rs"]
 mod kept;
 #[path = "control_socket/keys.rs"]
@@ -18,6 +26,8 @@ mod manager;
 mod mistakes;
 #[path = "control_socket/pid_files.rs"]
 mod pid_files;
+#[path = "control_socket/reloading.rs"]
+mod reloading;
 #[path = "control_socket/watching.rs"]
 mod watching;
 

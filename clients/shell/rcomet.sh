@@ -95,9 +95,14 @@ rcomet_subscribe() (
     done
 )
 
-# rcomet_text: reads objects, one a line, and prints the text of those that are messages.
-rcomet_text() {
-    LC_ALL=C awk '
+# rcomet_text: reads objects, one a line, and prints the text of those that are messages, each as it comes.
+rcomet_text() (
+    # mawk fills a block before it looks at the first line, unless it is told that somebody waits; others know no such word.
+    case $(awk -W version 2>/dev/null </dev/null) in
+    mawk*) set -- -W interactive ;;
+    *) set -- ;;
+    esac
+    LC_ALL=C awk "$@" '
         function hex(digits, n, i) {
             n = 0
             for (i = 1; i <= 4; i++) n = n * 16 + index("0123456789abcdef", tolower(substr(digits, i, 1))) - 1
@@ -137,7 +142,7 @@ rcomet_text() {
             print ""
             fflush()
         }'
-}
+)
 
 # One request: its answer on standard output, or why there is none.
 _rcomet_ask() {

@@ -77,7 +77,7 @@ counters! {
         messages_expired,
         /// Requests refused by an address rule.
         addresses_denied,
-        /// Requests refused because a browser sent them for a page of another site: to the admin side, or Bayeux's from an origin that is not in `http.origins`.
+        /// Requests refused because a browser sent them for a page of another site: to the admin side, or Bayeux's from an origin that is not in `http.origins`, or to a location that is not for its pages.
         sites_denied,
         /// Commands in text on the control socket.
         commands,
@@ -227,7 +227,7 @@ counters! {
         tokens_forgotten,
         /// Publishes refused because of `idempotency_keys_max`, `idempotency_bytes_max` or `idempotency_key_bytes_max`.
         idempotency_refused,
-        /// Requests refused because of `bayeux_batch_messages_max` or `bayeux_json_depth_max`.
+        /// Requests refused, or in part, because of `bayeux_batch_messages_max` or `bayeux_json_depth_max`.
         bayeux_batches_refused,
         /// People refused in a roster because `roster_max` was reached.
         roster_refused,

@@ -118,8 +118,9 @@ limits! {
     idempotency_key_bytes_max: usize = 255,
     /// Seconds that such a key is remembered, with the answer that it got.
     idempotency_seconds: u64 = 600,
-    /// Messages in one request of a Bayeux client; more are 400.
-    bayeux_batch_messages_max: usize = 100,
+    /// Messages of one request of a Bayeux client that are done, a slice of 256 at a time; each of those behind them gets a reply that
+    /// refuses it. More than 20,000 are 400, and none is done.
+    bayeux_batch_messages_max: usize = 10_000,
     /// Arrays and objects nested in each other in a request of a Bayeux client; more are 400.
     bayeux_json_depth_max: usize = 64,
     /// Requests to applications (the hooks of `[[push.location]]`) under way at once; what would need one more is answered 503, and a notice is dropped.
@@ -151,8 +152,8 @@ limits! {
 /// The most that one connection's buffers can be configured to: they are counted in 32 bits.
 const BYTES_CEILING: usize = 512 << 20;
 
-/// The most messages of one request that can be configured: together they must not outrun those who listen.
-const BATCH_CEILING: usize = 256;
+/// The most messages of one request of a Bayeux client that can be configured, and that are answered at all.
+pub const BAYEUX_BATCH_CEILING: usize = 20_000;
 
 /// The most header fields that can be configured: the parser's table is on the stack.
 /// Messages of one publish at most: fewer than half of what is kept for those who listen in any case.
@@ -195,9 +196,9 @@ impl Limits {
         }
         at_least("bayeux_batch_messages_max", self.bayeux_batch_messages_max, 1)?;
         at_least("bayeux_json_depth_max", self.bayeux_json_depth_max, 2)?;
-        if self.bayeux_batch_messages_max > BATCH_CEILING {
+        if self.bayeux_batch_messages_max > BAYEUX_BATCH_CEILING {
             return Err(format!(
-                "bayeux_batch_messages_max = {}: must be at most {BATCH_CEILING}",
+                "bayeux_batch_messages_max = {}: must be at most {BAYEUX_BATCH_CEILING}",
                 self.bayeux_batch_messages_max
             ));
         }

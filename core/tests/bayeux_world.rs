@@ -1,7 +1,7 @@
 //! A world of Bayeux sessions that lose answers on the way, hang up, sleep, are released by themselves, and change between
 //! polls and WebSockets, which may be slow; and the server is restarted among them, with a journal of its histories, on purpose or
 //! by a crash. With the ack extension nothing is lost and nothing comes twice; without it exactly what was on its way may be lost, and after a
-//! crash what nobody knows is said. One seed, one clock.
+//! crash what nobody knows is said: of who had been away for a moment, everything is known. One seed, one clock.
 #![allow(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
@@ -16,6 +16,8 @@ mod support;
 mod websocket;
 #[path = "support/wire.rs"]
 mod wire;
+#[path = "bayeux_world/written.rs"]
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +28,7 @@ use rcomet_core::chance::Chance;
 use rcomet_core::journal::Ending;
 use serde_json::json;
 use support::Server;
+use written::Written;
 
 const NAMES: [&str; 6] = ["/a", "/b", "/a/x", "/a/y", "/a/x/z", "/c/d"];
 const PATTERNS: [&str; 5] = ["/*", "/**", "/a/*", "/a/**", "/c/**"];
@@ -46,6 +49,23 @@ struct World {
     published: u64,
     lost_answers: u64,
     counts: BTreeMap<&'static str, u64>,
+}
+
+/// Somebody publishes the next number somewhere.
+fn publish(server: &mut Server, people: &mut [Person], world: &mut World, chance: &mut Chance, seed: u64) {
+    let name = NAMES[chance.below(6) as usize];
+    world.published += 1;
+    let n = world.published;
+    for person in people.iter_mut().filter(|p| !p.gone) {
+        if person.subscriptions.iter().any(|s| matches(s, name)) {
+            person.owed.insert(n);
+        }
+    }
+    let connection = server.connect(Role::Admin);
+    let mut other = Fellow { connection, client: String::new(), ids: 0, acked: None };
+    let reply = other.send(server, name, json!({"data": n}));
+    assert_eq!(reply[0]["successful"], true, "seed {seed}");
+    server.vanish(other.connection);
 }
 
 fn live(seed: u64, steps: usize) -> World {
@@ -88,27 +108,12 @@ fn live(seed: u64, steps: usize) -> World {
                     excused: BTreeSet::new(),
                     may_be_told: false,
                     told: false,
+                    must_rest: false,
                     gone: false,
                 });
             }
             4..36 => {
-                let name = NAMES[chance.below(6) as usize];
-                world.published += 1;
-                let n = world.published;
-                for person in people.iter_mut().filter(|p| !p.gone) {
-                    if person.subscriptions.iter().any(|s| matches(s, name)) {
-                        person.owed.insert(n);
-                    }
-                }
-                let mut other = Fellow {
-                    connection: server.connect(Role::Admin),
-                    client: String::new(),
-                    ids: 0,
-                    acked: None,
-                };
-                let reply = other.send(&mut server, name, json!({"data": n}));
-                assert_eq!(reply[0]["successful"], true, "seed {seed}");
-                server.vanish(other.connection);
+                publish(&mut server, &mut people, &mut world, &mut chance, seed);
             }
             40..52 if !people.is_empty() => change(&mut server, &mut people[who], &mut chance),
             52..80 if !people.is_empty() => {
@@ -132,7 +137,7 @@ fn live(seed: u64, steps: usize) -> World {
                 server.rewrite(chance.below(3_000) as usize);
                 *world.counts.entry("rewrites").or_default() += 1;
             }
-            36..40 | 94..96 if !people.is_empty() => {
+            36..39 | 94..96 if !people.is_empty() => {
                 turn(&mut server, &mut people[who], &mut world, &mut chance, seed);
             }
             96..98 => {
@@ -149,17 +154,43 @@ fn live(seed: u64, steps: usize) -> World {
                     person.gone = true;
                 }
             }
-            99 if server.journal.is_some() => {
+            39 | 99 if server.journal.is_some() => {
                 for person in &mut people {
                     cut_off(&mut server, person, &mut world, &mut chance, seed);
                 }
-                let is_crash = chance.percent(50);
+                let is_late = chance.percent(35);
+                if is_late {
+                    // They have been away for a moment, and the last of what is published comes while they are.
+                    for person in people.iter_mut().filter(|p| !p.gone) {
+                        let old = person.fellow.move_to_new_connection(&mut server);
+                        server.vanish(old);
+                    }
+                    server.pass_ms(1_500);
+                    publish(&mut server, &mut people, &mut world, &mut chance, seed);
+                }
+                people.iter_mut().for_each(|person| person.must_rest = is_late);
+                let is_crash = chance.percent(60);
                 if is_crash {
-                    let knows = |p: &Person| is_all_kept && p.fellow.acked.is_some();
-                    for person in people.iter_mut().filter(|p| !p.gone && !knows(p)) {
-                        // Nobody knows what it has, and it goes on with what is new; or what patterns had of is gone. It is told.
-                        person.on_their_way.extend(person.owed.difference(&person.had));
-                        person.may_be_told = true;
+                    let written = Written::read(&mut server);
+                    for person in people.iter_mut().filter(|p| !p.gone) {
+                        let rests = written.resting.contains(&person.fellow.client);
+                        let lacks: Vec<u64> = person.owed.difference(&person.had).copied().collect();
+                        let lacks = lacks.into_iter().filter(|n| !person.on_their_way.contains(n));
+                        if person.fellow.acked.is_none() && !rests {
+                            // Nobody knows what it has, and it goes on with what is new. It is told.
+                            assert!(!person.must_rest, "seed {seed}: it has been away for long");
+                            person.on_their_way.extend(lacks.collect::<Vec<_>>());
+                            person.may_be_told = true;
+                            *world.counts.entry("crashes without a place").or_default() += 1;
+                        } else {
+                            // It goes on where it stands, with whatever channels still have.
+                            let (kept, gone): (Vec<u64>, Vec<u64>) =
+                                lacks.partition(|n| written.messages.contains_key(n));
+                            person.on_their_way.extend(gone);
+                            person.may_be_told |= !is_all_kept;
+                            let goes_on = rests && !kept.is_empty();
+                            *world.counts.entry("rested, and goes on").or_default() += u64::from(goes_on);
+                        }
                     }
                 }
                 let living = people.iter().filter(|person| !person.gone).count();
@@ -256,6 +287,8 @@ fn sessions_that_lose_answers() {
             "bayeux_sessions_expired",
             "restarts",
             "crashes",
+            "crashes without a place",
+            "rested, and goes on",
             "told of a gap",
             "rewrites",
             "bayeux_sessions_restored",

@@ -14,6 +14,8 @@ mod asking;
 mod book;
 #[path = "control_world/manners.rs"]
 mod manners;
+#[path = "control_world/ordering.rs"]
+mod ordering;
 mod support;
 #[path = "control_world/waiter.rs"]
 mod waiter;
@@ -103,6 +105,7 @@ impl World {
             14 => self.publish_by_the_admin_side(),
             15 => self.leave_in_the_middle(),
             16 => self.write_several(),
+            17 => self.reload(),
             _ => self.pass_time(),
         }
         self.hear();
@@ -199,7 +202,7 @@ fn live(seed: u64) -> BTreeMap<&'static str, u64> {
 }
 
 /// What must have happened somewhere, or the worlds are too tame to be believed.
-const EXPECTED: [&str; 21] = [
+const EXPECTED: [&str; 24] = [
     "by CometServer's bytes",
     "cut in the middle",
     "deleted",
@@ -214,6 +217,9 @@ const EXPECTED: [&str; 21] = [
     "published by the admin side",
     "read",
     "refreshed",
+    "reload given up",
+    "reload of one half closed",
+    "reloaded",
     "said nothing more",
     "several lines at once",
     "time passed",

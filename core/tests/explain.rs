@@ -5,8 +5,12 @@ mod bayeux;
 mod left;
 #[path = "explain/patterns.rs"]
 mod patterns;
+#[path = "explain/sent_away.rs"]
+mod sent_away;
 #[path = "support/mod.rs"]
 mod support;
+#[path = "support/websocket.rs"]
+mod websocket;
 
 use rcomet_core::config::Auth;
 use rcomet_core::{Config, Role};

@@ -1,7 +1,15 @@
 //! Bayeux's sessions over a restart: ended on purpose, where they stood; cut off, where their clients say that they stand.
 #[path = "support/bayeux.rs"]
 mod bayeux;
+#[path = "journal_sessions/rests.rs"]
+mod rests;
 mod support;
+#[path = "journal_sessions/tears.rs"]
+mod tears;
+#[path = "support/websocket.rs"]
+mod websocket;
+#[path = "support/wire.rs"]
+mod wire;
 
 use bayeux::Fellow;
 use rcomet_core::journal::{Ending, Replayed};
@@ -79,11 +87,12 @@ fn sessions_go_on_behind_what_they_have() {
         assert_eq!(numbers(&heard), [n, n + 1, n + 2, n + 3], "{heard}");
     }
     assert_eq!(server.machine.counters().bayeux_sessions_restored, 1);
+    publish(&mut server, "/b", 10);
     let replayed = server.restart(Ending::Torn, 9);
-    assert_eq!(replayed.sessions, 0);
-    fellow.move_to_new_connection(&mut server);
-    fellow.connect(&mut server);
-    let heard = fellow.heard(&mut server).expect("it is told");
+    assert_eq!(replayed.sessions, 1);
+    let heard = back(&mut server, &mut fellow);
+    assert_eq!((numbers(&heard), gap(&heard)), (vec![10], Some(Value::Null)), "{heard}");
+    let heard = back(&mut server, &mut fellow);
     assert_eq!(heard[0]["error"], "402::Unknown client");
 }
 
@@ -213,36 +222,6 @@ fn after_a_crash_older_messages_go_on_where_they_stopped() {
     }
 }
 
-/// Without acknowledgements nobody knows what a client has: it goes on with what is new, and is told, unless nothing can be missing.
-#[test]
-fn after_a_crash_who_does_not_acknowledge_is_told() {
-    let mut server = server();
-    let mut fellow = Fellow::new(&mut server);
-    let mut quiet = Fellow::new(&mut server);
-    fellow.subscribe(&mut server, "/a/*");
-    fellow.subscribe(&mut server, "/b");
-    quiet.subscribe(&mut server, "/quiet");
-    publish(&mut server, "/b", 1);
-    assert_eq!(crash(&mut server, 7).sessions, 2);
-    assert_eq!(back(&mut server, &mut quiet), json!([]), "it waits");
-    publish(&mut server, "/b", 2);
-    publish(&mut server, "/a/1", 3);
-    let heard = back(&mut server, &mut fellow);
-    assert_eq!((numbers(&heard), gap(&heard)), (vec![2, 3], Some(Value::Null)), "{heard}");
-    publish(&mut server, "/a/1", 4);
-    let heard = back(&mut server, &mut fellow);
-    assert_eq!((numbers(&heard), gap(&heard)), (vec![4], None), "once");
-    assert_eq!(server.machine.counters().gaps_unknown, 1);
-    // Who would rather begin anew does.
-    let mut server = server_with(|config| config.bayeux.gap = rcomet_core::config::Gap::Rehandshake);
-    let mut fellow = Fellow::new(&mut server);
-    fellow.subscribe(&mut server, "/b");
-    publish(&mut server, "/b", 1);
-    crash(&mut server, 7);
-    let heard = back(&mut server, &mut fellow);
-    assert_eq!(heard[0]["error"], "402::Unknown client");
-}
-
 /// What a history does not hold any more is said to be missing: of a channel, of its earlier life, and of a pattern.
 #[test]
 fn after_a_crash_what_is_not_kept_is_said() {
@@ -330,17 +309,6 @@ fn after_a_crash_rights_and_limits_are_those_of_now() {
         assert_eq!(crash(&mut server, 7).sessions, sessions);
         server.machine.check();
     }
-}
-
-/// After a power failure what was subscribed last may be missing from the file: everybody shakes hands anew.
-#[test]
-fn after_a_tear_sessions_begin_anew() {
-    let mut server = server();
-    let mut fellow = Fellow::with_ack(&mut server);
-    fellow.subscribe(&mut server, "/a");
-    server.tear(20);
-    assert_eq!(server.restart(Ending::Torn, 9).sessions, 0);
-    assert_eq!(back(&mut server, &mut fellow)[0]["error"], "402::Unknown client");
 }
 
 /// Nothing is written down for a delivery; a line for a subscription; and of who comes and goes nothing is left in a text that is

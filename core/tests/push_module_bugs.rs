@@ -346,3 +346,16 @@ fn long_polls_are_ended_with_304() {
     post(&mut server, "a", "x");
     assert_eq!(brief(&server.received(poll)), "200 x");
 }
+
+/// YAML wants a colon behind each name; the push module left one out (`protocols/push-module.md`, section 3.1).
+#[test]
+fn a_description_in_yaml_lacks_a_colon() {
+    let mut server = usual();
+    post(&mut server, "a", "one");
+    let answer = admin(&mut server, "GET", "/pub/a", "Accept: text/yaml\r\n", "");
+    assert_eq!(field(&answer, "Content-Type"), Some("text/yaml"));
+    let wanted = format!(
+        "---\r\nmessages: 1\r\nrequested: -1\r\nsubscribers: 0\r\nlast_message_id: \"{START}:0\"\r\n\r\n"
+    );
+    assert_eq!(split(&answer).1, wanted);
+}

@@ -348,3 +348,29 @@ fn a_location_may_say_which_event_messages_are() {
         .collect();
     assert_eq!(names, [None, Some("own"), Some("news"), Some("news")]);
 }
+
+#[test]
+fn what_may_be_done_with_a_group_is_the_locations_to_say() {
+    let at = |methods: &str| {
+        format!(r#"{{"path": "/group/{{id}}", "role": "group", "group_methods": [{methods}]}}"#)
+    };
+    for (methods, allow, allowed) in [
+        ("\"get\", \"set\", \"delete\"", "GET, HEAD, POST, DELETE, OPTIONS", [true, true, true, true]),
+        ("\"get\"", "GET, HEAD, OPTIONS", [true, true, false, false]),
+        ("\"set\"", "POST, OPTIONS", [false, false, true, false]),
+        ("\"get\", \"delete\"", "GET, HEAD, DELETE, OPTIONS", [true, true, false, true]),
+    ] {
+        let mut server = locations(&[PUB, &at(methods)]);
+        server.push("g/a", "x");
+        for (method, is_allowed) in ["GET", "HEAD", "POST", "DELETE"].into_iter().zip(allowed) {
+            let answer = admin(&mut server, method, "/group/g?max_channels=9", "", "");
+            let status = if is_allowed { "200" } else { "405" };
+            assert_eq!(&answer[9..12], status, "{methods}: {method}");
+            if !is_allowed {
+                assert_eq!(field(&answer, "Allow"), Some(allow), "{methods}: {method}");
+            }
+        }
+        let answer = admin(&mut server, "OPTIONS", "/group/g", "", "");
+        assert_eq!((&answer[9..12], field(&answer, "Allow")), ("200", Some(allow)));
+    }
+}

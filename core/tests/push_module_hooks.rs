@@ -57,19 +57,19 @@ fn a_subscriber_is_let_in_by_the_application() {
 fn a_refusal_is_told_in_the_applications_words() {
     let mut server = hooked(&[AUTH], &[AUTH]);
     let fields =
-        "Content-Type: application/json\r\nWWW-Authenticate: Bearer\r\nX-Secret: no\r\nServer: app\r\n";
+        "content-type: application/json\r\nWWW-AUTHENTICATE: Bearer\r\nX-Secret: no\r\nServer: app\r\n";
     let client = get(&mut server, "/sub/a", "");
     server.reply_to_hook(&answer("401 Unauthorized", fields, "{\"why\": \"log in\"}"));
     let told = server.received(client);
     assert_eq!(brief(&told), "401 {\"why\": \"log in\"}");
-    assert_eq!(field(&told, "content-type"), Some("application/json"));
-    assert_eq!(field(&told, "www-authenticate"), Some("Bearer"));
+    assert_eq!(field(&told, "Content-Type"), Some("application/json"));
+    assert_eq!(field(&told, "WWW-Authenticate"), Some("Bearer"));
     assert!(!told.contains("X-Secret") && !told.contains("x-secret") && !told.contains("Server"), "{told}");
     // The connection goes on.
     server.send(client, "GET /sub/a HTTP/1.1\r\nHost: x\r\n\r\n");
     server.reply_to_hook(&answer("302 Found", "Location: /login\r\n", ""));
     let told = server.received(client);
-    assert_eq!((brief(&told), field(&told, "location")), ("302 ".into(), Some("/login")));
+    assert_eq!((brief(&told), field(&told, "Location")), ("302 ".into(), Some("/login")));
     // 304 would end clients for good.
     server.send(client, "GET /sub/a HTTP/1.1\r\nHost: x\r\n\r\n");
     server.reply_to_hook("HTTP/1.1 304 Not Modified\r\n\r\n");

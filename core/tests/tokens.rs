@@ -263,7 +263,10 @@ fn without_history_a_strange_cursor_begins_with_what_is_new() {
     let token = granting(LATER, "a", &["subscribe"]);
     let strange = "A".repeat(32);
     let said = poll(&mut server, &format!("channel=a&token={token}&cursor={strange}"));
-    assert_eq!(said["events"], json!([{"type": "gap", "channel": "a", "next": 2, "missing": null}]));
+    assert_eq!(
+        said["events"],
+        json!([{"type": "gap", "channel": "a", "next": 2, "missing": null, "because": "cursor"}])
+    );
     // One that was given out here is no way to the past: it says up to where it was heard.
     let on = said["cursor"].as_str().expect("a cursor").to_owned();
     server.push("a", "1");

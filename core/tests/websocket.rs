@@ -179,7 +179,10 @@ fn what_is_missing_is_said() {
     let strange = "A".repeat(32);
     let answers = elsewhere
         .ask(&mut server, &format!("{{\"type\":\"subscribe\",\"channel\":\"a\",\"cursor\":\"{strange}\"}}"));
-    assert_eq!(answers[0], serde_json::json!({"type":"gap","channel":"a","next":8,"missing":null}));
+    assert_eq!(
+        answers[0],
+        serde_json::json!({"type":"gap","channel":"a","next":8,"missing":null,"because":"cursor"})
+    );
     // A slow reader falls out of what is kept while it is connected: it is told where it goes on.
     let mut server = Server::new(config(|c| {
         c.limits.history_bytes_max = 4_000;

@@ -1,4 +1,4 @@
-// The calls of the jquery.comet plugin, without jQuery: $.comet.connect(url), subscribe, unsubscribe, publish, startBatch,
+// The calls of the jquery.comet plugin, without jQuery: $.comet.connect(url), which was init(url) once, subscribe, unsubscribe, publish, startBatch,
 // endBatch, disconnect, clientId, errorCount. Written for rcomet from what the plugin's README promises and what it sends
 // (docs/bayeux.md); a page that calls the plugin can have this in its place.
 //
@@ -159,12 +159,16 @@ $.comet = (() => {
     queueMicrotask(flush);
   }
 
+  function connect(to, more = {}) {
+    url = to;
+    options = { errorDelay: 5000, errorBackoff: 1.5, errorMaxDelay: 60000, ...more };
+    shake(++generation);
+  }
+
   return {
-    connect(to, more = {}) {
-      url = to;
-      options = { errorDelay: 5000, errorBackoff: 1.5, errorMaxDelay: 60000, ...more };
-      shake(++generation);
-    },
+    connect,
+    // What the plugin's first README calls it; without a URL it is this one.
+    init: (to = '/cometd', more = {}) => connect(to, more),
     disconnect() {
       generation++;
       ready = false;

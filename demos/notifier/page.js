@@ -8,8 +8,8 @@ const key = who ? `chat.notes.${who}` : 'chat.notes';
 for (const place of [$('key'), ...document.querySelectorAll('pre .key')]) place.textContent = key;
 if (who) Object.assign($('own'), { href: './', textContent: 'notes for everybody' });
 
-// The daemon serves this page at /notifier/ and its events beside it. Anywhere else there is read.php, which relays them.
-const own = location.pathname.endsWith('/notifier/');
+// The daemon marks the page that it serves: its events are beside it. Anywhere else there is read.php, which relays them.
+const own = !!document.querySelector('meta[name="rcomet"]');
 const source = own ? `../events?channel=${encodeURIComponent(key)}` : `read.php${who ? `?for=${who}` : ''}`;
 $('demos').hidden = !own;
 

@@ -5,6 +5,7 @@ mod run;
 mod target;
 mod watch;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -90,8 +91,8 @@ pub(crate) enum Command {
     /// The whole file is checked first. If there is anything wrong with it, everything stays as it was, the reason is said here,
     /// and the exit code is 5. Nobody is disconnected. What takes a restart is said, and the rest is in force. That is where it
     /// listens (server.front, server.admin, server.ccomet, server.simple_comet, control.path, control.read_path,
-    /// control.write_path), its files (server.pid_file, control.values_file, history.file), history.sync_ms, and
-    /// server.send_buffer_bytes when it is set to 0.
+    /// control.write_path), its files (control.values_file, history.file), and server.send_buffer_bytes when it is
+    /// set to 0.
     Reload(Target),
 
     /// Give a key a value, and push it to everybody who listens to the channel of that name
@@ -195,7 +196,8 @@ it is not ready within --wait, and then it is ended; 1 when it cannot start. The
 Under systemd use `rcomet run`: it says itself when it is ready.";
 
 const STATUS_HELP: &str = "\
-Exit codes: 0 when a daemon runs, 3 when none does: `rcomet status && ...`; 5 when its socket is not for you.
+Exit codes: 0 when a daemon runs, 3 when none does: `rcomet status && ...`; 5 when its socket is not for you; \
+6 when one is there that does not answer within 5 seconds.
 
 The daemon is looked for at --socket, else at $RCOMET_CONTROL, else at the first of these where one answers:
   /run/rcomet/control.sock              (first for root, last for others)
@@ -234,6 +236,13 @@ pub(crate) struct StopFlags {
     /// Wait so many seconds for it to be gone
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) timeout: u64,
+}
+
+/// What the command line asks for: `help` is a command as others are, so `help --help` explains it, which clap's own does not.
+pub(crate) fn asked(arguments: &[OsString]) -> Vec<OsString> {
+    let is_help = arguments.get(1).is_some_and(|command| command == "help");
+    let is_flag = |word: &&OsString| *word == "--help" || *word == "-h";
+    arguments.iter().filter(|word| !(is_help && is_flag(word))).cloned().collect()
 }
 
 /// All that `rcomet COMMAND --help` says.

@@ -181,7 +181,7 @@ impl RunFlags {
         for LimitFlag { name, value } in &self.limits {
             set("limits", name, value.clone());
         }
-        Source { file: self.config.clone(), flags }
+        Source { file: self.config.clone(), flags, ..Source::default() }
     }
 }
 

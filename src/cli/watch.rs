@@ -116,7 +116,7 @@ Columns: how many listen, how many messages are kept for those who come back, th
 channel.";
 
 pub(super) const CLIENTS_HELP: &str = "\
-Columns: the connection's number, the side it came in by, its address, what it does, what it speaks, bytes that wait for it, \
+Columns: the connection's number, the side it came in by, its address (unix: by the control socket), what it does, what it speaks, bytes that wait for it, \
 the name it is listed under, and the channels that it reads.";
 
 pub(super) const DISCONNECT_HELP: &str = "\

@@ -1,14 +1,21 @@
 //! Which daemon is meant: a socket or an address that is named, or the first of the usual places where somebody answers.
 //! Knows nothing of what is asked.
 use std::io::{self, ErrorKind};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{Client, Place, Wire};
 use crate::cli::Target;
 use crate::exit::Failure;
 use crate::place;
+
+/// How long a socket file may have no room for one more who connects.
+const ROOM: Duration = Duration::from_secs(5);
 
 impl Client {
     /// The daemon that is meant.
@@ -23,7 +30,7 @@ impl Client {
         let places = if named.is_empty() { place::for_client() } else { named };
         let mut refused = None;
         for path in &places {
-            match UnixStream::connect(path) {
+            match dial(path, ROOM) {
                 Ok(_) => return Ok(Self { place: Place::Socket(path.clone()) }),
                 Err(error) => refused = refused.or_else(|| forbidden(path, &error)),
             }
@@ -36,17 +43,21 @@ impl Client {
         Self { place: Place::Socket(path.into()) }
     }
 
-    /// A new connection.
-    pub(super) fn connect(&self) -> Result<Wire, Failure> {
+    /// A new connection; made until then, if there is such a moment.
+    pub(super) fn connect(&self, until: Option<Instant>) -> Result<Wire, Failure> {
         match &self.place {
-            Place::Socket(path) => UnixStream::connect(path).map(Wire::Unix).map_err(|error| {
-                forbidden(path, &error).unwrap_or_else(|| nobody(std::slice::from_ref(path)))
-            }),
+            Place::Socket(path) => {
+                let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+                dial(path, left.unwrap_or(ROOM).min(ROOM)).map(Wire::Unix).map_err(|error| {
+                    forbidden(path, &error).unwrap_or_else(|| nobody(std::slice::from_ref(path)))
+                })
+            }
             Place::Admin(authority) => {
-                TcpStream::connect(authority).map(Wire::Tcp).map_err(|error| match error.kind() {
+                connect_to(authority, until).map(Wire::Tcp).map_err(|error| match error.kind() {
                     ErrorKind::ConnectionRefused => {
                         Failure::NotRunning(format!("no daemon answers at http://{authority}"))
                     }
+                    ErrorKind::TimedOut => Failure::TimedOut(format!("http://{authority} does not answer")),
                     _ => Failure::Other(format!("cannot connect to http://{authority}: {error}")),
                 })
             }
@@ -54,9 +65,36 @@ impl Client {
     }
 }
 
+/// To the first of its addresses that takes it.
+fn connect_to(authority: &str, until: Option<Instant>) -> io::Result<TcpStream> {
+    let Some(until) = until else { return TcpStream::connect(authority) };
+    let mut last = io::Error::new(ErrorKind::NotFound, "it has no address");
+    for address in authority.to_socket_addrs()? {
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// To a socket file. So many may wait there that nobody else can, where a daemon hangs: that is not waited for longer than this.
+fn dial(path: &Path, time: Duration) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_write_timeout(Some(time.max(Duration::from_millis(1))))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    socket.set_write_timeout(None)?;
+    Ok(OwnedFd::from(socket).into())
+}
+
+/// What somebody who is there has against us.
 fn forbidden(path: &Path, error: &io::Error) -> Option<Failure> {
-    let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
-    is_forbidden.then(|| refused_at(path))
+    match error.kind() {
+        ErrorKind::PermissionDenied => Some(refused_at(path)),
+        ErrorKind::WouldBlock => Some(Failure::TimedOut(format!("{} does not answer", path.display()))),
+        _ => None,
+    }
 }
 
 /// A socket is there, but not for this user.

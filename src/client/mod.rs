@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rcomet_core::wire::http1::fetched::Fetched;
 
@@ -21,6 +21,9 @@ const BODY_BYTES_MAX: usize = 256 << 20;
 
 /// How long an answer may take that nothing is waited for in.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The least time that anybody is given to answer: who has said that there is none wants an answer all the same.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Where the daemon is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,15 +47,16 @@ enum Wire {
 }
 
 impl Wire {
-    fn set_patience(&self, patience: Option<Duration>) -> io::Result<()> {
+    /// How long the next read and the next write may take.
+    fn set_patience(&self, reads: Option<Duration>, writes: Duration) -> io::Result<()> {
         match self {
             Self::Unix(stream) => {
-                stream.set_read_timeout(patience)?;
-                stream.set_write_timeout(Some(PATIENCE))
+                stream.set_read_timeout(reads)?;
+                stream.set_write_timeout(Some(writes))
             }
             Self::Tcp(stream) => {
-                stream.set_read_timeout(patience)?;
-                stream.set_write_timeout(Some(PATIENCE))
+                stream.set_read_timeout(reads)?;
+                stream.set_write_timeout(Some(writes))
             }
         }
     }
@@ -97,14 +101,17 @@ pub(crate) struct Ask<'a> {
     pub(crate) accept: &'a str,
     /// The body and its media type.
     pub(crate) body: Option<(&'a str, &'a [u8])>,
-    /// How long an answer may take; `None` for as long as it likes.
+    /// How long nothing of an answer may come; `None` for as long as it likes.
     pub(crate) patience: Option<Duration>,
+    /// When all of it must have come; `None` for no such moment.
+    pub(crate) until: Option<Instant>,
 }
 
 impl<'a> Ask<'a> {
     /// A question without a body.
     pub(crate) fn new(method: &'a str, target: &'a str) -> Self {
-        Self { method, target, accept: "application/json", body: None, patience: Some(PATIENCE) }
+        let (accept, patience) = ("application/json", Some(PATIENCE));
+        Self { method, target, accept, body: None, patience, until: None }
     }
 
     /// With this body.
@@ -115,6 +122,18 @@ impl<'a> Ask<'a> {
     /// With an answer that may take this long, besides.
     pub(crate) fn waiting(self, wait: Duration) -> Self {
         Self { patience: Some(PATIENCE + wait), ..self }
+    }
+
+    /// With this time for all of it, from now; a second at least.
+    pub(crate) fn within(self, time: Duration) -> Self {
+        Self { until: Instant::now().checked_add(time.max(SECOND)), ..self }
+    }
+
+    /// How long the next piece may take. Not nothing: the sockets take that for no end.
+    fn patience_now(&self) -> Option<Duration> {
+        let left = self.until.map(|until| until.saturating_duration_since(Instant::now()));
+        let shortest = [self.patience, left].into_iter().flatten().min();
+        shortest.map(|time| time.max(Duration::from_millis(1)))
     }
 }
 
@@ -128,6 +147,9 @@ impl Client {
         let mut fetched = Fetched::new(BODY_BYTES_MAX);
         let mut buffer = vec![0; 64 << 10];
         while !fetched.is_done() {
+            if ask.until.is_some() {
+                wire.set_patience(ask.patience_now(), PATIENCE)?;
+            }
             let n = self.read(&mut wire, &mut buffer)?;
             let taken = if n == 0 { fetched.end() } else { fetched.take(&buffer[..n]).map(|_| ()) };
             taken.map_err(|fault| {
@@ -148,8 +170,9 @@ impl Client {
     }
 
     fn send(&self, ask: &Ask<'_>) -> Result<Wire, Failure> {
-        let mut wire = self.connect()?;
-        wire.set_patience(ask.patience)?;
+        let mut wire = self.connect(ask.until)?;
+        let patience = ask.patience_now();
+        wire.set_patience(patience, patience.unwrap_or(PATIENCE).min(PATIENCE))?;
         let host = match &self.place {
             Place::Socket(_) => "localhost",
             Place::Admin(authority) => authority,

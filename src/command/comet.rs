@@ -11,7 +11,7 @@ use super::lifecycle;
 use super::number;
 use crate::app::print;
 use crate::cli::{Cli, Command, Target};
-use crate::client::{Ask, Client};
+use crate::client::Client;
 use crate::exit::Failure;
 
 /// Whether values are taken and given as they are, or are in the form encoding that the PHP class gives them.
@@ -69,14 +69,13 @@ fn obey(values: Values, words: &[String]) -> Result<(), Failure> {
         "start" => start(),
         "stop" => {
             print("Stopping server\n")?;
-            let Ok(Cli { command: Command::Stop(flags) }) = Cli::try_parse_from(["rcomet", "stop", "--json"])
-            else {
+            let Ok(Cli { command: Command::Stop(flags) }) = Cli::try_parse_from(["rcomet", "stop"]) else {
                 return Err(Failure::Other("cannot stop".into()));
             };
-            lifecycle::stop(&flags)
+            lifecycle::stopped(&flags).map(drop)
         }
         "status" => {
-            let status = find()?.ask(&Ask::new("GET", "/control/status"))?.json()?;
+            let status = lifecycle::ask_status(&find()?, lifecycle::STATUS)?;
             print(&format!("Server is running pid({})\n", number(&status, "pid")))
         }
         "write" => {
@@ -84,7 +83,7 @@ fn obey(values: Values, words: &[String]) -> Result<(), Failure> {
             put(&find()?, word(1), &value, "").map(drop)
         }
         "read" => {
-            let answer = match get(&find()?, word(1)) {
+            let answer = match get(&find()?, word(1), None) {
                 // An unknown key and an empty value are the same to its callers, and no failure.
                 Err(Failure::Unknown(_)) => Value::Null,
                 other => other?,
@@ -105,13 +104,13 @@ fn obey(values: Values, words: &[String]) -> Result<(), Failure> {
     }
 }
 
-/// The same as `rcomet start`, without options: it has none.
+/// The same as `rcomet start --no-tcp`: it has no options, and what it begins has a socket file and no port.
 fn start() -> Result<(), Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::Other(error.to_string()))?;
     let status = std::process::Command::new(program)
         // It may be a copy that is called Comet, too.
         .arg0("rcomet")
-        .arg("start")
+        .args(["start", "--no-tcp"])
         .status()
         .map_err(|error| Failure::Other(format!("cannot start a process: {error}")))?;
     match status.code().and_then(|code| u8::try_from(code).ok()) {

@@ -16,6 +16,9 @@ use crate::exit::Failure;
 /// How long the daemon is asked to wait before it is asked again; it has a limit of its own.
 const WAIT: Duration = Duration::from_secs(25);
 
+/// How long its answer may be under way when the time is over.
+const MOMENT: Duration = Duration::from_secs(1);
+
 fn of(key: &[u8]) -> String {
     format!("/keys/{}", escaped(key))
 }
@@ -26,9 +29,18 @@ pub(super) fn put(client: &Client, key: &str, value: &[u8], query: &str) -> Resu
     client.ask(&Ask::new("PUT", &target).with("application/octet-stream", value))?.json()
 }
 
-/// What is known of a key.
-pub(super) fn get(client: &Client, key: &str) -> Result<Value, Failure> {
-    client.ask(&Ask::new("GET", &of(key.as_bytes())))?.json()
+/// What is known of a key; in so many seconds, if that is said.
+pub(super) fn get(client: &Client, key: &str, timeout: Option<u64>) -> Result<Value, Failure> {
+    let target = of(key.as_bytes());
+    client.ask(&bounded(Ask::new("GET", &target), timeout.map(Duration::from_secs)))?.json()
+}
+
+/// A question to be answered in this time, if there is one.
+fn bounded(ask: Ask<'_>, time: Option<Duration>) -> Ask<'_> {
+    match time {
+        Some(time) => ask.within(time),
+        None => ask,
+    }
 }
 
 /// The bytes of a value.
@@ -81,7 +93,7 @@ fn named(failure: Failure, key: &str) -> Failure {
 pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
     let client = Client::find(&flags.target)?;
     if !flags.wait && !flags.follow && flags.since.is_none() {
-        let answer = get(&client, &flags.key).map_err(|failure| named(failure, &flags.key))?;
+        let answer = get(&client, &flags.key, flags.timeout).map_err(|failure| named(failure, &flags.key))?;
         return show(flags, &answer, false);
     }
     let until = flags.timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds));
@@ -94,7 +106,9 @@ pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
         let seconds = if is_once { 0 } else { wait.as_secs().max(1) };
         let behind = since.map_or(String::new(), |since| format!("&since={since}"));
         let target = format!("{}?wait={seconds}{behind}", of(flags.key.as_bytes()));
-        let answer = client.ask(&Ask::new("GET", &target).waiting(wait))?.json()?;
+        // The daemon's word that nothing has come is to be heard, so it has a moment more.
+        let bound = left.map(|left| left.max(Duration::from_secs(seconds)) + MOMENT);
+        let answer = client.ask(&bounded(Ask::new("GET", &target).waiting(wait), bound))?.json()?;
         if answer["deleted"] == true {
             if !flags.follow {
                 return Err(Failure::Unknown(format!("the key `{}` was deleted", shown(&flags.key))));

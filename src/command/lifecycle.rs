@@ -17,17 +17,29 @@ use crate::cli::{StartFlags, StopFlags, Target};
 use crate::client::{Ask, Client};
 use crate::exit::Failure;
 
+/// How long a daemon may take to say how it stands: it has nothing to look for.
+pub(super) const STATUS: Duration = Duration::from_secs(5);
+
 /// `rcomet start`: makes a process of its own for the daemon, and waits for its word.
 pub(crate) fn start(flags: &StartFlags) -> Result<(), Failure> {
     // What is wrong with the configuration is better said by the one who was asked.
     let (settings, _) = flags.run.source().read().map_err(|fault| Failure::Other(fault.to_string()))?;
+    let until = Instant::now() + Duration::from_secs(flags.wait);
     let control = settings.control.path.path();
-    if let Some(path) = &control
-        && let Ok(status) = ask_status(&Client::at(path))
-    {
-        let words =
-            format!("a daemon runs already, as process {}: {}", number(&status, "pid"), path.display());
-        return Err(Failure::AlreadyRunning(words));
+    if let Some(path) = &control {
+        let place = path.display();
+        match ask_status(&Client::at(path), Duration::from_secs(flags.wait).min(STATUS)) {
+            Ok(status) => {
+                let pid = number(&status, "pid");
+                let words = format!("a daemon runs already, as process {pid}: {place}");
+                return Err(Failure::AlreadyRunning(words));
+            }
+            Err(Failure::TimedOut(_)) => {
+                let words = format!("a daemon runs already, and does not answer: {place}");
+                return Err(Failure::AlreadyRunning(words));
+            }
+            Err(_) => {}
+        }
     }
     let program =
         env::current_exe().map_err(|error| Failure::Other(format!("cannot find myself: {error}")))?;
@@ -45,7 +57,7 @@ pub(crate) fn start(flags: &StartFlags) -> Result<(), Failure> {
     let Some(pipe) = child.stdout.take() else {
         return Err(Failure::Other("cannot hear what the process says".into()));
     };
-    let (pid, word) = (child.id(), word_of(pipe, Duration::from_secs(flags.wait)));
+    let (pid, word) = (child.id(), word_of(pipe, until));
     match word? {
         None => {
             // It is not what was asked for: nobody knows of it, so nobody would end it.
@@ -71,8 +83,7 @@ pub(crate) fn start(flags: &StartFlags) -> Result<(), Failure> {
 }
 
 /// What comes over the pipe until it ends; `None` when it takes too long.
-fn word_of(mut pipe: ChildStdout, patience: Duration) -> Result<Option<String>, Failure> {
-    let until = Instant::now() + patience;
+fn word_of(mut pipe: ChildStdout, until: Instant) -> Result<Option<String>, Failure> {
     let (mut word, mut block) = (Vec::new(), [0; 4096]);
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -102,8 +113,9 @@ fn reason(word: &str, child: &mut Child) -> Failure {
     Failure::Other(format!("the daemon ended before it was ready ({how}); with --log-file FILE it says more"))
 }
 
-fn ask_status(client: &Client) -> Result<Value, Failure> {
-    client.ask(&Ask::new("GET", "/control/status"))?.json().map_err(|failure| match failure {
+/// How the daemon stands, if it says so in time.
+pub(super) fn ask_status(client: &Client, time: Duration) -> Result<Value, Failure> {
+    client.ask(&Ask::new("GET", "/control/status").within(time))?.json().map_err(|failure| match failure {
         // A front has no such path, nor has any other web server.
         Failure::Unknown(_) => {
             let place = client.name();
@@ -116,8 +128,8 @@ fn ask_status(client: &Client) -> Result<Value, Failure> {
 }
 
 /// Tells the daemon to do something.
-fn order(target: &Target, client: &Client, path: &str) -> Result<Value, Failure> {
-    client.ask(&Ask::new("POST", path))?.json().map_err(|failure| match (failure, &target.url) {
+fn order(target: &Target, client: &Client, ask: &Ask<'_>) -> Result<Value, Failure> {
+    client.ask(ask)?.json().map_err(|failure| match (failure, &target.url) {
         (Failure::Refused(_), Some(url)) => Failure::Refused(format!(
             "{url} is an admin side, and that stops and reloads nothing: expected the control socket (--socket PATH)"
         )),
@@ -127,18 +139,27 @@ fn order(target: &Target, client: &Client, path: &str) -> Result<Value, Failure>
 
 /// `rcomet stop`.
 pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
+    let pid = stopped(flags)?;
+    if flags.target.json {
+        return print_json(&json!({ "stopped": true, "pid": pid }));
+    }
+    print(&format!("rcomet has stopped (process {pid})\n"))
+}
+
+/// Ends the daemon, and gives the number that its process had.
+pub(super) fn stopped(flags: &StopFlags) -> Result<u64, Failure> {
     let client = Client::find(&flags.target)?;
+    let until = Instant::now() + Duration::from_secs(flags.timeout);
+    let left = || until.saturating_duration_since(Instant::now());
     // The process is held on to before it is told: its number might be another's afterwards.
-    let status = ask_status(&client)?;
+    let status = ask_status(&client, left())?;
     let (pid, files) = (number(&status, "pid"), Files::of(&status));
     let process = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let handle = process.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    order(&flags.target, &client, "/control/stop")?;
-    let until = Instant::now() + Duration::from_secs(flags.timeout);
+    order(&flags.target, &client, &Ask::new("POST", "/control/stop").within(left()))?;
     let has_gone = match handle {
         Some(handle) => loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let timeout = Timespec::try_from(left).ok();
+            let timeout = Timespec::try_from(left()).ok();
             match poll(&mut [PollFd::new(&handle, PollFlags::IN)], timeout.as_ref()) {
                 Ok(0) => break false,
                 Ok(_) => break true,
@@ -148,8 +169,9 @@ pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
         },
         // A process of another namespace, or a kernel without handles: it has gone when it does not answer any more.
         None => loop {
-            if ask_status(&client).is_err() {
-                break true;
+            match ask_status(&client, left().min(STATUS)) {
+                Ok(_) | Err(Failure::TimedOut(_)) => {}
+                Err(_) => break true,
             }
             if Instant::now() >= until {
                 break false;
@@ -167,15 +189,12 @@ pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
             file.display()
         )));
     }
-    if flags.target.json {
-        return print_json(&json!({ "stopped": true, "pid": pid }));
-    }
-    print(&format!("rcomet has stopped (process {pid})\n"))
+    Ok(pid)
 }
 
 /// `rcomet reload`.
 pub(crate) fn reload(target: &Target) -> Result<(), Failure> {
-    let answer = order(target, &Client::find(target)?, "/control/reload");
+    let answer = order(target, &Client::find(target)?, &Ask::new("POST", "/control/reload"));
     let answer = answer.map_err(|failure| match failure {
         Failure::Refused(why) if target.url.is_some() => Failure::Refused(why),
         Failure::Refused(why) => Failure::Refused(format!("the configuration stays as it was: {why}")),
@@ -192,7 +211,7 @@ pub(crate) fn reload(target: &Target) -> Result<(), Failure> {
 
 /// `rcomet status`.
 pub(crate) fn status(target: &Target) -> Result<(), Failure> {
-    let status = ask_status(&Client::find(target)?)?;
+    let status = ask_status(&Client::find(target)?, STATUS)?;
     if target.json {
         return print_json(&status);
     }

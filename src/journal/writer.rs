@@ -33,6 +33,8 @@ struct Next {
     length: u64,
     /// All of it is there, and it is being put in place. From now on it gets what the other gets.
     is_whole: bool,
+    /// What its first line was written for.
+    sync_ms: u64,
 }
 
 /// The file, written to.
@@ -51,7 +53,10 @@ pub(crate) struct Journal {
     is_installing: bool,
     /// One that was given up while it did: it may be there, and then it is ours.
     given_up: Option<File>,
+    /// What holds for the file that is there. Its first line says whether it is 0.
     sync_ms: u64,
+    /// What is to hold. Where the first line would be wrong then, the file is written anew first.
+    wanted_ms: u64,
     /// When the disk is to take what has been written.
     sync_at: Option<Moment>,
     is_syncing: bool,
@@ -85,12 +90,28 @@ impl Journal {
             is_installing: false,
             given_up: None,
             sync_ms,
+            wanted_ms: sync_ms,
             sync_at: None,
             is_syncing: false,
             syncer: Syncer::start(waker)?,
             broken_until: None,
             buffer: Vec::new(),
         })
+    }
+
+    /// From now on the disk is to have what is written after so many milliseconds; with 0, before anybody hears of it. From 0 and to
+    /// 0 it holds as soon as the file has been written anew.
+    pub(crate) fn set_sync_ms(&mut self, sync_ms: u64, now: Moment) {
+        self.wanted_ms = sync_ms;
+        if !self.is_of_another_kind() {
+            self.sync_ms = sync_ms;
+            self.sync_at = self.sync_at.map(|at| at.min(now.after_ms(sync_ms)));
+        }
+    }
+
+    /// Whether the first line says what is no longer to be so.
+    fn is_of_another_kind(&self) -> bool {
+        (self.wanted_ms == 0) != (self.sync_ms == 0)
     }
 
     /// Writes what has happened. To be called before anything is sent.
@@ -131,7 +152,7 @@ impl Journal {
         let is_all = machine.write_more(share, &mut self.buffer);
         next.file.write_all(&self.buffer)?;
         next.length += self.buffer.len() as u64;
-        if next.is_whole && self.sync_ms == 0 {
+        if next.is_whole && next.sync_ms == 0 {
             next.file.sync_data()?;
         }
         Ok(is_all)
@@ -182,7 +203,9 @@ impl Journal {
     pub(crate) fn due(&self) -> Option<Moment> {
         let sync_at = self.sync_at.filter(|_| !self.is_syncing);
         let retry_at = self.broken_until.filter(|_| self.next.is_none() && !self.is_installing);
-        sync_at.into_iter().chain(retry_at).min()
+        let idle = self.next.is_none() && !self.is_installing && self.broken_until.is_none();
+        let turn_at = (idle && self.is_of_another_kind()).then(|| self.no_sooner.unwrap_or_default());
+        [sync_at, retry_at, turn_at].into_iter().flatten().min()
     }
 
     /// Goes on with what takes longer than a turn; whether there is more to do at once.
@@ -250,7 +273,8 @@ impl Journal {
     fn wants_anew(&self, now: Moment) -> bool {
         let is_long = self.length > REWRITE_BYTES_MIN.max(self.length_anew.saturating_mul(REWRITE_TIMES));
         let is_time = self.no_sooner.is_none_or(|moment| now >= moment);
-        let is_wanted = self.broken_until.map_or(is_long && is_time, |until| now >= until);
+        let has_reason = is_long || self.is_of_another_kind();
+        let is_wanted = self.broken_until.map_or(has_reason && is_time, |until| now >= until);
         self.next.is_none() && !self.is_installing && is_wanted
     }
 
@@ -262,10 +286,11 @@ impl Journal {
         self.given_up = self.given_up.take().filter(|file| hold::is_there(file, &self.path));
         let mut file = hold::begin(&hold::draft_of(&self.path))?;
         let mut line = Vec::new();
-        machine.journal_first(boot(), self.sync_ms == 0).write(&mut line);
+        let sync_ms = self.wanted_ms;
+        machine.journal_first(boot(), sync_ms == 0).write(&mut line);
         file.write_all(&line)?;
         machine.begin_anew();
-        self.next = Some(Next { file, length: line.len() as u64, is_whole: false });
+        self.next = Some(Next { file, length: line.len() as u64, is_whole: false, sync_ms });
         Ok(())
     }
 
@@ -280,7 +305,11 @@ impl Journal {
     /// The new file is in its place.
     fn change_over(&mut self, machine: &mut Machine, now: Moment) {
         // It may have been given up meanwhile: then what is in its place says so.
-        let Some(Next { file, length, .. }) = self.next.take() else { return };
+        let Some(Next { file, length, sync_ms, .. }) = self.next.take() else { return };
+        self.sync_ms = sync_ms;
+        if !self.is_of_another_kind() {
+            self.sync_ms = self.wanted_ms;
+        }
         let old = std::mem::replace(&mut self.file, file);
         self.syncer.close(old);
         (self.length, self.length_anew, self.stored, self.no_sooner) = (length, length, 0, None);

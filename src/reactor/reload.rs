@@ -13,6 +13,8 @@ pub(crate) struct Fresh {
     pub(crate) doors: Doors,
     /// Milliseconds that connections have to end.
     pub(crate) drain_ms_max: u64,
+    /// Milliseconds until the disk has what is written into the file of histories.
+    pub(crate) sync_ms: u64,
     /// What is to be said of it: what cannot be had without a restart, and what is probably not meant.
     pub(crate) notes: Vec<String>,
 }
@@ -27,27 +29,34 @@ pub(crate) trait Reload {
 
     /// What was read last is in force.
     fn adopted(&mut self);
+
+    /// What was read last will not be in force.
+    fn given_up(&mut self);
 }
 
 impl Reactor {
     /// Puts what `reload` reads in force; gives what is to be said of it.
     pub(super) fn reload(&mut self, reload: &mut dyn Reload, now: Moment) -> Result<Vec<String>, String> {
         self.manager.reloading(now);
-        let how = self.try_to_reload(reload);
+        let how = self.try_to_reload(reload, now);
         if let Err(why) = &how {
+            reload.given_up();
             log::error!("the configuration stays as it was: {why}");
         }
         self.manager.ready(now);
         how
     }
 
-    fn try_to_reload(&mut self, reload: &mut dyn Reload) -> Result<Vec<String>, String> {
-        let Fresh { config, doors, drain_ms_max, notes } = reload.read()?;
+    fn try_to_reload(&mut self, reload: &mut dyn Reload, now: Moment) -> Result<Vec<String>, String> {
+        let Fresh { config, doors, drain_ms_max, sync_ms, notes } = reload.read()?;
         self.listeners.set_doors(&doors)?;
         // Nothing fails from here on.
         self.upstreams.set(&config);
         self.machine.reconfigure(config);
         self.drain_ms_max = drain_ms_max;
+        if let Some(journal) = &mut self.journal {
+            journal.set_sync_ms(sync_ms, now);
+        }
         reload.adopted();
         for note in &notes {
             log::warn!("{note}");

@@ -1,8 +1,8 @@
 //! Where settings come from: a file, and flags that go before it.
 //! Knows nothing of what they mean; names and types are checked in one place, the structs.
-use std::fs;
-use std::path::PathBuf;
+use std::path::{self, Path, PathBuf};
 use std::str::FromStr;
+use std::{env, fs};
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
@@ -18,19 +18,33 @@ pub(crate) struct Source {
     pub(crate) file: Option<PathBuf>,
     /// The flags, in the shape of a file.
     pub(crate) flags: Table,
+    /// The directory that names of files start from: empty for the one that the process is in.
+    pub(crate) from: PathBuf,
 }
 
 impl Source {
+    /// Goes on to mean the same files when the process goes to another directory.
+    pub(crate) fn stay(&mut self) {
+        // A directory that is there no more has no files that could be meant.
+        self.from = env::current_dir().unwrap_or_default();
+        self.file = self.file.take().map(|file| self.from.join(file));
+    }
+
+    /// Where the file is, from the root on.
+    pub(crate) fn whole_path(&self) -> Option<PathBuf> {
+        self.file.as_ref().map(|file| path::absolute(file).unwrap_or_else(|_| file.clone()))
+    }
+
     /// Reads and checks all of it, and gives also what has been said, in the shape of a file.
     ///
     /// # Errors
     /// The first thing that cannot be used.
     pub(crate) fn read(&self) -> Result<(Settings, Table), Fault> {
-        let Some(path) = &self.file else { return merge("", "", &self.flags) };
+        let Some(path) = &self.file else { return merge("", "", &self.flags, &self.from) };
         let name = path.display().to_string();
         let content = fs::read_to_string(path)
             .map_err(|error| Fault::nowhere(format!("cannot read {name}: {error}")))?;
-        merge(&name, &content, &self.flags)
+        merge(&name, &content, &self.flags, &self.from)
     }
 }
 
@@ -39,11 +53,14 @@ impl Source {
 /// # Errors
 /// The first thing that cannot be used.
 pub(crate) fn parse(name: &str, content: &str) -> Result<Settings, Fault> {
-    merge(name, content, &Table::new()).map(|(settings, _)| settings)
+    merge(name, content, &Table::new(), Path::new("")).map(|(settings, _)| settings)
 }
 
-fn merge(name: &str, content: &str, flags: &Table) -> Result<(Settings, Table), Fault> {
+fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Settings, Table), Fault> {
     // The file is first read for itself, so that what is wrong in it has a place.
+    if let Some(fault) = named_twice(name, content) {
+        return Err(fault);
+    }
     toml::from_str::<Settings>(content).map_err(|error| Fault::from_toml(name, content, &error))?;
     let mut table: Table =
         toml::from_str(content).map_err(|error| Fault::from_toml(name, content, &error))?;
@@ -57,8 +74,12 @@ fn merge(name: &str, content: &str, flags: &Table) -> Result<(Settings, Table), 
     with_real_names(&mut table);
     let mut settings = Settings::deserialize(table.clone())
         .map_err(|error| Fault::nowhere(in_plain_words(error.message())))?;
-    let loaded =
-        settings.token.load(|file| fs::read(file).map_err(|error| format!("cannot read {file}: {error}")));
+    let read = |file: &str| fs::read(from.join(file)).map_err(|error| format!("cannot read {file}: {error}"));
+    let loaded = settings.token.load(read);
+    let pid_file = &mut settings.server.pid_file;
+    if !pid_file.is_empty() {
+        *pid_file = from.join(&*pid_file).display().to_string();
+    }
     loaded.and_then(|()| settings.check()).map_err(|message| {
         let path = message.split([' ', ':']).next().unwrap_or_default();
         match place_of(content, path).filter(|_| !flagged(path)) {
@@ -72,6 +93,18 @@ fn merge(name: &str, content: &str, flags: &Table) -> Result<(Settings, Table), 
 /// Options that can be called by another name as well.
 pub(super) const ALIASES: [(&str, &str, &str); 1] =
     [("simple_comet", "messages_per_channel", "max_messages_per_channel")];
+
+/// What is wrong with an option that is there by both of its names: the TOML reader would complain of the one that was not written.
+fn named_twice(file: &str, content: &str) -> Option<Fault> {
+    let table = DeTable::parse(content).ok()?;
+    ALIASES.iter().find_map(|(section, alias, name)| {
+        let DeValue::Table(options) = table.get_ref().get(*section)?.get_ref() else { return None };
+        options.get(*name)?;
+        let span = options.get(*alias)?.span();
+        let words = format!("{section}.{alias} is another name of {name}, and both are there: expected one");
+        Some(Fault::at(file, content, &span, words))
+    })
+}
 
 /// Calls every option by its own name.
 fn with_real_names(table: &mut Table) {
@@ -287,22 +320,27 @@ mod tests {
     fn flags_go_before_the_file_and_are_not_blamed_on_it() {
         let flags = |text: &str| toml::from_str::<Table>(text).expect("flags");
         let file = "[limits]\nheaders_max = 64\nchannels_max = 7\n";
-        let (settings, said) =
-            merge("f", file, &flags("[limits]\nheaders_max = 32\n[front]\nauth = \"token\"\n"))
-                .expect("both can be used");
+        let (settings, said) = merge(
+            "f",
+            file,
+            &flags("[limits]\nheaders_max = 32\n[front]\nauth = \"token\"\n"),
+            Path::new(""),
+        )
+        .expect("both can be used");
         assert_eq!((settings.limits.headers_max, settings.limits.channels_max), (32, 7));
         assert_eq!(
             said.to_string(),
             "[front]\nauth = \"token\"\n\n[limits]\nchannels_max = 7\nheaders_max = 32\n"
         );
-        let refused = merge("f", file, &flags("[limits]\nheaders_max = 500\n")).expect_err("too many");
+        let refused =
+            merge("f", file, &flags("[limits]\nheaders_max = 500\n"), Path::new("")).expect_err("too many");
         assert_eq!(refused.to_string(), "limits.headers_max = 500: must be at most 128");
     }
 
     #[test]
     fn the_documented_names_work_too() {
         let file = "[simple_comet]\nmessages_per_channel = 7\n";
-        let (settings, said) = merge("f", file, &Table::new()).expect("it can be used");
+        let (settings, said) = merge("f", file, &Table::new(), Path::new("")).expect("it can be used");
         assert_eq!(settings.simple_comet.max_messages_per_channel, 7);
         assert_eq!(
             said.to_string(),
@@ -310,7 +348,13 @@ mod tests {
             "it is shown by its own"
         );
         let refused = refusal("[simple_comet]\nmessages_per_channel = 7\nmax_messages_per_channel = 7\n");
-        assert!(refused.contains("duplicate field"), "{refused}");
+        assert!(
+            refused.starts_with(
+                "rcomet.toml:2:24: simple_comet.messages_per_channel is another name of max_messages_per_channel, and both are \
+                 there: expected one"
+            ),
+            "{refused}"
+        );
         let refused = refusal("[simple_comet]\npolling_timeout_ms = 30000\n");
         assert!(
             refused.starts_with("rcomet.toml:2:22: simple_comet.polling_timeout_ms = 30000: must be"),

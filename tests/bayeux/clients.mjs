@@ -262,6 +262,42 @@ for (const transport of ['long-polling', 'websocket']) {
     await two.end();
   });
 
+  await check(`cometd, ${transport}: 1,000 messages in one batch, and 150 subscriptions as soon as hands are shaken`, async () => {
+    const one = new CometD();
+    if (transport !== 'websocket') one.unregisterTransport('websocket');
+    one.configure({ url: daemon.url(), logLevel: 'warn' });
+    const [list, subscribed, failures] = [[], [], []];
+    one.addListener('/meta/unsuccessful', (m) => failures.push(m));
+    one.addListener('/meta/handshake', ({ successful }) => successful && one.batch(() => {
+      numbers(150).forEach((n) => one.subscribe(`/many/${transport}/${n}`, (m) => list.push(m.data), (m) => subscribed.push(m.successful)));
+    }));
+    one.handshake();
+    await until(() => subscribed, (all) => all.length === 150);
+    assert.ok(subscribed.every(Boolean));
+    const done = [];
+    one.batch(() => numbers(1000).forEach((n) => one.publish(`/many/${transport}/149`, n, (m) => done.push(m.successful))));
+    await heard(list, numbers(1000));
+    await until(() => done, (all) => all.length === 1000);
+    assert.ok(done.every(Boolean));
+    assert.deepEqual(failures, []);
+    await new Promise((resolve) => one.disconnect(resolve));
+  });
+
+  await check(`cometd, ${transport}: of a batch that is too long the first messages are done, and the client goes on`, async () => {
+    const few = await Daemon.start('timeout_ms = 1000\n[limits]\nbayeux_batch_messages_max = 300');
+    const one = await Cometd.begin(few.url(), { transport });
+    const [list, done] = [[], []];
+    await one.subscribe('/few', list);
+    one.client.batch(() => numbers(700).forEach((n) => one.client.publish('/few', n, (m) => { done[n] = m.successful; })));
+    await until(() => done, (all) => all.filter((one) => one !== undefined).length === 700);
+    assert.deepEqual(done, numbers(700).map((n) => n < 300));
+    await heard(list, numbers(300));
+    assert.ok((await one.publish('/few', 'after')).successful);
+    assert.equal(one.handshakes, 1);
+    await one.end();
+    await few.stop();
+  });
+
   await check(`cometd with ack, ${transport}: everything, although the connection breaks again and again`, async () => {
     const one = await Cometd.begin(relay.url(daemon), { ack: true, transport });
     const [list, stars] = [[], []];
@@ -407,6 +443,15 @@ for (const transport of ['long-polling', 'websocket']) {
     await heard(other, ['after']);
     assert.deepEqual(list, [1]);
     assert.equal(one._dispatcher.clientId, id);
+    await one.disconnect();
+  });
+
+  await check(`faye, ${transport}: 1,000 messages at once`, async () => {
+    const one = fayeClient(transport, daemon.url('/faye'));
+    const list = [];
+    await one.subscribe(`/fm/${transport}`, (data) => list.push(data));
+    await Promise.all(numbers(1000).map((n) => one.publish(`/fm/${transport}`, n)));
+    await until(() => list.length, (length) => length === 1000);
     await one.disconnect();
   });
 
@@ -574,6 +619,12 @@ await check("callback-polling, as jquery.comet's plugin asks across origins", as
   assert.deepEqual([acknowledged.successful, acknowledged.data], [true, undefined]);
   const [event, reply] = await poll;
   assert.deepEqual([event.channel, event.data, reply.id], ['/js', 'a\u2028b', '3']);
+  // What was queued while another request was on its way.
+  const many = numbers(150).map((n) => ({ id: `${n}`, clientId, channel: '/js', data: n, confirm: `${n}` }));
+  const replies = await script('/', many);
+  assert.deepEqual(Array.from(replies, (m) => [m.id, m.successful]), many.map(({ id }) => [id, true]));
+  const events = await script('/', { channel: '/meta/connect', clientId, id: '5', connectionType: 'long-polling' });
+  assert.deepEqual(Array.from(events, (m) => m.data).slice(0, -1), numbers(150));
 });
 
 await check("forms, as jquery.comet's plugin sends them to its own server", async () => {

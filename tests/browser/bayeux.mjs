@@ -143,6 +143,20 @@ await run(async () => {
     assert.deepEqual(complaints, []);
   });
 
+  await check("what the plugin's first README calls it begins a connection, too", async () => {
+    const [page, other] = [await open('init'), await open('init')];
+    await page.evaluate(() => {
+      globalThis.$.comet.disconnect();
+      globalThis.heard = [];
+      globalThis.$.comet.init();
+      globalThis.$.comet.listen('/chat/init', (message, data) => globalThis.heard.push(data.text));
+    });
+    await page.waitForFunction(() => globalThis.$.comet.clientId());
+    await say(other, 'b', 'by another name');
+    await page.waitForFunction(() => globalThis.heard.includes('by another name'), undefined, { timeout: SOON_MS });
+    assert.deepEqual(complaints, []);
+  });
+
   await check('it fits a phone', async () => {
     for (const width of [320, 390, 1200]) {
       const page = await open('calls');

@@ -4,6 +4,7 @@
 //
 // The daemon must run with its demo on.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import vm from 'node:vm';
 import { admin, check, front, launch, run, until } from './support.mjs';
 
@@ -28,8 +29,8 @@ async function arrives(address = `${front}/dialects/`) {
 const reads = (page, column) => page.$$eval(`#${column} li span`, (all) => all.map((e) => e.textContent));
 
 /** The columns end with these, all of them the same. */
-async function agree(page, texts) {
-  for (const column of COLUMNS) await until(texts, async () => (await reads(page, column)).slice(-texts.length));
+async function agree(page, texts, columns = COLUMNS) {
+  for (const column of columns) await until(texts, async () => (await reads(page, column)).slice(-texts.length));
 }
 
 async function send(page, dialect, text) {
@@ -113,6 +114,36 @@ await run(async () => {
     await agree(page, ['burst 58', 'burst 59', 'while it was away']);
     await until('live', () => page.textContent('#push_socket-line'));
   });
+  const single = {
+    icomet: [['icomet', 'simple_comet'], ['icomet', 'simple_comet', 'push']],
+    ccomet: [['ccomet', 'icomet'], ['icomet', 'simple_comet', 'push']],
+    'simple-comet': [['simple_comet', 'icomet'], ['simple_comet', 'icomet', 'push']],
+    'push-module': [['push', 'push_socket', 'icomet'], ['push', 'push_socket', 'icomet', 'simple_comet']],
+  };
+  for (const [name, [columns, ways]] of Object.entries(single)) {
+    await check(`the page on ${name} alone hears what is published there and elsewhere, and its lines for a shell are true`, async () => {
+      const alone = await arrives(`${front}/dialects/${name}/`);
+      for (const column of columns) await until('live', () => alone.textContent(`#${column}-line`));
+      assert.deepEqual(await alone.$$eval('input[name=dialect]', (all) => all.map(({ value }) => value)), ways);
+      const texts = ways.map((way) => `${name}, in the words of ${way}`);
+      for (const [i, way] of ways.entries()) await send(alone, way, texts[i]);
+      await agree(alone, texts, columns);
+      const said = [];
+      for (const line of (await alone.textContent('pre')).trim().split('\n')) {
+        const words = line.replaceAll('http://127.0.0.1:8100', front).replaceAll('http://127.0.0.1:8000', admin);
+        // What it prints of a channel that has a history comes at once; a stream is cut off.
+        const { stdout, status } = spawnSync('sh', ['-c', `${words} --silent --show-error --max-time 3`], { encoding: 'utf8' });
+        assert.ok(status === 0 || status === 28, `${words}: ${status}`);
+        assert.ok(!/"error"|HTTP\/1.1 [45]|"return_code": -/.test(stdout) && stdout.length > 0, `${words}: ${stdout}`);
+        said.push(...[.../hello from [a-zA-Z ]+/.exec(line) ?? []]);
+      }
+      await agree(alone, said, columns);
+      await alone.setViewportSize({ width: 360, height: 740 });
+      assert.equal(await alone.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth), false);
+      assert.deepEqual(alone.complaints, []);
+      await alone.close();
+    });
+  }
   await check('it can be used without a mouse, and at the width of a telephone', async () => {
     await page.setViewportSize({ width: 360, height: 740 });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);

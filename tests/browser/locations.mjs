@@ -1,11 +1,13 @@
 // WebSockets at the push module's locations, as clients of Nchan use them: a page in a real browser that reads by `ws+meta.nchan` and
 // comes back by `last_event_id`, and publishers with npm's `ws`.
 //
-//   node locations.mjs      by environment: RCOMET_FRONT, RCOMET_ADMIN, CHROMIUM
+//   node locations.mjs      by environment: RCOMET_FRONT, RCOMET_ADMIN, RCOMET, CHROMIUM
 //
 // The daemon must run with its demo on.
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import WebSocket from 'ws';
+import { Daemon } from './daemon.mjs';
 import { admin, check, front, launch, NASTY, run, SOON_MS } from './support.mjs';
 
 const socketed = (address) => address.replace(/^http/, 'ws');
@@ -40,6 +42,49 @@ const hears = async (n) => {
   await page.waitForFunction((n) => heard.length >= n, n, { timeout: SOON_MS });
   return page.evaluate((n) => heard.splice(0, n), n);
 };
+
+/** Pages of another site than any daemon's. */
+const host = createServer((_, response) => {
+  response.setHeader('Content-Type', 'text/html');
+  response.end('<!doctype html><title>elsewhere</title>');
+});
+await new Promise((done) => { host.listen(0, '127.0.0.1', done); });
+const elsewhere = `http://localhost:${host.address().port}`;
+
+/** By each way of listening and by one of publishing, with what the browser knows of its user: what a page of the other site hears at `url`, or
+ * that it is refused. `write` is where it may publish. */
+async function fromElsewhere(url, write) {
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(elsewhere);
+  const heard = await soon(page.evaluate(async ([url, write]) => {
+    const said = async (promise) => { try { return await promise; } catch { return 'refused'; } };
+    const include = { credentials: 'include' };
+    const poll = async (headers) => {
+      const answer = await fetch(url, { ...include, headers });
+      return [answer.status, await answer.text(), answer.headers.get('etag') !== null];
+    };
+    const events = () => new Promise((done, fail) => {
+      const source = new EventSource(url, { withCredentials: true });
+      source.onmessage = ({ data }) => { source.close(); done(data); };
+      source.onerror = () => { source.close(); fail(new Error('closed')); };
+    });
+    const socket = () => new Promise((done, fail) => {
+      const socket = new WebSocket(url.replace(/^http/, 'ws'));
+      socket.onmessage = ({ data }) => { socket.close(); done(data); };
+      socket.onerror = () => fail(new Error('closed'));
+    });
+    return {
+      poll: await said(poll({})),
+      // Not without asking first.
+      preflighted: await said(poll({ 'If-None-Match': '"none"' })),
+      events: await said(events()),
+      socket: await said(socket()),
+      published: write && await said(fetch(write, { ...include, method: 'POST', headers: { 'Content-Type': 'text/x' }, body: 'by a page' }).then(({ status }) => status)),
+    };
+  }, [url, write]), 'a page elsewhere');
+  await page.context().close();
+  return heard;
+}
 
 /** A publisher that is answered message by message. */
 async function publisher(channel = 'nchan') {
@@ -118,5 +163,32 @@ await run(async () => {
     assert.equal(outcome, 'refused');
   });
 
+  await check('pages of another site listen with credentials, as with Nchan', async () => {
+    await fetch(`${admin}/publish?channel=elsewhere`, { method: 'POST', body: 'hello' });
+    assert.deepEqual(await fromElsewhere(`${front}/activity?channel=elsewhere`), {
+      poll: [200, 'hello', true], preflighted: [200, 'hello', true], events: 'hello', socket: 'hello', published: undefined,
+    });
+  });
+
+  await check('where origins are listed, pages of others hear nothing and publish nothing', async () => {
+    const location = (path, origin) => `[[push.location]]\npath = "${path}"\nrole = "pubsub"\non = ["front"]\naccess_control_allow_origin = ["${origin}"]\n`;
+    const daemon = new Daemon(location('/open/{id}', elsewhere) + location('/shut/{id}', 'https://example.org'));
+    try {
+      await daemon.start();
+      await daemon.publish('x', 'hello');
+      const at = (path) => `http://${daemon.front}/${path}`;
+      assert.deepEqual(await fromElsewhere(at('open/x'), at('open/y')), {
+        poll: [200, 'hello', true], preflighted: [200, 'hello', true], events: 'hello', socket: 'hello', published: 202,
+      });
+      assert.deepEqual(await fromElsewhere(at('shut/x'), at('shut/z')), {
+        poll: 'refused', preflighted: 'refused', events: 'refused', socket: 'refused', published: 'refused',
+      });
+      assert.ok(await daemon.counter('sites_denied') >= 5);
+      assert.equal((await fetch(`http://${daemon.admin}/channels/z`)).status, 404, 'what was refused has published nothing');
+    } finally {
+      await daemon.forget();
+    }
+  });
+
   by.socket.close();
-}, () => browser.close());
+}, () => browser.close(), () => new Promise((done) => { host.close(done); host.closeAllConnections(); }));

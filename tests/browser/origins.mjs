@@ -60,6 +60,7 @@ async function faye(url, without) {
     batch: (channel, all) => page.evaluate(([channel, all]) => { for (const data of all) globalThis.client.publish(channel, data); }, [channel, all]),
     cancel: () => page.evaluate(() => globalThis.subscription.cancel()),
     type: () => page.evaluate(() => globalThis.client._dispatcher.connectionType),
+    id: () => page.evaluate(() => globalThis.client._dispatcher.clientId),
     end: () => page.evaluate(() => new Promise((done) => { globalThis.client.disconnect().then(done); })),
   });
 }
@@ -74,11 +75,15 @@ async function cometd(url, without) {
     globalThis.client.configure({ url, logLevel: 'error', backoffIncrement: 100, maxBackoff: 500 });
     globalThis.got = [];
     globalThis.done = (call) => new Promise((resolve, fail) => call((m) => (m.successful ? resolve() : fail(new Error(JSON.stringify(m))))));
+    const begin = (cb) => { globalThis.subscription = globalThis.client.subscribe('/x/*', (m) => globalThis.got.push(m.data), cb); };
+    // What a client subscribed in a session that is over it has to ask for again.
+    let shaken = 0;
+    globalThis.client.addListener('/meta/handshake', (m) => { if (m.successful && shaken++ > 0) begin(); });
     await new Promise((resolve) => {
       globalThis.client.addListener('/meta/connect', (m) => m.successful && resolve());
       globalThis.client.handshake();
     });
-    await globalThis.done((cb) => { globalThis.subscription = globalThis.client.subscribe('/x/*', (m) => globalThis.got.push(m.data), cb); });
+    await globalThis.done(begin);
   }, [url, without, pages]);
   return Object.assign(page, {
     publish: (channel, data) => page.evaluate(([channel, data]) => globalThis.done((cb) => globalThis.client.publish(channel, data, cb)), [channel, data]),
@@ -87,6 +92,7 @@ async function cometd(url, without) {
     }, [channel, all]),
     cancel: () => page.evaluate(() => globalThis.done((cb) => globalThis.client.unsubscribe(globalThis.subscription, cb))),
     type: () => page.evaluate(() => globalThis.client.getTransport().type),
+    id: () => page.evaluate(() => globalThis.client.getClientId()),
     end: () => page.evaluate(() => globalThis.done((cb) => globalThis.client.disconnect(cb))),
   });
 }
@@ -125,6 +131,36 @@ async function day(begin, daemon, { path = '/cometd', without = [], type }) {
   return page.asked.filter((line) => line.includes(daemon.front));
 }
 
+/** A client without WebSocket whose session ends: it comes back as it came, and hears again. */
+async function anew(begin, daemon, path = '/cometd') {
+  const page = await begin(`http://${daemon.front}${path}`, ['websocket']);
+  await page.publish('/x/a', 'before');
+  await heard(page, ['before']);
+  const back = async (word) => {
+    // Until its subscription is there again, what is published is nobody's.
+    await until(true, async () => {
+      await daemon.publish('/x/a', word);
+      return (await got(page)).includes(word);
+    });
+    assert.equal(await page.type(), 'callback-polling');
+  };
+  await daemon.stop('SIGKILL');
+  await pause(1000);
+  await daemon.start();
+  await back('after a restart');
+  const before = await daemon.counter('bayeux_sessions_opened');
+  const headers = { 'Content-Type': 'application/json' };
+  const body = JSON.stringify([{ channel: '/meta/disconnect', clientId: await page.id() }]);
+  await fetch(`http://${daemon.front}/cometd`, { method: 'POST', headers, body });
+  await back('after its end');
+  assert.equal(await daemon.counter('bayeux_sessions_opened'), before + 1);
+  const words = await got(page);
+  await page.publish('/x/a', 'its own');
+  await until('its own', async () => (await got(page)).slice(words.length).find((word) => word === 'its own'));
+  await page.end();
+  await page.context().close();
+}
+
 const bayeux = '[bayeux]\ntimeout_ms = 1000\nmax_interval_ms = 30000\npublish = ["/**"]\npaths = ["/", "/cometd"]\n';
 
 await run(async () => {
@@ -136,6 +172,10 @@ await run(async () => {
       const asked = await day(begin, usual, { without: ['websocket'], type: 'callback-polling' });
       assert.ok(asked.some((line) => line.startsWith('GET') && line.includes('jsonp=')), 'scripts');
     });
+  }
+  // After a restart of the daemon, and after the end of the session alone: by scripts, as before.
+  for (const [name, begin] of [['faye', faye], ['cometd', cometd]]) {
+    await check(`${name} from another origin, by scripts, begins anew by scripts`, () => anew(begin, usual));
   }
   await check('faye from another origin, at the root path: WebSocket', () => day(faye, usual, { path: '/', type: 'websocket' }));
   await usual.forget();

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import unittest
 
 from support import HERE, NASTY, SOON_S, Client, Daemon, Wire, end_group, end_late, stranger, until
@@ -207,6 +208,21 @@ class Shell(Days, unittest.TestCase):
     def test_standard_input_is_published_as_it_is(self):
         self.done('stdin', 'piped', stdin='line 1\nline 2\n')
         self.assertEqual(self.done('read', 'piped'), 'line 1\nline 2\n\n')
+
+    def test_texts_come_while_the_subscription_is_open(self):
+        # What cannot be said of an awk that fills a block first, as mawk does, which is Debian's.
+        process = subprocess.Popen([*self.command, 'texts', 'spoken'], stdout=subprocess.PIPE, text=True, start_new_session=True,
+                                   env=self.client.environment(self.daemon.admin, self.daemon.front, {}))
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(end_group, process)
+        late = threading.Timer(SOON_S, end_group, [process])
+        self.addCleanup(late.cancel)
+        late.start()
+        until(1, lambda: self.daemon.subscribers('spoken'))
+        for text in ('one', 'two \u20ac', 'x' * 50000):
+            self.daemon.publish('spoken', text)
+            self.assertEqual(process.stdout.readline(), f'{text}\n')
+        self.assertIsNone(process.poll())
 
     def test_it_ends_when_its_reader_leaves(self):
         shell = self.command[0]

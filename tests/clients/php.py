@@ -276,6 +276,15 @@ class Original(unittest.TestCase):
             while waiting.is_alive():
                 plays(command, '$o->refresh();')
             self.assertEqual(heard, [f'value: {text}'], command)
+        # Numbers, plain words and lists are the same keys there and here; of other strings that class makes others.
+        at = f'unix:{daemon.control}'
+        for key in ("'news-1.a_b'", "7", "['r\u00e4ume', 'my news', 7]", "'my news'", "'r\u00e4ume/a'"):
+            plays(link, f"(new Original(['cometSrv' => $argv[1]], {key}))->write('at' . json_encode({key}));")
+            same = php(f"show((string) $c->read({key}));", at)
+            encoded = php(f"show((string) $c->read(is_string({key}) ? urlencode({key}) : {key}));", at)
+            wanted = php(f"show(urlencode('at' . json_encode({key})));")
+            self.assertEqual(encoded, wanted, key)
+            self.assertEqual(same, '' if '/' in key or key == "'my news'" else wanted, key)
         # Without a daemon it is told so where it expects a value.
         daemon.stop()
         self.assertIn('Server is not running', plays(link, 'echo $o->readOnce();'))

@@ -11,7 +11,7 @@ import urllib.request
 from xml.etree import ElementTree
 
 from php_support import Site, php, play
-from support import HERE, SOON_S, end_late, until
+from support import HERE, SOON_S, Daemon, end_late, until
 
 
 class Relay(unittest.TestCase):
@@ -121,6 +121,58 @@ class Relay(unittest.TestCase):
         text = lost.exception.read().decode()
         self.assertEqual((lost.exception.code, 'such.sock' in text), (502, False))
         lost.exception.close()
+
+
+REPOSITORY = os.path.abspath(os.path.join(HERE, '../..'))
+
+#: The page's own script, with as much of a browser as it asks for: says where it listens and whether the daemon's pages are shown.
+PAGE = """
+    const html = process.argv[1];
+    const element = () => ({ classList: { toggle() {} }, addEventListener() {} });
+    const known = {};
+    globalThis.location = { search: '?for=ann', pathname: process.argv[2] };
+    globalThis.document = {
+      getElementById: (id) => (known[id] ??= element()),
+      querySelectorAll: () => [],
+      querySelector: (what) => (html.includes('<' + what.replace('[', ' ').replace(']', '')) ? element() : null),
+    };
+    globalThis.notifier = { listen: (source) => console.log(JSON.stringify([source, known.demos.hidden])) };
+    Function(require('fs').readFileSync(process.argv[3], 'utf8'))();
+"""
+
+
+class Places(unittest.TestCase):
+    """The page with notes knows by whom it is served, whatever the folder is called."""
+
+    def listens(self, url):
+        """Where the page at this address listens, and whether it hides the daemon's other pages."""
+        with urllib.request.urlopen(url, timeout=SOON_S) as answer:
+            html = answer.read().decode()
+        script = os.path.join(REPOSITORY, 'demos/notifier/page.js')
+        done = subprocess.run(['node', '-e', PAGE, html, urllib.parse.urlparse(url).path, script], capture_output=True, text=True,
+                              timeout=SOON_S * 3)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        source, hides = json.loads(done.stdout)
+        return urllib.parse.urljoin(url, source), hides
+
+    def test_a_folder_of_a_web_server_with_php_is_not_the_daemon(self):
+        site = Site(REPOSITORY)
+        self.addCleanup(site.end)
+        at, hides = self.listens(f'{site.url}/demos/notifier/')
+        self.assertEqual((at, hides), (f'{site.url}/demos/notifier/read.php?for=ann', True))
+        php("$c->write('chat.notes.ann', 'there');", f'unix:{site.daemon.control}')
+        with urllib.request.urlopen(f'{at}&since=0', timeout=SOON_S * 3) as answer:
+            self.assertEqual(json.load(answer)['value'], 'there')
+
+    def test_the_daemons_page_listens_to_the_daemon(self):
+        daemon = Daemon('demo = true\n')
+        self.addCleanup(daemon.end)
+        at, hides = self.listens(f'{daemon.front}/notifier/')
+        self.assertEqual((at, hides), (f'{daemon.front}/events?channel=chat.notes.ann', False))
+        daemon.publish('chat.notes.ann', 'there')
+        poll = urllib.request.Request(f'{at}&history=1&wait=0', headers={'Accept': 'application/json'})
+        with urllib.request.urlopen(poll, timeout=SOON_S) as answer:
+            self.assertEqual([event['data'] for event in json.load(answer)['events']], ['there'])
 
 
 class Notes(unittest.TestCase):

@@ -11,4 +11,5 @@ history)
     said=$(rcomet_history "$@") && printf '%s\n' "$said" | rcomet_text
     ;;
 subscribe) rcomet_subscribe "$@" ;;
+texts) rcomet_subscribe "$@" | rcomet_text ;;
 esac

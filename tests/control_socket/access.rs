@@ -101,8 +101,7 @@ fn by_the_name_of_comet_it_does_what_comet_did() {
                 .stdin(Stdio::null());
             patience::output(&mut command)
         };
-        // It has no options, so it listens where a daemon does: another test's may be there.
-        assert_eq!(code(&home.rcomet(&["start", "--no-tcp"])), 0);
+        assert_eq!(code(&run(&comet, &["start"])), 0, "{way}");
         let again = run(&comet, &["start"]);
         assert_eq!(code(&again), 7, "{way}: {again:?}");
         assert!(stderr(&again).contains("a daemon runs already, as process"), "{way}: {again:?}");

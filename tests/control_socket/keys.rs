@@ -187,6 +187,6 @@ fn in_the_place_of_cometserver() {
     assert_eq!(home.says(&["read", "demo"]), "hello <world> \"q\" $HOME `id` é");
     assert_eq!(home.says(&["--comet=decoded", "read", "demo"]), format!("value: {encoded}\n"));
     let pid = home.pid();
-    assert_eq!(run(&["stop"]).1, 0);
+    assert_eq!(run(&["stop"]), ("Stopping server\n".into(), 0));
     assert!(!lives(pid));
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 
 /// Inodes of TCP sockets that listen, of the daemon's own.
-fn listening_ports(pid: u32) -> usize {
+pub(super) fn listening_ports(pid: u32) -> usize {
     let mut listening = HashSet::new();
     for table in ["tcp", "tcp6"] {
         let text = fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();

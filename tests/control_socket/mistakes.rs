@@ -119,3 +119,15 @@ fn every_command_has_a_manual_page_also_the_one_that_writes_them() {
     let listed = home.rcomet(&["help"]);
     assert!(stdout(&listed).lines().any(|line| line.trim_start().starts_with("man ")), "{listed:?}");
 }
+
+/// Not a mistake, though it is one for clap: `help` is a command, and every command has `--help`.
+#[test]
+fn help_can_be_asked_for_help() {
+    let home = Home::new();
+    let plain = home.says(&["help"]);
+    assert!(plain.contains("Examples:"), "{plain}");
+    for words in [&["help", "--help"][..], &["help", "-h"]] {
+        assert_eq!(home.says(words), plain, "{words:?}");
+    }
+    assert_eq!(home.says(&["help", "read", "--help"]), home.says(&["read", "--help"]));
+}

@@ -1,4 +1,4 @@
-import { each, Places } from './places.js';
+import { each, places as begins } from './places.js';
 import { pause, share } from './share.js';
 import { refusal, request, transports } from './transports.js';
 
@@ -18,9 +18,9 @@ export function connect(options) {
     WebSocket = globalThis.WebSocket,
   } = options;
   const base = new URL(options.url ?? '/', globalThis.location?.href).href.replace(/\/?$/, '/');
-  const order = transport === 'auto' ? ['websocket', 'sse', 'poll'] : [transport].flat();
+  const order = transport === 'auto' ? 'websocket sse poll'.split(' ') : [transport].flat();
   const wants = new Set(channels);
-  const places = new Places(wants, cursor, options.share);
+  const places = begins(wants, cursor, options.share);
   const listeners = {};
   let others; // other tabs' channels, where this one leads
   let group; // of the tabs that share a connection
@@ -30,6 +30,7 @@ export function connect(options) {
   let tries = 0;
   let attempt; // what aborts the line of now
   let line = {}; // what it can do
+  let log; // whose epoch was told last
   let covered = ''; // the channels that it was begun with
   let later;
   let now = { state: 'idle' };
@@ -38,7 +39,7 @@ export function connect(options) {
   let spared = 0; // until when a warning that it expires is no news: the one before has been followed
 
   const renew = async () => { shown = await token(); };
-  const bear = async () => { if (renews && !shown) await renew(); };
+  const bear = async () => renews && !shown && renew();
 
   const emit = (type, event) => listeners[type]?.forEach((listener) => {
     try {
@@ -67,7 +68,7 @@ export function connect(options) {
   /** Takes in an event, heard here or told by the tab that leads. */
   const hear = (event) => {
     const wanted = all();
-    const { type, channel } = event;
+    const { type, channel, epoch } = event;
     if (event.channels) event = { ...event, channels: event.channels.filter((one) => wanted.has(one)) };
     if (channel && !wanted.has(channel)) return;
     const news = places.take(event);
@@ -79,6 +80,7 @@ export function connect(options) {
       settle();
     }
     if (!mine) return;
+    if (epoch && epoch !== log) emit('epoch', { epoch: log = epoch }); // once for the gaps of all channels, told again or not
     if (news.type) emit(news.type, news);
     emit(type, event);
   };
@@ -100,9 +102,9 @@ export function connect(options) {
       query.append('channel', name);
       if (shown) query.append('token', each(shown, name) ?? '');
     }
-    if (cursor) query.set('cursor', cursor);
-    else if (history) query.set('history', history);
-    if (who) query.set('who', who);
+    if (cursor) query.append('cursor', cursor);
+    else if (history) query.append('history', history);
+    if (who) query.append('who', who);
     return `${base}events?${query}`;
   };
 
@@ -167,7 +169,7 @@ export function connect(options) {
     const heard = () => {
       quiet = 0;
       clearTimeout(timer);
-      if (!live) timer = setTimeout(() => fail(new Error('nothing came')), openMs);
+      if (!live) timer = setTimeout(() => fail(new Error('silent')), openMs);
     };
 
     const becomeLive = () => {

@@ -56,8 +56,21 @@ export interface Gap {
   channel: string;
   /** Messages before this number are missing. */
   next: number;
-  /** How many; `null` when that cannot be known: another life of the channel, or of the server. */
+  /** How many; `null` when that cannot be known, and `because` says why. */
   missing: number | null;
+  /**
+   * The server was started anew; the channel was; the cursor was not given out there; what is kept no longer reaches back to it. A later
+   * server may know other reasons.
+   */
+  because?: 'epoch' | 'channel' | 'cursor' | 'history' | (string & {});
+  /** Because of the epoch: the new one. */
+  epoch?: string;
+}
+
+/** The server was started anew, or is another one: a gap for each channel follows, and all numbers begin anew. */
+export interface Epoch {
+  /** What the server's log is called now. */
+  epoch: string;
 }
 
 export interface Closed {
@@ -99,6 +112,7 @@ export interface Refusal {
 export interface Events {
   message: Message;
   gap: Gap;
+  epoch: Epoch;
   closed: Closed;
   roster: Roster;
   join: Change;

@@ -5,9 +5,9 @@
 // tab.event(event)    an event that the leader heard
 // tab.state(state)    how the leader's line is
 // tab.known(known)    what the leader said of what it knows
-// tab.wishes()        what this tab listens to, as Places.all() gives it
+// tab.wishes()        what this tab listens to, as all() of places.js gives it
 // tab.begin(others)   this tab leads from now on; `others` is a Map of the channels that others want
-// tab.wanted(all)     what another tab wants, as Places.all() gave it, has changed
+// tab.wanted(all)     what another tab wants, as all() of places.js gave it, has changed
 // tab.knows()         what the leader knows, and how its line is
 const TAKEOVER_MS = 100; // what the one before has told last may still be on its way
 

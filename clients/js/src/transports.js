@@ -26,14 +26,13 @@ function websocket(line) {
     calls.set(++id, { resolve, reject });
     socket.send(JSON.stringify({ ...more, type, id }));
   });
-  const add = async (channel) => {
-    try {
-      const { history, who } = line; // the cursor, if there is one, goes first
-      await call('subscribe', { channel, history, cursor: line.place(channel), token: line.bearer(channel), who });
-    } catch (error) {
-      line.fail(Object.assign(error, { channel }));
-    }
-  };
+  const add = (channel) => call('subscribe', {
+    channel,
+    history: line.history,
+    who: line.who,
+    cursor: line.place(channel), // if there is one, it goes first
+    token: line.bearer(channel),
+  }).catch((error) => line.fail(Object.assign(error, { channel })));
   const on = new Set();
   const sync = () => {
     const wanted = line.wanted();
@@ -98,7 +97,7 @@ function sse(line) {
     if (line.signal.aborted) return;
     source = new EventSource(line.address(line.wanted(), cursor));
     let begun;
-    for (const type of ['ready', 'message', 'gap', 'closed', 'roster', 'join', 'leave', 'expiring', 'expired']) {
+    for (const type of 'ready message gap closed roster join leave expiring expired'.split(' ')) {
       source.addEventListener(type, ({ data }) => {
         begun = true;
         line.take(JSON.parse(data));

@@ -2,8 +2,9 @@
 //! Knows nothing of what is asked there.
 use serde::Deserialize;
 
+use super::location_pages::Pages;
 use super::location_path::{LocationPath, Template};
-use super::push::{Batching, Concurrency, Duty, FirstMessage, Side, Transport};
+use super::push::{Batching, Concurrency, Duty, FirstMessage, GroupMethod, Side, Transport};
 use super::upstream::Upstream;
 use super::wording::{IdSource, WordingId};
 use crate::conn::Role;
@@ -45,6 +46,9 @@ pub struct Location {
     /// Bytes of messages that it may keep (`nchan_group_max_messages_memory`).
     #[serde(default)]
     pub group_max_messages_memory: u64,
+    /// What may be done at a group's location (`nchan_group_location`).
+    #[serde(default = "GroupMethod::all")]
+    pub group_methods: Vec<GroupMethod>,
     /// Messages that a channel keeps (`nchan_message_buffer_length`).
     #[serde(default = "messages_max")]
     pub messages_max: usize,
@@ -117,12 +121,22 @@ pub struct Location {
     /// `Cache-Control: no-cache` in a request means that it wants what is new (`push_ignore_queue_on_no_cache`).
     #[serde(default)]
     pub no_cache_is_newest: bool,
+    /// Origins whose pages may use it (`nchan_access_control_allow_origin`).
+    #[serde(default)]
+    pub access_control_allow_origin: Option<Pages>,
+    /// Whether they may send cookies (`nchan_access_control_allow_credentials`); unless this says no, those that are named may.
+    #[serde(default)]
+    pub access_control_allow_credentials: Option<bool>,
     /// What a long poll gets when there are several messages (`nchan_longpoll_multipart_response`).
     #[serde(default)]
     pub longpoll_multipart: Batching,
     /// A text from a WebSocket that is answered with the other, and not published (`nchan_websocket_client_heartbeat`).
     #[serde(default)]
     pub websocket_client_heartbeat: Option<(String, String)>,
+    /// Milliseconds after which a WebSocket that was not heard is asked for a sign of life; 0 is never
+    /// (`nchan_websocket_ping_interval`). If it is not said, `websocket.ping_ms` holds.
+    #[serde(default)]
+    pub websocket_ping_ms: Option<u64>,
     /// The channel in the group `meta` in which it is told what happens here, made of what the path names
     /// (`nchan_channel_events_channel_id`).
     #[serde(default)]
@@ -185,6 +199,7 @@ impl Location {
             group_max_subscribers: 0,
             group_max_messages: 0,
             group_max_messages_memory: 0,
+            group_methods: GroupMethod::all(),
             messages_max: messages_max(),
             message_timeout_ms: message_timeout_ms(),
             store: yes(),
@@ -208,8 +223,11 @@ impl Location {
             existing_only: false,
             delete_ends_all: false,
             no_cache_is_newest: false,
+            access_control_allow_origin: None,
+            access_control_allow_credentials: None,
             longpoll_multipart: Batching::Off,
             websocket_client_heartbeat: None,
+            websocket_ping_ms: None,
             channel_events_channel_id: None,
             channel_event_string: None,
             authorize_request: None,
@@ -261,7 +279,7 @@ impl Location {
         match self.role {
             Duty::Subscriber => "GET, OPTIONS",
             Duty::StubStatus | Duty::SubscriberInfo => "GET, HEAD, OPTIONS",
-            Duty::Group => "GET, HEAD, POST, DELETE, OPTIONS",
+            Duty::Group => GroupMethod::methods(&self.group_methods),
             Duty::Publisher | Duty::Pubsub => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
         }
     }
@@ -299,6 +317,7 @@ impl Location {
             ));
         }
         self.check_wording()?;
+        self.check_pages()?;
         if self.group.as_ref().is_some_and(Template::has_slash) {
             return Err(format!("`{}` has a slash in its group: it ends where the first one is", self.path));
         }

@@ -1,13 +1,14 @@
 //! What of the push module's locations works, but cannot be meant: options that do nothing where they stand, and locations that
 //! nobody can reach.
 //! Knows nothing of what is asked there.
+use super::Http;
 use super::location::Location;
 use super::push::{Duty, Push};
 use crate::conn::Role;
 
 impl Push {
     /// In words for the administrator.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(super) fn warnings(&self, http: &Http) -> Vec<String> {
         let all = &self.location;
         let idle = all.iter().flat_map(idle_options);
         let unreached = all.iter().enumerate().filter(|(at, location)| {
@@ -24,13 +25,16 @@ impl Push {
                 at + 1
             )
         });
-        idle.chain(unreached).collect()
+        let pages = all.iter().filter_map(|location| location.idle_pages(http));
+        idle.chain(pages).chain(unreached).collect()
     }
 }
 
 /// Options that are set at a location and do nothing there.
 fn idle_options(location: &Location) -> Vec<String> {
     let usual = Location::new(location.path.clone(), location.role);
+    let of_groups = [("group_methods", location.group_methods != usual.group_methods)];
+    let of_sockets = [("websocket_ping_ms", location.websocket_ping_ms.is_some())];
     let of_publishers = [
         ("messages_max", location.messages_max != usual.messages_max),
         ("message_timeout_ms", location.message_timeout_ms != usual.message_timeout_ms),
@@ -52,10 +56,14 @@ fn idle_options(location: &Location) -> Vec<String> {
     let (idle, whose) = match location.role {
         Duty::Subscriber => (&of_publishers[..], "publishers'"),
         Duty::Publisher => (&of_subscribers[..], "subscribers'"),
-        _ => return Vec::new(),
+        Duty::Group | Duty::StubStatus | Duty::SubscriberInfo => {
+            (&of_sockets[..], "publishers' and subscribers'")
+        }
+        Duty::Pubsub => (&[][..], ""),
     };
-    let set = idle.iter().filter(|(_, is_set)| *is_set);
-    let says = |(name, _): &(&str, bool)| {
+    let elsewhere = of_groups.iter().filter(|_| location.role != Duty::Group).map(|one| (one, "groups'"));
+    let set = idle.iter().map(|one| (one, whose)).chain(elsewhere).filter(|((_, is_set), _)| *is_set);
+    let says = |((name, _), whose): (&(&str, bool), &str)| {
         format!("push.location `{}`: {name} does nothing here, it is for {whose} locations", location.path)
     };
     set.map(says).collect()
@@ -67,14 +75,16 @@ mod tests {
 
     fn warnings(locations: &str) -> Vec<String> {
         let location: Vec<Location> = serde_json::from_str(locations).expect("locations");
-        Push { location }.warnings()
+        Push { location }.warnings(&Http::default())
     }
 
     #[test]
     fn options_at_the_wrong_location_are_told() {
         let said = warnings(
             r#"[{"path": "/sub/{id}", "role": "subscriber", "messages_max": 50, "message_timeout_ms": 5},
-                {"path": "/pub/{id}", "role": "publisher", "concurrency": "last", "timeout_ms": 5}]"#,
+                {"path": "/pub/{id}", "role": "publisher", "concurrency": "last", "timeout_ms": 5},
+                {"path": "/both/{id}", "role": "pubsub", "group_methods": ["get"]},
+                {"path": "/group/{id}", "role": "group", "group_methods": ["get"], "websocket_ping_ms": 5}]"#,
         );
         let of = |path: &str, name: &str, whose: &str| {
             format!("push.location `{path}`: {name} does nothing here, it is for {whose} locations")
@@ -86,6 +96,8 @@ mod tests {
                 of("/sub/{id}", "message_timeout_ms", "publishers'"),
                 of("/pub/{id}", "concurrency", "subscribers'"),
                 of("/pub/{id}", "timeout_ms", "subscribers'"),
+                of("/both/{id}", "group_methods", "groups'"),
+                of("/group/{id}", "websocket_ping_ms", "publishers' and subscribers'"),
             ]
         );
         let both = r#"[{"path": "/x/{id}", "role": "pubsub", "messages_max": 50, "concurrency": "last"}]"#;

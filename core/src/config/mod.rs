@@ -1,10 +1,12 @@
 //! What an administrator can choose, as far as the core is concerned. Every value is checked where it is read, so an
 //! error can name its line. Knows nothing of files or command lines.
 mod bayeux;
+mod caps;
 mod channel_prefix;
 mod history;
 mod host_name;
 mod location;
+mod location_pages;
 mod location_path;
 mod location_warnings;
 mod named;
@@ -25,10 +27,11 @@ pub use channel_prefix::{ChannelPrefix, without_prefix};
 pub use history::{HistoryRule, HistoryRules};
 pub use host_name::HostName;
 pub use location::Location;
+pub use location_pages::Pages;
 pub use location_path::{LocationPath, Template};
 pub use named::Named;
 pub use pattern::{ChannelPattern, Origin};
-pub use push::{Batching, Concurrency, Duty, FirstMessage, Push, Side, Transport};
+pub use push::{Batching, Concurrency, Duty, FirstMessage, GroupMethod, Push, Side, Transport};
 pub use rules::{AddressRule, AddressRules};
 pub use simple_comet::{BasePath, SimpleComet};
 pub use token::{TokenKey, Tokens};
@@ -261,7 +264,8 @@ impl Config {
                 location.path
             ));
         }
-        warnings.extend(self.push.warnings());
+        warnings.extend(self.push.warnings(&self.http));
+        warnings.extend(self.capped());
         warnings
     }
 }

@@ -47,6 +47,11 @@ impl Origin {
         Self("*".into())
     }
 
+    /// Whether it is every origin.
+    pub fn is_any(&self) -> bool {
+        self.0 == "*"
+    }
+
     /// As the header writes it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -47,6 +47,39 @@ pub enum Duty {
     SubscriberInfo,
 }
 
+/// What may be done at a group's location (`nchan_group_location`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupMethod {
+    /// Looking: GET and HEAD.
+    Get,
+    /// Setting limits: POST.
+    Set,
+    /// Ending all channels: DELETE.
+    Delete,
+}
+
+impl GroupMethod {
+    /// All of them.
+    pub(super) fn all() -> Vec<Self> {
+        vec![Self::Get, Self::Set, Self::Delete]
+    }
+
+    /// The methods of HTTP that these are, as `Allow` lists them.
+    pub(super) fn methods(of: &[Self]) -> &'static str {
+        match (of.contains(&Self::Get), of.contains(&Self::Set), of.contains(&Self::Delete)) {
+            (true, true, true) => "GET, HEAD, POST, DELETE, OPTIONS",
+            (true, true, false) => "GET, HEAD, POST, OPTIONS",
+            (true, false, true) => "GET, HEAD, DELETE, OPTIONS",
+            (true, false, false) => "GET, HEAD, OPTIONS",
+            (false, true, true) => "POST, DELETE, OPTIONS",
+            (false, true, false) => "POST, OPTIONS",
+            (false, false, true) => "DELETE, OPTIONS",
+            (false, false, false) => "OPTIONS",
+        }
+    }
+}
+
 /// A listener that a location may be on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -15,9 +15,9 @@ use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
 use crate::dialect::bayeux::message::Timesync;
 use crate::dialect::hooks::Hooks;
-use crate::dialect::{Hold, Item, Once, Posting, Voice};
+use crate::dialect::{Hold, Item, Once, Posting, Talk, Voice};
 use crate::hub::Subscription;
-use crate::machine::{Errand, Hook, Session, Step};
+use crate::machine::{Errand, Hook, Long, Session, Step};
 use crate::time::Moment;
 use crate::wire::http1::chunked::Chunked;
 
@@ -160,6 +160,22 @@ pub(crate) enum OriginRef {
     Any,
     /// The one at this place in the configured list.
     Listed(u16),
+    /// The one that the request came from, at a location that lets it; and that its pages may send cookies.
+    Asked,
+    /// The same, and they may not.
+    AskedWithout,
+}
+
+impl OriginRef {
+    /// Whether pages of another origin may read the answer.
+    pub(crate) fn is_for_pages(self) -> bool {
+        !matches!(self, Self::None | Self::Vary)
+    }
+
+    /// Whether what is named is the request's own, so that others with the same manners cannot have the same head.
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Self::Asked | Self::AskedWithout)
+    }
 }
 
 /// What is published.
@@ -268,13 +284,27 @@ pub(crate) struct Connect {
 #[derive(Debug)]
 pub(crate) struct HeldTalk {
     pub(crate) texts: Vec<String>,
-    /// Bytes of the texts.
+    /// Bytes of the texts, and of the replies that there are.
     pub(crate) bytes: usize,
     pub(crate) is_call: bool,
     pub(crate) is_foreign: bool,
+    pub(crate) may_post: bool,
     pub(crate) cookie: Option<Box<str>>,
     pub(crate) manner: Manner,
     pub(crate) voice: Voice,
+    /// How far it has got, if it is done in slices.
+    pub(crate) long: Option<Box<Long>>,
+}
+
+impl HeldTalk {
+    /// A batch of which nothing has been done.
+    pub(crate) fn new(talk: &Talk<'_>, manner: Manner, voice: Voice) -> Self {
+        let texts: Vec<String> = talk.texts.iter().map(|text| text.clone().into_owned()).collect();
+        let bytes = texts.iter().map(String::len).sum();
+        let Talk { is_call, is_foreign, may_post, .. } = *talk;
+        let cookie = talk.cookie.map(Into::into);
+        Self { texts, bytes, is_call, is_foreign, may_post, cookie, manner, voice, long: None }
+    }
 }
 
 impl Conn {
@@ -318,8 +348,10 @@ mod tests {
 
     /// An idle or parked connection is what there are most of: its size is looked at, and does not grow unnoticed.
     #[test]
+    #[expect(clippy::disallowed_macros, reason = "who asks for the sizes is shown them")]
     fn a_connection_is_small() {
         let sizes = [size_of::<Conn>(), size_of::<Parked>(), size_of::<Subscription>()];
+        println!("Conn, Parked, Subscription: {sizes:?} bytes");
         assert_eq!(
             sizes,
             [120, 56, 56],

@@ -6,7 +6,7 @@ use super::Connect;
 use crate::arena::Id;
 use crate::dialect::{Outlet, Tongue};
 use crate::hub::{Channel, Subscription};
-use crate::machine::{Hook, Session};
+use crate::machine::{Hook, Long, Session};
 use crate::time::Moment;
 use crate::wire::ws::reader::Reader;
 
@@ -60,11 +60,13 @@ pub(crate) struct Wire {
     pub(crate) pause_ms: u64,
     /// The browser, by its cookie.
     pub(crate) browser: Option<Box<str>>,
+    /// How far the message has got that is held, if it is a batch that is done in slices.
+    pub(crate) long: Option<Box<Long>>,
 }
 
 impl Wire {
     pub(crate) fn new(browser: Option<Box<str>>) -> Self {
-        Self { session: None, connect: None, until: Moment::NEVER, pause_ms: 0, browser }
+        Self { session: None, connect: None, until: Moment::NEVER, pause_ms: 0, browser, long: None }
     }
 }
 
@@ -81,6 +83,8 @@ pub(crate) struct Booth {
     pub(crate) asked: Option<Box<AskedMessage>>,
     /// What the application has said of the type of the message that waits to be published.
     pub(crate) verdict: Option<Verdict>,
+    /// Milliseconds after which it is asked for a sign of life, where its location says that.
+    pub(crate) ping_ms: Option<u64>,
     /// Bytes of all this, on the account of memory.
     pub(crate) bytes: usize,
 }
@@ -122,6 +126,11 @@ pub(crate) struct HeldMessage {
 }
 
 impl WebSocket {
+    /// Milliseconds after which it is asked for a sign of life, where so many are usual.
+    pub(crate) fn ping_ms(&self, usual: u64) -> u64 {
+        self.booth.as_ref().and_then(|booth| booth.ping_ms).unwrap_or(usual)
+    }
+
     pub(crate) fn new(tongue: Tongue, window: Option<NonZeroU8>) -> Self {
         Self {
             reader: Reader::default(),

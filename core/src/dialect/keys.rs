@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Verb;
-use crate::conn::{Conn, Right};
+use crate::conn::{Conn, Right, Role};
 use crate::hub::{Channel, Media, Message, Subscription};
 
 /// What is asked of one key.
@@ -121,8 +121,8 @@ pub struct ClientView<'a> {
     pub id: u64,
     /// The side it came in by.
     pub side: &'static str,
-    /// Its address.
-    pub address: std::net::IpAddr,
+    /// Its address; none of who comes by the control socket.
+    pub address: Option<std::net::IpAddr>,
     /// What it does.
     pub doing: &'static str,
     /// What it speaks, while that is known.
@@ -157,7 +157,8 @@ impl<'a> ClientView<'a> {
         Self {
             id,
             side: conn.role.name(),
-            address: conn.peer,
+            // The shell has to say some address of whoever comes by a socket file.
+            address: Some(conn.peer).filter(|_| !matches!(conn.role, Role::Control(_))),
             doing,
             dialect: None,
             channels: Vec::new(),

@@ -72,6 +72,8 @@ pub enum Refusal {
     Address,
     /// `channels_max` is reached.
     TooManyChannels,
+    /// `patterns_max` is reached.
+    TooManyPatterns,
     /// `subscribers_per_channel_max` is reached.
     TooManySubscribers,
     /// `channel_messages_per_second_max` is reached.
@@ -135,9 +137,11 @@ impl Refusal {
             Self::TooManyKeys => Status::UNAVAILABLE,
             Self::Body(_) => Status::UNSUPPORTED_MEDIA_TYPE,
             Self::Token | Self::Publish | Self::Address => Status::FORBIDDEN,
-            Self::TooManyChannels | Self::TooManySubscribers | Self::TooManySubscriptions | Self::TooFast => {
-                Status::TOO_MANY_CHANNELS
-            }
+            Self::TooManyChannels
+            | Self::TooManyPatterns
+            | Self::TooManySubscribers
+            | Self::TooManySubscriptions
+            | Self::TooFast => Status::TOO_MANY_CHANNELS,
             Self::TooManyBroadcasts
             | Self::TooManySessions
             | Self::Memory
@@ -198,6 +202,7 @@ impl Refusal {
             Self::Publish => "publishing to this channel from here is not allowed",
             Self::Address => "this address may not use the admin side",
             Self::TooManyChannels => "Too many channels",
+            Self::TooManyPatterns => "Too many patterns",
             Self::TooManySubscribers => "Too many subscribers",
             Self::TooFast => {
                 "more messages for this channel than channel_messages_per_second_max: send it again later"

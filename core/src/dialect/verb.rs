@@ -183,6 +183,8 @@ pub struct Subscribe<'r> {
     pub tokens: Vec<Cow<'r, str>>,
     /// The name to be listed under.
     pub who: Option<Cow<'r, str>>,
+    /// The last change of each channel's roster that it has heard of, in their order, or none.
+    pub rosters: Vec<u64>,
     /// Milliseconds that a poll waits at most, where its client says so.
     pub wait_ms: Option<u64>,
 }
@@ -253,6 +255,8 @@ pub struct Talk<'r> {
     pub is_call: bool,
     /// A page of another site asks: no cookies come with what it sends.
     pub is_foreign: bool,
+    /// Its page can do more than ask by scripts: it is ours, or of an origin that `http.origins` names, or no script asks at all.
+    pub may_post: bool,
     /// The browser that asks, by its cookie.
     pub cookie: Option<&'r str>,
 }

@@ -42,6 +42,11 @@ pub enum What {
         /// One more than the last.
         to: u64,
     },
+    /// Was told that messages are missing, and nobody knows how many: all before this one may be.
+    Unsure {
+        /// One more than the last.
+        to: u64,
+    },
     /// Everybody in the channel who has room has what stands before `head`.
     Served {
         /// The number of the next message.
@@ -123,6 +128,13 @@ impl Hub {
     pub fn note_missed(&mut self, owner: Owner, id: Id<Channel>, (from, to): (u64, u64), now: Moment) {
         if from < to {
             self.note(owner, id, What::Missed { from, to }, now);
+        }
+    }
+
+    /// Somebody was told that nobody knows what of the messages before this one it has missed.
+    pub fn note_unsure(&mut self, owner: Owner, id: Id<Channel>, to: u64, now: Moment) {
+        if to > 1 {
+            self.note(owner, id, What::Unsure { to }, now);
         }
     }
 

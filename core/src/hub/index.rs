@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::history::{Beside, LIVE_MESSAGES};
 use super::mailbox::is_private;
-use super::{Channel, Full, Hub, Kind, Message, Pattern};
+use super::{Channel, Full, Hub, Kind, Message, Owner, Pattern};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -37,6 +37,17 @@ impl Hub {
     /// The index of a pattern, if anybody reads it.
     pub fn find_index(&self, text: &str) -> Option<Id<Channel>> {
         self.patterns.find(Pattern::of_segments(text)?)
+    }
+
+    /// Whom the readers of a channel or index are: see [`super::Subscription::owner`].
+    pub fn readers(&self, id: Id<Channel>) -> impl Iterator<Item = Owner> {
+        let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
+        members.iter().filter_map(|sub| self.subscriptions.get(*sub)).map(|sub| sub.owner)
+    }
+
+    /// Whether a channel would have ended by now, but for those who read it.
+    pub fn is_overdue(&self, id: Id<Channel>, now: Moment) -> bool {
+        self.channels.get(id).is_some_and(|c| c.idle_until <= now && !c.is_index && !c.closed)
     }
 
     /// How many patterns are read.

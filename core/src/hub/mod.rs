@@ -47,7 +47,7 @@ pub use pattern::{Pattern, Patterns};
 pub use roster::{Change, Notice, Roster};
 pub use session::{Denied, Session};
 pub use settings::Settings;
-pub use start::{From, Lost, Place, Start};
+pub use start::{Because, From, Lost, Place, Start};
 pub use subscription::{Access, Subscription};
 
 use crate::arena::{Arena, Id};

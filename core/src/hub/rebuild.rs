@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::history::{Beside, History};
-use super::{Channel, Hub, Lost, Message, Start};
+use super::{Because, Channel, Hub, Lost, Message, Start};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -50,7 +50,7 @@ impl Hub {
     pub fn start_in_index(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
         let born = self.channels.get(id)?.born.offset;
         let start = self.start_after_any(id, offset, now)?;
-        Some(if offset < born { Start { lost: Lost::Unknown, ..start } } else { start })
+        Some(if offset < born { Start { lost: Lost::Unknown(Because::History), ..start } } else { start })
     }
 
     fn fill_index(&mut self, index: Id<Channel>, of: &[Id<Channel>], bytes_free: &mut usize, now: Moment) {

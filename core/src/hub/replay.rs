@@ -44,7 +44,11 @@ impl Hub {
                 }
             }
             // Not the hub's.
-            Entry::Session(_) | Entry::Subscribed(_) | Entry::Unsubscribed(..) | Entry::Over(_) => {}
+            Entry::Session(_)
+            | Entry::Subscribed(_)
+            | Entry::Unsubscribed(..)
+            | Entry::Handed(_)
+            | Entry::Over(_) => {}
         }
         Ok(())
     }

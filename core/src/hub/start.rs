@@ -1,7 +1,7 @@
 //! Where a subscription begins, and what it has missed before that.
 use super::{Channel, Hub};
 use crate::arena::Id;
-use crate::log::{Cursor, Position, Sealed, Token};
+use crate::log::{Cursor, Epoch, Position, Sealed, Token};
 use crate::time::Moment;
 
 /// Where a subscription begins.
@@ -48,8 +48,34 @@ pub enum Lost {
     Nothing,
     /// So many messages of this channel.
     Some(u64),
-    /// It cannot be known: the cursor is from another log or another life of the channel.
-    Unknown,
+    /// It cannot be known how many, and why not.
+    Unknown(Because),
+}
+
+/// Why it cannot be known how much a reader has missed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Because {
+    /// The place that it shows is in another log than this: the server was started anew, or it is another server's.
+    Epoch(Epoch),
+    /// The channel has begun behind the place that it shows, and may have been there before: what one before it held is gone.
+    Channel,
+    /// It shows a place that this server has not given out, or a number that no message has had.
+    Cursor,
+    /// Not all that stood behind the place that it shows is still kept, and the place is not one of this channel's own, from which its
+    /// messages could be counted.
+    History,
+}
+
+impl Because {
+    /// The word for it. Wire: `docs/api.md`, "Gaps".
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Epoch(_) => "epoch",
+            Self::Channel => "channel",
+            Self::Cursor => "cursor",
+            Self::History => "history",
+        }
+    }
 }
 
 /// Where a subscription will begin in fact.
@@ -72,9 +98,14 @@ impl Hub {
         self.trim(id, listens, now);
         let channel = self.channels.get(id)?;
         let shown = match from {
-            From::Shown(token) => self.sealer.open(token, channel.mark),
-            From::After(cursor) => Some(cursor),
-            _ => None,
+            // What nobody here has signed may still say which log it is of. The key is another after a restart without histories in
+            // a file, and so that says no more than that it is not of this one, which anybody may claim.
+            From::Shown(token) => self.sealer.open(token, channel.mark).ok_or_else(|| {
+                let is_strange = token == Token::UNKNOWN || token.epoch() == epoch;
+                if is_strange { Because::Cursor } else { Because::Epoch(epoch) }
+            }),
+            From::After(cursor) => Ok(cursor),
+            _ => Err(Because::Cursor),
         };
         let keeps = channel.keep(&self.settings.keep).messages > 0;
         let head = channel.history.head();
@@ -89,7 +120,10 @@ impl Hub {
             From::Next(seq) => at(seq, Lost::Nothing),
             From::Newest(n) => at(channel.history.newest_from(n).max(base), Lost::Nothing),
             From::After(_) | From::Shown(_) => {
-                let Some(cursor) = shown else { return Some(at(base, Lost::Unknown)) };
+                let cursor = match shown {
+                    Ok(cursor) => cursor,
+                    Err(because) => return Some(at(base, Lost::Unknown(because))),
+                };
                 // Where this life began, the last message of the one before may stand: whoever is there has seen nothing of it.
                 let (place, born) = (cursor.position.offset, channel.born.offset);
                 let same_life = cursor.position.epoch == epoch
@@ -106,11 +140,10 @@ impl Hub {
                 match cursor.seq.filter(|&seq| same_life && is_here(seq)) {
                     Some(seq) if seq + 1 < base => at(base, Lost::Some(base - seq - 1)),
                     Some(seq) => at(seq + 1, Lost::Nothing),
+                    None if cursor.position.epoch != epoch => at(base, Lost::Unknown(Because::Epoch(epoch))),
                     // A place in the log before this life began: messages of an earlier one may stand behind it.
-                    None if !same_life
-                        && (cursor.position.epoch != epoch || cursor.seq.is_some() || place < self.ended) =>
-                    {
-                        at(base, Lost::Unknown)
+                    None if !same_life && (cursor.seq.is_some() || place < self.ended) => {
+                        at(base, Lost::Unknown(Because::Channel))
                     }
                     None => after(channel, place, base),
                 }
@@ -119,6 +152,14 @@ impl Hub {
         // Who asks for what there is misses nothing that is not there.
         let is_counted = !matches!(from, From::New | From::Oldest | From::Newest(_));
         Some(behind_holes(channel, start, is_counted))
+    }
+
+    /// Whether what somebody knows who shows this place may be of this life of the channel. Who shows none is believed.
+    pub fn may_know(&self, id: Id<Channel>, from: From) -> bool {
+        let From::Shown(token) = from else { return true };
+        let Some(channel) = self.channels.get(id) else { return false };
+        let place = self.sealer.open(token, channel.mark).map(|cursor| cursor.position);
+        place.is_some_and(|at| at.epoch == self.log.epoch() && at.offset >= channel.born.offset)
     }
 
     /// Whether a channel has ended whose last message stood behind this place.
@@ -202,5 +243,5 @@ fn behind_holes(channel: &Channel, start: Start, is_counted: bool) -> Start {
 fn after(channel: &Channel, offset: u64, base: u64) -> Start {
     let next = channel.history.first_after(offset).max(base);
     let whole = next > base || channel.history.offset_before(base) <= offset;
-    Start { next, lost: if whole { Lost::Nothing } else { Lost::Unknown }, ahead: false }
+    Start { next, lost: if whole { Lost::Nothing } else { Lost::Unknown(Because::History) }, ahead: false }
 }

@@ -65,6 +65,8 @@ pub enum Entry {
     Subscribed(Box<Subscribed>),
     /// A session, by its secret, does not read this any more.
     Unsubscribed(Box<str>, Box<str>),
+    /// A session, by its secret, is handed something: it does not rest any more where it was written down.
+    Handed(Box<str>),
     /// A session is over.
     Over(Box<str>),
 }

@@ -1,7 +1,8 @@
 //! Sessions of Bayeux, as they are written down: whole, and what happens to one. Knows nothing of how they are served.
 //!
 //! A session is written whole when it begins, when everything is written anew, and when the server ends on purpose. In between its
-//! subscriptions are, and not what it is handed: with acknowledgements the number of a batch says where its client stands.
+//! subscriptions are, and not what it is handed: with acknowledgements the number of a batch says where its client stands. Without,
+//! it is written whole as well when its client has been away for a moment, and a line says that it is handed something then.
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -32,6 +33,10 @@ pub struct KeptSession {
     pub is_unsure: bool,
     /// Where it stands is for its client to say: the last server was cut off, and it has not been back since.
     pub is_open: bool,
+    /// Something that it subscribes may be missing here: it goes on only until it has been handed what there is.
+    pub parts: bool,
+    /// Its client does not say where it stands, and stands here: it has been handed nothing since.
+    pub rests: bool,
     /// What it reads.
     pub seats: Vec<KeptSeat>,
 }
@@ -68,9 +73,9 @@ pub struct KeptSeat {
     pub next: u64,
     /// Batches on their way, and the message that stood next behind each.
     pub marks: Vec<(u64, u64)>,
-    /// The message before the floor, by its number over all channels.
+    /// A place before the floor and behind whatever its client is known to have, by its number over all channels.
     pub had: u64,
-    /// The message before the next, by its number over all channels.
+    /// A place before the next and behind whatever it has been handed, by its number over all channels.
     pub handed: u64,
     /// It was subscribed since the session was written whole, when this was the last batch: that one had nothing of it.
     pub behind: Option<u64>,
@@ -175,6 +180,10 @@ pub(super) struct SessionLine<'a> {
     unsure: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     open: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    parts: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    rests: bool,
     seats: Vec<SeatLine<'a>>,
 }
 
@@ -246,6 +255,8 @@ impl<'a> From<&'a KeptSession> for SessionLine<'a> {
             lost: kept.lost,
             unsure: kept.is_unsure,
             open: kept.is_open,
+            parts: kept.parts,
+            rests: kept.rests,
             seats: kept.seats.iter().map(seat).collect(),
         }
     }
@@ -286,6 +297,8 @@ impl From<SessionLine<'_>> for KeptSession {
             lost: line.lost,
             is_unsure: line.unsure,
             is_open: line.open,
+            parts: line.parts,
+            rests: line.rests,
             seats,
         }
     }

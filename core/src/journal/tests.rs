@@ -105,6 +105,8 @@ fn channels_and_sessions_read_back() {
         lost: 2,
         is_unsure: true,
         is_open: true,
+        parts: true,
+        rests: false,
         seats: vec![
             KeptSeat {
                 name: "/a/**".into(),
@@ -145,6 +147,8 @@ fn channels_and_sessions_read_back() {
         Entry::Session(Box::new(KeptSession {
             acks: Some(KeptAcks { from: 0, last: 3, acked: 3, lost: 0, is_unsure: false }),
             is_open: false,
+            parts: false,
+            rests: true,
             ..session.clone()
         })),
         Entry::Session(Box::new(KeptSession { acks: None, is_unsure: false, ..session.clone() })),
@@ -158,6 +162,7 @@ fn channels_and_sessions_read_back() {
             lost: 1,
         })),
         Entry::Unsubscribed("c".into(), "/a".into()),
+        Entry::Handed("c".into()),
         Entry::Over("c".into()),
     ] {
         assert_eq!(Line::read(&line(&entry)), Ok(Line::Entry(entry)));

@@ -53,6 +53,8 @@ pub(super) enum EntryLine<'a> {
     #[serde(borrow)]
     Unsubscribed((Cow<'a, str>, Cow<'a, str>)),
     #[serde(borrow)]
+    Handed(Cow<'a, str>),
+    #[serde(borrow)]
     Over(Cow<'a, str>),
     /// The number of the last message: nothing follows.
     End(u64),
@@ -167,6 +169,7 @@ impl Entry {
             Self::Unsubscribed(client, name) => {
                 EntryLine::Unsubscribed((Cow::Borrowed(client), Cow::Borrowed(name)))
             }
+            Self::Handed(client) => EntryLine::Handed(Cow::Borrowed(client)),
             Self::Over(client) => EntryLine::Over(Cow::Borrowed(client)),
         };
         append(&line, out);

@@ -120,9 +120,15 @@ impl Log {
     }
 }
 
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        base36(self.0, f)
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        base36(self.epoch.0, f)?;
+        self.epoch.fmt(f)?;
         f.write_str("-")?;
         base36(self.offset, f)
     }

@@ -43,9 +43,7 @@ impl Sealer {
     pub fn open(self, token: Token, mark: u16) -> Option<Cursor> {
         let Token(bytes) = token;
         let is_ours: bool = bytes[SAID..].ct_eq(&self.tag(&bytes[..SAID])).into();
-        let number = |from: usize, length: usize| {
-            bytes[from..from + length].iter().fold(0, |n: u64, &byte| n << 8 | u64::from(byte))
-        };
+        let number = |from: usize, length: usize| number(&bytes[from..from + length]);
         is_ours.then(|| Cursor {
             position: Position { epoch: Epoch(number(0, EPOCH)), offset: number(EPOCH, OFFSET) },
             seq: number(EPOCH + OFFSET, SEQ)
@@ -63,6 +61,11 @@ impl Sealer {
     }
 }
 
+/// The number that these bytes write, the greatest first.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte))
+}
+
 /// What a client shows as a cursor: of the right shape, but nobody knows yet whether it was signed here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Token([u8; BYTES]);
@@ -70,6 +73,12 @@ pub struct Token([u8; BYTES]);
 impl Token {
     /// One that nobody has signed.
     pub const UNKNOWN: Self = Self([0; BYTES]);
+
+    /// The log that it claims to be of, whoever has made it.
+    pub fn epoch(self) -> Epoch {
+        let Self(bytes) = self;
+        Epoch(number(&bytes[..EPOCH]))
+    }
 }
 
 /// A cursor that is signed where it is written.

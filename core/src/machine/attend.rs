@@ -4,9 +4,9 @@ use super::Machine;
 use super::pages::{foreign, is_another_origins};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, OriginRef, Right, Rights, Role};
-use crate::dialect::{Answer, DialectId, PLAIN, Refusal, Request, route, route_by_path};
+use crate::dialect::{DialectId, Refusal, Request, Voice, route, route_by_path};
+use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
-use crate::wire::http1::{Method, Status};
 use crate::wire::params::{Params, Unreadable};
 
 /// What has become of a request by its path.
@@ -36,19 +36,32 @@ impl Machine {
         if role == Role::Admin && !is_local && !self.rules.allows(peer) {
             self.counters.addresses_denied += 1;
             manner.keep_alive = false;
-            let words = format!("{}\n", Refusal::Address.words());
-            return self.forbid(id, manner, words.as_bytes());
+            return self.forbid(id, (role, manner), head, Refusal::Address.words());
         }
         if role == Role::Admin
             && !is_local
             && let Some(words) = foreign(head, &self.config.admin.hosts)
         {
             self.counters.sites_denied += 1;
-            return self.forbid(id, manner, words);
+            return self.forbid(id, (role, manner), head, words);
         }
         let by_path = if self.beaten.has(role, head.raw_path) && head.method != Method::Options {
             None
         } else {
+            if let Some(location) = self.config.push.find(role, head) {
+                let Some(origin) = location.pages(head, &self.config.http) else {
+                    self.counters.sites_denied += 1;
+                    manner.origin = if role == Role::Admin { OriginRef::None } else { OriginRef::Vary };
+                    let voice = Voice::new(DialectId::Push, 0);
+                    return self.refuse(id, manner, &voice, &Refusal::Forbidden);
+                };
+                if role == Role::Front {
+                    manner.origin = origin;
+                }
+                if let Some(asked) = head.field("origin").filter(|_| manner.origin.is_own()) {
+                    self.heads.askers.note(id, std::str::from_utf8(asked).unwrap_or_default());
+                }
+            }
             match self.serve_by_path(id, (role, rights), manner, head) {
                 Way::Done => return,
                 Way::Dialect(by_path) => by_path,
@@ -133,13 +146,9 @@ impl Machine {
         {
             // Its page could not read the answer, but what it asks for would be done (section 15).
             self.counters.sites_denied += 1;
-            self.forbid(id, manner, b"pages of this origin may not talk to this server\n");
+            self.forbid(id, (role, manner), head, "pages of this origin may not talk to this server");
             return Way::Done;
         }
         Way::Dialect(by_path)
-    }
-
-    fn forbid(&mut self, id: Id<Conn>, manner: Manner, words: &[u8]) {
-        self.reply(id, manner, Answer { status: Status::FORBIDDEN, content_type: PLAIN }, &[], words);
     }
 }

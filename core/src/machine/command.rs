@@ -57,13 +57,13 @@ impl Machine {
 
     /// Whether somebody is in the middle of a command in text.
     pub(super) fn is_in_text(&self, id: Id<Conn>) -> bool {
-        let is_text = |conn: &Conn| {
-            let begun = conn.inbox.bytes();
-            matches!((conn.role, &conn.phase), (Role::Control(_), Phase::Ready))
-                && !begun.is_empty()
-                && !may_be_http(begun)
-        };
-        self.conns.get(id).is_some_and(is_text)
+        self.conns.get(id).is_some_and(|conn| self.begins_as_text(id, conn.inbox.bytes()))
+    }
+
+    /// The same, of what has been taken out of the inbox.
+    pub(super) fn begins_as_text(&self, id: Id<Conn>, begun: &[u8]) -> bool {
+        let may_be_text = |conn: &Conn| matches!((conn.role, &conn.phase), (Role::Control(_), Phase::Ready));
+        self.conns.get(id).is_some_and(may_be_text) && !begun.is_empty() && !may_be_http(begun)
     }
 
     /// The peer has finished sending, and what came whole is answered. Half a request of HTTP never will be.

@@ -4,7 +4,7 @@ use super::Machine;
 use super::of_config::{conns_max, keep_rules, settings};
 use crate::arena::Id;
 use crate::config::{AddressRules, Config, Origin};
-use crate::conn::{Conn, OriginRef, Phase};
+use crate::conn::{Conn, OriginRef, Phase, Role};
 use crate::dialect::Beaten;
 use crate::dialect::Hold;
 use crate::time::Moment;
@@ -75,6 +75,14 @@ impl Machine {
             Some(Phase::Ordered(ordered)) => &mut ordered.manner,
             _ => return,
         };
+        if manner.origin.is_own() {
+            let asked = self.heads.askers.of(id).as_bytes();
+            let http = &self.config.http;
+            let mut locations = self.config.push.location.iter().filter(|one| one.is_on(Role::Front));
+            if !locations.any(|location| location.names_origin(asked, http)) {
+                manner.origin = OriginRef::Vary;
+            }
+        }
         if let OriginRef::Listed(place) = manner.origin {
             let asked = before.get(usize::from(place));
             let place = asked.and_then(|asked| origins.iter().position(|origin| origin == asked));

@@ -1,6 +1,7 @@
 //! Subscriptions to channels by one cursor: where each begins, what is told at once, and what is left waiting.
 //! Knows nothing of how it is written.
 use super::Machine;
+use super::deliver::people;
 use super::listen::Waiting;
 use super::read::Place;
 use super::tell::{Asker, Tidings};
@@ -18,9 +19,14 @@ type Entry = (Id<Channel>, Start);
 /// Channels of a subscription that count as a request when the turn's work is shared out.
 pub(super) const CHANNELS_A_REQUEST: usize = 16;
 
+/// A channel of whose people something is to be told: what comes behind this change, or who is there at all.
+pub(super) type Company = (Id<Channel>, Option<u64>);
+
 /// A subscriber that was let in.
 struct Admitted {
     entries: Vec<Entry>,
+    /// Whose people it is to be told of at once, if there is news of them.
+    company: Vec<Company>,
     /// What its signed token allows, if it has shown one.
     grant: Option<Grant>,
     /// It may read these channels when they come again, too.
@@ -47,7 +53,7 @@ impl Machine {
         voice: Voice,
         subscribe: &Subscribe<'_>,
     ) {
-        let Admitted { entries, grant, is_open } = match self.admit_subscriber(role, subscribe) {
+        let Admitted { entries, company, grant, is_open } = match self.admit_subscriber(role, subscribe) {
             Ok(admitted) => admitted,
             Err((refusal, of)) => {
                 self.note_refusals(id, subscribe.channels.iter().map(|name| &**name), &refusal);
@@ -71,13 +77,15 @@ impl Machine {
         let has_gaps = entries.iter().any(|(_, start)| start.lost != Lost::Nothing);
         let pass = Pass { grant, is_open };
         if subscribe.hold == Hold::Stream {
-            return self.begin_events(id, manner, voice, subscribe, (&entries, &places), pass);
+            return self.begin_events(id, manner, voice, subscribe, (&entries, &places, &company), pass);
         }
         let now_s = self.date.unix_seconds();
         let expiring =
             pass.grant.as_ref().and_then(|grant| grant.expires_soon(self.config.token.warn_seconds, now_s));
         let expiring = expiring.map(|in_s| News::Expiring { in_s });
-        if has_gaps || self.has_news(&places) {
+        let is_told = self.has_company(&company, &voice);
+        if has_gaps || is_told || self.has_news(&places) {
+            let company = if is_told { company } else { Vec::new() };
             let (_, _, hub) = self.delivery();
             // Messages say where whoever has them stands; gaps do not.
             let gaps = gaps(hub, &entries);
@@ -88,11 +96,11 @@ impl Machine {
                 .iter()
                 .map(|(name, next, lost)| News::Gap { channel: name, next: *next, lost: *lost })
                 .collect();
-            if !first.is_empty() {
+            if !first.is_empty() || !company.is_empty() {
                 first.push(News::Ready { channels: &[], cursor: ready });
             }
             first.extend(expiring);
-            return self.say_several(id, manner, &voice, &places, 0, &first);
+            return self.say_several(id, manner, &voice, &places, 0, (&first, &company));
         }
         let (mut delivery, conns, hub) = self.delivery();
         // Whoever has no cursor yet is given one at once: with nothing to go on from, what came between two polls would be
@@ -120,6 +128,10 @@ impl Machine {
         }
         self.check_work(subscribe, grant.as_ref()).map_err(|refusal| (refusal, None))?;
         let mut found: Vec<(Id<Channel>, bool)> = Vec::with_capacity(subscribe.channels.len());
+        let mut company: Vec<Company> = Vec::new();
+        // A poll that does not say what it knows hears of those who come and go while it waits.
+        let is_told =
+            subscribe.who.is_some() && (subscribe.hold == Hold::Stream || !subscribe.rosters.is_empty());
         let mut is_open = !self.needs_token(role);
         let mut granted = 0;
         for i in 0..subscribe.channels.len() {
@@ -128,10 +140,14 @@ impl Machine {
             granted += usize::from(is_granted);
             if !found.iter().any(|(other, _)| *other == at) {
                 found.push((at, has_past));
+                if is_told {
+                    let known = subscribe.rosters.get(i).filter(|_| self.hub.may_know(at, subscribe.from));
+                    company.push((at, known.map(|n| n.saturating_add(1))));
+                }
             }
         }
-        if subscribe.who.is_some() && subscribe.hold == Hold::Stream && found.len() > 1 {
-            // It is told at once who is there, in all of them.
+        if company.len() > 1 {
+            // It is told at once who is there, perhaps in all of them.
             let names: Vec<&str> = subscribe.channels.iter().map(|name| &**name).collect();
             let at: Vec<_> = found.iter().map(|(at, _)| Some(*at)).collect();
             self.check_presence(&names, &at).map_err(|refusal| (refusal, None))?;
@@ -144,7 +160,16 @@ impl Machine {
             self.hub.note_asked(at, now);
             entries.extend(self.start_granted(at, subscribe.from, has_past).map(|start| (at, start)));
         }
-        Ok(Admitted { entries, grant, is_open })
+        Ok(Admitted { entries, company, grant, is_open })
+    }
+
+    /// Whether there is something to be told of people.
+    fn has_company(&self, company: &[Company], voice: &Voice) -> bool {
+        let mut news = Vec::new();
+        company.iter().any(|one| {
+            tell_company(&self.hub, *one, voice, &mut news);
+            !news.is_empty()
+        })
     }
 
     /// What is to be said of the request before its channels are looked at. Gives what its signed token allows, if it has one.
@@ -201,7 +226,7 @@ impl Machine {
         manner: Manner,
         voice: Voice,
         subscribe: &Subscribe<'_>,
-        (entries, places): (&[Entry], &[Place]),
+        (entries, places, company): (&[Entry], &[Place], &[Company]),
         pass: Pass,
     ) {
         let (mut delivery, conns, hub) = self.delivery();
@@ -213,10 +238,8 @@ impl Machine {
         let mut news: Vec<News<'_>> =
             gaps.map(|(channel, next, lost)| News::Gap { channel, next, lost }).collect();
         news.push(News::Ready { channels: &channels, cursor: standing(hub, places) });
-        if subscribe.who.is_some() {
-            let channels = entries.iter().filter_map(|(at, _)| hub.peek(*at));
-            let rosters = channels.filter_map(|channel| Some((channel.name(), channel.roster()?)));
-            news.extend(rosters.map(|(channel, roster)| News::Roster { channel, roster }));
+        for &one in company {
+            tell_company(hub, one, &voice, &mut news);
         }
         let to = Asker { id, manner, voice: &voice };
         delivery.begin(conn, to);
@@ -272,6 +295,15 @@ impl Machine {
                 self.bear(id, grant, Some(sub));
             }
         }
+    }
+}
+
+/// Appends what one is to be told of a channel's people.
+pub(super) fn tell_company<'h>(hub: &'h Hub, (at, from): Company, voice: &Voice, news: &mut Vec<News<'h>>) {
+    if let Some(channel) = hub.peek(at)
+        && let Some(roster) = channel.roster()
+    {
+        people(channel, roster, from, voice, news);
     }
 }
 

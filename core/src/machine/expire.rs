@@ -84,7 +84,7 @@ impl Machine {
                 self.counters.idle_closed += 1;
                 self.post.hang_up(conn, id);
             }
-            Phase::Ready | Phase::Body(_) => self.reject(id, Reject::TooSlow),
+            Phase::Ready | Phase::Body(_) => self.reject_held(id, Reject::TooSlow),
             Phase::Closing | Phase::Lingering => self.post.cut(conn, id),
             Phase::Held(_) | Phase::HeldTalk(_) | Phase::Hooked(_) | Phase::Ordered(_) => {
                 conn.deadline = now.after_ms(self.config.limits.idle_ms_max);

@@ -2,6 +2,7 @@
 //! Knows nothing of how things came to be; [`crate::hub::Chronicle`] has noted them.
 use serde::Serialize;
 
+use super::explain_left::Since;
 use super::{Machine, Sessions};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase};
@@ -77,7 +78,10 @@ impl Machine {
                     self.post.now,
                 );
             }
-            Lost::Unknown => self.counters.gaps_unknown += 1,
+            Lost::Unknown(_) => {
+                self.counters.gaps_unknown += 1;
+                self.hub.note_unsure(id.to_bits(), at, start.next, self.post.now);
+            }
         }
     }
 
@@ -164,7 +168,7 @@ impl Machine {
         let wall = |moment: Moment| unix.saturating_add(moment.0);
         let clients = owners.split_off(more).into_iter().filter_map(|owner| {
             let records = self.hub.chronicle().records().filter(|record| is_refused(record, name));
-            Some(self.told(owner, from_records(records, owner, seq, None)?, wall))
+            Some(self.told(owner, from_records(records, (owner, self.since(owner)), seq, None)?, wall))
         });
         let explanation = Explanation {
             channel: name,
@@ -195,7 +199,7 @@ impl Machine {
     }
 
     /// The connection that is, or speaks for, a reader.
-    fn conn_of(&self, owner: Owner) -> Option<&Conn> {
+    pub(super) fn conn_of(&self, owner: Owner) -> Option<&Conn> {
         match Sessions::owner(owner) {
             Some(session) => self.conns.get(self.sessions.connection(session)?),
             None => self.conns.get(Id::from_bits(owner)?),
@@ -212,7 +216,7 @@ impl Machine {
         let is_told =
             |r: &&Record| matches!(r.what, What::SentAway { .. }) || concerns(r, at, channel.name());
         let records = self.hub.chronicle().records().filter(is_told);
-        if let Some(verdict) = from_records(records, owner, seq, next) {
+        if let Some(verdict) = from_records(records, (owner, self.since(owner)), seq, next) {
             return verdict;
         }
         match next {
@@ -273,7 +277,7 @@ fn concerns(record: &Record, at: Id<Channel>, name: &str) -> bool {
 /// stands if it reads the channel now.
 fn from_records<'r>(
     records: impl Iterator<Item = &'r Record>,
-    owner: Owner,
+    (owner, since): (Owner, Since),
     seq: u64,
     next: Option<u64>,
 ) -> Option<Verdict> {
@@ -315,6 +319,13 @@ fn from_records<'r>(
                 );
                 return Some(Verdict::new("missed", words, at));
             }
+            What::Unsure { to } if *to > seq => {
+                let words = format!(
+                    "the client did not say in a way that could be followed where it stood: it was told that nobody knows how \
+                     many are missing before number {to}"
+                );
+                return Some(Verdict::new("missed", words, at));
+            }
             What::Left { next } => {
                 wants = None;
                 if *next <= seq {
@@ -323,7 +334,7 @@ fn from_records<'r>(
                         Some((_, why)) => {
                             format!("the client was sent away when the next number was {next}: {why}")
                         }
-                        None => format!("the client left of its own accord when the next number was {next}"),
+                        None => since.words(*next),
                     };
                     verdict = Some(Verdict::new("left before", words, at));
                 }
@@ -332,7 +343,7 @@ fn from_records<'r>(
             What::Refused { why, .. } => {
                 verdict = Some(Verdict::new("refused", format!("the subscription was refused: {why}"), at));
             }
-            What::Handed { .. } | What::Served { .. } | What::Missed { .. } => {}
+            What::Handed { .. } | What::Served { .. } | What::Missed { .. } | What::Unsure { .. } => {}
         }
     }
     let is_due = next.is_some_and(|next| next <= seq);

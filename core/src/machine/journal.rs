@@ -43,6 +43,11 @@ impl Journal {
                     kept.unsubscribe(&name);
                 }
             }
+            Entry::Handed(client) => {
+                if let Some(kept) = self.sessions.get_mut(&client) {
+                    kept.rests = false;
+                }
+            }
             Entry::Over(client) => {
                 self.sessions.remove(&client);
             }
@@ -132,15 +137,18 @@ impl Machine {
         let sessions: Vec<KeptSession> = sessions.into_values().collect();
         let sessions = match ending {
             Ending::Clean(_) => self.restore_sessions(sessions, true),
-            Ending::Whole => {
+            Ending::Whole | Ending::Torn => {
                 // Of an end that was begun, their numbers.
                 self.hub.close_unread_indexes();
                 self.rebuild_indexes(&sessions);
                 self.tables_bytes = self.count_tables();
-                self.restore_sessions(sessions, false)
+                if ending == Ending::Torn {
+                    // What was subscribed last may be missing: who shakes hands anew reads what it believes to read.
+                    self.restore_parting(sessions)
+                } else {
+                    self.restore_sessions(sessions, false)
+                }
             }
-            // What was subscribed last may be missing: who shakes hands anew reads what it believes to read.
-            Ending::Torn => 0,
         };
         self.hub.close_unread_indexes();
         self.counters.bayeux_sessions_restored += sessions as u64;

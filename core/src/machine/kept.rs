@@ -2,7 +2,7 @@
 //! Knows nothing of files: what is given out is put somewhere by the shell.
 use super::{Machine, Todo};
 use crate::arena::Id;
-use crate::hub::{Channel, From, Full, Lost, Start};
+use crate::hub::{Because, Channel, From, Full, Lost, Start};
 use crate::log::{Cursor, Log, Position, Token};
 use crate::time::Moment;
 use crate::values::{Kept, KeptValue, Preface, Restored};
@@ -177,7 +177,8 @@ impl Machine {
         let start = self.hub.start(at, from, now)?;
         let crosses = |(_, to): (u64, u64)| since.is_some_and(|version| 0 < version && version < to);
         if start.lost == Lost::Nothing && self.keeping.unsure.is_some_and(crosses) {
-            return Some(Start { lost: Lost::Unknown, ..start });
+            let because = Because::Epoch(self.hub.head().epoch);
+            return Some(Start { lost: Lost::Unknown(because), ..start });
         }
         Some(start)
     }

@@ -105,7 +105,7 @@ impl Machine {
         // Where whoever hears nothing goes on from: nothing of this key stands between there and the next value. What is missing
         // is told with that, and so not left behind.
         let place = match (start.lost, since) {
-            (Lost::Some(_) | Lost::Unknown, Some(since)) => since,
+            (Lost::Some(_) | Lost::Unknown(_), Some(since)) => since,
             _ => self.hub.id_of(self.hub.head().offset),
         };
         let place = i64::try_from(place).unwrap_or(0);

@@ -163,7 +163,7 @@ impl Machine {
         }
         // The number is told with the life, and that nothing of the one before is to be had is said by it too.
         start.ahead = false;
-        if start.lost == Lost::Unknown {
+        if matches!(start.lost, Lost::Unknown(_)) {
             start.lost = Lost::Nothing;
         }
         true
@@ -316,7 +316,7 @@ fn beginning<'a>(
         news.clear();
     }
     if let (Some(_), Some(roster), Ahead::Tell) = (&listen.who, channel.roster(), listen.ahead) {
-        super::deliver::people(channel, roster, listen.roster.map(|n| n + 1), voice, &mut news);
+        super::deliver::people(channel, roster, listen.roster.map(|n| n.saturating_add(1)), voice, &mut news);
     }
     news
 }

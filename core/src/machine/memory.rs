@@ -48,6 +48,7 @@ impl Machine {
             + self.post.pieces.bytes()
             + self.sessions.bytes()
             + self.bearers.bytes()
+            + self.heads.askers.bytes()
             + self.once.bytes()
             + parked
             + websockets

@@ -1,5 +1,6 @@
 //! The whole server but for sockets: the contract with the shell. What happens inside stands next door.
 mod admit;
+mod askers;
 mod attend;
 mod bayeux;
 mod bearers;
@@ -12,6 +13,7 @@ mod directory;
 mod events;
 mod expire;
 mod explain;
+mod explain_left;
 mod explain_patterns;
 mod frames;
 mod groups;
@@ -33,6 +35,7 @@ mod perform;
 mod post;
 mod posting;
 mod private;
+mod problem;
 mod publish_all;
 mod read;
 mod readers;
@@ -52,8 +55,8 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-pub(crate) use bayeux::Session;
 use bayeux::Sessions;
+pub(crate) use bayeux::{Long, Session};
 pub use check::Standing;
 pub(crate) use hooks::{Errand, Step};
 pub use hooks::{Hook, HookAnswer, HookFailure};
@@ -151,7 +154,7 @@ impl Machine {
             post: Post::new(now, &config.limits),
             frames: Frames::default(),
             beaten: Beaten::of(&config),
-            heads: Heads::default(),
+            heads: Heads::new(seed),
             hooks: hooks::Hooks::new(config.limits.hooks_max, seed),
             bearers: bearers::Bearers::new(&config.token, &config.limits, seed),
             once: once::Table::new(seed),
@@ -265,6 +268,7 @@ impl Machine {
             _ => {}
         }
         self.bearers.forget(id);
+        self.heads.askers.forget(id);
         self.post.forget(&mut conn);
         self.dismiss(&conn);
         self.counters.connections_closed += 1;
@@ -305,7 +309,10 @@ impl Machine {
                     self.take_in(id, b"");
                 }
             }
-            Phase::Ready if is_empty && !conn.inbox.is_empty() && !conn.deferred => self.take_in(id, b""),
+            // Whoever ended its side while a request of it waited for somebody is let go with the last of its answers.
+            Phase::Ready if is_empty && (!conn.inbox.is_empty() || conn.ended) && !conn.deferred => {
+                self.take_in(id, b"");
+            }
             // Whoever is deferred is told when its turn has come: until then there may be no room.
             Phase::Ready if is_empty && conn.paused && !conn.deferred => self.post.unpause(conn, id),
             _ => {}

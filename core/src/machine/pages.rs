@@ -4,7 +4,8 @@ use super::Machine;
 use crate::arena::Id;
 use crate::config::HostName;
 use crate::conn::{Conn, Manner, Role};
-use crate::dialect::Answer;
+use crate::dialect::bayeux::is_script;
+use crate::dialect::{Answer, DialectId, route_by_path};
 use crate::wire::http1::head::Head;
 use crate::wire::http1::{Method, Status};
 
@@ -28,6 +29,10 @@ impl Machine {
         let Some(page) = pages.iter().find(|p| p.path.as_bytes() == &*head.path) else {
             return false;
         };
+        // A script of callback-polling may be asked for at the root, where there is a page as well.
+        if is_script(head) && route_by_path(role, head, &self.config) == Some(DialectId::Bayeux) {
+            return false;
+        }
         let (body, content_type) = (page.body.clone(), page.content_type);
         self.reply(id, manner, Answer { status: Status::OK, content_type }, &[PAGE_POLICY], &body);
         true
@@ -47,7 +52,7 @@ pub(super) fn is_another_origins(head: &Head<'_, '_>) -> bool {
 /// Browsers say that they ask for such a page: W3C Fetch Metadata, section 2.3; where they leave that out, over plain HTTP, by
 /// its origin or the referring page. A page whose own name has been made to lead here would pass for one of ours, and need
 /// not say anything: so it is asked of everybody by which name they came.
-pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'static [u8]> {
+pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'static str> {
     let (mut host, mut site, mut origin, mut referer) = (&b""[..], None, None, None);
     for field in head.fields {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
@@ -61,7 +66,7 @@ pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'stati
     }
     if !HostName::is_private(host) && !hosts.iter().any(|known| known.is(host)) {
         return Some(
-            b"the admin side is reached by its address, by a name without dots, or by one in admin.hosts\n",
+            "the admin side is reached by its address, by a name without dots, or by one in admin.hosts",
         );
     }
     let is_ours = |place: &[u8]| {
@@ -72,5 +77,5 @@ pub(super) fn foreign(head: &Head<'_, '_>, hosts: &[HostName]) -> Option<&'stati
     let is_other = site.is_some_and(|site| site != b"same-origin" && site != b"none")
         || origin.is_some_and(|origin| !is_ours(origin))
         || referer.is_some_and(|referer| !is_ours(referer));
-    is_other.then_some(b"pages of other sites may not use the admin side\n")
+    is_other.then_some("pages of other sites may not use the admin side")
 }

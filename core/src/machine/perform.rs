@@ -2,6 +2,7 @@
 //! Knows nothing of how they were written or are answered.
 use std::sync::Arc;
 
+use super::bayeux::Scarce;
 use super::private::check_private;
 use super::tokens::{is_closed, withheld};
 use super::{Errand, Machine};
@@ -251,6 +252,9 @@ impl Machine {
         self.check_name(name)?;
         if self.used_bytes() >= self.config.limits.memory_bytes_max {
             return Err(Refusal::Memory);
+        }
+        if self.hub.channels() >= self.config.limits.channels_max {
+            self.sleepers_give_way(Scarce::Channel);
         }
         self.hub.open(name, life_ms, self.post.now).map_err(|_| Refusal::TooManyChannels)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Machine;
 use crate::arena::Id;
 use crate::config::Duty;
-use crate::conn::{Conn, Held, Manner, OriginRef, Phase, Post};
+use crate::conn::{Conn, Held, Manner, Phase, Post};
 use crate::dialect::hooks::Events;
 use crate::dialect::{Answer, Figures, GroupTask, Info, Outcome, PLAIN, Posting, Refusal, Voice};
 use crate::hub::{Census, Channel, GroupLimits, Media};
@@ -230,13 +230,9 @@ impl Machine {
             ("Access-Control-Allow-Methods", methods),
             ("Access-Control-Allow-Headers", &headers),
             ("Access-Control-Max-Age", "86400"),
-            ("Access-Control-Allow-Credentials", "true"),
         ];
-        let fields = match manner.origin {
-            OriginRef::Listed(_) => &fields[..],
-            OriginRef::Any => &fields[..4],
-            OriginRef::None | OriginRef::Vary => &fields[..1],
-        };
+        // Whether credentials may be sent is said with the origin.
+        let fields = if manner.origin.is_for_pages() { &fields[..] } else { &fields[..1] };
         self.reply(id, manner, Answer { status: Status::OK, content_type: PLAIN }, fields, b"");
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Machine;
+use super::bayeux::Scarce;
 use super::directory::ESCAPED;
 use super::once::{Known, Scope, Table};
 use super::reply::give_back;
@@ -132,7 +133,7 @@ impl Machine {
     }
 
     /// Whether those who listen can be handed all of it without being outrun, and whether every name can be a channel's.
-    pub(super) fn check_batch(&self, several: &Several) -> Result<(), Refusal> {
+    pub(super) fn check_batch(&mut self, several: &Several) -> Result<(), Refusal> {
         let Several { items, once } = several;
         if items.len() > self.config.limits.publish_messages_max {
             return Err(Refusal::TooMuchAtOnce);
@@ -161,8 +162,10 @@ impl Machine {
         {
             return Err(Refusal::TooMuchAtOnce);
         }
-        if new > 0 && self.hub.channels() + new > self.config.limits.channels_max {
-            return Err(Refusal::TooManyChannels);
+        while new > 0 && self.hub.channels() + new > self.config.limits.channels_max {
+            if !self.sleepers_give_way(Scarce::Channel) {
+                return Err(Refusal::TooManyChannels);
+            }
         }
         if once.as_ref().is_some_and(|once| self.is_short_of(Table::cost(once, answer))) {
             return Err(Refusal::Memory);

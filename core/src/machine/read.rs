@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Machine;
-use super::events::standing;
+use super::events::{Company, standing, tell_company};
 use super::listen::Waiting;
 use super::tell::{Asker, Tidings};
 use crate::arena::Id;
@@ -32,7 +32,7 @@ impl Machine {
         };
         self.counters.subscribed += 1;
         if self.has_news(&places) {
-            return self.say_several(id, manner, &voice, &places, read.since, &[]);
+            return self.say_several(id, manner, &voice, &places, read.since, (&[], &[]));
         }
         let (mut delivery, conns, hub) = self.delivery();
         if read.at_once {
@@ -117,7 +117,7 @@ impl Machine {
             self.hub.touch(at, now);
             self.hub.note_asked(at, now);
             let Some(start) = self.hub.start_after(at, offset, now) else { continue };
-            self.counters.gaps_unknown += u64::from(start.lost == Lost::Unknown);
+            self.counters.gaps_unknown += u64::from(matches!(start.lost, Lost::Unknown(_)));
             places.push((at, start.next));
         }
         let absent = absent.into_iter().map(Into::into).collect();
@@ -130,7 +130,7 @@ impl Machine {
     }
 
     /// Answers with what there is in all the channels, in the order of the log and up to the size of a batch, behind what is
-    /// to be told `first`.
+    /// to be told `first`. People stand at the end.
     pub(super) fn say_several(
         &mut self,
         id: Id<Conn>,
@@ -138,7 +138,7 @@ impl Machine {
         voice: &Voice,
         places: &[Place],
         since: i64,
-        first: &[News<'_>],
+        (first, company): (&[News<'_>], &[Company]),
     ) {
         let most = self.config.limits.batch_bytes_max;
         let (mut delivery, conns, hub) = self.delivery();
@@ -174,7 +174,11 @@ impl Machine {
         // What one channel has for many who begin at the same place is written once.
         let range = match places {
             // Frames are known by their range, in which nothing may have expired since.
-            [(at, from)] if first.is_empty() && hub.peek(*at).is_some_and(|c| c.history().is_whole()) => {
+            [(at, from)]
+                if first.is_empty()
+                    && company.is_empty()
+                    && hub.peek(*at).is_some_and(|c| c.history().is_whole()) =>
+            {
                 Some((*at, *from, ends[0], Lost::Nothing))
             }
             _ => None,
@@ -184,6 +188,9 @@ impl Machine {
             // What is told to be missing in one channel may stand behind the last message of another.
             let ends: Vec<Place> = places.iter().zip(&ends).map(|(&(at, _), &next)| (at, next)).collect();
             news.push(News::Ready { channels: &[], cursor: standing(hub, &ends) });
+        }
+        for &one in company {
+            tell_company(hub, one, voice, &mut news);
         }
         delivery.whole_answer(
             conn,

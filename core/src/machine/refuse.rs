@@ -49,6 +49,7 @@ impl Machine {
             Refusal::KeyReused => self.counters.idempotency_conflicts += 1,
             Refusal::Publish => self.counters.publishes_refused += 1,
             Refusal::TooManyChannels => self.counters.channels_refused += 1,
+            Refusal::TooManyPatterns => self.counters.patterns_refused += 1,
             Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,
             Refusal::TooFast => self.counters.publishes_too_fast += 1,
             Refusal::TooManySubscriptions => self.counters.websocket_subscriptions_refused += 1,

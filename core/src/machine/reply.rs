@@ -2,6 +2,7 @@
 //! Knows nothing of what is answered.
 use super::Machine;
 use super::heads::{Kind, allow_origin};
+use super::problem::detail;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, OriginRef, Phase, Role};
 use crate::dialect::{Answer, Outcome, PLAIN, Refusal, Voice};
@@ -59,15 +60,14 @@ impl Machine {
         // RFC 9110, section 8.6: no length with 204.
         let (mut writer, end) = if status == Status::NO_CONTENT {
             let writer = HeadWriter::begin(head, status, date).field("Cache-Control", "no-cache");
-            (allow_origin(writer, manner.origin, &config.http), End::Close)
+            (allow_origin(writer, manner.origin, &config.http, heads.askers.of(id)), End::Close)
         } else {
             let kind = Kind { status, content_type, origin: manner.origin, nosniff: true, no_store: false };
-            (heads.begin(head, kind, date, &config.http), End::Length(body.len()))
+            (heads.begin(head, id, kind, date, &config.http), End::Length(body.len()))
         };
-        let is_for_pages = matches!(manner.origin, OriginRef::Any | OriginRef::Listed(_));
         for (name, value) in extra {
             writer = writer.field(name, value);
-            if is_for_pages && EXPOSED.contains(name) {
+            if manner.origin.is_for_pages() && EXPOSED.contains(name) {
                 writer = writer.field("Access-Control-Expose-Headers", name);
             }
         }
@@ -90,7 +90,7 @@ impl Machine {
             Role::Front | Role::Ccomet => "GET, HEAD, POST, OPTIONS",
         };
         let answer = Answer { status: Status::NO_CONTENT, content_type: PLAIN };
-        let allowed = matches!(manner.origin, OriginRef::Any | OriginRef::Listed(_));
+        let allowed = manner.origin.is_for_pages();
         let fields = [
             ("Allow", methods),
             ("Access-Control-Allow-Methods", methods),
@@ -118,8 +118,9 @@ impl Machine {
         place.and_then(|i| u16::try_from(i).ok()).map_or(OriginRef::Vary, OriginRef::Listed)
     }
 
-    /// Refuses what is no proper request; the connection ends, because nobody knows where the next one would begin.
-    pub(super) fn reject(&mut self, id: Id<Conn>, reject: Reject) {
+    /// Refuses what is no proper request, of which `unread` has come; the connection ends, because nobody knows where the next one
+    /// would begin.
+    pub(super) fn reject(&mut self, id: Id<Conn>, reject: Reject, unread: &[u8]) {
         let counter = match reject {
             Reject::LineTooLong => &mut self.counters.request_lines_too_long,
             Reject::HeadTooLarge => &mut self.counters.heads_too_large,
@@ -128,10 +129,11 @@ impl Machine {
             _ => &mut self.counters.bad_requests,
         };
         *counter += 1;
-        if self.is_in_text(id) {
+        if self.begins_as_text(id, unread) {
             return self.refuse_text(id, reject);
         }
-        self.refuse_connection(id, reject.status(), &format!("{reject}\n"));
+        let detail = detail(reject, &self.config.limits);
+        self.refuse_unread(id, reject.status(), (&detail, &reject.to_string()), unread);
     }
 
     /// Says a status and words, and ends the connection.

@@ -81,7 +81,7 @@ impl Machine {
             return;
         }
         if self.is_short_of(bytes.len()) {
-            return self.end_for_memory(id);
+            return self.end_for_memory(id, bytes);
         }
         if let Some(conn) = self.conns.get_mut(id) {
             conn.inbox.push(bytes, &mut self.post.pool);
@@ -89,7 +89,7 @@ impl Machine {
     }
 
     /// There is no memory for what a connection sends: it is told so if nothing else is being answered, and ends.
-    fn end_for_memory(&mut self, id: Id<Conn>) {
+    fn end_for_memory(&mut self, id: Id<Conn>, bytes: &[u8]) {
         let Some(conn) = self.conns.get_mut(id) else { return };
         if matches!(conn.phase, Phase::WebSocket(_)) {
             return self.fail(id, Fault::Memory);
@@ -114,8 +114,11 @@ impl Machine {
             Phase::Ordered(_) => self.post.cut(conn, id),
             Phase::Ready if conn.deferred => self.post.cut(conn, id),
             _ => {
-                let words = "memory_bytes_max is reached: try again later\n";
-                self.refuse_connection(id, Status::UNAVAILABLE, words);
+                let words = "memory_bytes_max is reached: try again later";
+                let mut taken = conn.inbox.take();
+                let unread = if taken.is_empty() { bytes } else { taken.bytes() };
+                self.refuse_unread(id, Status::UNAVAILABLE, (words, words), unread);
+                taken.clear(&mut self.post.pool);
             }
         }
     }
@@ -189,7 +192,7 @@ impl Machine {
             let unread = &bytes[used..];
             let end = head::find_end(unread, &mut scanned);
             if let Err(reject) = self.check_head_size(unread, end) {
-                self.reject(id, reject);
+                self.reject(id, reject, unread);
                 return (bytes.len(), 0);
             }
             let Some(end) = end else { return (used, scanned) };
@@ -226,20 +229,20 @@ impl Machine {
         let head = match head::parse(&unread[..end], &mut table, self.config.limits.headers_max) {
             Ok(head) => head,
             Err(reject) => {
-                self.reject(id, reject);
+                self.reject(id, reject, unread);
                 return None;
             }
         };
         if head.method == Method::Other
             && self.conns.get(id).is_none_or(|conn| self.config.push.find(conn.role, &head).is_none())
         {
-            self.reject(id, UNKNOWN_METHOD);
+            self.reject(id, UNKNOWN_METHOD, unread);
             return None;
         }
         let behind = &unread[end..];
         let framing = match head.framing {
             Framing::Length(n) if n > self.config.limits.body_bytes_max as u64 => {
-                self.reject(id, Reject::BodyTooLarge);
+                self.reject(id, Reject::BodyTooLarge, unread);
                 return None;
             }
             Framing::Length(n) => {
@@ -269,7 +272,7 @@ impl Machine {
     /// many bytes were the body's, or `None` when the connection is over and its bytes do not matter.
     fn feed_body(&mut self, id: Id<Conn>, bytes: &[u8]) -> Option<usize> {
         if matches!(self.conns.get(id)?.phase, Phase::Body(_)) && self.is_short_of(bytes.len()) {
-            self.end_for_memory(id);
+            self.end_for_memory(id, bytes);
             return None;
         }
         let conn = self.conns.get_mut(id)?;
@@ -306,7 +309,7 @@ impl Machine {
         let used = match used {
             Ok(used) => used,
             Err(reject) => {
-                self.reject(id, reject);
+                self.reject_held(id, reject);
                 return None;
             }
         };
@@ -318,7 +321,7 @@ impl Machine {
             // It was parsed before, with the same outcome, when the body was not there yet.
             match head::parse(head, &mut table, self.config.limits.headers_max) {
                 Ok(head) => self.serve_one(id, &head, body),
-                Err(reject) => self.reject(id, reject),
+                Err(reject) => self.reject(id, reject, taken.bytes()),
             }
             taken.clear(&mut self.post.pool);
         }

@@ -97,7 +97,7 @@ impl Delivery<'_> {
     /// Head and body at once, with their length.
     fn answer_with(&mut self, conn: &mut Conn, to: Asker<'_>, tidings: Tidings<'_>) {
         match (tidings.range, &to.voice.before) {
-            (Some(range), None) if !to.voice.dialect.speaker().has_tail() => {
+            (Some(range), None) if !to.voice.dialect.speaker().has_tail() && !to.manner.origin.is_own() => {
                 self.share_answer(conn, to, range, tidings);
             }
             _ => self.write_answer(conn, to, tidings),
@@ -105,7 +105,7 @@ impl Delivery<'_> {
         self.after_poll(conn, to.id, to.manner);
     }
 
-    /// Everybody with the same manners gets the same answer, head and all.
+    /// Everybody with the same manners gets the same answer, head and all; not who is named in it.
     fn share_answer(&mut self, conn: &mut Conn, to: Asker<'_>, range: Range, tidings: Tidings<'_>) {
         let Asker { id, manner, voice } = to;
         let way = Way::of(voice, tidings.live, Wrap::Answer(manner));
@@ -157,7 +157,7 @@ impl Delivery<'_> {
     pub(super) fn end_poll_empty(&mut self, conn: &mut Conn, id: Id<Conn>, parked: &Parked) {
         self.head.clear();
         let kind = kind(Asker::of(id, parked));
-        let writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
+        let writer = self.heads.begin(self.head, id, kind, self.date, &self.config.http);
         writer.end(End::Length(0), parked.manner.keep_alive);
         self.post.say(conn, id, self.head);
         self.after_poll(conn, id, parked.manner);
@@ -293,9 +293,9 @@ fn head<'o>(
     http: &Http,
 ) -> HeadWriter<'o> {
     if to.voice.dialect.speaker().has_own_head() {
-        heads.begin_own(out, to.voice, to.manner.origin, news, date, http)
+        heads.begin_own(out, (to.voice, to.manner.origin, to.id), news, date, http)
     } else {
-        heads.begin(out, kind(to), date, http)
+        heads.begin(out, to.id, kind(to), date, http)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::arena::Id;
 use crate::config::Config;
 use crate::conn::{Conn, Phase, Role, Seat};
 use crate::dialect::{Hold, News, Outcome, Refusal, Verb};
-use crate::hub::{Channel, From, Lost, Start, Subscription, is_private};
+use crate::hub::{Because, Channel, From, Lost, Start, Subscription, is_private};
 use crate::time::Moment;
 use crate::token::{Act, Expected, Grant, Known, is_signed};
 use crate::wire::ws::CloseCode;
@@ -347,7 +347,11 @@ impl Machine {
             return Some(start);
         }
         let head = self.hub.peek(at)?.history().head();
-        Some(Start { next: head, lost: Lost::Unknown, ahead: false })
+        let because = match start.lost {
+            Lost::Unknown(because) => because,
+            Lost::Nothing | Lost::Some(_) => Because::Cursor,
+        };
+        Some(Start { next: head, lost: Lost::Unknown(because), ahead: false })
     }
 }
 

@@ -102,3 +102,22 @@ fn messages_may_say_when_they_were_published() {
     let event = a.heard(&mut server).unwrap()[0].clone();
     assert_eq!(event, json!({"channel": "/a", "data": "x", "timestamp": "Sat, 21 Nov 2026 00:00:00 GMT"}));
 }
+
+/// Who falls asleep again and again stands in the line of sleepers once, not once for each time.
+#[test]
+fn the_line_of_sleepers_does_not_grow_with_naps() {
+    let mut server = server();
+    let mut a = Fellow::new(&mut server);
+    let mut naps = |server: &mut Server, count: usize| {
+        for _ in 0..count {
+            a.move_to_new_connection(server);
+            a.connect(server);
+            server.pass_ms(20 * 60 * 1000);
+            assert_eq!(a.heard(server).unwrap()[0]["successful"], true, "it is known yet");
+        }
+        server.machine.memory().tables_bytes
+    };
+    let before = naps(&mut server, 1_000);
+    let after = naps(&mut server, 1_000);
+    assert!(after < before + 2_000, "{before} {after}: two bytes a nap would be too many");
+}

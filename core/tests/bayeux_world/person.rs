@@ -30,6 +30,8 @@ pub struct Person {
     /// The server has crashed: it may be told of a gap of unknown size; and it was.
     pub may_be_told: bool,
     pub told: bool,
+    /// It has been away for so long that where it stands has to be written down.
+    pub must_rest: bool,
     pub gone: bool,
 }
 

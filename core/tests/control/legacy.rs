@@ -113,7 +113,8 @@ fn silent_and_half_closed_clients_cost_nobody() {
     assert_eq!(server.received_bytes(silent), b"b \0", "it speaks in the end");
     server.pass_ms(10_000);
     assert!(server.is_shut(slow), "half a command has head_ms_max");
-    assert!(server.received(slow).starts_with("error refused "), "and is told so in its language");
+    let told = server.received(slow);
+    assert!(told.starts_with("error refused "), "and is told so in its language: {told}");
     let silent = server.connect(ALL);
     server.pass_ms(75_000);
     assert!(server.is_shut(silent), "and who says nothing idle_ms_max");

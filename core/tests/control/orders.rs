@@ -91,6 +91,44 @@ fn a_reload_is_answered_with_what_came_of_it() {
 }
 
 #[test]
+fn who_comes_by_the_control_socket_has_no_address() {
+    let mut server = Server::default();
+    let _ = server.connect(ALL);
+    let _ = server.connect_from(Role::Admin, "127.0.0.1");
+    let (_, all) = get(&mut server, "/clients");
+    let clients = all["clients"].as_array().expect("clients").iter();
+    let sides: Vec<[&str; 2]> =
+        clients.map(|client| ["side", "address"].map(|name| client[name].as_str().expect("text"))).collect();
+    assert!(sides.contains(&["control", "unix"]) && sides.contains(&["admin", "127.0.0.1"]), "{sides:?}");
+}
+
+/// Who sends one line and ends its sending side, as `nc -N` does, is answered and let go, also when the end comes before the
+/// answer.
+#[test]
+fn a_reload_of_one_who_sends_no_more_ends_its_connection() {
+    for request in ["reload\n", "POST /control/reload HTTP/1.1\r\nHost: x\r\n\r\n", "reload\nread none\n"] {
+        let mut server = Server::default();
+        let client = server.connect(ALL);
+        server.send(client, request);
+        server.finish_sending(client);
+        assert!(!server.is_shut(client), "it is still to be answered: {request:?}");
+        let id = server.reloads.pop().expect("it is asked");
+        server.machine.reloaded(id, Ok(&[]));
+        server.turn();
+        let answer = server.received(client);
+        assert!(answer.starts_with("ok\n") || answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(
+            answer.contains("unknown-key"),
+            request.contains("none"),
+            "what came behind is served: {answer}"
+        );
+        assert!(server.is_shut(client), "nothing more can come of {request:?}");
+        server.pass_ms(1);
+        assert_eq!(server.machine.connections(), 0, "{request:?}");
+    }
+}
+
+#[test]
 fn the_status_says_who_and_how_much() {
     let mut server = Server::default();
     server.machine.set_about(About {

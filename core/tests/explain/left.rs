@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::support::{START, Server};
 use super::{ask, number, open};
 #[path = "../support/jwt.rs"]
-mod jwt;
+pub mod jwt;
 
 fn because(server: &mut Server, client: &str) -> String {
     server.push("a", "late");

@@ -120,7 +120,16 @@ impl World {
             }
             "gap" => {
                 let channel = self.name(i, &said["channel"]);
-                self.gap(i, channel, said["next"].as_u64().expect("a number"), said["missing"].as_u64());
+                let (missing, because) = (said["missing"].as_u64(), said["because"].as_str());
+                // Nobody ends a channel here, and all cursors are the server's own.
+                let is_due = match because {
+                    None => missing.is_some(),
+                    Some("epoch") => missing.is_none() && self.tears,
+                    Some(other) => missing.is_none() && other == "history",
+                };
+                assert!(is_due, "{said}");
+                let is_anew = because == Some("epoch");
+                self.gap(i, channel, said["next"].as_u64().expect("a number"), missing, is_anew);
             }
             "ready" => {}
             "expiring" | "expired" if self.has_tokens => {
@@ -135,7 +144,10 @@ impl World {
         let (channel, seq) = (self.name(i, &said["cname"]), said["seq"].as_u64().expect("a number"));
         match said["type"].as_str().expect("a type") {
             "data" => self.message(i, channel, seq),
-            "gap" => self.gap(i, channel, seq, said["content"].as_str().and_then(|n| n.parse().ok())),
+            "gap" => {
+                let missing = said["content"].as_str().and_then(|n| n.parse().ok());
+                self.gap(i, channel, seq, missing, self.tears && missing.is_none());
+            }
             "next_seq" => {}
             other => panic!("{other}: nothing of the kind happens here"),
         }
@@ -149,13 +161,12 @@ impl World {
         *next += 1;
     }
 
-    fn gap(&mut self, i: usize, channel: &'static str, to: u64, missing: Option<u64>) {
+    fn gap(&mut self, i: usize, channel: &'static str, to: u64, missing: Option<u64>, is_anew: bool) {
         assert!(!self.keeps_all, "everything is kept");
         self.gaps += 1;
         // Of a channel that it has heard nothing of, it may fall behind where it was seated.
         let next = self.readers[i].next.entry(channel).or_insert(to - missing.unwrap_or(0));
         // Where the end of what was written down is lost, everything begins anew with what is kept.
-        let is_anew = self.tears && missing.is_none();
         assert!(to >= *next || is_anew, "nothing comes twice");
         if let Some(missing) = missing {
             assert!(missing > 0 && to >= missing, "{missing} before {to}");

@@ -68,10 +68,98 @@ fn patterns_max() {
     assert_eq!(b.subscribe(&mut server, "/a/*")[0]["successful"], true, "it is one");
     let both = a.send(&mut server, "/meta/subscribe", json!({"subscription": ["/x", "/b/*"]}));
     assert_eq!((&both[0]["successful"], server.machine.load()), (&json!(false), (1, 2)));
+    assert_eq!(both[0]["error"], "403::Too many patterns");
     assert_eq!(moved(&mut server, |c| c.patterns_refused), 1);
     a.unsubscribe(&mut server, "/a/*");
     b.unsubscribe(&mut server, "/a/*");
     assert_eq!(a.subscribe(&mut server, "/b/*")[0]["successful"], true);
+}
+
+/// Patterns and channels that are there for nobody but who sleeps make room for what others want; those that somebody awake reads,
+/// who reads them, and channels that have been used a moment ago, stay.
+#[test]
+fn sleepers_give_way_to_patterns_max_and_channels_max() {
+    let mut server = small(|c| {
+        c.limits.patterns_max = 3;
+        c.limits.channels_max = 4;
+    });
+    let (mut gone, mut too, mut awake) =
+        (Fellow::new(&mut server), Fellow::new(&mut server), Fellow::new(&mut server));
+    for (who, names) in [
+        (&mut gone, json!(["/a/*", "/b/*", "/a", "/b", "/c"])),
+        (&mut too, json!(["/a/*", "/b/*", "/c"])),
+        (&mut awake, json!(["/b/*", "/b"])),
+    ] {
+        let reply = who.send(&mut server, "/meta/subscribe", json!({ "subscription": names }));
+        assert_eq!(reply[0]["successful"], true);
+    }
+    let mut fresh = Fellow::new(&mut server);
+    assert_eq!(fresh.subscribe(&mut server, "/d/*")[0]["successful"], true);
+    assert_eq!(fresh.subscribe(&mut server, "/d")[0]["successful"], true);
+    assert_eq!(fresh.subscribe(&mut server, "/e/*")[0]["error"], "403::Too many patterns", "nobody sleeps");
+    assert_eq!(fresh.subscribe(&mut server, "/e")[0]["error"], "403::Too many channels", "nobody sleeps");
+    let c = server.machine.counters();
+    assert_eq!([c.patterns_refused, c.channels_refused, c.subscribers_refused], [1, 1, 0]);
+    for who in [&mut awake, &mut fresh] {
+        who.move_to_new_connection(&mut server);
+        who.connect(&mut server);
+    }
+    server.pass_ms(29_000);
+    for _ in 0..2 {
+        for who in [&mut awake, &mut fresh] {
+            who.heard(&mut server);
+            who.move_to_new_connection(&mut server);
+            who.connect(&mut server);
+        }
+        server.pass_ms(29_000);
+    }
+    // Both sleep by now. What is published to a channel lets it live on.
+    let mut other = Fellow::new(&mut server);
+    other.publish(&mut server, "/a", json!(1));
+    assert_eq!(other.subscribe(&mut server, "/e")[0]["successful"], true, "in the place of /c");
+    assert_eq!(server.machine.counters().bayeux_unknown_clients, 0);
+    for who in [&mut gone, &mut too] {
+        who.move_to_new_connection(&mut server);
+        assert_eq!(who.subscribe(&mut server, "/b")[0]["error"], "402::Unknown client");
+    }
+    assert_eq!(
+        other.subscribe(&mut server, "/f")[0]["error"],
+        "403::Too many channels",
+        "/a is not to go yet"
+    );
+    assert_eq!(other.subscribe(&mut server, "/e/*")[0]["successful"], true, "in the place of /a/*");
+    assert_eq!(other.subscribe(&mut server, "/f/*")[0]["error"], "403::Too many patterns");
+    for who in [&mut awake, &mut fresh] {
+        who.move_to_new_connection(&mut server);
+        assert_eq!(who.subscribe(&mut server, "/b")[0]["successful"], true, "who is awake stays");
+    }
+    server.machine.check();
+}
+
+/// Each of those who sleep gives way by itself, also to who publishes.
+#[test]
+fn sleepers_give_way_one_by_one() {
+    let mut server = small(|c| {
+        c.limits.patterns_max = 2;
+        c.limits.channels_max = 2;
+    });
+    let mut gone = [Fellow::new(&mut server), Fellow::new(&mut server)];
+    for (who, names) in gone.iter_mut().zip([["/1/*", "/1"], ["/2/*", "/2"]]) {
+        who.send(&mut server, "/meta/subscribe", json!({ "subscription": names }));
+        server.pass_ms(100);
+    }
+    server.pass_ms(65_000);
+    let mut new = Fellow::new(&mut server);
+    assert_eq!(new.subscribe(&mut server, "/3/*")[0]["successful"], true);
+    assert_eq!(new.publish(&mut server, "/3", json!(1))[0]["successful"], true);
+    let known = |server: &mut Server, who: &mut Fellow| {
+        who.move_to_new_connection(server);
+        who.send(server, "/meta/unsubscribe", json!({"subscription": "/x"}))[0]["successful"] == true
+    };
+    // It read all that the first one had kept.
+    assert_eq!(gone.each_mut().map(|who| known(&mut server, who)), [false, true]);
+    assert_eq!(new.publish(&mut server, "/4", json!(1))[0]["error"], "403::Too many channels");
+    server.machine.check();
 }
 
 #[test]
@@ -81,12 +169,21 @@ fn bayeux_batch_messages_max_and_bayeux_json_depth_max() {
         c.limits.bayeux_json_depth_max = 4;
     });
     let mut a = Fellow::new(&mut server);
-    for (text, status) in [
-        ("[{},{}]", "200"),
-        ("[{},{},{}]", "400"),
-        (r#"[{"data":[[1]]}]"#, "200"),
-        (r#"[{"data":[[[1]]]}]"#, "400"),
-    ] {
+    // What is too much is not done, and each message is told so.
+    let replies = a.ask(&mut server, json!([{}, {"id": "2"}, {"id": "3", "channel": "/a"}]));
+    let missing = "400::Missing channel";
+    let refused = "413::More messages than bayeux_batch_messages_max";
+    assert_eq!(
+        replies,
+        json!([
+            {"channel": "", "successful": false, "error": missing},
+            {"id": "2", "channel": "", "successful": false, "error": missing},
+            {"id": "3", "channel": "/a", "successful": false, "error": refused},
+        ])
+    );
+    for (text, status) in
+        [("[{},{}]", "200"), (r#"[{"data":[[1]]}]"#, "200"), (r#"[{"data":[[[1]]]}]"#, "400")]
+    {
         a.say(&mut server, text);
         let answer = server.received(a.connection);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{text}: {answer}");

@@ -145,7 +145,7 @@ fn an_application_lets_a_socket_in_or_not() {
     assert!(!question.contains("Upgrade") && !question.contains("pgrade: "), "{question}");
     server.reply_to_hook(&reply("401 Unauthorized", "WWW-Authenticate: Bearer\r\n", "log in"));
     let told = server.received(client);
-    assert_eq!((brief(&told), field(&told, "www-authenticate")), ("401 log in".into(), Some("Bearer")));
+    assert_eq!((brief(&told), field(&told, "WWW-Authenticate")), ("401 log in".into(), Some("Bearer")));
     // The connection is still one of HTTP.
     server.send(client, format!("GET /sub/a HTTP/1.1\r\n{HANDSHAKE}{META}\r\n"));
     server.reply_to_hook(&reply("204 No Content", "", ""));
@@ -333,4 +333,30 @@ fn readers_of_a_channel_are_named() {
     // It is asked on the admin side, and in no other way.
     assert_eq!(brief(&admin(&mut server, "POST", "/who/a", "", "x")), "405 ");
     assert!(!ask(&mut server, "/who/a", "").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn signs_of_life_are_the_locations_to_ask_for() {
+    let at = |path: &str, more: &str| format!(r#"{{"path": "/{path}/{{id}}", "role": "subscriber"{more}}}"#);
+    let all = [
+        at("often", r#", "websocket_ping_ms": 5000"#),
+        at("never", r#", "websocket_ping_ms": 0"#),
+        at("sub", ""),
+    ];
+    let mut server = locations(&[&all[0], &all[1], &all[2]]);
+    let [often, never, usual] = ["/often/a", "/never/a", "/sub/a"].map(|path| socket(&mut server, path, ""));
+    let ping = [0x89, 0x00];
+    let pass = |server: &mut Server, ms: u64| {
+        server.pass_ms(ms);
+        [often, never, usual].map(|one| server.received_bytes(one.0) == ping)
+    };
+    assert_eq!(pass(&mut server, 4_900), [false; 3]);
+    assert_eq!(pass(&mut server, 200), [true, false, false]);
+    // An answer is a sign of life, from which the time runs again.
+    often.send(&mut server, frame(0x8a, b""));
+    assert_eq!(pass(&mut server, 4_900), [false; 3]);
+    assert_eq!(pass(&mut server, 200), [true, false, false]);
+    assert_eq!(pass(&mut server, 19_000), [false; 3]);
+    assert_eq!(pass(&mut server, 2_000), [false, false, true]);
+    assert!(server.is_closed(often.0), "it has not answered for websocket.pong_ms_max");
 }

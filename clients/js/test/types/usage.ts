@@ -7,6 +7,8 @@ feed.on('gap', ({ missing }) => {
   // @ts-expect-error: it may not be known
   missing.toFixed();
 });
+feed.on('gap', ({ because, epoch }) => because === 'epoch' && epoch?.trim());
+feed.on('epoch', ({ epoch }) => epoch.trim());
 feed.on('state', ({ state, transport }) => state === 'live' && transport === 'poll');
 feed.on('error', (error) => error.status.toFixed());
 const cursor: Cursor | undefined = feed.cursor;

@@ -35,7 +35,12 @@ fn is_talk(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
         Method::Get => role == Role::Front && has_websocket && handshake::is_asked(head),
         _ => false,
     };
-    is_pages || values(head.query.as_bytes(), "message").next().is_some()
+    is_pages || is_script(head)
+}
+
+/// Whether a request brings messages as those for scripts do, in its query.
+pub(crate) fn is_script(head: &Head<'_, '_>) -> bool {
+    values(head.query.as_bytes(), "message").next().is_some()
 }
 
 /// Whether a page of another site asks. Its browser says so (W3C Fetch Metadata, section 2.3), or leaves that out over plain HTTP:
@@ -48,6 +53,23 @@ pub(crate) fn is_foreign(head: &Head<'_, '_>) -> bool {
     let place = origin.strip_prefix(b"https://").or_else(|| origin.strip_prefix(b"http://"));
     let host = head.field("host").unwrap_or_default();
     !place.is_some_and(|place| name_of(place).eq_ignore_ascii_case(name_of(host)))
+}
+
+/// Whether a script asks for a page that may also send requests with cookies: one of this host, or of an origin that is named, and not
+/// only let in with all others (section 10). Scripts say no `Origin`; browsers give at least that much of the referring page, or
+/// say that it is of this host (W3C Fetch Metadata, section 2.3), unless the page forbids it.
+fn is_page_known(head: &Head<'_, '_>, config: &Config) -> bool {
+    if head.field("sec-fetch-site") == Some(b"same-origin") {
+        return true;
+    }
+    let Some(page) = head.field("origin").or_else(|| head.field("referer")) else { return false };
+    let Some(at) = memchr::memmem::find(page, b"://").map(|at| at + 3) else { return false };
+    let end = memchr::memchr(b'/', &page[at..]).map_or(page.len(), |slash| at + slash);
+    let host = head.field("host").unwrap_or_default();
+    let origins = &config.http.origins;
+    let is_any = origins.iter().any(|one| one.as_str() == "*");
+    page[at..end].eq_ignore_ascii_case(host)
+        || (!is_any && origins.iter().any(|one| one.as_str().as_bytes().eq_ignore_ascii_case(&page[..end])))
 }
 
 /// A host without its port.
@@ -63,6 +85,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     let mut voice = Voice::new(DialectId::Bayeux, 0);
     let cookie = cookie(request);
     let (is_call, is_foreign) = (request.head.method == Method::Get, is_foreign(request.head));
+    let may_post = !is_call || is_page_known(request.head, config);
     let texts = match request.head.method {
         Method::Get if !config.bayeux.jsonp => Err(NO_JSONP),
         Method::Get => match callback(request.head.query.as_bytes(), config) {
@@ -75,7 +98,8 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         Method::Post => body(request),
         _ => Err(Refusal::Method("GET, POST, OPTIONS")),
     };
-    Decoded { verb: texts.map(|texts| Verb::Talk(Talk { texts, is_call, is_foreign, cookie })), voice }
+    let talk = |texts| Verb::Talk(Talk { texts, is_call, is_foreign, may_post, cookie });
+    Decoded { verb: texts.map(talk), voice }
 }
 
 /// The opening of the call.

@@ -62,7 +62,7 @@ pub enum NoBatch {
     Json,
     /// More is nested than `bayeux_json_depth_max`.
     Depth,
-    /// More than `bayeux_batch_messages_max`.
+    /// More than were to be read.
     Length,
     /// There is nothing in it.
     Empty,
@@ -86,9 +86,11 @@ pub fn read<'r>(
             Some(b'[') => {
                 let most = messages_max - batch.len();
                 match plain_messages(text, most) {
-                    Some(messages) if batch.is_empty() => batch = messages,
-                    Some(messages) => batch.extend(messages),
-                    None => batch.extend(any_messages(text, most)?),
+                    Ok(messages) if batch.is_empty() => batch = messages,
+                    Ok(messages) => batch.extend(messages),
+                    // Nobody has looked at what stands behind them.
+                    Err(Odd { is_longer: true }) => return Err(NoBatch::Length),
+                    Err(_) => batch.extend(any_messages(text, most)?),
                 }
             }
             Some(b'{') => {
@@ -103,10 +105,17 @@ pub fn read<'r>(
     if batch.is_empty() { Err(NoBatch::Empty) } else { Ok(batch) }
 }
 
+/// Why an array is not read in one go.
+#[derive(Default)]
+struct Odd {
+    /// There is nothing odd in it but that there are more than `most`.
+    is_longer: bool,
+}
+
 /// The messages of an array in which there is nothing odd, and `most` at the most: what clients send, read in one go.
-fn plain_messages(text: &str, most: usize) -> Option<Vec<Option<Message<'_>>>> {
-    struct Plain(usize);
-    impl<'de> Visitor<'de> for Plain {
+fn plain_messages(text: &str, most: usize) -> Result<Vec<Option<Message<'_>>>, Odd> {
+    struct Plain<'o>(usize, &'o mut Odd);
+    impl<'de> Visitor<'de> for Plain<'_> {
         type Value = Vec<Option<Message<'de>>>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             write!(f, "at most {} messages", self.0)
@@ -115,6 +124,7 @@ fn plain_messages(text: &str, most: usize) -> Option<Vec<Option<Message<'_>>>> {
             let mut messages = Vec::new();
             while let Some(message) = array.next_element_seed(Fields(Strings::Alone))? {
                 if messages.len() >= self.0 {
+                    self.1.is_longer = true;
                     return Err(de::Error::invalid_length(messages.len() + 1, &self));
                 }
                 messages.push(Some(message));
@@ -123,9 +133,11 @@ fn plain_messages(text: &str, most: usize) -> Option<Vec<Option<Message<'_>>>> {
         }
     }
     let mut reader = serde_json::Deserializer::from_str(text);
-    let messages = reader.deserialize_seq(Plain(most)).ok()?;
-    reader.end().ok()?;
-    Some(messages)
+    let mut odd = Odd::default();
+    match reader.deserialize_seq(Plain(most, &mut odd)) {
+        Ok(messages) if reader.end().is_ok() => Ok(messages),
+        _ => Err(odd),
+    }
 }
 
 /// The messages of any array: first it is found out whether it is JSON, and then of each element what it is.
@@ -138,7 +150,7 @@ fn any_messages(text: &str, most: usize) -> Result<impl Iterator<Item = Option<M
 }
 
 /// The message that a JSON text is.
-fn message(text: &str) -> Option<Message<'_>> {
+pub(super) fn message(text: &str) -> Option<Message<'_>> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let message = Fields(Strings::AmongOthers).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
@@ -146,7 +158,7 @@ fn message(text: &str) -> Option<Message<'_>> {
 }
 
 /// Whether arrays and objects are nested deeper than that in a text that may be JSON.
-fn is_deeper(text: &str, most: usize) -> bool {
+pub(super) fn is_deeper(text: &str, most: usize) -> bool {
     // Most texts have not even so many that begin.
     let begin_too_many = memchr::memchr2_iter(b'[', b'{', text.as_bytes()).nth(most).is_some();
     begin_too_many && depth(text) > most

@@ -1,4 +1,5 @@
 //! Messages as clients send them, well and badly.
+use super::super::long;
 use super::*;
 use crate::chance::Chance;
 
@@ -120,8 +121,20 @@ fn what_is_read_in_one_go_is_what_is_read_one_by_one() {
         let one_by_one =
             any_messages(&text, most).map(|messages| format!("{:?}", messages.collect::<Vec<_>>()));
         match plain_messages(&text, most) {
-            Some(messages) => assert_eq!(Ok(format!("{messages:?}")), one_by_one, "{text}"),
-            None => counts[usize::from(one_by_one.is_ok())] += 1,
+            Ok(messages) => assert_eq!(Ok(format!("{messages:?}")), one_by_one, "{text}"),
+            Err(Odd { is_longer }) => {
+                assert!(!is_longer || one_by_one.is_err(), "{text}");
+                counts[usize::from(one_by_one.is_ok())] += 1;
+            }
+        }
+        // So is what is read from place to place.
+        let (texts, mut place) = ([&*text], long::Place::default());
+        match (long::count(&texts, 100, 64), read(texts.into_iter(), 100, 64)) {
+            (Ok(count), Ok(messages)) => {
+                let all: Vec<_> = std::iter::from_fn(|| long::next(&texts, &mut place)).collect();
+                assert_eq!((all.len(), format!("{all:?}")), (count, format!("{messages:?}")), "{text}");
+            }
+            (counted, whole) => assert_eq!(counted.err(), whole.err(), "{text}"),
         }
         counts[2] += 1;
         let depth = depth(&text);

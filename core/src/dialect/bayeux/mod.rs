@@ -2,12 +2,13 @@
 //! `docs/bayeux.md`; what clients and other servers do: `protocols/bayeux.md`. Sessions live in the machine
 //! (`machine/bayeux/`).
 mod decode;
+pub mod long;
 pub mod message;
 pub mod name;
 pub mod write;
 
 pub(super) use decode::is_at;
-pub(crate) use decode::is_foreign;
+pub(crate) use decode::{is_foreign, is_script};
 
 use super::{
     Answer, Call, Decoded, Dialect, DialectId, News, Opening, Outcome, PLAIN, Refusal, Request, Talk, Talker,
@@ -106,7 +107,13 @@ impl Talker for Bayeux {
     }
 
     fn text<'m>(&self, _topic: &str, text: &'m str, _config: &Config) -> Result<Vec<Call<'m>>, Fault> {
-        let talk = Talk { texts: vec![text.into()], is_call: false, is_foreign: false, cookie: None };
+        let talk = Talk {
+            texts: vec![text.into()],
+            is_call: false,
+            is_foreign: false,
+            may_post: true,
+            cookie: None,
+        };
         Ok(vec![Call::Do { tag: None, verb: Verb::Talk(talk) }])
     }
 

@@ -131,7 +131,7 @@ fn each(
             News::Gap { channel, next, lost } => {
                 let count = match lost {
                     Lost::Some(count) => count.to_string(),
-                    Lost::Nothing | Lost::Unknown => String::new(),
+                    Lost::Nothing | Lost::Unknown(_) => String::new(),
                 };
                 fields("gap", channel, next, &count, &mut object);
                 None

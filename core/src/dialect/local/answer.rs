@@ -81,11 +81,12 @@ fn report(report: &Report<'_>, out: &mut Vec<u8>) {
 }
 
 fn client(client: &ClientView<'_>, out: &mut Vec<u8>) {
+    let address = client.address.map_or_else(|| "unix".to_owned(), |address| address.to_string());
     let channels = client.channels.iter();
     Object::begin(out)
         .text("id", &client.id.to_string())
         .text("side", client.side)
-        .text("address", &client.address.to_string())
+        .text("address", &address)
         .text("doing", client.doing)
         .some_text("dialect", client.dialect)
         .list("channels", channels, |name, out| string(name, out))

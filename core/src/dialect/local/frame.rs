@@ -18,7 +18,7 @@ pub(super) fn frame(how: u8, news: &[News<'_>], out: &mut Vec<u8>) {
             News::Gap { lost, .. } => {
                 missing = Some(match lost {
                     Lost::Some(count) => Some(count),
-                    Lost::Nothing | Lost::Unknown => None,
+                    Lost::Nothing | Lost::Unknown(_) => None,
                 });
             }
             News::Messages(batch) => {

@@ -1,7 +1,7 @@
 //! Answers to what a client asked: over WebSocket they carry its `id`, over HTTP they are the body.
-use super::frame::{data, field, string, strings};
+use super::frame::{data, field, missing, string, strings};
 use crate::dialect::{Answer, JSON, Outcome, Refusal};
-use crate::hub::{Channel, Lost, Roster};
+use crate::hub::{Channel, Roster};
 use crate::log::Sealed;
 use crate::wire::http1::Status;
 
@@ -90,11 +90,7 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
                 data(message, out);
             });
             token(*cursor, out);
-            match lost {
-                Lost::Nothing => field("missing", 0, out),
-                Lost::Some(count) => field("missing", *count, out),
-                Lost::Unknown => out.extend_from_slice(b",\"missing\":null"),
-            }
+            missing(*lost, out);
             out.extend_from_slice(format!(",\"more\":{more}").as_bytes());
         }
         Outcome::Presence([(channel, found)]) => {
@@ -137,7 +133,7 @@ pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
 }
 
 /// Writes why something is not done (RFC 9457).
-pub(in crate::dialect) fn problem(status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
+pub(crate) fn problem(status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
     problem_of(None, status, why, out)
 }
 

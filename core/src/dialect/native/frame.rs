@@ -2,7 +2,7 @@
 use super::style;
 use crate::bytes::escape;
 use crate::dialect::{Batch, News, Text};
-use crate::hub::{Change, Lost, Message};
+use crate::hub::{Because, Change, Lost, Message};
 use crate::log::Sealed;
 use crate::wire::http1::response::number;
 
@@ -57,10 +57,7 @@ impl Pen {
             News::Gap { channel, next, lost } => {
                 self.begin("gap", channel);
                 field("next", next, &mut self.object);
-                match lost {
-                    Lost::Some(count) => field("missing", count, &mut self.object),
-                    Lost::Nothing | Lost::Unknown => self.object.extend_from_slice(b",\"missing\":null"),
-                }
+                missing(lost, &mut self.object);
                 self.put("gap", None, out);
             }
             News::Expiring { in_s } => {
@@ -226,6 +223,21 @@ pub(super) fn field(name: &str, value: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
     number(value, out);
+}
+
+/// Appends how many are missing; where that is not known, why not.
+pub(super) fn missing(lost: Lost, out: &mut Vec<u8>) {
+    match lost {
+        Lost::Nothing => field("missing", 0, out),
+        Lost::Some(count) => field("missing", count, out),
+        Lost::Unknown(because) => {
+            out.extend_from_slice(b",\"missing\":null");
+            string("because", because.word(), out);
+            if let Because::Epoch(epoch) = because {
+                string("epoch", &epoch.to_string(), out);
+            }
+        }
+    }
 }
 
 /// Appends a member that is a string.

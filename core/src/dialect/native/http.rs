@@ -239,14 +239,25 @@ fn limit(params: &Params<'_>) -> usize {
 fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<Verb<'b>, Refusal> {
     let channels = channels(params)?;
     let who = params.get("who").filter(|who| !who.is_empty());
+    let rosters = if who.is_some() { rosters(params, channels.len())? } else { Vec::new() };
     Ok(Verb::Subscribe(Subscribe {
         channels,
+        rosters,
         from: begins(head, params)?,
         hold: if style == style::POLL { Hold::Poll } else { Hold::Stream },
         tokens: tokens(head, params),
         who,
         wait_ms: params.integer("wait").map(|s| u64::try_from(s).unwrap_or(0).saturating_mul(1_000)),
     }))
+}
+
+/// Up to where a subscriber knows each of the channels' rosters.
+fn rosters(params: &Params<'_>, channels: usize) -> Result<Vec<u64>, Refusal> {
+    let number = |text: Cow<'_, str>| text.parse().ok();
+    let said: Option<Vec<u64>> = params.all("roster").map(number).collect();
+    said.filter(|said| said.is_empty() || said.len() == channels).ok_or(Refusal::Parameter(
+        "roster is the number of the last change that was heard of, once for each channel and in their order",
+    ))
 }
 
 /// Where a subscription begins. An event source that comes back by itself says where in a field, and its URL is old by then;

@@ -6,7 +6,7 @@ mod frame;
 mod http;
 mod style;
 
-pub(super) use answer::problem;
+pub(crate) use answer::problem;
 pub(super) use http::{is_at, is_untold_publish};
 
 use super::{

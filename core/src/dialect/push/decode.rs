@@ -1,6 +1,6 @@
 //! Requests at a location (`protocols/push-module.md`, sections 2, 3 and 5).
 use super::{answer, hooks, ids, style};
-use crate::config::{Batching, Config, Duty, Location, Named, Transport};
+use crate::config::{Batching, Config, Duty, GroupMethod, Http, Location, Named, Transport};
 use crate::conn::Role;
 use crate::dialect::hooks::Fields;
 use crate::dialect::{
@@ -29,9 +29,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         (Duty::Subscriber, _) | (Duty::Pubsub, Method::Get) => true,
         (Duty::Publisher | Duty::Pubsub | Duty::Group | Duty::StubStatus | Duty::SubscriberInfo, _) => false,
     };
-    let verb = if !is_ours(head, config) {
-        Err(Refusal::Forbidden)
-    } else if location.role == Duty::StubStatus {
+    let verb = if location.role == Duty::StubStatus {
         match head.method {
             Method::Get | Method::Head => Ok(Verb::Figures),
             _ => Err(Refusal::Method(location.methods())),
@@ -59,7 +57,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
             Some(named) if is_subscriber => {
                 let style = &mut voice.style;
                 watch(head, location, &named, style)
-                    .map(|watch| with_hooks(request, location, &named, watch, *style))
+                    .map(|watch| with_hooks(request, (location, &config.http), &named, watch, *style))
             }
             Some(named) => publish(request, location, &named, config),
         }
@@ -70,10 +68,19 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
 /// What is to be done with a group of channels.
 fn group<'b>(request: &Request<'_, 'b>, location: &Location, named: Named) -> Result<Verb<'b>, Refusal> {
     let head = request.head;
-    let task = match head.method {
-        Method::Get | Method::Head => GroupTask::Look,
-        Method::Delete => GroupTask::Empty,
-        Method::Post => {
+    let wanted = match head.method {
+        Method::Get | Method::Head => GroupMethod::Get,
+        Method::Post => GroupMethod::Set,
+        Method::Delete => GroupMethod::Delete,
+        _ => return Err(Refusal::Method(location.methods())),
+    };
+    if !location.group_methods.contains(&wanted) {
+        return Err(Refusal::Method(location.methods()));
+    }
+    let task = match wanted {
+        GroupMethod::Get => GroupTask::Look,
+        GroupMethod::Delete => GroupTask::Empty,
+        GroupMethod::Set => {
             let params = Params::of(head.query, head.field("content-type"), request.body)
                 .map_err(|_| Refusal::Body("the limits are a form, or arguments"))?;
             let mut limits = [None; 4];
@@ -90,7 +97,6 @@ fn group<'b>(request: &Request<'_, 'b>, location: &Location, named: Named) -> Re
             }
             GroupTask::Set { limits, usual: location.group_limits() }
         }
-        _ => return Err(Refusal::Method(location.methods())),
     };
     // A group ends where the first slash is.
     let name = named.channels.into_iter().next().filter(|name| !name.contains('/')).ok_or(Refusal::Name)?;
@@ -103,23 +109,10 @@ fn in_group(location: &Location, named: &Named) -> Option<Box<InGroup>> {
     (!named.group.is_empty()).then(|| Box::new(InGroup { name: named.group.clone(), limits }))
 }
 
-/// Whether pages of the origin that a request comes from may ask: a page of the same host always may.
-pub(super) fn is_ours(head: &Head<'_, '_>, config: &Config) -> bool {
-    let Some(origin) = head.field("origin") else { return true };
-    let host = head.field("host").unwrap_or_default();
-    let is_same = memchr::memmem::find(origin, b"://").is_some_and(|at| &origin[at + 3..] == host);
-    is_same
-        || config
-            .http
-            .origins
-            .iter()
-            .any(|o| o.as_str() == "*" || o.as_str().as_bytes().eq_ignore_ascii_case(origin))
-}
-
 /// A subscription, with what applications are asked and told about it.
 fn with_hooks<'b>(
     request: &Request<'_, 'b>,
-    location: &Location,
+    (location, http): (&Location, &Http),
     named: &Named,
     mut watch: Watch,
     style: u8,
@@ -127,7 +120,7 @@ fn with_hooks<'b>(
     if location.upstreams().next().is_none() && named.events.is_none() {
         return Verb::Watch(watch);
     }
-    let fields = fields_of_watch(request, named, &watch, style::kind(style));
+    let fields = fields_of_watch(request, (location, http), named, &watch, style::kind(style));
     watch.follow = hooks::follow(location, named, watch.hold == Hold::Stream, &fields);
     match hooks::hooks(location, false, &fields) {
         Some(hooks) => Verb::Hooked { hooks, verb: Box::new(Verb::Watch(watch)) },
@@ -138,6 +131,7 @@ fn with_hooks<'b>(
 /// What applications are told of a subscription of this kind.
 pub(super) fn fields_of_watch(
     request: &Request<'_, '_>,
+    at: (&Location, &Http),
     named: &Named,
     watch: &Watch,
     kind: &'static str,
@@ -147,16 +141,29 @@ pub(super) fn fields_of_watch(
         _ => None,
     };
     let kind = ("X-Subscriber-Type", kind);
-    let about =
-        hooks::About { channels: &named.channels, group: &named.group, kind, place, peer: request.peer };
+    let Named { channels, group, .. } = named;
+    let credentials = takes_credentials(request, at);
+    let about = hooks::About { channels, group, kind, place, peer: request.peer, credentials };
     hooks::fields(request.head, &about)
 }
 
 /// What applications are told of a publisher of this kind.
-pub(super) fn fields_of_publisher(request: &Request<'_, '_>, named: &Named, kind: &'static str) -> Fields {
+pub(super) fn fields_of_publisher(
+    request: &Request<'_, '_>,
+    at: (&Location, &Http),
+    named: &Named,
+    kind: &'static str,
+) -> Fields {
     let kind = ("X-Publisher-Type", kind);
     let Named { channels, group, .. } = named;
-    hooks::fields(request.head, &hooks::About { channels, group, kind, place: None, peer: request.peer })
+    let credentials = takes_credentials(request, at);
+    let about = hooks::About { channels, group, kind, place: None, peer: request.peer, credentials };
+    hooks::fields(request.head, &about)
+}
+
+/// Whether an application is told what the browser knows of its user: on the admin side it has been looked at whose page it is.
+fn takes_credentials(request: &Request<'_, '_>, (location, http): (&Location, &Http)) -> bool {
+    request.role != Role::Front || location.takes_credentials(request.head, http)
 }
 
 /// A publisher's request, with what an application is asked about it.
@@ -171,7 +178,7 @@ fn publish<'b>(
     if location.authorize_request.is_none() && !(publishes && location.publisher_upstream_request.is_some()) {
         return Ok(verb);
     }
-    let fields = fields_of_publisher(request, named, "http");
+    let fields = fields_of_publisher(request, (location, &config.http), named, "http");
     Ok(match hooks::hooks(location, publishes, &fields) {
         Some(hooks) => Verb::Hooked { hooks, verb: Box::new(verb) },
         None => verb,

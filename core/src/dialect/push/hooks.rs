@@ -52,6 +52,8 @@ pub(super) struct About<'a> {
     pub(super) place: Option<(u32, u32)>,
     /// Where it comes from.
     pub(super) peer: std::net::IpAddr,
+    /// Whether what a browser adds by itself is told: it does so for pages of any site.
+    pub(super) credentials: bool,
 }
 
 /// What must be asked before a request is served, if anything.
@@ -106,7 +108,8 @@ pub(super) fn fields(head: &Head<'_, '_>, about: &About<'_>) -> Fields {
         }
         // Many applications read `_` in a name as `-`: it would pass for one of ours.
         let is_ours = name.contains('_') || OWN.iter().any(|own| name.eq_ignore_ascii_case(own));
-        if !is_ours {
+        let is_withheld = !about.credentials && is_ambient(name, field.value);
+        if !is_ours && !is_withheld {
             line(name, field.value.trim_ascii(), &mut out);
         }
     }
@@ -141,6 +144,12 @@ pub(super) fn fields(head: &Head<'_, '_>, about: &About<'_>) -> Fields {
         line("X-Prev-Message-Id", &id, &mut out);
     }
     out.into()
+}
+
+/// Whether a field is one that browsers add of their own accord: cookies, and names with passwords. A bearer's token a page has to know.
+fn is_ambient(name: &str, value: &[u8]) -> bool {
+    let is_bearer = value.trim_ascii().get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"bearer "));
+    name.eq_ignore_ascii_case("cookie") || (name.eq_ignore_ascii_case("authorization") && !is_bearer)
 }
 
 fn line(name: &str, value: &[u8], out: &mut Vec<u8>) {

@@ -22,6 +22,8 @@ pub struct Plan {
     pub outlet: Option<Box<Outlet>>,
     /// What has to be asked before it may be.
     pub hooks: Option<Box<Hooks>>,
+    /// Milliseconds after which it is asked for a sign of life, if that is said here.
+    pub ping_ms: Option<u64>,
 }
 
 /// Where messages go that come by a WebSocket.
@@ -70,9 +72,6 @@ pub(crate) fn socket_style(is_meta: bool) -> u8 {
 pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) -> Result<Plan, Refusal> {
     let head = request.head;
     let location = config.push.find(request.role, head).ok_or(Refusal::NotFound)?;
-    if !decode::is_ours(head, config) {
-        return Err(Refusal::Forbidden);
-    }
     let named = location.names(head).ok_or(Refusal::NoChannels)?;
     let published = location.names_published(head).ok_or(Refusal::NoChannels)?;
     if named.channels.len().max(published.channels.len()) > config.limits.channels_per_subscription_max {
@@ -83,11 +82,11 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
     }
     let (reads, writes) = (location.role != Duty::Publisher, location.role != Duty::Subscriber);
     let asks = location.upstreams().next().is_some() || named.events.is_some();
-    let mut plan = Plan::default();
+    let mut plan = Plan { ping_ms: location.websocket_ping_ms, ..Plan::default() };
     if reads {
         let mut watch = decode::watch_as(head, location, &named, socket_style(is_meta))?;
         if asks {
-            let fields = decode::fields_of_watch(request, &named, &watch, KIND);
+            let fields = decode::fields_of_watch(request, (location, &config.http), &named, &watch, KIND);
             watch.follow = hooks::follow(location, &named, true, &fields);
             plan.hooks = hooks::hooks(location, false, &fields);
         }
@@ -101,7 +100,7 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
     } else if writes {
         let mut outlet = outlet(head, location, &published, config)?;
         if asks {
-            let fields = decode::fields_of_publisher(request, &published, KIND);
+            let fields = decode::fields_of_publisher(request, (location, &config.http), &published, KIND);
             if !reads {
                 plan.hooks = hooks::hooks(location, false, &fields);
             }

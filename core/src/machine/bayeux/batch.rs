@@ -85,7 +85,7 @@ impl Delivery<'_> {
         let no_store = content_type == SCRIPT;
         let kind = Kind { status: Status::OK, content_type, origin: manner.origin, nosniff: true, no_store };
         self.head.clear();
-        let writer = self.heads.begin(self.head, kind, self.date, &self.config.http);
+        let writer = self.heads.begin(self.head, to.id, kind, self.date, &self.config.http);
         let mut writer = allow_credentials(writer, manner.origin);
         if let Some(cookie) = cookie {
             let value = format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax", cookie.as_str());
@@ -100,6 +100,8 @@ impl Delivery<'_> {
 fn allow_credentials(writer: HeadWriter<'_>, origin: OriginRef) -> HeadWriter<'_> {
     match origin {
         OriginRef::Listed(_) => writer.field("Access-Control-Allow-Credentials", "true"),
+        // Bayeux is at no location.
         OriginRef::None | OriginRef::Vary | OriginRef::Any => writer,
+        OriginRef::Asked | OriginRef::AskedWithout => writer,
     }
 }

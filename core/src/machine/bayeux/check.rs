@@ -27,7 +27,7 @@ impl Sessions {
         assert_eq!((seats, asleep), (self.seats, self.asleep));
         assert_eq!(self.by_client.len(), self.table.len());
         assert!(self.moves.is_empty() && self.homeless.is_empty() && self.doomed.is_empty());
-        assert!(self.unfinished.is_empty() && self.odd.is_empty());
+        assert!(self.unfinished.is_empty() && self.odd.is_empty() && self.moved_on.is_empty());
         waiting
     }
 }

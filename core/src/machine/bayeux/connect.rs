@@ -6,6 +6,7 @@ use super::batch::Outgoing;
 use super::gather::{Fill, Gathered, gather};
 use super::handshake::TRANSPORTS;
 use super::session::{Session, Sessions};
+use super::sleep::rests_at;
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
 use crate::config::{self, Config};
@@ -46,6 +47,10 @@ impl Machine {
         self.release(sid, Some(speaker.conn));
         let [acked, sync] = message.extensions(["ack", "timesync"]);
         self.acknowledge(sid, acked);
+        if self.part(sid, speaker) {
+            Self::say_unknown(message, CHANNEL, out);
+            return Done::Answered;
+        }
         // The client's own pause counts when it announces one (section 4).
         let pause_ms = message.advised("interval").unwrap_or(0).min(FOR_EVER_MS);
         let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
@@ -148,7 +153,7 @@ impl Machine {
 
     pub(super) fn detach(&mut self, sid: Id<Session>, pause_ms: u64) {
         let until = self.post.now.after_ms(pause_ms.saturating_add(self.config.bayeux.max_interval_ms));
-        self.sessions.detach(sid, until);
+        self.sessions.detach(sid, until, rests_at(&self.hub, self.post.now));
     }
 
     /// Does what had to wait until the hub had been round: cursors are moved, sessions find the channels that have taken
@@ -178,6 +183,8 @@ impl Machine {
                 self.end_session(sid);
             } else if let Some(sid) = self.sessions.odd.pop() {
                 self.note_session(sid);
+            } else if let Some(sid) = self.sessions.moved_on.pop() {
+                self.note_moved_on(sid);
             } else {
                 let reached = std::mem::take(&mut self.sessions.reached);
                 if reached > 0 {
@@ -241,7 +248,8 @@ impl Delivery<'_> {
         let sid = attached.session;
         let to = Asker { id, manner: attached.manner, voice: &attached.voice };
         let pause_ms = attached.connect.pause_ms.saturating_add(self.config.bayeux.max_interval_ms);
-        self.sessions.detach(sid, self.post.now.after_ms(pause_ms));
+        let now = self.post.now;
+        self.sessions.detach(sid, now.after_ms(pause_ms), rests_at(hub, now));
         let mut replies = std::mem::take(&mut self.sessions.replies_of_connects);
         replies.clear();
         if gathered.gap.is_some() && self.config.bayeux.gap == config::Gap::Rehandshake {
@@ -277,6 +285,7 @@ impl Delivery<'_> {
                 acks.tell(gathered.gap);
             }
         }
+        let moves_on = gathered.is_news() && std::mem::take(&mut session.rests);
         let acks = session.acks.is_some();
         for &(i, next) in &gathered.moves {
             match (session.seats.get_mut(i), batch) {
@@ -286,6 +295,9 @@ impl Delivery<'_> {
             }
         }
         self.sessions.remember(sid, gathered.moves.iter().copied());
+        if moves_on {
+            self.sessions.moved_on.push(sid);
+        }
     }
 
     pub(super) fn count_gap(&mut self, gathered: &Gathered) {
@@ -294,7 +306,7 @@ impl Delivery<'_> {
     }
 
     /// What goes into one answer.
-    fn fill(&self) -> Fill {
+    pub(super) fn fill(&self) -> Fill {
         Fill {
             bytes_max: self.config.limits.batch_bytes_max,
             singly_behind: 0,

@@ -172,7 +172,7 @@ impl Delivery<'_> {
             head.error(UNKNOWN).advice(Advice::Handshake).end();
             self.say_batch_over(conn, id, Outgoing::replies(&reply));
         }
-        self.sessions.detach(sid, self.post.now);
+        self.sessions.detach(sid, self.post.now, Moment::NEVER);
         self.sessions.doomed.push(sid);
     }
 

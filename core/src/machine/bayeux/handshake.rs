@@ -22,7 +22,7 @@ const LATER_MS: u64 = 5_000;
 
 impl Machine {
     pub(super) fn handshake(&mut self, speaker: &mut Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
-        let offered = self.transports(speaker.role);
+        let offered = self.transports(speaker);
         let quoted: Vec<String> = offered.iter().map(|name| quoted(name)).collect();
         let transports = format!("[{}]", quoted.join(","));
         let refused = |out: &mut Vec<u8>, error: &str, advice: Advice| {
@@ -54,17 +54,18 @@ impl Machine {
         reply.ext(ack, sync.as_ref(), self.post.now).end();
     }
 
-    /// What is offered on a side of the server.
-    fn transports(&self, role: Role) -> Vec<&'static str> {
+    /// What is offered on a side of the server, to whoever asks so. Of what could also be sent as a POST, clients take that at once; where
+    /// the browser then keeps the answer from the page, they do not come back to scripts (section 10).
+    fn transports(&self, speaker: &Speaker<'_>) -> Vec<&'static str> {
         let Config { bayeux, websocket, http, .. } = &self.config;
-        let has_websocket = role == Role::Front && bayeux.websocket && websocket.enabled;
+        let has_websocket = speaker.role == Role::Front && bayeux.websocket && websocket.enabled;
         let names_origins = !http.origins.is_empty() && http.origins.iter().all(|one| one.as_str() != "*");
         let is_offered = |name: &&str| match *name {
             "websocket" => has_websocket,
             "callback-polling" => bayeux.jsonp,
             // Faye prefers it to scripts, and sends cookies with it: browsers refuse that where every origin is let in (section 10).
-            "cross-origin-long-polling" => names_origins,
-            _ => true,
+            "cross-origin-long-polling" => names_origins && speaker.talk.may_post,
+            _ => speaker.talk.may_post,
         };
         TRANSPORTS.into_iter().filter(is_offered).collect()
     }

@@ -1,4 +1,5 @@
-//! Sessions for a restart: written down whole when they begin and when the server ends on purpose, and what they subscribe in between.
+//! Sessions for a restart: written down whole when they begin, when they rest and when the server ends on purpose, and what they
+//! subscribe in between.
 //! Knows nothing of files, nor of how they are taken up.
 use std::collections::BTreeMap;
 
@@ -53,6 +54,8 @@ impl Machine {
             lost: gap.lost,
             is_unsure: gap.is_unsure,
             is_open: session.stood.is_some(),
+            parts: session.parts,
+            rests: session.rests,
             seats,
         })
     }
@@ -70,9 +73,14 @@ impl Machine {
         let sub = self.hub.subscription(seat.sub)?;
         let (channel, next) = (self.hub.peek(sub.channel()?)?, sub.next()?);
         let history = channel.history();
+        // As far behind as may be, for elsewhere channels may have ended meanwhile.
         let before = |seq: u64| {
-            // What it lacks of what is gone is lost.
-            let offset = if seq < history.base() { seat.since } else { history.offset_before(seq) };
+            let offset = match history.get(seq) {
+                Some(message) => message.offset.saturating_sub(1),
+                None if seq >= history.head() => self.hub.head().offset,
+                // What it lacks of what is gone is lost.
+                None => seat.since,
+            };
             self.hub.id_of(offset.max(seat.since))
         };
         Some(KeptSeat {
@@ -89,12 +97,25 @@ impl Machine {
         })
     }
 
-    /// Notes a session as it is.
+    /// Notes a session as it is. One whose client does not say where it stands rests there, until it is handed more.
     pub(super) fn note_session(&mut self, id: Id<Session>) {
-        if self.hub.keeps_notes()
-            && let Some(kept) = self.kept_as(id)
-        {
+        if !self.hub.keeps_notes() {
+            return;
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.rests = session.acks.is_none();
+        }
+        if let Some(kept) = self.kept_as(id) {
             self.hub.note_entry(|| Entry::Session(Box::new(kept)));
+        }
+    }
+
+    /// Notes that a session is handed something, and does not stand any more where it was written down: that is known before its
+    /// client can have heard of it.
+    pub(super) fn note_moved_on(&mut self, id: Id<Session>) {
+        let Self { hub, sessions, .. } = self;
+        if let Some(session) = sessions.get(id) {
+            hub.note_entry(|| Entry::Handed(session.client.as_str().into()));
         }
     }
 

@@ -8,14 +8,18 @@ mod check;
 mod client_id;
 mod connect;
 mod gather;
+mod give_way;
 mod handover;
 mod handshake;
 mod keep;
+mod long;
 mod overlap;
+mod part;
 mod restore;
 mod seats;
 mod service;
 mod session;
+mod sleep;
 mod subscribe;
 mod wire;
 
@@ -23,6 +27,8 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+pub(in crate::machine) use give_way::Scarce;
+pub(crate) use long::Long;
 pub(crate) use session::Session;
 pub(in crate::machine) use session::{Sessions, TABLE_MAX};
 pub(in crate::machine) use wire::Spoken;
@@ -38,6 +44,7 @@ use crate::dialect::{Refusal, Talk, Voice};
 use crate::hub;
 use crate::journal::Entry;
 use client_id::ClientId;
+use sleep::Expiry;
 
 /// Who is speaking, and how.
 struct Speaker<'t> {
@@ -68,21 +75,22 @@ impl Machine {
     pub(super) fn talk(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, talk: &Talk<'_>) {
         let limits = &self.config.limits;
         let texts = talk.texts.iter().map(|text| &**text);
-        let batch = match message::read(texts, limits.bayeux_batch_messages_max, limits.bayeux_json_depth_max)
-        {
+        let most = limits.bayeux_batch_messages_max.min(long::SLICE);
+        let batch = match message::read(texts, most, limits.bayeux_json_depth_max) {
             Ok(batch) => batch,
+            Err(NoBatch::Length) => return self.talk_long(id, role, manner, voice, talk),
             Err(why) => {
                 let refusal = Refusal::Parameter(self.no_batch(why));
                 return self.refuse(id, manner, &voice, &refusal);
             }
         };
         if let Some(at) = self.crowded_by(&batch) {
-            return self.hold_talk(id, manner, voice, talk, at);
+            return self.hold_talk(id, HeldTalk::new(talk, manner, voice), Some(at));
         }
         let mut speaker = Speaker { conn: id, role, manner, voice: &voice, talk, cookie: None };
         let mut replies = std::mem::take(&mut self.sessions.replies);
         replies.clear();
-        let waits = self.do_batch(&mut speaker, &batch, &mut replies);
+        let waits = self.do_batch(&mut speaker, &batch, batch.len() == 1, &mut replies);
         if !waits {
             let cookie = speaker.cookie;
             self.say_replies(id, manner, &voice, &replies, cookie);
@@ -96,9 +104,9 @@ impl Machine {
         &mut self,
         speaker: &mut Speaker<'_>,
         batch: &[Option<Message<'_>>],
+        is_alone: bool,
         replies: &mut Vec<u8>,
     ) -> bool {
-        let is_alone = batch.len() == 1;
         let mut waits = false;
         for message in batch {
             match message {
@@ -119,7 +127,7 @@ impl Machine {
         match why {
             NoBatch::Json => "expected messages: a JSON array of objects, or one object",
             NoBatch::Empty => "expected at least one message",
-            NoBatch::Length => "more messages than bayeux_batch_messages_max",
+            NoBatch::Length => "more messages than one batch may have",
             NoBatch::Depth => "more is nested than bayeux_json_depth_max",
         }
     }
@@ -287,32 +295,23 @@ impl Machine {
         })
     }
 
-    /// The batch waits as a whole: it has not been begun.
-    fn hold_talk(
-        &mut self,
-        id: Id<Conn>,
-        manner: Manner,
-        voice: Voice,
-        talk: &Talk<'_>,
-        at: Id<hub::Channel>,
-    ) {
-        let texts: Vec<String> = talk.texts.iter().map(|text| text.clone().into_owned()).collect();
-        let bytes = texts.iter().map(String::len).sum();
+    /// The batch waits as a whole, as it has not been begun, or the rest of it.
+    fn hold_talk(&mut self, id: Id<Conn>, held: HeldTalk, at: Option<Id<hub::Channel>>) {
         let Some(conn) = self.conns.get_mut(id) else { return };
-        let cookie = talk.cookie.map(Into::into);
-        let (is_call, is_foreign) = (talk.is_call, talk.is_foreign);
-        let held = HeldTalk { texts, bytes, is_call, is_foreign, cookie, manner, voice };
-        self.held_bytes += bytes;
+        self.held_bytes += held.bytes;
         conn.phase = Phase::HeldTalk(Box::new(held));
-        self.defer(id, Some(at));
+        self.defer(id, at);
     }
 
     /// Goes on with a batch that has waited; its bytes have been taken off the account.
     pub(super) fn resume_talk(&mut self, id: Id<Conn>, held: HeldTalk) {
-        let Some(role) = self.conns.get(id).map(|conn| conn.role) else { return };
-        let HeldTalk { texts, is_call, is_foreign, cookie, manner, voice, .. } = held;
+        let Some(role) = self.conns.get(id).map(|conn| conn.role.over_http()) else { return };
+        if held.long.is_some() {
+            return self.go_on(id, role, held);
+        }
+        let HeldTalk { texts, is_call, is_foreign, may_post, cookie, manner, voice, .. } = held;
         let texts = texts.into_iter().map(Into::into).collect();
-        let talk = Talk { texts, is_call, is_foreign, cookie: cookie.as_deref() };
+        let talk = Talk { texts, is_call, is_foreign, may_post, cookie: cookie.as_deref() };
         self.talk(id, role, manner, voice, &talk);
     }
 
@@ -320,10 +319,12 @@ impl Machine {
     pub(super) fn expire_sessions(&mut self) {
         let remember_ms = self.config.bayeux.remember_ms;
         for (id, expiry) in self.sessions.expire(remember_ms, self.post.now) {
-            if expiry == session::Expiry::Over {
-                self.end_session(id);
+            match expiry {
+                Expiry::Rests => self.note_session(id),
+                Expiry::Sleeps => {}
+                Expiry::Over => self.end_session(id),
             }
-            if expiry == session::Expiry::Sleeps || remember_ms == 0 {
+            if expiry == Expiry::Sleeps || (expiry == Expiry::Over && remember_ms == 0) {
                 self.counters.bayeux_sessions_expired += 1;
             }
         }
@@ -346,6 +347,7 @@ fn error(refusal: &Refusal) -> &'static str {
         Refusal::Storage => "500::The history cannot be stored, try again later",
         Refusal::TooFast => "429::Too many messages, try again later",
         Refusal::TooManyChannels => "403::Too many channels",
+        Refusal::TooManyPatterns => "403::Too many patterns",
         Refusal::TooManySubscribers => "403::Too many subscribers",
         Refusal::Name => "405::Invalid channel",
         Refusal::Token => "403::Token error",

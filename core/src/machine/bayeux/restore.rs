@@ -1,5 +1,5 @@
 //! Sessions after a restart: taken up where they stood, if the server was ended on purpose; else where their clients say that they
-//! stand.
+//! stand, or where they rested.
 //! Knows nothing of files.
 //!
 //! After an end on purpose a place in a channel or in the index of a pattern is a number: both go on with theirs. After another end
@@ -13,7 +13,7 @@ use super::seats::Seat;
 use super::session::Session;
 use crate::arena::Id;
 use crate::conn::Role;
-use crate::hub::{Channel, From, Join, Lost, Start};
+use crate::hub::{Because, Channel, From, Join, Lost, Start};
 use crate::journal::{KeptSeat, KeptSession};
 use crate::machine::Machine;
 
@@ -29,6 +29,13 @@ impl Machine {
     /// Takes up sessions, after an end on purpose or another; how many.
     pub(in crate::machine) fn restore_sessions(&mut self, kept: Vec<KeptSession>, is_clean: bool) -> usize {
         kept.into_iter().filter_map(|session| self.restore_session(session, is_clean).then_some(())).count()
+    }
+
+    /// Takes up those of a text that may have lost its end, as far as their clients say what they have: they get what there is, and then
+    /// shake hands anew. Of others the text cannot even tell what they had been handed; how many were taken up.
+    pub(in crate::machine) fn restore_parting(&mut self, kept: Vec<KeptSession>) -> usize {
+        let theirs = kept.into_iter().filter(|session| session.acks.is_some());
+        self.restore_sessions(theirs.map(|session| KeptSession { parts: true, ..session }).collect(), false)
     }
 
     /// Takes up one, if there is room and it may still read what it reads: else its client has to shake hands anew, and is told why
@@ -67,6 +74,9 @@ impl Machine {
             session.takes_advice = kept.takes_advice;
             session.at = self.hub.offset_of(kept.at);
             session.gap = Gap { lost: kept.lost, is_unsure: kept.is_unsure };
+            // The text that is begun now says where.
+            session.rests = session.acks.is_none();
+            session.parts = kept.parts;
         }
         if let Some(browser) = kept.browser.as_deref().and_then(ClientId::read) {
             self.sessions.set_browser(id, browser);
@@ -128,33 +138,41 @@ impl Machine {
         true
     }
 
-    /// Takes up a session of which nobody knows what its client has. One that acknowledges says it with its next connect; to another
-    /// nothing is sent again, and it is told if it may have missed something.
+    /// Takes up a session of a server that was cut off. A client that acknowledges says with its next connect what it has. Another has
+    /// what it had when its session came to rest, if it has been handed nothing since; else nobody knows what it has: nothing is sent
+    /// again, and it is told if it may have missed something.
     fn reopen(&mut self, id: Id<Session>, mut kept: KeptSession) {
-        let mut is_unsure = kept.is_unsure;
+        let (acknowledges, rests) = (kept.acks.is_some(), kept.rests);
+        let mut gap = Gap { lost: kept.lost, is_unsure: kept.is_unsure };
         for seat in std::mem::take(&mut kept.seats) {
-            is_unsure |= kept.acks.is_none() && seat.lost > 0;
             let Some(at) = self.seat_of(&seat) else {
-                is_unsure = true;
+                gap.is_unsure = true;
                 continue;
             };
-            let place = if kept.acks.is_some() { seat.had } else { seat.handed };
-            let begin = self.start_of(at, &seat, place);
+            let begin = self.start_of(at, &seat, if acknowledges { seat.had } else { seat.handed });
             let head = self.hub.peek(at).map_or(1, |channel| channel.history().head());
-            let next = if kept.acks.is_some() { begin.next } else { head };
-            is_unsure |= kept.acks.is_none() && (begin.next < head || begin.lost != Lost::Nothing);
+            let next = if acknowledges || rests { begin.next } else { head };
+            if !acknowledges {
+                gap.lost += seat.lost;
+                match begin.lost {
+                    Lost::Nothing => gap.is_unsure |= begin.next < next,
+                    Lost::Some(count) => gap.lost += count,
+                    Lost::Unknown(_) => gap.is_unsure = true,
+                }
+            }
             if self.take_again(id, at, &seat, (next, next), VecDeque::new()) {
                 kept.seats.push(seat);
             } else {
-                is_unsure = true;
+                gap.is_unsure = true;
             }
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.gap.is_unsure = is_unsure;
-        if kept.acks.is_none() {
-            // They may have been told.
-            session.gap.is_unsure |= std::mem::take(&mut session.gap.lost) > 0;
-        } else {
+        if !acknowledges && !rests {
+            // They may have been told, or handed over.
+            gap.is_unsure |= std::mem::take(&mut gap.lost) > 0;
+        }
+        session.gap = gap;
+        if acknowledges {
             self.sessions.stand(id, Some(Box::new(kept)));
         }
     }
@@ -168,10 +186,14 @@ impl Machine {
             self.hub.start_after(at, offset, now)
         } else {
             // Nobody has had anything of another life, or it would have been written down; what was unread in its own is gone.
-            let lost = if self.hub.has_ended_behind(offset) { Lost::Unknown } else { Lost::Nothing };
+            let lost = if self.hub.has_ended_behind(offset) {
+                Lost::Unknown(Because::Channel)
+            } else {
+                Lost::Nothing
+            };
             self.hub.start(at, From::Oldest, now).map(|start| Start { lost, ..start })
         };
-        start.unwrap_or(Start { next: 1, lost: Lost::Unknown, ahead: false })
+        start.unwrap_or(Start { next: 1, lost: Lost::Unknown(Because::Channel), ahead: false })
     }
 
     /// The client of a session that was cut off is back, and shows the number of the last batch that it has; without one it is as if it
@@ -182,7 +204,8 @@ impl Machine {
         // Nobody can have what is still to come.
         let newest = self.hub.numbers().1.saturating_sub(acks.from);
         let shown = shown.map(|shown| shown.min(newest));
-        let (mut lost, mut is_unsure) = (0, false);
+        // What was lost with the end of a text nobody knows.
+        let (mut lost, mut is_unsure) = (0, kept.parts);
         for seat in &kept.seats {
             let Some(session) = self.sessions.get(id) else { return };
             let Some(sub) = session.find(&seat.name).ok().map(|place| session.seats[place].sub) else {
@@ -197,7 +220,7 @@ impl Machine {
             }
             match begin.lost {
                 Lost::Some(count) => lost += count,
-                Lost::Unknown => is_unsure = true,
+                Lost::Unknown(_) => is_unsure = true,
                 Lost::Nothing => is_unsure |= shown.is_none() && begin.next < head,
             }
             self.hub.seek(sub, next);

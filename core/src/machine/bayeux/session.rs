@@ -48,25 +48,31 @@ pub(crate) struct Session {
     pub(super) takes_advice: bool,
     /// It was told to pause between connects, because its browser has others.
     pub(super) is_paced: bool,
-    peer: IpAddr,
+    pub(super) peer: IpAddr,
     /// Its client has not been heard of for so long that it may be forgotten.
     pub(super) asleep: bool,
     /// Without a connect it falls asleep then, or is forgotten.
     pub(super) until: Moment,
     /// When the wheel will next look at it.
     pub(super) armed: Moment,
+    /// Something that it subscribed may be forgotten: it is over when it has been handed what there is.
+    pub(super) parts: bool,
+    /// Where it stands is written down, and it has been handed nothing since. Only of those whose clients do not say it.
+    pub(super) rests: bool,
+    /// Without a connect, where it stands is written down then.
+    pub(super) rests_at: Moment,
 }
 
 /// All sessions, and what is to be done for them once the hub has been round.
 pub(crate) struct Sessions {
     pub(in crate::machine) table: Arena<Session>,
     pub(super) by_client: HashMap<ClientId, Id<Session>, Seed>,
-    wheel: Wheel<Id<Session>>,
-    fired: Vec<Id<Session>>,
+    pub(super) wheel: Wheel<Id<Session>>,
+    pub(super) fired: Vec<Id<Session>>,
     /// Sessions of each address that has any awake, loopback excepted.
     addresses: HashMap<IpAddr, u32, Seed>,
-    /// Those who fell asleep, longest ago first; some have awoken since.
-    sleepers: VecDeque<Id<Session>>,
+    /// Those who fell asleep, longest ago first, and until when; some have awoken since.
+    pub(super) sleepers: VecDeque<(Id<Session>, Moment)>,
     /// The dead, and who has taken their place, latest last.
     successors: VecDeque<(ClientId, Id<Session>)>,
     /// Sessions of each browser that has a cookie.
@@ -88,19 +94,12 @@ pub(crate) struct Sessions {
     /// Sessions with a batch whose number is no place, and the last message that a number of theirs may be taken for.
     pub(super) odd: Vec<Id<Session>>,
     pub(super) reached: u64,
+    /// Sessions that have been handed something, and it was written down of them where they stand.
+    pub(super) moved_on: Vec<Id<Session>>,
     /// Scratch.
     pub(super) events: Vec<u8>,
     pub(super) replies: Vec<u8>,
     pub(super) replies_of_connects: Vec<u8>,
-}
-
-/// What became of a session whose time was over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Expiry {
-    /// It fell asleep.
-    Sleeps,
-    /// It is to be forgotten.
-    Over,
 }
 
 impl Session {
@@ -141,6 +140,7 @@ impl Sessions {
             doomed: Vec::new(),
             odd: Vec::new(),
             reached: 0,
+            moved_on: Vec::new(),
             events: Vec::new(),
             replies: Vec::new(),
             replies_of_connects: Vec::new(),
@@ -190,17 +190,6 @@ impl Sessions {
         self.addresses.get(&peer).copied().unwrap_or(0)
     }
 
-    /// The one that has been asleep for longest.
-    pub(super) fn longest_asleep(&mut self) -> Option<Id<Session>> {
-        while let Some(&id) = self.sleepers.front() {
-            if self.table.get(id).is_some_and(|session| session.asleep) {
-                return Some(id);
-            }
-            self.sleepers.pop_front();
-        }
-        None
-    }
-
     pub(super) fn insert(
         &mut self,
         client: ClientId,
@@ -224,6 +213,9 @@ impl Sessions {
             asleep: false,
             until,
             armed: until,
+            parts: false,
+            rests: false,
+            rests_at: Moment::NEVER,
         };
         let id = self.table.insert(session)?;
         self.by_client.insert(client, id);
@@ -232,7 +224,7 @@ impl Sessions {
         Some(id)
     }
 
-    fn count(&mut self, peer: IpAddr, comes: bool) {
+    pub(super) fn count(&mut self, peer: IpAddr, comes: bool) {
         if peer.is_loopback() {
             return;
         }
@@ -261,83 +253,6 @@ impl Sessions {
         Some(session)
     }
 
-    /// Its client was heard of: it stays awake until `until` at least.
-    pub(super) fn touch(&mut self, id: Id<Session>, until: Moment) {
-        let Some(session) = self.table.get_mut(id) else { return };
-        let wakes = std::mem::take(&mut session.asleep);
-        session.until = if wakes { until } else { session.until.max(until) };
-        let peer = session.peer;
-        if session.until < session.armed {
-            session.armed = session.until;
-            self.wheel.arm(session.until, id);
-        }
-        if wakes {
-            self.asleep -= 1;
-            self.count(peer, true);
-        }
-    }
-
-    /// Its connect waits on this connection.
-    pub(super) fn attach(&mut self, id: Id<Session>, conn: Id<Conn>) {
-        if let Some(session) = self.table.get_mut(id) {
-            session.conn = Some(conn);
-        }
-    }
-
-    /// Its connect waits no more, and it is awake until `until` if nothing else happens.
-    pub(super) fn detach(&mut self, id: Id<Session>, until: Moment) {
-        let Some(session) = self.table.get_mut(id) else { return };
-        session.conn = None;
-        session.until = until;
-        if until < session.armed {
-            session.armed = until;
-            self.wheel.arm(until, id);
-        }
-    }
-
-    pub(in crate::machine) fn deadline(&self) -> Option<Moment> {
-        self.wheel.next()
-    }
-
-    /// Those whose time is over; each falls asleep for `remember_ms` first, if it is remembered at all.
-    pub(super) fn expire(&mut self, remember_ms: u64, now: Moment) -> Vec<(Id<Session>, Expiry)> {
-        let mut fired = std::mem::take(&mut self.fired);
-        let mut over = Vec::new();
-        self.wheel.advance(now, &mut fired);
-        for id in fired.drain(..) {
-            let Some(session) = self.table.get_mut(id) else { continue };
-            if now < session.armed {
-                // A newer entry stands for it.
-                continue;
-            }
-            session.armed = Moment::NEVER;
-            if session.conn.is_some() {
-                // It is armed again when that is over.
-                continue;
-            }
-            if now < session.until {
-                session.armed = session.until;
-                self.wheel.arm(session.until, id);
-                continue;
-            }
-            if session.asleep || remember_ms == 0 {
-                over.push((id, Expiry::Over));
-                continue;
-            }
-            session.asleep = true;
-            session.until = now.after_ms(remember_ms);
-            session.armed = session.until;
-            let (until, peer) = (session.until, session.peer);
-            self.wheel.arm(until, id);
-            self.count(peer, false);
-            self.asleep += 1;
-            self.sleepers.push_back(id);
-            over.push((id, Expiry::Sleeps));
-        }
-        self.fired = fired;
-        over
-    }
-
     /// How many there are.
     pub(in crate::machine) fn len(&self) -> usize {
         self.table.len()
@@ -357,7 +272,7 @@ impl Sessions {
             + self.stood_bytes
             + self.browsers.bytes()
             + self.wheel.bytes()
-            + self.sleepers.len() * size_of::<Id<Session>>()
+            + self.sleepers.len() * size_of::<(Id<Session>, Moment)>()
             + self.successors.len() * size_of::<(ClientId, Id<Session>)>()
     }
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::seats::Seat;
 use super::service::MAILBOX;
 use super::session::Session;
-use super::{SUBSCRIPTION_BYTES_MAX, Speaker, error};
+use super::{SUBSCRIPTION_BYTES_MAX, Scarce, Speaker, error};
 use crate::arena::Id;
 use crate::conn::Role;
 use crate::dialect::Refusal;
@@ -162,9 +162,12 @@ impl Machine {
         let now = self.post.now;
         let at = if name::is_pattern(name) {
             let most = self.config.limits.patterns_max;
-            if self.hub.find_index(name).is_none() && self.hub.indexes() >= most {
-                self.counters.patterns_refused += 1;
-                return Err(Refusal::TooManySubscribers);
+            let is_new = self.hub.find_index(name).is_none();
+            while is_new && self.hub.indexes() >= most {
+                // Those whose clients have not been heard of for long give way.
+                if !self.sleepers_give_way(Scarce::Pattern) {
+                    return Err(Refusal::TooManyPatterns);
+                }
             }
             let at = self.hub.open_index(name, now).map_err(|_| Refusal::Name)?;
             // A pattern has no past, or it would depend on who else reads it.
@@ -234,6 +237,10 @@ impl Machine {
             self.note_unseat(id, &name);
             return;
         };
+        if self.sessions.get(id).is_none() {
+            // It slept, and gave way to the channel.
+            return;
+        }
         // All that stands in it is new to the session: it came to be after the other had ended.
         let begin = self.hub.start(at, From::Oldest, self.post.now);
         if self.take_seat(id, &name, at, begin).is_ok() {

@@ -5,6 +5,7 @@ use super::batch::Outgoing;
 use super::client_id::ClientId;
 use super::connect::connect_reply;
 use super::handover::Events;
+use super::long::SLICE;
 use super::session::Session;
 use super::{Done, Speaker};
 use crate::arena::Id;
@@ -24,8 +25,8 @@ const MANNER: Manner =
 pub(in crate::machine) enum Spoken {
     /// It is done.
     Done,
-    /// It has not been begun: listeners of this channel have to be served before.
-    Waits(Id<Channel>),
+    /// It has not been begun, or a part of it is done: listeners of this channel have to be served before, or those of all.
+    Waits(Option<Id<Channel>>),
 }
 
 impl Machine {
@@ -34,38 +35,54 @@ impl Machine {
     /// # Errors
     /// It is none, and the connection is to be closed.
     pub(in crate::machine) fn talk_over(&mut self, id: Id<Conn>, talk: &Talk<'_>) -> Result<Spoken, Fault> {
+        if let Some(long) = self.wire_mut(id).and_then(|wire| wire.long.take()) {
+            return Ok(self.go_on_over(id, talk, long));
+        }
         let limits = &self.config.limits;
         let texts = talk.texts.iter().map(|text| &**text);
-        let (messages_max, depth_max) = (limits.bayeux_batch_messages_max, limits.bayeux_json_depth_max);
-        let batch = match message::read(texts, messages_max, depth_max) {
+        let most = limits.bayeux_batch_messages_max.min(SLICE);
+        let batch = match message::read(texts, most, limits.bayeux_json_depth_max) {
             Ok(batch) => batch,
             // Clients of Faye's have used it as a ping.
             Err(NoBatch::Empty) => {
                 self.say_message(id, b"[]", true);
                 return Ok(Spoken::Done);
             }
-            Err(why) => {
-                let words = self.no_batch(why);
-                return Err(if why == NoBatch::Json {
-                    Fault::Nonsense(words)
-                } else {
-                    Fault::TooMuch(words)
-                });
-            }
+            Err(NoBatch::Length) => return self.talk_long_over(id, talk),
+            Err(why) => return Err(self.no_wire_batch(why)),
         };
         if let Some(at) = self.crowded_by(&batch) {
-            return Ok(Spoken::Waits(at));
+            return Ok(Spoken::Waits(Some(at)));
         }
+        self.speak_over(id, |machine, speaker, replies| {
+            machine.do_batch(speaker, &batch, batch.len() == 1, replies);
+        });
+        Ok(Spoken::Done)
+    }
+
+    /// What a socket is closed with for a message that is no batch.
+    pub(super) fn no_wire_batch(&mut self, why: NoBatch) -> Fault {
+        let words = self.no_batch(why);
+        if why == NoBatch::Json { Fault::Nonsense(words) } else { Fault::TooMuch(words) }
+    }
+
+    /// Has messages done for whoever speaks on a WebSocket, and says their replies.
+    pub(super) fn speak_over(
+        &mut self,
+        id: Id<Conn>,
+        speak: impl FnOnce(&mut Self, &mut Speaker<'_>, &mut Vec<u8>),
+    ) {
         let browser = self.wire_mut(id).and_then(|wire| wire.browser.clone());
         // Who had no cookie when it began, and was given none, has none now.
         let is_foreign = browser.is_none();
-        let talk = Talk { texts: Vec::new(), is_call: false, is_foreign, cookie: browser.as_deref() };
+        let cookie = browser.as_deref();
+        let talk = Talk { texts: Vec::new(), is_call: false, is_foreign, may_post: true, cookie };
         let voice = Voice::new(DialectId::Bayeux, 0);
         let mut speaker =
             Speaker { conn: id, role: Role::Front, manner: MANNER, voice: &voice, talk: &talk, cookie: None };
         let mut replies = std::mem::take(&mut self.sessions.replies);
         replies.clear();
-        self.do_batch(&mut speaker, &batch, &mut replies);
+        speak(self, &mut speaker, &mut replies);
         let (mut delivery, conns, _) = self.delivery();
         if let Some(conn) = conns.get_mut(id)
             && !replies.is_empty()
@@ -73,7 +90,6 @@ impl Machine {
             delivery.say_batch_over(conn, id, Outgoing::replies(&replies));
         }
         self.sessions.replies = replies;
-        Ok(Spoken::Done)
     }
 
     /// The cookie for a browser that begins a WebSocket without one, if sessions are bound to browsers: later there is no
@@ -85,7 +101,7 @@ impl Machine {
         Some(self.draw_id().as_str().to_owned())
     }
 
-    fn wire_mut(&mut self, id: Id<Conn>) -> Option<&mut Wire> {
+    pub(super) fn wire_mut(&mut self, id: Id<Conn>) -> Option<&mut Wire> {
         match &mut self.conns.get_mut(id)?.phase {
             Phase::WebSocket(socket) => socket.wire.as_deref_mut(),
             _ => None,

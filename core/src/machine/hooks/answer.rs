@@ -16,9 +16,10 @@ use crate::wire::http1::Status;
 use crate::wire::http1::fetched::Fetched;
 use crate::wire::http1::response::{End, HeadWriter};
 
-/// Fields of a refusal that go on to the client: all others are between the application and us.
+/// Fields of a refusal that go on to the client, as they are written there: all others are between the application and us. Old clients
+/// look fields up as the original spells them (`protocols/push-module.md`, section 7.10), however the application does.
 const PASSED_ON: [&str; 6] =
-    ["content-type", "content-language", "www-authenticate", "location", "retry-after", "set-cookie"];
+    ["Content-Type", "Content-Language", "WWW-Authenticate", "Location", "Retry-After", "Set-Cookie"];
 
 /// What is to be done with a request.
 pub(super) enum Sentence<'a> {
@@ -170,19 +171,22 @@ impl Machine {
 
     /// Tells the client what the application has said: its status, its body, and what belongs to them.
     fn pass_on(&mut self, id: Id<Conn>, manner: Manner, answer: &Fetched) {
-        let Self { conns, post, head, config, date, .. } = self;
+        let Self { conns, post, head, config, date, heads, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return };
         head.clear();
         let writer = HeadWriter::begin(head, Status(answer.status()), date).with(|out| {
-            for (name, value) in answer.fields().filter(|(name, _)| PASSED_ON.contains(name)) {
-                out.extend_from_slice(name.as_bytes());
+            for (name, value) in answer.fields() {
+                let Some(known) = PASSED_ON.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
+                    continue;
+                };
+                out.extend_from_slice(known.as_bytes());
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(value);
                 out.extend_from_slice(b"\r\n");
             }
         });
         let writer = writer.field("X-Content-Type-Options", "nosniff").field("Cache-Control", "no-cache");
-        let writer = allow_origin(writer, manner.origin, &config.http);
+        let writer = allow_origin(writer, manner.origin, &config.http, heads.askers.of(id));
         writer.end(End::Length(answer.body().len()), manner.keep_alive);
         if !manner.head_only {
             head.extend_from_slice(answer.body());

@@ -38,6 +38,8 @@ pub(crate) struct Entering {
     pub(super) outlet: Option<Box<Outlet>>,
     /// An application has been asked, and lets it.
     pub(in crate::machine) authorized: bool,
+    /// Milliseconds after which it is asked for a sign of life, where the location says that.
+    ping_ms: Option<u64>,
 }
 
 impl Entering {
@@ -69,12 +71,13 @@ impl Machine {
             Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
         };
         let deflate = asked.deflate.filter(|_| self.config.websocket.compression);
-        let (watch, outlet) = (plan.watch, plan.outlet);
+        let (watch, outlet, ping_ms) = (plan.watch, plan.outlet, plan.ping_ms);
         if let Err(refusal) = self.check_rights(id, watch.is_some(), outlet.is_some()) {
             return self.refuse(id, manner, &voice, &refusal);
         }
         let accept = asked.accept;
-        let entering = Box::new(Entering { accept, subprotocol, deflate, watch, outlet, authorized: false });
+        let entering =
+            Box::new(Entering { accept, subprotocol, deflate, watch, outlet, authorized: false, ping_ms });
         let role = request.role;
         match plan.hooks {
             Some(hooks) => self.ask_first(id, role, (manner, voice), hooks, Errand::Enter(entering)),
@@ -98,8 +101,8 @@ impl Machine {
         voice: Voice,
         entering: Entering,
     ) {
-        let Entering { accept, subprotocol, deflate, watch, outlet, authorized } = entering;
-        let booth = Booth { sub: None, authorized, outlet, asked: None, verdict: None, bytes: 0 };
+        let Entering { accept, subprotocol, deflate, watch, outlet, authorized, ping_ms } = entering;
+        let booth = Booth { sub: None, authorized, outlet, asked: None, verdict: None, ping_ms, bytes: 0 };
         let bytes = size_of::<Booth>() + booth.outlet.as_ref().map_or(0, |outlet| outlet.bytes());
         if self.is_draining() {
             return self.say_no(id, manner, Status::UNAVAILABLE, &[], super::upgrade::LEAVING);
@@ -124,7 +127,7 @@ impl Machine {
         if !self.may_wait(id) {
             return;
         }
-        let Self { conns, post, head: out, config, date, .. } = self;
+        let Self { conns, post, head: out, config, date, heads, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return };
         out.clear();
         let mut writer = HeadWriter::begin(out, Status::SWITCHING_PROTOCOLS, date)
@@ -137,12 +140,12 @@ impl Machine {
         if let Some(deflate) = deflate {
             writer = writer.field("Sec-WebSocket-Extensions", &deflate.answer());
         }
-        allow_origin(writer, manner.origin, &config.http).end(End::Close, true);
+        allow_origin(writer, manner.origin, &config.http, heads.askers.of(id)).end(End::Close, true);
         post.say(conn, id, out);
         let window = deflate.and_then(|deflate| NonZeroU8::new(deflate.window));
         let mut socket = WebSocket::new(Tongue::Push, window);
         socket.style = socket_style(subprotocol == Some(META));
-        socket.ping_at = next_ping(post.now, config.websocket.ping_ms);
+        socket.ping_at = next_ping(post.now, ping_ms.unwrap_or(config.websocket.ping_ms));
         socket.booth = Some(Box::new(Booth { bytes, ..booth }));
         conn.deadline = socket.deadline();
         conn.phase = Phase::WebSocket(Box::new(socket));

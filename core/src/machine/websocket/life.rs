@@ -39,7 +39,7 @@ impl Machine {
             (socket.ping_at, socket.pong_by) = (Moment::NEVER, now.after_ms(pong_ms_max));
         } else if now >= socket.ping_at {
             // It has something to take, and is cut if it does not.
-            socket.ping_at = next_ping(now, ping_ms);
+            socket.ping_at = next_ping(now, socket.ping_ms(ping_ms));
         }
         conn.deadline = socket.deadline();
         if asks {

@@ -48,7 +48,7 @@ impl Machine {
         if !bytes.is_empty() {
             // Anything at all is a sign of life.
             socket.pong_by = Moment::NEVER;
-            socket.ping_at = next_ping(self.post.now, self.config.websocket.ping_ms);
+            socket.ping_at = next_ping(self.post.now, socket.ping_ms(self.config.websocket.ping_ms));
         }
         let was_empty = conn.inbox.is_empty();
         if !was_empty || !self.may_read_frames(id) {

@@ -71,7 +71,7 @@ impl Machine {
             if let Some(booth) = self.booth_mut(id) {
                 booth.verdict = verdict;
             }
-            self.hold(id, at, HeldMessage { bytes: message.into(), is_text, done: 0 });
+            self.hold(id, Some(at), HeldMessage { bytes: message.into(), is_text, done: 0 });
             return Ok(());
         }
         let media =

@@ -3,7 +3,7 @@
 use crate::arena::Id;
 use crate::conn::{Conn, HeldMessage, Phase, Role, Seat, Several};
 use crate::dialect::{Batch, Bulk, Call, Item, Listen, News, Outcome, Refusal, Verb, Voice};
-use crate::hub::{Channel, From, Join, Lost, Start, Subscription};
+use crate::hub::{Because, Channel, From, Join, Lost, Start, Subscription};
 use crate::machine::Machine;
 use crate::machine::bayeux::Spoken;
 use crate::machine::deliver::people;
@@ -36,7 +36,7 @@ impl Machine {
             if let Call::Do { verb: Verb::PublishAll(bulk), .. } = &call
                 && let Some(at) = self.crowded_by_items(id, &bulk.items)
             {
-                return self.hold(id, at, HeldMessage { bytes: message.into(), is_text, done: number });
+                return self.hold(id, Some(at), HeldMessage { bytes: message.into(), is_text, done: number });
             }
             if let Call::Do { verb: Verb::Talk(talk), .. } = &call {
                 match self.talk_over(id, talk) {
@@ -62,12 +62,12 @@ impl Machine {
         self.crowded_by_batch(items)
     }
 
-    pub(super) fn hold(&mut self, id: Id<Conn>, at: Id<Channel>, held: HeldMessage) {
+    pub(super) fn hold(&mut self, id: Id<Conn>, at: Option<Id<Channel>>, held: HeldMessage) {
         let size = held.bytes.len();
         let Some(socket) = self.websocket_mut(id) else { return };
         socket.held = Some(Box::new(held));
         self.held_bytes += size;
-        self.defer(id, Some(at));
+        self.defer(id, at);
     }
 
     /// Goes on with a message that had to wait.
@@ -126,7 +126,15 @@ impl Machine {
                 self.answer_tagged(id, tag, &Outcome::Authenticated { expires_s });
                 self.revoke(id);
             }
-            Verb::Listen(listen) => self.sit_down(id, tag, &listen, is_last)?,
+            Verb::Listen(listen) => {
+                if let Err(refusal) = self.sit_down(id, tag, &listen, is_last) {
+                    // Who asks for what it has was not kept out.
+                    if !matches!(refusal, Refusal::Parameter(_)) {
+                        self.note_refusals(id, [&*listen.channel].into_iter(), &refusal);
+                    }
+                    return Err(refusal);
+                }
+            }
             Verb::Unlisten(channel) => {
                 self.get_up(id, &channel)?;
                 self.answer_tagged(id, tag, &Outcome::Unsubscribed { channel: &channel });
@@ -172,7 +180,7 @@ impl Machine {
         if start.ahead && matches!(listen.from, From::Next(_)) {
             // It counts on messages of another life: what there is, is new to it.
             let Some(oldest) = self.hub.start(at, From::Oldest, now) else { return Ok(()) };
-            start = Start { lost: Lost::Unknown, ..oldest };
+            start = Start { lost: Lost::Unknown(Because::Cursor), ..oldest };
         }
         if let Some(who) = &listen.who {
             self.hub.meet(at, who, id.to_bits(), now);
@@ -197,11 +205,12 @@ impl Machine {
         }
         let subscribed = Outcome::Subscribed { channel: &listen.channel, seq: start.next - 1, cursor };
         self.answer_tagged(id, tag, &subscribed);
+        let known = listen.roster.filter(|_| self.hub.may_know(at, listen.from));
         let (mut delivery, conns, hub) = self.delivery();
         let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
         let mut news = Vec::new();
         if let (Some(_), Some(roster)) = (&listen.who, channel.roster()) {
-            let from = listen.roster.map(|n| n + 1);
+            let from = known.map(|n| n.saturating_add(1));
             people(channel, roster, from, &voice, &mut news);
         }
         delivery.tell(conn, id, &news);

@@ -31,12 +31,12 @@ impl Machine {
         let asked = match handshake::read(head) {
             Ok(asked) => asked,
             Err(denied) => {
-                self.deny(id, manner, denied);
+                self.deny(id, (tongue, manner), denied);
                 return true;
             }
         };
         if self.is_draining() {
-            self.say_no(id, manner, Status::UNAVAILABLE, &[], LEAVING);
+            self.decline(id, (tongue, manner), Status::UNAVAILABLE, &[], LEAVING);
             return true;
         }
         let params = Params::of_query(head.query);
@@ -58,7 +58,7 @@ impl Machine {
         if manner.origin == OriginRef::Vary && head.field("origin").is_some() {
             self.counters.websocket_origins_denied += 1;
             let words = "pages of this origin may not connect here; see http.origins";
-            self.say_no(id, manner, Status::FORBIDDEN, &[("Vary", "Origin")], words);
+            self.decline(id, (tongue, manner), Status::FORBIDDEN, &[("Vary", "Origin")], words);
             return true;
         }
         let talker = tongue.talker();
@@ -66,7 +66,7 @@ impl Machine {
             Ok(opening) => opening,
             Err(refusal) => {
                 self.count_refusal(&refusal);
-                self.say_no(id, manner, refusal.status(), &[], refusal.words());
+                self.decline(id, (tongue, manner), refusal.status(), &[], refusal.words());
                 return true;
             }
         };
@@ -74,7 +74,7 @@ impl Machine {
             Ok(grant) => grant,
             Err(refusal) => {
                 self.count_refusal(&refusal);
-                self.say_no(id, manner, refusal.status(), &[], refusal.words());
+                self.decline(id, (tongue, manner), refusal.status(), &[], refusal.words());
                 return true;
             }
         };
@@ -124,7 +124,7 @@ impl Machine {
         true
     }
 
-    fn deny(&mut self, id: Id<Conn>, manner: Manner, denied: Denied) {
+    fn deny(&mut self, id: Id<Conn>, whom: (Tongue, Manner), denied: Denied) {
         self.counters.websocket_handshakes_refused += 1;
         let upgrade = ("Upgrade", "websocket");
         let (status, fields): (Status, &[(&str, &str)]) = match denied {
@@ -133,7 +133,22 @@ impl Machine {
             Denied::NotAsked => (Status::UPGRADE_REQUIRED, &[upgrade]),
             Denied::Version => (Status::UPGRADE_REQUIRED, &[upgrade, ("Sec-WebSocket-Version", "13")]),
         };
-        self.say_no(id, manner, status, fields, denied.words());
+        self.decline(id, whom, status, fields, denied.words());
+    }
+
+    /// Says why there will be no WebSocket: a problem at the API's, text elsewhere.
+    fn decline(
+        &mut self,
+        id: Id<Conn>,
+        (tongue, manner): (Tongue, Manner),
+        status: Status,
+        fields: &[(&str, &str)],
+        words: &str,
+    ) {
+        if tongue == Tongue::Native {
+            return self.say_problem(id, manner, status, fields, words);
+        }
+        self.say_no(id, manner, status, fields, words);
     }
 
     pub(super) fn say_no(

@@ -133,7 +133,7 @@ fn names_a_version(whole: &[u8]) -> bool {
     line.split(|&c| c == b' ').nth(2).is_some_and(|word| word.starts_with(b"HTTP/"))
 }
 
-fn method(name: &str) -> Method {
+pub(super) fn method(name: &str) -> Method {
     match name {
         "GET" => Method::Get,
         "POST" => Method::Post,
@@ -146,7 +146,7 @@ fn method(name: &str) -> Method {
 }
 
 /// Origin form, absolute form, or the asterisk (RFC 9112, section 3.2).
-fn target(target: &str, method: Method) -> Result<(&[u8], &str), Reject> {
+pub(super) fn target(target: &str, method: Method) -> Result<(&[u8], &str), Reject> {
     let target = memchr::memchr(b'#', target.as_bytes()).map_or(target, |at| &target[..at]);
     let local = match target.as_bytes() {
         [b'/', ..] => target,

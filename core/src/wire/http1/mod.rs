@@ -2,6 +2,7 @@
 //! Knows nothing of channels, dialects or connections.
 pub mod chunked;
 pub mod fetched;
+pub mod glimpse;
 pub mod head;
 pub mod response;
 

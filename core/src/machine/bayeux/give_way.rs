@@ -1,0 +1,79 @@
+//! Sleepers give way: a pattern or channel that is there for nobody but sessions that sleep makes room for what somebody wants now.
+//! Knows nothing of what that is.
+use super::name;
+use super::session::{Session, Sessions};
+use crate::arena::Id;
+use crate::hub::Channel;
+use crate::machine::Machine;
+
+/// Readers of patterns and channels that are looked at for one that may go: the search must not hold up the loop.
+const LOOKS_MAX: usize = 4_096;
+
+/// What there is no room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::machine) enum Scarce {
+    /// Another pattern.
+    Pattern,
+    /// Another channel.
+    Channel,
+}
+
+impl Machine {
+    /// Ends the sessions that keep a pattern or channel from going, where all of them sleep; the one that has slept longest is looked
+    /// at first. Whether there is room for one more now.
+    ///
+    /// A channel goes only if it would not be there any more but for them. Those who sleep lose what they would have got: they are told
+    /// `402` as if they had slept too long.
+    pub(in crate::machine) fn sleepers_give_way(&mut self, scarce: Scarce) -> bool {
+        let Some(readers) = self.kept_by_sleepers(scarce) else { return false };
+        let now = self.post.now;
+        let mut overdue: Vec<Id<Channel>> = Vec::new();
+        for id in readers {
+            let seats = self.sessions.get(id).map_or(&[][..], |session| &session.seats);
+            let channels = seats.iter().filter_map(|seat| self.hub.subscription(seat.sub)?.channel());
+            overdue.extend(channels.filter(|at| self.hub.is_overdue(*at, now)));
+            self.end_session(id);
+        }
+        for at in overdue {
+            if self.hub.peek(at).is_some_and(|channel| channel.members() == 0) {
+                self.hub.close(at, now);
+            }
+        }
+        true
+    }
+
+    fn kept_by_sleepers(&self, scarce: Scarce) -> Option<Vec<Id<Session>>> {
+        let Self { sessions, hub, .. } = self;
+        let mut looks = 0;
+        for entry in &sessions.sleepers {
+            looks += 1;
+            let sleeper = sessions.get(entry.0).filter(|_| sessions.sleeps(*entry));
+            for seat in sleeper.iter().flat_map(|session| &session.seats) {
+                looks += 1;
+                let Some(at) = hub.subscription(seat.sub).and_then(|sub| sub.channel()) else { continue };
+                let may_go = match scarce {
+                    Scarce::Pattern => name::is_pattern(&seat.name),
+                    Scarce::Channel => hub.is_overdue(at, self.post.now),
+                };
+                if !may_go {
+                    continue;
+                }
+                let mut readers = Vec::new();
+                let all_sleep = hub.readers(at).all(|owner| {
+                    looks += 1;
+                    let reader = Sessions::owner(owner)
+                        .filter(|id| looks < LOOKS_MAX && sessions.get(*id).is_some_and(|s| s.asleep));
+                    readers.extend(reader);
+                    reader.is_some()
+                });
+                if all_sleep {
+                    return Some(readers);
+                }
+            }
+            if looks >= LOOKS_MAX {
+                break;
+            }
+        }
+        None
+    }
+}

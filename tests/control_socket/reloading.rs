@@ -1,0 +1,97 @@
+//! What a reload takes over of files: where the pid file is, and when the disk has what is in the file of histories.
+use super::*;
+
+impl Home {
+    /// Reloads with this as the configuration; what is said on standard error, and the exit code.
+    fn reload_with(&self, config: &str) -> (String, i32) {
+        self.file("own.toml", config);
+        let output = self.rcomet(&["reload"]);
+        (stderr(&output), code(&output))
+    }
+
+    fn start_with(&self, config: &str) {
+        let file = self.file("own.toml", config);
+        let output = self.rcomet(&["start", "--no-tcp", "--config", &file]);
+        assert_eq!(code(&output), 0, "{output:?}");
+    }
+}
+
+#[test]
+fn the_pid_file_moves_with_a_reload() {
+    let home = Home::new();
+    let at = |name: &str| home.directory.join(name);
+    let named = |name: &str| format!("[server]\npid_file = \"{}\"\n", at(name).display());
+    home.start_with(&named("a.pid"));
+    let number = format!("{}\n", home.pid());
+    let pid_files = || home.files().into_iter().filter(|name| name.ends_with(".pid")).collect::<Vec<_>>();
+    assert_eq!(pid_files(), ["a.pid"]);
+    assert_eq!(home.reload_with(&named("b.pid")), (String::new(), 0));
+    assert_eq!(pid_files(), ["b.pid"]);
+    assert_eq!(fs::read_to_string(at("b.pid")).expect("it is there"), number);
+
+    // Another daemon has the next: nothing changes, not even what else stands in the file.
+    let other = at("other.sock").display().to_string();
+    let taken = at("taken.pid").display().to_string();
+    let words = ["start", "--no-tcp", "--control", &other, "--pid-file", &taken];
+    assert_eq!(code(&home.rcomet(&words)), 0);
+    let (said, code) = home.reload_with(&(named("taken.pid") + "demo = true\n"));
+    assert_eq!(code, 5, "{said}");
+    assert!(said.contains("stays as it was: another rcomet runs already: it has its number in "), "{said}");
+    assert_eq!(pid_files(), ["b.pid", "taken.pid"]);
+    assert_ne!(fs::read_to_string(&taken).expect("it is there"), number);
+    home.says(&["stop", "--socket", &other]);
+
+    // One that is refused for another reason has taken nothing.
+    let (said, code) = home.reload_with(&(named("c.pid") + "[control]\ngroup = \"no-such-group\"\n"));
+    assert_eq!(code, 5, "{said}");
+    assert_eq!(pid_files(), ["b.pid"]);
+
+    // Its own by another name stays; without a name it is beside the control socket.
+    std::os::unix::fs::symlink(at("b.pid"), at("link")).expect("a link");
+    assert_eq!(home.reload_with(&named("link")), (String::new(), 0));
+    assert_eq!(pid_files(), ["b.pid"]);
+    assert_eq!(home.reload_with(""), (String::new(), 0));
+    assert_eq!(pid_files(), ["rcomet.pid"]);
+    home.says(&["stop"]);
+    assert_eq!(pid_files(), [""; 0]);
+}
+
+/// The first line of the file says whether the disk has every other one: it is never wrong, and everything stays in the file.
+#[test]
+fn the_disk_is_waited_for_as_the_last_reload_says() {
+    let home = Home::new();
+    let histories = home.directory.join("histories");
+    let synced = |ms: u64| format!("[history]\nfile = \"{}\"\nsync_ms = {ms}\n", histories.display());
+    let first = || {
+        let text = fs::read_to_string(&histories).expect("it is there");
+        text.lines().next().expect("a first line").to_owned()
+    };
+    let says_synced = || first().contains("\"synced\":true");
+    home.start_with(&synced(1_000));
+    home.says(&["write", "k", "one"]);
+    assert!(!says_synced());
+    let before = first();
+    assert_eq!(home.reload_with(&synced(50)), (String::new(), 0));
+    assert_eq!(home.says(&["read", "k"]), "one");
+    assert_eq!(first(), before, "nothing has to be said anew");
+
+    assert_eq!(home.reload_with(&synced(0)), (String::new(), 0));
+    until("a file that says so", says_synced);
+    home.says(&["write", "k", "two"]);
+    assert_eq!(home.reload_with(&synced(2_000)), (String::new(), 0));
+    until("a file that does not say so", || !says_synced());
+    home.says(&["write", "k", "three"]);
+    // There and back before anything can be written.
+    assert_eq!(home.reload_with(&synced(0)), (String::new(), 0));
+    assert_eq!(home.reload_with(&synced(7)), (String::new(), 0));
+    home.says(&["write", "k", "four"]);
+    until("a file that does not say so", || !says_synced());
+
+    let pid = home.pid();
+    signal("KILL", pid);
+    until("its end", || !lives(pid));
+    home.start_with(&synced(7));
+    assert_eq!(home.says(&["read", "k"]), "four");
+    let page = home.says(&["subscribe", "k", "--history", "10", "--count", "4"]);
+    assert_eq!(page.lines().collect::<Vec<_>>(), ["one", "two", "three", "four"]);
+}
