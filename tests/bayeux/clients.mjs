@@ -4,9 +4,8 @@
 //
 // Starts the daemon itself, on ports of its own: it has to be stopped and started again.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,11 +13,11 @@ import vm from 'node:vm';
 import { AckExtension, CometD, TimeSyncExtension } from 'cometd';
 import { adapt } from 'cometd-nodejs-client';
 import faye from 'faye';
+import { started } from '../browser/starting.mjs';
+import { SOON_MS, pause } from '../browser/waiting.mjs';
 
 const binary = process.argv[2] ?? 'target/debug/rcomet';
-const SOON_MS = 45_000; // for everything that should happen at once: generous, as machines that test are busy
 const daemons = new Set();
-let files = 0;
 const directory = mkdtempSync(join(tmpdir(), 'rcomet-bayeux-'));
 adapt();
 
@@ -27,57 +26,36 @@ class Daemon {
   static async start(options = '') {
     const daemon = new Daemon();
     daemon.front = daemon.admin = 0;
-    daemon.file = join(directory, `${files++}.toml`);
+    daemon.folder = mkdtempSync(join(directory, 'daemon-'));
     daemon.options = options;
     await daemon.run();
     return daemon;
   }
 
   async run() {
-    writeFileSync(this.file, `
-      [server]
-      front = ["127.0.0.1:${this.front}"]
-      admin = ["127.0.0.1:${this.admin}"]
-      [bayeux]
-      paths = ["/", "/bayeux", "/cometd", "/faye"]
-      publish = ["/**"]
-      ${this.options}`);
-    const env = { ...process.env, RCOMET_CONTROL: join(directory, 'control.sock') };
-    this.child = spawn(binary, ['run', '--config', this.file], { env, stdio: ['ignore', 'inherit', 'pipe'] });
-    daemons.add(this.child);
-    let said = '';
-    const at = (role) => Number(said.match(new RegExp(`listening ${role} \\S+:(\\d+)\n`))?.[1]);
-    this.child.stderr.on('data', (data) => {
-      said += data;
-      process.stderr.write(`${data}`.replace(/^.* INFO .*\n/gm, ''));
-    });
-    await until(() => said, () => at('front') && at('admin'));
-    [this.front, this.admin] = [at('front'), at('admin')];
-    await until(async () => {
-      try {
-        return (await fetch(`http://127.0.0.1:${this.front}/ping`)).status;
-      } catch {
-        return 0;
-      }
-    }, (status) => status === 200);
+    const [front, admin] = [this.front, this.admin].map((port) => `127.0.0.1:${port}`);
+    const more = `[bayeux]\npaths = ["/", "/bayeux", "/cometd", "/faye"]\npublish = ["/**"]\n${this.options}`;
+    const hear = (said) => process.stderr.write(said.replace(/^.* INFO .*\n/gm, ''));
+    this.running = await started(binary, { folder: this.folder, front, admin, more, hear });
+    daemons.add(this.running.child);
+    [this.front, this.admin] = [this.running.front, this.running.admin].map((address) => Number(address.split(':')[1]));
   }
 
   async stop() {
-    if (this.child.exitCode === null) {
-      this.child.kill('SIGTERM');
-      const gone = once(this.child, 'exit');
-      this.child.kill('SIGTERM'); // the second cuts at once
-      await gone;
-      daemons.delete(this.child);
-    }
+    const { child, ended } = this.running;
+    this.running.wanted = true;
+    child.kill('SIGTERM');
+    child.kill('SIGTERM'); // the second cuts at once
+    await ended;
+    daemons.delete(child);
   }
 
   /** As a crash ends it. */
   async kill() {
-    const gone = once(this.child, 'exit');
-    this.child.kill('SIGKILL');
-    await gone;
-    daemons.delete(this.child);
+    this.running.wanted = true;
+    this.running.child.kill('SIGKILL');
+    await this.running.ended;
+    daemons.delete(this.running.child);
   }
 
   url(path = '/cometd') {
@@ -101,7 +79,6 @@ class Daemon {
 process.on('exit', () => daemons.forEach((child) => child.kill('SIGKILL')));
 process.on('SIGTERM', () => process.exit(1));
 
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const numbers = (count) => Array.from({ length: count }, (_, n) => n);
 
 /** Waits until what is given is what is wanted; gives it. */

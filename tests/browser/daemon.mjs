@@ -1,9 +1,9 @@
 // The daemon, for tests that start and end it themselves.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { started } from './starting.mjs';
 import { SOON_MS } from './support.mjs';
 
 const binary = process.env.RCOMET ?? new URL('../../target/debug/rcomet', import.meta.url).pathname;
@@ -23,26 +23,14 @@ export class Daemon {
     this.front = this.admin = '127.0.0.1:0';
   }
 
-  start() {
-    const config = join(this.folder, 'rcomet.toml');
-    writeFileSync(config, `[server]\nfront = ["${this.front}"]\nadmin = ["${this.admin}"]\n${this.options}\n`);
-    this.process = spawn(binary, ['run', '--config', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.ended = new Promise((done) => this.process.on('exit', done));
-    return soon(new Promise((done, fail) => {
-      let said = '';
-      this.process.stderr.on('data', (data) => {
-        said += data;
-        const at = (role) => said.match(new RegExp(`listening ${role} (\\S+)\n`))?.[1];
-        if (!at('front') || !at('admin')) return;
-        [this.front, this.admin] = [at('front'), at('admin')];
-        done();
-      });
-      this.process.on('exit', () => fail(new Error(said)));
-    }), 'the daemon');
+  async start() {
+    this.running = await started(binary, { folder: this.folder, front: this.front, admin: this.admin, more: this.options });
+    ({ front: this.front, admin: this.admin, ended: this.ended } = this.running);
   }
 
   stop(signal = 'SIGTERM') {
-    this.process.kill(signal);
+    this.running.wanted = true;
+    this.running.child.kill(signal);
     return soon(this.ended, 'the end of the daemon');
   }
 
@@ -59,7 +47,7 @@ export class Daemon {
 
   /** Its files go, too. */
   async forget() {
-    if (this.process.exitCode === null && this.process.signalCode === null) await this.stop();
+    await this.stop();
     rmSync(this.folder, { recursive: true });
   }
 }

@@ -299,6 +299,7 @@ await run(async () => {
   });
 
   await check('an order to end', async () => {
+    daemon.running.wanted = true;
     await expects(200, 'control', 'POST', '/control/stop', '/control/stop');
     await soon(daemon.ended, 'the end');
   });

@@ -1,14 +1,14 @@
 // What the tests need: the real daemon, and real proxies in front of it that cut, refuse and hold back.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
+import { started } from '../../../tests/browser/starting.mjs';
 import { pause, until } from '../../../tests/browser/waiting.mjs';
 import { connect as bare } from '../src/index.js';
 
@@ -30,21 +30,9 @@ export class Daemon {
   }
 
   async start() {
-    const file = join(this.folder, 'rcomet.toml');
-    writeFileSync(file, `${this.more}\n[server]\nfront = ["${this.front}"]\nadmin = ["${this.admin}"]\ndemo = true\n`);
-    this.process = spawn(binary, ['run', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.ended = once(this.process, 'exit');
-    await new Promise((done, fail) => {
-      let said = '';
-      this.process.stderr.on('data', (data) => {
-        said += data;
-        const at = (role) => said.match(new RegExp(`listening ${role} (\\S+)\n`))?.[1];
-        if (!at('front') || !at('admin')) return;
-        [this.front, this.admin] = [at('front'), at('admin')];
-        done();
-      });
-      this.process.on('exit', () => fail(new Error(said)));
-    });
+    const more = `demo = true\n${this.more}`;
+    this.running = await started(binary, { folder: this.folder, front: this.front, admin: this.admin, more });
+    ({ front: this.front, admin: this.admin } = this.running);
   }
 
   get url() {
@@ -52,12 +40,13 @@ export class Daemon {
   }
 
   async stop(signal = 'SIGTERM') {
-    this.process.kill(signal);
-    await this.ended;
+    this.running.wanted = true;
+    this.running.child.kill(signal);
+    await this.running.ended;
   }
 
   async end() {
-    if (this.process.exitCode === null && this.process.signalCode === null) await this.stop('SIGKILL');
+    await this.stop('SIGKILL');
     rmSync(this.folder, { recursive: true });
   }
 
