@@ -45,6 +45,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
                 return Decoded { verb, voice: Voice::new(DialectId::Native, 0) };
             }
             None => Err(Refusal::NoChannels),
+            Some(named) if named.is_too_long => Err(Refusal::Name),
             Some(named) if config.push.is_astray(&named) => Err(Refusal::OtherGroup),
             Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {
                 Err(Refusal::TooManyInOne)
@@ -239,7 +240,8 @@ pub(super) fn posting(
         age_ms: location.message_timeout_ms,
     };
     let (group, events) = (in_group(location, named), hooks::events(location, named));
-    Ok(Posting { channels: named.channels.clone(), media, keep, group, events, again: false })
+    let (channels, channel_ms) = (named.channels.clone(), location.channel_timeout_ms);
+    Ok(Posting { channels, media, keep, channel_ms, group, events, again: false })
 }
 
 /// Reads what a subscriber wants, and how.
@@ -280,6 +282,7 @@ pub(super) fn watch_as(
         subscribers_max: location.subscribers_max,
         existing_only: location.existing_only,
         ends_with_any: location.delete_ends_all,
+        channel_ms: location.channel_timeout_ms,
         echo,
         follow: None,
     })
