@@ -1,9 +1,9 @@
 //! Seconds and tags: what messages are known by to those who go by the clock. They never go back, whatever the clock does.
 //! Knows nothing of messages.
 
-/// Tags that are left to a log of the same second before this one, for each millisecond that it had: as many as a second has
-/// room for.
-const TAGS_A_MS: u32 = 1 << 22;
+/// Tags that are left to a log of the same second before this one, for each millisecond that it had: more than can be published,
+/// and so few that the numbers behind them have 31 bits, as clients may have that count in those.
+const TAGS_A_MS: u32 = 1 << 21;
 
 /// The second and the tag of the next message.
 #[derive(Debug, Default)]
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(stamps.take(), (5_001, 0));
     }
 
-    /// Whoever came before in this second cannot have used more than it had time for: at four million a millisecond.
+    /// Whoever came before in this second cannot have used more than it had time for: a million a millisecond.
     #[test]
     fn the_second_of_the_start_leaves_tags_to_who_came_before() {
         for ms in [0, 1, 400, 999] {
@@ -107,6 +107,7 @@ mod tests {
             stamps.begin_at(ms);
             let first = stamps.take();
             assert!(first.0 == 100 && (ms == 0 || first >= before.next()), "{ms} ms: {first:?}");
+            assert!(first.1 < 1 << 31);
             stamps.set_clock(101);
             assert_eq!(stamps.take(), (101, 0));
         }
