@@ -30,6 +30,7 @@ node tests/browser/websocket.mjs
 node tests/browser/events.mjs
 node tests/browser/openapi.mjs
 node tests/browser/locations.mjs
+node tests/browser/nchan.mjs
 node tests/browser/bayeux.mjs
 node tests/browser/origins.mjs
 node tests/browser/dashboard.mjs

@@ -223,6 +223,48 @@ fn times_are_those_of_the_wall() {
     assert_eq!(machine.standing("a").map(|it| it.base), Some(3));
 }
 
+/// Ids of the push module go on behind those of channels that have ended, also where the clock does not, and though nothing but
+/// the first line of a text that was written anew knows of them.
+#[test]
+fn seconds_of_channels_that_have_ended_are_not_used_again() {
+    for ending in ENDINGS {
+        let mut server = push::usual();
+        server.keep_journal();
+        let mut reader = push::Walker::new("/sub/a");
+        server.machine.set_date(Date::from_unix(START + 100));
+        push::post(&mut server, "a", "one");
+        assert_eq!(reader.all(&mut server), ["one"]);
+        push::admin(&mut server, "DELETE", "/pub/a", "", "");
+        // The first takes the text as it is, and begins another. Each begins with the clock 100 seconds back.
+        server.restart(ending, 7);
+        server.restart(ending, 8);
+        push::post(&mut server, "a", "two");
+        assert_eq!(reader.all(&mut server), ["two"]);
+    }
+}
+
+/// What a location says of how long a channel lives without anybody is not forgotten, and not before it is written anew.
+#[test]
+fn how_long_an_empty_channel_lives_comes_back() {
+    for ending in ENDINGS {
+        let publisher =
+            push::PUB.replace(r#""role""#, r#""channel_timeout_ms": 600000, "store": false, "role""#);
+        let mut server = push::locations(&[&publisher, push::SUB]);
+        server.keep_journal();
+        push::post(&mut server, "a", "x");
+        server.restart(ending, 7);
+        server.restart(ending, 8);
+        pass(&mut server, 599_000);
+        // Who comes and goes leaves it for as long again.
+        let client = push::get(&mut server, "/sub/a", "");
+        server.vanish(client);
+        pass(&mut server, 599_000);
+        assert!(server.machine.standing("a").is_some());
+        pass(&mut server, 2_000);
+        assert!(server.machine.standing("a").is_none());
+    }
+}
+
 /// While a text is written anew, in shares, everything that happens is in the old one, and in the new one when it is whole.
 #[test]
 fn a_text_that_is_written_anew_is_whole() {

@@ -205,6 +205,76 @@ fn channels_can_be_the_publishers_affair() {
     assert_eq!(brief(&ask(&mut server, "/sub/a", "")), "200 x");
 }
 
+/// `nchan_max_channel_id_length`: of each id, without what the group puts before it.
+#[test]
+fn ids_have_as_many_bytes_as_their_location_lets_them() {
+    let few = r#""channel_id_bytes_max": 5, "group": "a-long-group", "split": ",""#;
+    let mut server = locations(&[
+        &PUB.replace(r#""role""#, &format!(r#"{few}, "role""#)),
+        &SUB.replace(r#""role""#, &format!(r#"{few}, "role""#)),
+        r#"{"path": "/any/{id}", "role": "publisher"}"#,
+    ]);
+    assert_eq!(brief(&post(&mut server, "fives,fours", "x"))[..3], *"202");
+    for (method, body) in [("POST", "x"), ("PUT", "x"), ("GET", ""), ("DELETE", "")] {
+        let answer = admin(&mut server, method, "/pub/fives,sixsix", "", body);
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{method}: {answer}");
+        assert!(
+            answer.ends_with("the channel's name is empty, too long, or has control characters"),
+            "{answer}"
+        );
+    }
+    assert_eq!(brief(&ask(&mut server, "/sub/fives", "")), "200 x");
+    assert!(ask(&mut server, "/sub/sixsix", "").starts_with("HTTP/1.1 403 "));
+    assert!(ask(&mut server, "/sub/sixsix", "Accept: text/event-stream\r\n").starts_with("HTTP/1.1 403 "));
+    assert_eq!(server.machine.counters().names_refused, 6);
+    // Others have their own.
+    assert!(admin(&mut server, "POST", "/any/sixsix", "", "x").starts_with("HTTP/1.1 202 "));
+}
+
+/// `nchan_channel_timeout`, of publishers' and of subscribers' locations.
+#[test]
+fn an_empty_channel_is_remembered_as_long_as_its_location_says() {
+    let with =
+        |ms: u64, role: &str| role.replace(r#""role""#, &format!(r#""channel_timeout_ms": {ms}, "role""#));
+    for (ms, more) in [
+        (5_000, r#""store": false"#),
+        (600_000, r#""store": false"#),
+        (5_000, r#""message_timeout_ms": 3000"#),
+    ] {
+        let publisher = with(ms, PUB).replace(r#""role""#, &format!(r#"{more}, "role""#));
+        let mut server =
+            locations(&[&publisher, &with(2_000, SUB), r#"{"path": "/look?id=", "role": "publisher"}"#]);
+        let is_there = |server: &mut support::Server, id: &str| {
+            admin(server, "GET", &format!("/look?id={id}"), "", "").starts_with("HTTP/1.1 200 ")
+        };
+        post(&mut server, "a", "x");
+        pass_seconds(&mut server, ms / 1_000 - 1);
+        assert!(is_there(&mut server, "a"), "{ms} ms, {more}");
+        pass_seconds(&mut server, 2);
+        assert!(!is_there(&mut server, "a"), "{ms} ms, {more}");
+        // Who only listens makes one, too, and leaves it.
+        let client = get(&mut server, "/sub/b", "");
+        pass_seconds(&mut server, 100);
+        server.vanish(client);
+        pass_seconds(&mut server, 1);
+        assert!(is_there(&mut server, "b"));
+        pass_seconds(&mut server, 2);
+        assert!(!is_there(&mut server, "b"));
+    }
+    // With messages it lives until they are too old, and without the option as long as any other.
+    let mut server =
+        locations(&[&with(2_000, PUB), r#"{"path": "/usual/{id}", "role": "publisher", "store": false}"#]);
+    post(&mut server, "a", "x");
+    admin(&mut server, "POST", "/usual/b", "", "x");
+    pass_seconds(&mut server, 59);
+    assert!(admin(&mut server, "GET", "/pub/a", "", "").starts_with("HTTP/1.1 200 "));
+    assert!(admin(&mut server, "GET", "/pub/b", "", "").starts_with("HTTP/1.1 200 "));
+    pass_seconds(&mut server, 2);
+    assert!(admin(&mut server, "GET", "/pub/b", "", "").starts_with("HTTP/1.1 404 "));
+    pass_seconds(&mut server, 3_540);
+    assert!(admin(&mut server, "GET", "/pub/a", "", "").starts_with("HTTP/1.1 404 "));
+}
+
 #[test]
 fn groups_are_name_spaces() {
     let mut server = locations(&[

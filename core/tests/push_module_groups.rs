@@ -116,6 +116,14 @@ fn limits_of_a_group_are_kept() {
     assert_eq!(&post_to(&mut server, "g/d", "x")[..3], "403");
     admin(&mut server, "POST", "/group/g?max_messages_mem=100&max_channels=0", "", "");
     assert_eq!(post_to(&mut server, "g/e", "x"), "403 Group limit reached for memory used by messages.");
+    // As they are set in nginx, with sizes as it reads them.
+    let target = "/group/n?max_channels=2&max_subs=1&max_messages=3&max_messages_mem=1M";
+    assert!(admin(&mut server, "POST", target, "", "").starts_with("HTTP/1.1 200 OK\r\n"));
+    let limits = json(&mut server, "n")["limits"].clone();
+    assert_eq!(
+        ["channels", "subscribers", "messages", "messages_memory"].map(|name| limits[name].as_u64()),
+        [Some(2), Some(1), Some(3), Some(1_048_576)]
+    );
     for (target, status) in [("/group/g?max_channels=x", "400"), ("/group/g%2Fh?max_channels=1", "403")] {
         assert_eq!(&brief(&admin(&mut server, "POST", target, "", ""))[..3], status, "{target}");
     }

@@ -82,9 +82,15 @@ fn without_counterpart(conf: &Conf<'_>, page: &mut Page) {
             continue;
         }
         page.note(&match path.as_str() {
-            "pidfile" => format!("line {line}, pidfile: left out; rcomet stays in the foreground and systemd knows its process"),
+            "pidfile" => format!(
+                "line {line}, pidfile: left out; `rcomet start` writes rcomet.pid beside control.sock, and server.pid_file names another \
+                 place"
+            ),
             _ if path.starts_with("logger.") => {
-                format!("line {line}, {path}: left out; rcomet logs to standard error, and journald keeps and rotates it")
+                format!(
+                    "line {line}, {path}: left out; rcomet logs to standard error, which journald keeps and rotates, or with \
+                     --log-file into a file"
+                )
             }
             _ => format!("line {line}, {path}: left out; icomet 0.2.5 has no such option, nor has rcomet"),
         });

@@ -29,9 +29,9 @@ fn the_file_that_icomet_ships() {
     let wanted = "\
 # Made by `rcomet import-icomet-conf` from icomet.conf.
 # Check it with `rcomet check-config FILE`, start with it by `rcomet run --config FILE`.
-# line 3, pidfile: left out; rcomet stays in the foreground and systemd knows its process
-# line 7, logger.output: left out; rcomet logs to standard error, and journald keeps and rotates it
-# line 9, logger.rotate.size: left out; rcomet logs to standard error, and journald keeps and rotates it
+# line 3, pidfile: left out; `rcomet start` writes rcomet.pid beside control.sock, and server.pid_file names another place
+# line 7, logger.output: left out; rcomet logs to standard error, which journald keeps and rotates, or with --log-file into a file
+# line 9, logger.rotate.size: left out; rcomet logs to standard error, which journald keeps and rotates, or with --log-file into a file
 
 [server]
 front = [\"0.0.0.0:8100\"]

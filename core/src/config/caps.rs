@@ -13,6 +13,7 @@ impl Config {
             .iter()
             .filter(|one| one.store && matches!(one.role, Duty::Publisher | Duty::Pubsub));
         let mut said: Vec<String> = publishers.flat_map(|location| self.capped_at(location)).collect();
+        said.extend(self.push.location.iter().filter_map(|location| self.capped_ids(location)));
         let wanted = self.simple_comet.max_messages_per_channel;
         let most = self.limits.history_messages_max;
         if wanted > most && wanted != SimpleComet::default().max_messages_per_channel {
@@ -22,6 +23,17 @@ impl Config {
             ));
         }
         said
+    }
+
+    fn capped_ids(&self, location: &Location) -> Option<String> {
+        let (wanted, most) = (location.channel_id_bytes_max, self.limits.channel_name_bytes_max);
+        (wanted > most).then(|| {
+            format!(
+                "push.location `{}`: channel_id_bytes_max = {wanted} is more than limits.channel_name_bytes_max = {most}: names have \
+                 no more bytes, with the group and its slash; raise that one, too",
+                location.path
+            )
+        })
     }
 
     fn capped_at(&self, location: &Location) -> Vec<String> {
@@ -80,6 +92,19 @@ mod tests {
         // What was not asked for is not told.
         config.limits.history_messages_max = 5;
         config.push.location[0] = Location::new(config.push.location[0].path.clone(), Duty::Publisher);
+        assert_eq!(config.warnings(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn ids_that_can_never_be_so_long_are_told() {
+        let mut config = config(r#"{"path": "/p/{id}", "role": "subscriber", "channel_id_bytes_max": 1024}"#);
+        let words = "push.location `/p/{id}`: channel_id_bytes_max = 1024 is more than limits.channel_name_bytes_max = 255";
+        assert!(
+            config.warnings().len() == 1 && config.warnings()[0].starts_with(words),
+            "{:?}",
+            config.warnings()
+        );
+        config.limits.channel_name_bytes_max = 1024;
         assert_eq!(config.warnings(), Vec::<String>::new());
     }
 

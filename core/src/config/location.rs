@@ -31,6 +31,14 @@ pub struct Location {
     /// What separates several ids in one (`nchan_channel_id_split_delimiter`); empty for none.
     #[serde(default)]
     pub split: String,
+    /// Bytes that each of these ids may have, without the group; 0 is as many as there may be
+    /// (`nchan_max_channel_id_length`).
+    #[serde(default)]
+    pub channel_id_bytes_max: usize,
+    /// Milliseconds that a channel that is used here lives without subscribers and messages; 0 for
+    /// `icomet.channel_timeout_ms` (`nchan_channel_timeout`).
+    #[serde(default)]
+    pub channel_timeout_ms: u64,
     /// Channels of a group have a name space of their own, `group/id`; made of what the path names (`nchan_channel_group`).
     #[serde(default)]
     pub group: Option<Template>,
@@ -194,6 +202,8 @@ impl Location {
             channels: Vec::new(),
             publisher_channels: Vec::new(),
             split: String::new(),
+            channel_id_bytes_max: 0,
+            channel_timeout_ms: 0,
             group: None,
             group_max_channels: 0,
             group_max_subscribers: 0,

@@ -34,7 +34,10 @@ impl Push {
 fn idle_options(location: &Location) -> Vec<String> {
     let usual = Location::new(location.path.clone(), location.role);
     let of_groups = [("group_methods", location.group_methods != usual.group_methods)];
-    let of_sockets = [("websocket_ping_ms", location.websocket_ping_ms.is_some())];
+    let of_both = [
+        ("websocket_ping_ms", location.websocket_ping_ms.is_some()),
+        ("channel_timeout_ms", location.channel_timeout_ms != usual.channel_timeout_ms),
+    ];
     let of_publishers = [
         ("messages_max", location.messages_max != usual.messages_max),
         ("message_timeout_ms", location.message_timeout_ms != usual.message_timeout_ms),
@@ -57,7 +60,7 @@ fn idle_options(location: &Location) -> Vec<String> {
         Duty::Subscriber => (&of_publishers[..], "publishers'"),
         Duty::Publisher => (&of_subscribers[..], "subscribers'"),
         Duty::Group | Duty::StubStatus | Duty::SubscriberInfo => {
-            (&of_sockets[..], "publishers' and subscribers'")
+            (&of_both[..], "publishers' and subscribers'")
         }
         Duty::Pubsub => (&[][..], ""),
     };
@@ -84,7 +87,7 @@ mod tests {
             r#"[{"path": "/sub/{id}", "role": "subscriber", "messages_max": 50, "message_timeout_ms": 5},
                 {"path": "/pub/{id}", "role": "publisher", "concurrency": "last", "timeout_ms": 5},
                 {"path": "/both/{id}", "role": "pubsub", "group_methods": ["get"]},
-                {"path": "/group/{id}", "role": "group", "group_methods": ["get"], "websocket_ping_ms": 5}]"#,
+                {"path": "/group/{id}", "role": "group", "group_methods": ["get"], "websocket_ping_ms": 5, "channel_timeout_ms": 5}]"#,
         );
         let of = |path: &str, name: &str, whose: &str| {
             format!("push.location `{path}`: {name} does nothing here, it is for {whose} locations")
@@ -98,6 +101,7 @@ mod tests {
                 of("/pub/{id}", "timeout_ms", "subscribers'"),
                 of("/both/{id}", "group_methods", "groups'"),
                 of("/group/{id}", "websocket_ping_ms", "publishers' and subscribers'"),
+                of("/group/{id}", "channel_timeout_ms", "publishers' and subscribers'"),
             ]
         );
         let both = r#"[{"path": "/x/{id}", "role": "pubsub", "messages_max": 50, "concurrency": "last"}]"#;

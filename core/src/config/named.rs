@@ -23,6 +23,8 @@ pub struct Named {
     /// Groups that the request itself has named and has no business in: in ids with a slash where the location has none, or
     /// that in which events are told.
     pub strays: Vec<String>,
+    /// One of its ids has more bytes than the location lets them have.
+    pub is_too_long: bool,
 }
 
 impl Named {
@@ -66,6 +68,8 @@ impl Location {
             _ => Vec::new(),
         };
         let ids: Vec<&str> = ids.into_iter().map(|(id, _)| id).collect();
+        let most = self.channel_id_bytes_max;
+        let is_too_long = most > 0 && ids.iter().any(|id| id.len() > most);
         if self.role != Duty::StubStatus && (ids.is_empty() || ids.iter().any(|id| id.is_empty())) {
             return None;
         }
@@ -80,7 +84,7 @@ impl Location {
         let channels = ids.iter().map(|id| name(id)).filter(|name| known.insert(name.clone())).collect();
         let events = self.channel_events_channel_id.as_ref().filter(|_| group != META);
         let events = events.map(|template| format!("{META}/{}", template.fill(&variables)));
-        Some(Named { channels, group, events, strays })
+        Some(Named { channels, group, events, strays, is_too_long })
     }
 }
 

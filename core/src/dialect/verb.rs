@@ -333,6 +333,8 @@ pub struct Posting {
     pub media: Media,
     /// How it is to be kept.
     pub keep: Posted,
+    /// Milliseconds that the channels live without subscribers and messages; 0 for the usual.
+    pub channel_ms: u64,
     /// The group of the channels, if it has limits.
     pub group: Option<Box<InGroup>>,
     /// Where it is told that it was published.
@@ -364,6 +366,8 @@ pub struct Watch {
     pub existing_only: bool,
     /// It ends when one of its channels does, and not when the last does.
     pub ends_with_any: bool,
+    /// Milliseconds that the channels live without subscribers and messages; 0 for the usual.
+    pub channel_ms: u64,
     /// Comes back when nothing happens.
     pub echo: i64,
     /// The group of the channels, if it has limits.

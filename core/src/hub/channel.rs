@@ -52,6 +52,8 @@ pub struct Channel {
     pub(super) ruled: Option<Box<Keep>>,
     /// How whoever published to it last wants it to be kept.
     pub(super) posted: Option<Box<Posted>>,
+    /// Milliseconds it lives without members and messages, as whoever used it last wants it; 0 for the usual.
+    pub(super) idle_ms: u64,
     /// Second and tag of its last message, also when that is no longer kept.
     pub(super) last: Option<(u32, u32)>,
     /// A second of the server's life, and messages that were published in it.
@@ -125,6 +127,7 @@ impl Channel {
             is_index: false,
             ruled: None,
             posted: None,
+            idle_ms: 0,
             last: None,
             pace: (0, 0),
             asked: None,
@@ -219,7 +222,7 @@ impl Channel {
 
     /// Milliseconds it lives without subscribers.
     pub(super) fn life_ms(&self, settings: &Settings) -> u64 {
-        let usual = settings.channel_timeout_ms;
+        let usual = if self.idle_ms > 0 { self.idle_ms } else { settings.channel_timeout_ms };
         match (&self.registered, &self.posted) {
             (Some(own), _) => own.life_ms,
             // As long as there is something in it.

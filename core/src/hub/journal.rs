@@ -159,7 +159,8 @@ impl Hub {
         let waiting = &mut anew.waiting;
         waiting.push_back(Note::Entry(channel.as_opened(&self.log)));
         let lives_long = channel.idle_until > now.after_ms(self.settings.channel_timeout_ms);
-        if lives_long || channel.posted.is_some() || channel.registered.is_some() || channel.token.is_some() {
+        let has_time = lives_long || channel.idle_ms > 0;
+        if has_time || channel.posted.is_some() || channel.registered.is_some() || channel.token.is_some() {
             waiting.push_back(channel.as_shaped());
         }
         let (base, head) = (channel.history.base(), channel.history.head());
@@ -227,6 +228,7 @@ impl Hub {
             base,
             head,
             ended: self.log.id_of(self.ended),
+            stamp: self.stamps.next(),
             unsure: None,
             boot: 0,
             synced: false,
@@ -285,6 +287,7 @@ impl Channel {
         let shape = Shape {
             channel: Arc::clone(&self.name),
             posted: self.posted.as_deref().copied(),
+            idle_ms: self.idle_ms,
             registered: self.registered.as_deref().copied(),
             token: self.token.as_deref().copied(),
             until_ms: None,

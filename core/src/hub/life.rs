@@ -71,6 +71,17 @@ impl Hub {
         self.arm(id, now);
     }
 
+    /// From now on a channel lives so long without members and messages; 0 leaves it as it is. What was promised before holds.
+    pub fn live_for(&mut self, id: Id<Channel>, idle_ms: u64) {
+        if idle_ms > 0
+            && let Some(channel) = self.channels.get_mut(id)
+            && channel.idle_ms != idle_ms
+        {
+            channel.idle_ms = idle_ms;
+            self.note_shape(id);
+        }
+    }
+
     /// Somebody asks for a channel's messages.
     pub fn note_asked(&mut self, id: Id<Channel>, now: Moment) {
         if let Some(channel) = self.channels.get_mut(id) {

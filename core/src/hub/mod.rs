@@ -26,6 +26,7 @@ mod roster;
 mod rules;
 mod session;
 mod settings;
+mod stamps;
 mod start;
 mod subscription;
 mod sweep;
@@ -63,6 +64,7 @@ use media::MediaTable;
 use names::Names;
 use revive::Awaited;
 use session::Sessions;
+use stamps::Stamps;
 use sweep::{Announcing, Broadcasts};
 
 /// Whom a subscription delivers to: a connection's id, as bits. The hub only carries it.
@@ -71,9 +73,6 @@ pub type Owner = u64;
 /// A table is full.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
-
-/// Tags that are left to a log of the same second before this one, for each millisecond that it had.
-const TAGS_A_MS: u32 = 100;
 
 /// Bytes that a name takes in the table in which names have an order, which is never quite full.
 const SORTED_BYTES: usize = 40;
@@ -110,10 +109,7 @@ pub struct Hub {
     /// What marks channels in cursors, and what signs those.
     cursors: Seed,
     sealer: Sealer,
-    /// The wall clock, in seconds; never goes back, so that what is stamped with it does not.
-    unix_s: u32,
-    /// The tag of the next message of this second.
-    next_tag: u32,
+    stamps: Stamps,
     /// What is said of bodies.
     media: MediaTable,
     /// How many channels were ever made.
@@ -169,8 +165,7 @@ impl Hub {
             seed,
             cursors: seed,
             sealer: seed.sealer(),
-            unix_s: 0,
-            next_tag: 0,
+            stamps: Stamps::default(),
             media: MediaTable::default(),
             made: 0,
             ended: 0,
@@ -240,17 +235,14 @@ impl Hub {
         self.log.offset_of(id)
     }
 
-    /// The wall clock has moved. When it has stepped back, messages go on in the last second that there was.
+    /// The wall clock has moved. When it has stepped back, messages go on in the second of the last.
     pub fn set_clock(&mut self, unix_seconds: u64) {
-        let unix_s = u32::try_from(unix_seconds).unwrap_or(u32::MAX);
-        if unix_s > self.unix_s {
-            (self.unix_s, self.next_tag) = (unix_s, 0);
-        }
+        self.stamps.set_clock(unix_seconds);
     }
 
     /// Begins in the middle of a second: a log before this one may have used tags of it.
     pub fn begin_second_at(&mut self, ms: u16) {
-        self.next_tag = u32::from(ms) * TAGS_A_MS;
+        self.stamps.begin_at(ms);
     }
 
     /// How many channels have a name.

@@ -7,11 +7,6 @@ use super::{Beside, Channel, Hub, Keep, Kind, Media, Message};
 use crate::arena::Id;
 use crate::time::Moment;
 
-/// The second and the tag behind these. A second has as many as there are numbers; the next begins early then.
-pub(super) fn behind(unix_s: u32, tag: u32) -> (u32, u32) {
-    tag.checked_add(1).map_or((unix_s.saturating_add(1), 0), |tag| (unix_s, tag))
-}
-
 impl Hub {
     /// Appends a message; returns its number. Delivery happens in [`Hub::pump`].
     pub fn publish(
@@ -81,8 +76,7 @@ impl Hub {
 
     /// A message that has its place in the log, its second and its tag.
     pub(super) fn stamped(&mut self, id: Id<Channel>, kind: Kind, body: Arc<str>, now: Moment) -> Message {
-        let (offset, unix_s, tag) = (self.log.append(), self.unix_s, self.next_tag);
-        (self.unix_s, self.next_tag) = behind(unix_s, tag);
+        let (offset, (unix_s, tag)) = (self.log.append(), self.stamps.take());
         if let Some(channel) = self.channels.get_mut(id) {
             channel.last = Some((unix_s, tag));
             channel.pace = (second_of(now), channel.published_within(now).saturating_add(1));

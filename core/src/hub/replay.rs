@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::history::{Beside, History};
-use super::publish::behind;
 use super::{Channel, Full, Hub, Kind, Message, Seed};
 use crate::arena::Id;
 use crate::counters::Counters;
@@ -16,6 +15,7 @@ impl Hub {
     pub fn become_as(&mut self, first: &First) {
         self.log = Log::resumed(first.epoch, first.base, first.head);
         self.ended = self.log.offset_of(first.ended);
+        self.stamps.reach_next(first.stamp);
         self.cursors = Seed::new(first.key[0], first.key[1]);
         self.sealer = self.cursors.sealer();
     }
@@ -106,6 +106,7 @@ impl Hub {
         let Some(id) = self.find(&shape.channel) else { return };
         if let Some(channel) = self.channels.get_mut(id) {
             channel.posted = shape.posted.map(Box::new);
+            channel.idle_ms = shape.idle_ms;
             channel.registered = shape.registered.map(Box::new);
             channel.token = shape.token.map(Box::new);
             let until = |unix_ms: u64| Moment(unix_ms.saturating_sub(zero_unix_ms));
@@ -169,7 +170,7 @@ impl Hub {
 
     /// Messages from now on are behind this second and tag.
     pub(super) fn reach_second(&mut self, second: u32, tag: u32) {
-        (self.unix_s, self.next_tag) = (self.unix_s, self.next_tag).max(behind(second, tag));
+        self.stamps.reach(second, tag);
     }
 
     /// Ends a replay: the log goes on behind the number `last`; as another log if `epoch` is one, which is also another life for

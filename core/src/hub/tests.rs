@@ -265,21 +265,3 @@ fn nobody_is_missed() {
         }
     }
 }
-
-/// A second has as many numbers as there are; then the next one begins, for each message has an id of its own.
-#[test]
-fn when_a_second_has_no_more_tags_the_next_one_begins() {
-    let mut hub = hub(settings());
-    let id = hub.open("a", 60_000, Moment(0)).unwrap();
-    (hub.unix_s, hub.next_tag) = (100, u32::MAX - 1);
-    for _ in 0..4 {
-        hub.publish(id, "x".into(), None, Moment(0)).unwrap();
-    }
-    let ids: Vec<_> = hub.peek(id).unwrap().history().range(0, 9).map(|(_, m)| (m.unix_s, m.tag)).collect();
-    assert_eq!(ids, [(100, u32::MAX - 1), (100, u32::MAX), (101, 0), (101, 1)]);
-    // The clock, which is behind now, changes nothing before it has caught up; nor does what is read from a journal.
-    hub.reach_second(100, u32::MAX);
-    assert_eq!((hub.unix_s, hub.next_tag), (101, 2));
-    hub.reach_second(101, u32::MAX);
-    assert_eq!((hub.unix_s, hub.next_tag), (102, 0));
-}

@@ -32,6 +32,8 @@ pub struct First {
     pub head: u64,
     /// The last place of any channel that has ended: see [`crate::hub::Hub::numbers`].
     pub ended: u64,
+    /// Second and tag that no message had then, nor any behind it: channels that have ended had the others.
+    pub stamp: (u32, u32),
     /// Behind the first number and up to the second something may have been published that is nowhere any more.
     pub unsure: Option<(u64, u64)>,
     /// The boot of the machine that it was written in: another one may have forgotten what was not yet on its disk.
@@ -95,6 +97,8 @@ pub struct Shape {
     pub channel: Arc<str>,
     /// As a publisher wants it.
     pub posted: Option<Posted>,
+    /// Milliseconds that it lives without members and messages; 0 for the usual.
+    pub idle_ms: u64,
     /// As it was registered.
     pub registered: Option<Registered>,
     /// Its secret.

@@ -33,7 +33,7 @@ impl First {
                 line.rcomet_history
             ));
         }
-        let FirstLine { epoch, key, base, head, ended, unsure, boot, synced, .. } = line;
+        let FirstLine { epoch, key, base, head, ended, stamp, unsure, boot, synced, .. } = line;
         let (from, to) = unsure.unwrap_or((base, base));
         let in_order = base <= head && base <= ended && ended <= head && base <= from && from <= to;
         if !(in_order && head.max(to) < NUMBERS_END) {
@@ -45,7 +45,7 @@ impl First {
         };
         let (boot, key) = (hexadecimal("boot", &boot)?, hexadecimal("key", &key)?);
         let key = [(key >> 64) as u64, key as u64];
-        Ok(Self { epoch: Epoch::from_bits(epoch), key, base, head, ended, unsure, boot, synced })
+        Ok(Self { epoch: Epoch::from_bits(epoch), key, base, head, ended, stamp, unsure, boot, synced })
     }
 }
 
@@ -64,6 +64,7 @@ impl Line {
             EntryLine::Shape(line) => Entry::Shape(Box::new(Shape {
                 channel: line.name.into(),
                 posted: line.posted.map(|(messages_max, age_ms)| Posted { messages_max, age_ms }),
+                idle_ms: line.idle,
                 registered: line.registered.map(|(messages_max, life_ms, sessions)| Registered {
                     messages_max,
                     life_ms,

@@ -10,6 +10,7 @@ fn first() -> First {
         base: 10,
         head: 20,
         ended: 15,
+        stamp: (1_795_219_200, u32::MAX),
         unsure: Some((11, 19)),
         boot: u128::MAX - 7,
         synced: true,
@@ -140,6 +141,7 @@ fn channels_and_sessions_read_back() {
         Entry::Shape(Box::new(Shape {
             channel: "a".into(),
             posted: Some(Posted { messages_max: 3, age_ms: 0 }),
+            idle_ms: 5_000,
             registered: Some(Registered { messages_max: 9, life_ms: u64::MAX, sessions: true }),
             token: Some([200; 16]),
             until_ms: Some(1_795_219_200_123),

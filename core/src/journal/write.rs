@@ -20,6 +20,8 @@ pub(super) struct FirstLine {
     pub(super) base: u64,
     pub(super) head: u64,
     pub(super) ended: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) stamp: (u32, u32),
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unsure: Option<(u64, u64)>,
     pub(super) boot: String,
@@ -81,6 +83,9 @@ pub(super) struct ShapeLine<'a> {
     /// Messages and milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) posted: Option<(usize, u64)>,
+    /// Milliseconds.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) idle: u64,
     /// Messages, milliseconds, and whether it is for registered clients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) registered: Option<(usize, u64, bool)>,
@@ -129,6 +134,10 @@ pub(super) enum KindName {
     Broadcast,
 }
 
+fn is_none<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
+}
+
 pub(super) fn is_false(is: &bool) -> bool {
     !*is
 }
@@ -136,10 +145,14 @@ pub(super) fn is_false(is: &bool) -> bool {
 impl First {
     /// Appends it as a line.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let Self { epoch, key, base, head, ended, unsure, boot, synced } = *self;
+        let Self { epoch, key, base, head, ended, stamp, unsure, boot, synced } = *self;
         let (epoch, boot) = (epoch.bits(), format!("{boot:032x}"));
         let key = format!("{:016x}{:016x}", key[0], key[1]);
-        append(&FirstLine { rcomet_history: FORM, epoch, key, base, head, ended, unsure, boot, synced }, out);
+        let rcomet_history = FORM;
+        append(
+            &FirstLine { rcomet_history, epoch, key, base, head, ended, stamp, unsure, boot, synced },
+            out,
+        );
     }
 }
 
@@ -150,10 +163,11 @@ impl Entry {
             Self::Channel(opened) => EntryLine::Channel(channel(opened)),
             Self::Index(opened) => EntryLine::Index(channel(opened)),
             Self::Shape(shape) => {
-                let Shape { channel, posted, registered, token, until_ms } = &**shape;
+                let Shape { channel, posted, idle_ms, registered, token, until_ms } = &**shape;
                 EntryLine::Shape(ShapeLine {
                     name: Cow::Borrowed(channel),
                     posted: posted.map(|own| (own.messages_max, own.age_ms)),
+                    idle: *idle_ms,
                     registered: registered.map(|own| (own.messages_max, own.life_ms, own.sessions)),
                     token: *token,
                     until: *until_ms,

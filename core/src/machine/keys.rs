@@ -172,5 +172,5 @@ impl Machine {
 const KEY_BYTES: usize = 100;
 
 fn posting(name: String, media: Media, keep: Posted, again: bool) -> Box<Posting> {
-    Box::new(Posting { channels: vec![name], media, keep, group: None, events: None, again })
+    Box::new(Posting { channels: vec![name], media, keep, channel_ms: 0, group: None, events: None, again })
 }

@@ -56,10 +56,11 @@ impl Machine {
         }
         self.check_posting(posting, body.len())?;
         let mut at = Vec::with_capacity(posting.channels.len());
+        let life_ms = if posting.channel_ms > 0 { posting.channel_ms } else { self.channel_ms() };
         for name in &posting.channels {
             at.push(match posting.group {
-                Some(_) => self.make_channel(name, self.channel_ms())?,
-                None => self.open_channel(name, self.channel_ms())?,
+                Some(_) => self.make_channel(name, life_ms)?,
+                None => self.open_channel(name, life_ms)?,
             });
         }
         at.iter().try_for_each(|&at| self.check_pace(at, 1))?;
@@ -69,6 +70,7 @@ impl Machine {
         }
         let subscribers: usize = at.iter().filter_map(|&at| self.hub.peek(at)).map(Channel::members).sum();
         for &at in &at {
+            self.hub.live_for(at, posting.channel_ms);
             self.hub.keep_as(at, posting.keep, now);
             // Only a closed channel takes nothing, and a closed one has no name to be found by.
             let body = Arc::clone(body);

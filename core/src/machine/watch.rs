@@ -133,6 +133,7 @@ impl Machine {
         }
         let mut places = Vec::with_capacity(found.len());
         for at in found {
+            self.hub.live_for(at, watch.channel_ms);
             self.hub.touch(at, now);
             self.hub.note_asked(at, now);
             places.extend(self.hub.start_at(at, watch.place, now).map(|start| (at, start.next)));

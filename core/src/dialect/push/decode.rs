@@ -45,6 +45,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
                 return Decoded { verb, voice: Voice::new(DialectId::Native, 0) };
             }
             None => Err(Refusal::NoChannels),
+            Some(named) if named.is_too_long => Err(Refusal::Name),
             Some(named) if config.push.is_astray(&named) => Err(Refusal::OtherGroup),
             Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {
                 Err(Refusal::TooManyInOne)
@@ -92,7 +93,9 @@ fn group<'b>(request: &Request<'_, 'b>, location: &Location, named: Named) -> Re
             ];
             for (limit, names) in limits.iter_mut().zip(names) {
                 if let Some(text) = names.iter().find_map(|name| params.get(name)) {
-                    *limit = Some(text.parse().map_err(|_| Refusal::Parameter("a limit is a number"))?);
+                    *limit = Some(size(&text).ok_or(Refusal::Parameter(
+                        "a limit is a number, or one with k, m or g behind it: 1m is 1048576",
+                    ))?);
                 }
             }
             GroupTask::Set { limits, usual: location.group_limits() }
@@ -101,6 +104,18 @@ fn group<'b>(request: &Request<'_, 'b>, location: &Location, named: Named) -> Re
     // A group ends where the first slash is.
     let name = named.channels.into_iter().next().filter(|name| !name.contains('/')).ok_or(Refusal::Name)?;
     Ok(Verb::Group { name, task })
+}
+
+/// A number as nginx reads sizes: `512k` is 524288.
+fn size(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.as_bytes().last()?.to_ascii_lowercase() {
+        b'k' => (&text[..text.len() - 1], 1 << 10),
+        b'm' => (&text[..text.len() - 1], 1 << 20),
+        b'g' => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+    is_number.then(|| digits.parse::<u64>().ok()?.checked_mul(unit)).flatten()
 }
 
 /// The group that channels are in, if somebody wants to know how much is in it.
@@ -239,7 +254,8 @@ pub(super) fn posting(
         age_ms: location.message_timeout_ms,
     };
     let (group, events) = (in_group(location, named), hooks::events(location, named));
-    Ok(Posting { channels: named.channels.clone(), media, keep, group, events, again: false })
+    let (channels, channel_ms) = (named.channels.clone(), location.channel_timeout_ms);
+    Ok(Posting { channels, media, keep, channel_ms, group, events, again: false })
 }
 
 /// Reads what a subscriber wants, and how.
@@ -280,6 +296,7 @@ pub(super) fn watch_as(
         subscribers_max: location.subscribers_max,
         existing_only: location.existing_only,
         ends_with_any: location.delete_ends_all,
+        channel_ms: location.channel_timeout_ms,
         echo,
         follow: None,
     })
@@ -336,6 +353,28 @@ fn is_worthless(one: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_numbers_and_sizes() {
+        for (text, wanted) in [
+            ("0", Some(0)),
+            ("431", Some(431)),
+            ("1M", Some(1_048_576)),
+            ("512k", Some(524_288)),
+            ("2g", Some(2_147_483_648)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551615k", None),
+            ("", None),
+            ("m", None),
+            ("+1", None),
+            ("-1", None),
+            ("1.5m", None),
+            ("1mm", None),
+            ("1\u{e4}", None),
+        ] {
+            assert_eq!(size(text), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn chunks_are_taken_unless_they_are_worth_nothing() {

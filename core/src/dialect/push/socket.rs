@@ -77,6 +77,9 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
     if named.channels.len().max(published.channels.len()) > config.limits.channels_per_subscription_max {
         return Err(Refusal::TooManyInOne);
     }
+    if named.is_too_long || published.is_too_long {
+        return Err(Refusal::Name);
+    }
     if config.push.is_astray(&named) || config.push.is_astray(&published) {
         return Err(Refusal::OtherGroup);
     }
