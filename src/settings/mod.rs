@@ -237,8 +237,7 @@ impl Settings {
             // Addresses are compared as they are shown, as the core does.
             if !self.server.front.iter().any(|address| address.to_string() == listener.as_str()) {
                 warnings.push(format!(
-                    "{option}: the rule for `{}` is for the listener {}, which is none of server.front: it lets nobody do \
-                     anything",
+                    "{option}: the rule for `{}` names the listener {}, which is none of server.front: nobody comes in by it",
                     rule.channel.as_str(),
                     listener.as_str()
                 ));
@@ -296,7 +295,7 @@ mod tests {
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(
             warnings[0]
-                .starts_with("bayeux.publish: the rule for `/b/**` is for the listener 127.0.0.1:82, which")
+                .starts_with("bayeux.publish: the rule for `/b/**` names the listener 127.0.0.1:82, which")
         );
         let wrong = "[bayeux]\nsubscribe = [\"/a\", { channel = \"/b\", listeners = [\"here\"] }]\n";
         let said = parse("f", wrong).expect_err("it is none").to_string();
