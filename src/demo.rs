@@ -3,7 +3,7 @@
 //! Knows nothing of how pages are served.
 use std::net::SocketAddr;
 
-use rcomet_core::config::{ChannelPattern, Duty, Location, LocationPath, NamePattern, Page, Side, Template};
+use rcomet_core::config::{ChannelPattern, Duty, Location, LocationPath, Page, Rule, Side, Template};
 use rcomet_core::{Config, Limits};
 
 use crate::pages::{CSS, HTML, ICON, SCRIPT, Served, door, pages};
@@ -94,7 +94,7 @@ pub(crate) fn add_to(config: &mut Config) {
         .front
         .publish
         .extend(CHANNELS.iter().filter_map(|name| ChannelPattern::try_from(name.to_string()).ok()));
-    config.bayeux.publish.extend(NamePattern::try_from(COMET_CHANNELS.to_owned()));
+    config.bayeux.publish.extend(Rule::try_from(COMET_CHANNELS.to_owned()));
     config.ccomet.on_front = true;
     config.simple_comet.on_front = true;
     config.push.location.extend(rooms());

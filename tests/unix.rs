@@ -70,6 +70,37 @@ fn send(stream: &mut UnixStream, method: &str, target: &str, form: &str) {
     .expect("it is taken");
 }
 
+/// A rule of Bayeux may be for some of the public side's listeners, and each connection has come by its own.
+#[test]
+fn rules_are_for_the_listeners_that_they_name() {
+    let room = Room::new("rules");
+    let paths = ["admin", "outer", "inner"].map(|name| room.0.join(format!("{name}.sock")));
+    let [admin, outer, inner] = paths.each_ref().map(|path| path.display());
+    let rules = format!("[{{ channel = \"/a/**\", listeners = [\"unix:{inner}\"] }}]");
+    let text = format!(
+        "[server]\nadmin = [\"unix:{admin}\"]\nfront = [\"unix:{outer}\", \"unix:{inner}\"]\n[bayeux]\npublish = {rules}\n\
+         subscribe = {rules}\n"
+    );
+    let config = room.0.join("rcomet.toml");
+    std::fs::write(&config, text).expect("to write");
+    let mut daemon = Daemon::start(&["--config", config.to_str().expect("text")]);
+    daemon.says(&format!("listening front unix:{inner}"));
+    let talk = |path: &Path, messages: &str| ask(path, "POST", "/bayeux", &format!("message={messages}"));
+    let answer = talk(&paths[1], "[{\"channel\":\"/meta/handshake\",\"version\":\"1.0\"}]");
+    let client =
+        answer.split("\"clientId\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an id");
+    let subscribe =
+        format!("{{\"channel\":\"/meta/subscribe\",\"subscription\":\"/a/*\",\"clientId\":\"{client}\"}}");
+    let both = format!("[{subscribe},{{\"channel\":\"/a/b\",\"data\":1,\"clientId\":\"{client}\"}}]");
+    let refused = talk(&paths[1], &both);
+    assert!(
+        refused.contains("403::subscribe_denied") && refused.contains("403::publish_denied"),
+        "{refused}"
+    );
+    let done = talk(&paths[2], &both);
+    assert!(done.matches("\"successful\":true").count() == 2, "{done}");
+}
+
 #[test]
 fn every_side_can_be_a_socket_file() {
     let room = Room::new("sides");

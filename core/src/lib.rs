@@ -5,7 +5,7 @@
 //! The shell owns sockets, the clock and the operating system's generator; the [`Machine`] owns everything else. One
 //! turn of the shell's loop is always the same, and the order is part of the contract:
 //!
-//! 1. **Events.** [`Machine::open`] for each accepted connection; [`Machine::recv`] with what was read, never more
+//! 1. **Events.** [`Machine::open`] for each accepted connection, and [`Machine::came_by`]; [`Machine::recv`] with what was read, never more
 //!    than [`Machine::room`] at once; [`Machine::ended`] when the peer has finished sending (it may still listen);
 //!    [`Machine::closed`] when the connection is gone for any reason; for a socket that became writable, do as for
 //!    [`Todo::Write`].

@@ -4,7 +4,7 @@ mod bayeux;
 mod support;
 
 use bayeux::{Fellow, config, server};
-use rcomet_core::Role;
+use rcomet_core::{About, Role};
 use serde_json::json;
 use support::{Server, body};
 
@@ -197,5 +197,34 @@ fn patterns_do_not_get_round_rules() {
         ("/openly", false),
     ] {
         assert_eq!(a.subscribe(&mut server, name)[0]["successful"], allowed, "{name}");
+    }
+}
+
+/// A rule may be for some listeners of the public side: what one may do does not follow from what others may.
+#[test]
+fn rules_are_for_the_listeners_that_they_name() {
+    let mut config = config();
+    let narrow =
+        json!([{"channel": "/inner/**", "listeners": ["10.0.0.1:81", "unix:/run/a.sock"]}, "/open/*"]);
+    config.bayeux.subscribe = serde_json::from_value(narrow.clone()).unwrap();
+    config.bayeux.publish = serde_json::from_value(narrow).unwrap();
+    let mut server = Server::new(config);
+    let listeners = ["10.0.0.1:80", "10.0.0.1:81", "unix:/run/a.sock"].map(|at| ("front".into(), at.into()));
+    server.machine.set_about(About { listeners: listeners.into(), ..About::default() });
+    for (listener, may) in
+        [(None, false), (Some(0), false), (Some(1), true), (Some(2), true), (Some(3), false)]
+    {
+        let mut a = Fellow::new(&mut server);
+        if let Some(listener) = listener {
+            server.come_by(a.connection, listener);
+        }
+        for name in ["/inner/a", "/inner/a/*", "/inner/**"] {
+            assert_eq!(a.subscribe(&mut server, name)[0]["successful"], may, "{listener:?} {name}");
+        }
+        assert_eq!(a.send(&mut server, "/inner/a", json!({"data": 1}))[0]["successful"], may, "{listener:?}");
+        for name in ["/open/a", "/open/*"] {
+            assert_eq!(a.subscribe(&mut server, name)[0]["successful"], true, "{listener:?} {name}");
+        }
+        assert_eq!(a.send(&mut server, "/open/a", json!({"data": 1}))[0]["successful"], true);
     }
 }

@@ -13,7 +13,7 @@ mod wire;
 
 use bayeux::Fellow;
 use rcomet_core::journal::{Ending, Replayed};
-use rcomet_core::{Config, Role};
+use rcomet_core::{About, Config, Role};
 use serde_json::{Value, json};
 use support::Server;
 
@@ -307,6 +307,42 @@ fn after_a_crash_rights_and_limits_are_those_of_now() {
         change(&mut config);
         server.machine.reconfigure(config);
         assert_eq!(crash(&mut server, 7).sessions, sessions);
+        server.machine.check();
+    }
+}
+
+/// Rules for a listener hold for sessions that began there, also in the next life, and for no others.
+#[test]
+fn after_a_crash_rules_are_for_the_listeners_of_then() {
+    let rules = |listener: &str| {
+        serde_json::from_value(json!([{"channel": "/a", "listeners": [listener]}])).expect("rules")
+    };
+    let tell = |server: &mut Server, listeners: &[&str]| {
+        let listeners = listeners.iter().map(|at| ("front".into(), (*at).into())).collect();
+        server.machine.set_about(About { listeners, ..About::default() });
+    };
+    // The listener stays; it is another's rule now; and nobody listens there any more.
+    for (listeners, rule, sessions) in [
+        (vec!["1.1.1.1:2", "1.1.1.1:1"], "1.1.1.1:1", 1),
+        (vec!["1.1.1.1:1", "1.1.1.1:2"], "1.1.1.1:2", 0),
+        (vec!["1.1.1.1:2"], "1.1.1.1:1", 0),
+    ] {
+        let mut server = server_with(|config| config.bayeux.subscribe = rules("1.1.1.1:1"));
+        tell(&mut server, &["1.1.1.1:1", "1.1.1.1:2"]);
+        let connection = server.connect(Role::Front);
+        server.come_by(connection, 0);
+        let mut fellow = Fellow { connection, client: String::new(), ids: 0, acked: None };
+        let fields = json!({"version": "1.0", "ext": {"ack": true}});
+        let reply = fellow.send(&mut server, "/meta/handshake", fields);
+        fellow.client = reply[0]["clientId"].as_str().expect("an id").into();
+        assert_eq!(fellow.subscribe(&mut server, "/a")[0]["successful"], true);
+        let mut config = server.machine.config().clone();
+        config.bayeux.subscribe = rules(rule);
+        server.machine.reconfigure(config);
+        server.listeners = listeners.iter().map(|at| ("front".into(), (*at).into())).collect();
+        // A second life, to see that it is written down again.
+        crash(&mut server, 7);
+        assert_eq!(crash(&mut server, 8).sessions, sessions, "{listeners:?} {rule}");
         server.machine.check();
     }
 }

@@ -97,13 +97,14 @@ impl Listeners {
         }
     }
 
-    /// Hands this turn's share of newcomers to `welcome`.
-    pub(super) fn accept(&mut self, now: Moment, mut welcome: impl FnMut(Stream, Role, IpAddr)) {
+    /// Hands this turn's share of newcomers to `welcome`, with the number of the listener that each came by.
+    pub(super) fn accept(&mut self, now: Moment, mut welcome: impl FnMut(usize, Stream, Role, IpAddr)) {
         if self.retry_at.is_some_and(|at| now < at) {
             return;
         }
         self.retry_at = None;
-        for listener in &mut self.list {
+        for (number, listener) in self.list.iter_mut().enumerate() {
+            let mut welcome = |stream, role, peer| welcome(number, stream, role, peer);
             if let Err(error) = listener.accept(&self.peers, &mut welcome) {
                 return self.pause(&error, now);
             }
@@ -192,13 +193,13 @@ mod tests {
         let clients: Vec<_> = (0..SLICE + 3).map(|_| Client::connect(&path).expect("to connect")).collect();
         listeners.announce(0);
         let mut count = 0;
-        listeners.accept(Moment(0), |_, role, peer| {
+        listeners.accept(Moment(0), |_, _, role, peer| {
             assert!(matches!(role, Role::Front) && peer.is_loopback());
             count += 1;
         });
         assert_eq!(count, SLICE);
         assert!(listeners.more(), "nobody announces the others again");
-        listeners.accept(Moment(0), |_, _, _| count += 1);
+        listeners.accept(Moment(0), |_, _, _, _| count += 1);
         assert_eq!(count, clients.len());
         assert!(!listeners.more());
     }
@@ -211,13 +212,13 @@ mod tests {
         listeners.pause(&io::Error::other("no descriptors"), Moment(1_000));
         assert_eq!(listeners.retry_at(), Some(Moment(1_100)));
         assert!(!listeners.more());
-        listeners.accept(Moment(1_099), |_, _, _| panic!("too early"));
+        listeners.accept(Moment(1_099), |_, _, _, _| panic!("too early"));
 
         listeners.descriptor_freed();
         assert!(listeners.more());
         listeners.pause(&io::Error::other("no descriptors"), Moment(1_050));
         let mut count = 0;
-        listeners.accept(Moment(1_150), |_, _, _| count += 1);
+        listeners.accept(Moment(1_150), |_, _, _, _| count += 1);
         assert_eq!((count, listeners.retry_at()), (1, None));
     }
 }

@@ -157,8 +157,9 @@ impl Reactor {
 
     fn accept(&mut self, now: Moment) {
         let Self { poll, sockets, machine, listeners, .. } = self;
-        listeners.accept(now, |stream: Stream, role: Role, peer: IpAddr| {
+        listeners.accept(now, |listener, stream: Stream, role: Role, peer: IpAddr| {
             let Some(id) = machine.open(role, peer, now) else { return };
+            machine.came_by(id, listener);
             let mut socket = Socket::new(stream);
             // Both interests once and for ever: edge-triggered, so that what is not waited for costs nothing.
             let both = Interest::READABLE | Interest::WRITABLE;

@@ -233,6 +233,16 @@ impl Settings {
                  register, push to and delete every channel"
             ));
         }
+        for (option, rule, listener) in self.bayeux.named_listeners() {
+            // Addresses are compared as they are shown, as the core does.
+            if !self.server.front.iter().any(|address| address.to_string() == listener.as_str()) {
+                warnings.push(format!(
+                    "{option}: the rule for `{}` names the listener {}, which is none of server.front: nobody comes in by it",
+                    rule.channel.as_str(),
+                    listener.as_str()
+                ));
+            }
+        }
         warnings
     }
 }
@@ -275,6 +285,21 @@ mod tests {
             Vec::<String>::new(),
             "loopback"
         );
+    }
+
+    #[test]
+    fn a_rule_for_a_listener_that_is_not_there_is_worth_a_warning() {
+        let text = "[server]\nfront = [\"[::1]:81\", \"unix:/run/a.sock\"]\n[bayeux]\npublish = [\"/a\", { channel = \"/b/**\", \
+                    listeners = [\"[0::1]:81\", \"unix:/run/a.sock\", \"127.0.0.1:82\"] }]\n";
+        let warnings = settings(text).warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0]
+                .starts_with("bayeux.publish: the rule for `/b/**` names the listener 127.0.0.1:82, which")
+        );
+        let wrong = "[bayeux]\nsubscribe = [\"/a\", { channel = \"/b\", listeners = [\"here\"] }]\n";
+        let said = parse("f", wrong).expect_err("it is none").to_string();
+        assert!(said.starts_with("f:2:51: `here` is no address of a listener: expected"), "{said}");
     }
 
     #[test]

@@ -54,9 +54,9 @@ async function faye(url, without) {
     return new Promise((done, fail) => globalThis.subscription.then(done, (error) => fail(new Error(error.message))));
   }, [url, without]);
   return Object.assign(page, {
-    publish: (channel, data) => page.evaluate(([channel, data]) => new Promise((done, fail) => {
-      globalThis.client.publish(channel, data).then(done, (error) => fail(new Error(error.message)));
-    }), [channel, data]),
+    publish: (channel, data, options = {}) => page.evaluate(([channel, data, options]) => new Promise((done, fail) => {
+      globalThis.client.publish(channel, data, options).then(done, (error) => fail(new Error(error.message)));
+    }), [channel, data, options]),
     batch: (channel, all) => page.evaluate(([channel, all]) => { for (const data of all) globalThis.client.publish(channel, data); }, [channel, all]),
     cancel: () => page.evaluate(() => globalThis.subscription.cancel()),
     type: () => page.evaluate(() => globalThis.client._dispatcher.connectionType),
@@ -66,13 +66,13 @@ async function faye(url, without) {
 }
 
 /** cometd's client in a page, without these transports. */
-async function cometd(url, without) {
+async function cometd(url, without, options = {}) {
   const page = await open();
-  await page.evaluate(async ([url, without, pages]) => {
+  await page.evaluate(async ([url, without, pages, options]) => {
     const { CometD } = await import(`${pages}/cometd/cometd.js`);
     globalThis.client = new CometD();
     for (const name of without) globalThis.client.unregisterTransport(name);
-    globalThis.client.configure({ url, logLevel: 'error', backoffIncrement: 100, maxBackoff: 500 });
+    globalThis.client.configure({ url, logLevel: 'error', backoffIncrement: 100, maxBackoff: 500, ...options });
     globalThis.got = [];
     globalThis.done = (call) => new Promise((resolve, fail) => call((m) => (m.successful ? resolve() : fail(new Error(JSON.stringify(m))))));
     const begin = (cb) => { globalThis.subscription = globalThis.client.subscribe('/x/*', (m) => globalThis.got.push(m.data), cb); };
@@ -84,7 +84,7 @@ async function cometd(url, without) {
       globalThis.client.handshake();
     });
     await globalThis.done(begin);
-  }, [url, without, pages]);
+  }, [url, without, pages, options]);
   return Object.assign(page, {
     publish: (channel, data) => page.evaluate(([channel, data]) => globalThis.done((cb) => globalThis.client.publish(channel, data, cb)), [channel, data]),
     batch: (channel, all) => page.evaluate(([channel, all]) => {
@@ -161,6 +161,28 @@ async function anew(begin, daemon, path = '/cometd') {
   await page.context().close();
 }
 
+/** By scripts, a message that is too long for any URL fails; those before and after it come, in the same session. Faye's client tells nobody
+ * when it gives a message up. */
+async function tooLong(begin, daemon, refused) {
+  const page = await begin();
+  assert.equal(await page.type(), 'callback-polling');
+  const before = await daemon.counter('bayeux_sessions_opened');
+  await page.publish('/x/a', 'before');
+  // As it stands in a URL it is longer than request_line_bytes_max.
+  const long = page.publish('/x/a', 'x'.repeat(70_000), { attempts: 2 });
+  if (refused) await assert.rejects(long, refused);
+  else long.catch(() => {}); // the page is closed
+  await page.publish('/x/a', 'after');
+  await daemon.publish('/x/a', 'and then');
+  await heard(page, ['before', 'after', 'and then']);
+  assert.equal(await daemon.counter('bayeux_sessions_opened'), before);
+  const tries = () => page.asked.filter((line) => line.length > 70_000).length;
+  if (!refused) await until(2, tries);
+  await page.end();
+  await page.context().close();
+  return tries();
+}
+
 const bayeux = '[bayeux]\ntimeout_ms = 1000\nmax_interval_ms = 30000\npublish = ["/**"]\npaths = ["/", "/cometd"]\n';
 
 await run(async () => {
@@ -178,6 +200,17 @@ await run(async () => {
     await check(`${name} from another origin, by scripts, begins anew by scripts`, () => anew(begin, usual));
   }
   await check('faye from another origin, at the root path: WebSocket', () => day(faye, usual, { path: '/', type: 'websocket' }));
+  const cometdBy = (options) => () => cometd(`http://${usual.front}/cometd`, ['websocket'], options);
+  await check('cometd by scripts: a message that is too long for its own limit is not sent', async () => {
+    assert.equal(await tooLong(cometdBy({}), usual, /Bayeux message too big/), 0);
+  });
+  await check('cometd by scripts, without a limit of its own: a message that is too long is refused once', async () => {
+    assert.equal(await tooLong(cometdBy({ maxURILength: 1_000_000 }), usual, /"successful":false/), 1);
+  });
+  await check('faye by scripts: a message that is too long is refused as often as it may be tried', async () => {
+    const begin = () => faye(`http://${usual.front}/cometd`, ['websocket']);
+    assert.equal(await tooLong(begin, usual), 2);
+  });
   await usual.forget();
 
   // With a list of origins, requests may have cookies; bound sessions of another site go on without.

@@ -2,6 +2,7 @@
 //! Knows nothing of sessions.
 use serde::Deserialize;
 
+use super::rule::{ListenerAddress, Rule};
 use crate::dialect::bayeux::style;
 use crate::hub::Pattern;
 
@@ -22,10 +23,11 @@ pub struct Bayeux {
     /// Milliseconds that a sleeping session is remembered: a client that comes back goes on where it was. A session costs
     /// no queue, so there is no hurry. 0: it is over when it would fall asleep.
     pub remember_ms: u64,
-    /// Channels and sets of them (`/a/*`, `/a/**`) to which anybody may publish from the public side. None by default.
-    pub publish: Vec<NamePattern>,
-    /// Channels and sets of them that may be subscribed from the public side. All by default.
-    pub subscribe: Vec<NamePattern>,
+    /// Channels and sets of them (`/a/*`, `/a/**`) to which anybody may publish from the public side, or by some of its listeners. None by
+    /// default.
+    pub publish: Vec<Rule>,
+    /// Channels and sets of them that may be subscribed from the public side, or by some of its listeners. All by default.
+    pub subscribe: Vec<Rule>,
     /// Serve WebSockets at the paths, on the public side; `websocket.enabled` must be too.
     pub websocket: bool,
     /// Answer scripts (JSONP, callback-polling). Pages of any site can use it; without it only those of `http.origins` can.
@@ -67,7 +69,7 @@ impl Default for Bayeux {
             // Longer than lunch; not a day, because a sleeper's channels and patterns count.
             remember_ms: 3_600_000,
             publish: Vec::new(),
-            subscribe: vec![NamePattern("/**".into())],
+            subscribe: vec![Rule { channel: NamePattern("/**".into()), listeners: Vec::new() }],
             websocket: true,
             jsonp: true,
             bind_sessions: false,
@@ -84,6 +86,14 @@ impl Bayeux {
     pub(crate) fn style(&self) -> u8 {
         let bit = |is_on, bit| if is_on { bit } else { 0 };
         bit(self.parse_text, style::PARSES_TEXT) | bit(self.timestamp, style::TIMESTAMP)
+    }
+
+    /// The listeners that rules name, and in which option.
+    pub fn named_listeners(&self) -> impl Iterator<Item = (&'static str, &Rule, &ListenerAddress)> {
+        let options = [("bayeux.publish", &self.publish), ("bayeux.subscribe", &self.subscribe)];
+        let rules =
+            options.into_iter().flat_map(|(option, rules)| rules.iter().map(move |rule| (option, rule)));
+        rules.flat_map(|(option, rule)| rule.listeners.iter().map(move |listener| (option, rule, listener)))
     }
 
     /// What is wrong, in words for the administrator.
@@ -146,6 +156,11 @@ impl TryFrom<String> for MountPath {
 pub struct NamePattern(String);
 
 impl NamePattern {
+    /// The channel or set, as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the channel called `name` is meant.
     pub fn matches(&self, name: &str) -> bool {
         Pattern::of_segments(&self.0).map_or(self.0 == name, |pattern| pattern.matches(name))

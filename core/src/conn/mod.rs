@@ -81,6 +81,8 @@ pub struct Conn {
     pub(crate) taken: u32,
     pub(crate) peer: IpAddr,
     pub(crate) role: Role,
+    /// Which of the listeners that the shell told of it came in by.
+    pub(crate) listener: u8,
     /// The shell has been asked to write and has not finished.
     pub(crate) writing: bool,
     /// The peer has finished sending.
@@ -308,6 +310,9 @@ impl HeldTalk {
 }
 
 impl Conn {
+    /// None that the shell has told of.
+    pub(crate) const NO_LISTENER: u8 = u8::MAX;
+
     pub(crate) fn new(role: Role, peer: IpAddr, now: Moment, deadline: Moment) -> Self {
         Self {
             inbox: Inbox::default(),
@@ -319,6 +324,7 @@ impl Conn {
             taken: 0,
             peer,
             role,
+            listener: Self::NO_LISTENER,
             writing: false,
             ended: false,
             paused: false,

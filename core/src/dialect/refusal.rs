@@ -14,6 +14,8 @@ pub enum Refusal {
     Parameter(&'static str),
     /// A callback name has characters or a length that are not allowed.
     Callback,
+    /// The same, where a name is made of parts with dots between them.
+    DottedCallback,
     /// A callback name lacks what the dialect's names must have.
     UnmarkedCallback,
     /// A channel of this name has been registered already.
@@ -118,6 +120,7 @@ impl Refusal {
             Self::Method(_) => Status::METHOD_NOT_ALLOWED,
             Self::Parameter(_)
             | Self::Callback
+            | Self::DottedCallback
             | Self::UnmarkedCallback
             | Self::Name
             | Self::SessionName
@@ -162,6 +165,10 @@ impl Refusal {
             Self::Parameter(words) | Self::Body(words) => words,
             Self::Callback => {
                 "the callback name may have letters, digits and _ $ . [ ], must not begin with a digit, and must be short"
+            }
+            Self::DottedCallback => {
+                "the callback name may have letters, digits and _ $ with single dots between them, no digit at the beginning or behind a \
+                 dot, and at most callback_bytes_max bytes"
             }
             Self::UnmarkedCallback => "the callback name must have _JSONP_ in it",
             Self::ChannelTaken => "Channel already exists",

@@ -21,6 +21,8 @@ pub struct KeptSession {
     pub peer: IpAddr,
     /// It began on the admin side.
     pub is_admin: bool,
+    /// The address of the listener that it began by.
+    pub listener: Option<Box<str>>,
     /// Its client takes advice.
     pub takes_advice: bool,
     /// With the ack extension, the numbers of its batches.
@@ -151,7 +153,7 @@ impl KeptSession {
     /// Bytes of it where it waits for its client.
     pub fn bytes(&self) -> usize {
         let names: usize = self.seats.iter().map(|seat| size_of::<KeptSeat>() + seat.name.len()).sum();
-        size_of::<Self>() + self.client.len() + names
+        size_of::<Self>() + self.client.len() + self.listener.as_ref().map_or(0, |own| own.len()) + names
     }
 }
 
@@ -165,6 +167,8 @@ pub(super) struct SessionLine<'a> {
     peer: IpAddr,
     #[serde(default, skip_serializing_if = "is_false")]
     admin: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    listener: Option<Cow<'a, str>>,
     advice: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     batch: Option<u64>,
@@ -246,6 +250,7 @@ impl<'a> From<&'a KeptSession> for SessionLine<'a> {
             browser: kept.browser.as_deref().map(Cow::Borrowed),
             peer: kept.peer,
             admin: kept.is_admin,
+            listener: kept.listener.as_deref().map(Cow::Borrowed),
             advice: kept.takes_advice,
             batch: kept.acks.map(|acks| acks.last),
             from: kept.acks.map_or(0, |acks| acks.from),
@@ -285,6 +290,7 @@ impl From<SessionLine<'_>> for KeptSession {
             browser: line.browser.map(Into::into),
             peer: line.peer,
             is_admin: line.admin,
+            listener: line.listener.map(Into::into),
             takes_advice: line.advice,
             acks: line.batch.map(|last| KeptAcks {
                 from,

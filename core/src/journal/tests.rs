@@ -100,6 +100,7 @@ fn channels_and_sessions_read_back() {
         browser: Some("b".into()),
         peer: "2001:db8::1".parse().expect("an address"),
         is_admin: true,
+        listener: Some("unix:/run/a\"b.sock".into()),
         takes_advice: false,
         acks: Some(KeptAcks { from: 8, last: 3, acked: 2, lost: 1, is_unsure: true }),
         at: 19,
@@ -153,7 +154,12 @@ fn channels_and_sessions_read_back() {
             rests: true,
             ..session.clone()
         })),
-        Entry::Session(Box::new(KeptSession { acks: None, is_unsure: false, ..session.clone() })),
+        Entry::Session(Box::new(KeptSession {
+            acks: None,
+            is_unsure: false,
+            listener: None,
+            ..session.clone()
+        })),
         Entry::Session(Box::new(session)),
         Entry::Subscribed(Box::new(Subscribed {
             client: "c".into(),

@@ -56,6 +56,32 @@ impl Machine {
         Some(id)
     }
 
+    /// Says by which of [`About::listeners`](crate::About::listeners) somebody has come in, before anything is received. Without it, and by those
+    /// beyond the first 255, no rule holds that names listeners.
+    pub fn came_by(&mut self, id: Id<Conn>, listener: usize) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            conn.listener = listener.try_into().unwrap_or(Conn::NO_LISTENER);
+        }
+    }
+
+    /// The address of the listener by which somebody has come in.
+    pub(super) fn listener_of(&self, id: Id<Conn>) -> Option<&str> {
+        self.listener_at(self.conns.get(id)?.listener)
+    }
+
+    /// The address of a listener.
+    pub(super) fn listener_at(&self, listener: u8) -> Option<&str> {
+        let named = Some(usize::from(listener)).filter(|_| listener != Conn::NO_LISTENER);
+        self.about.listeners.get(named?).map(|(_, address)| &**address)
+    }
+
+    /// The listener of a side at this address.
+    pub(super) fn listener_called(&self, role: Role, address: &str) -> Option<u8> {
+        let mut listeners = self.about.listeners.iter();
+        let at = listeners.position(|(side, own)| side == role.name() && own == address)?;
+        u8::try_from(at).ok().filter(|at| *at != Conn::NO_LISTENER)
+    }
+
     /// Takes a connection out of the count of its address.
     pub(super) fn dismiss(&mut self, conn: &Conn) {
         if let Some(count) = self.addresses.get_mut(&conn.peer) {

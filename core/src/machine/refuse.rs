@@ -12,7 +12,8 @@ impl Machine {
         self.count_refusal(refusal);
         // A callback that was refused must not be called.
         let silent = Voice { before: None, ..voice.clone() };
-        let is_callback = matches!(refusal, Refusal::Callback | Refusal::UnmarkedCallback);
+        let is_callback =
+            matches!(refusal, Refusal::Callback | Refusal::DottedCallback | Refusal::UnmarkedCallback);
         let voice = if is_callback { &silent } else { voice };
         self.answer(id, manner, voice, &Outcome::Refused(refusal));
     }
@@ -31,7 +32,9 @@ impl Machine {
 
     pub(super) fn count_refusal(&mut self, refusal: &Refusal) {
         match refusal {
-            Refusal::Callback | Refusal::UnmarkedCallback => self.counters.callbacks_refused += 1,
+            Refusal::Callback | Refusal::DottedCallback | Refusal::UnmarkedCallback => {
+                self.counters.callbacks_refused += 1;
+            }
             Refusal::Name | Refusal::SessionName => self.counters.names_refused += 1,
             Refusal::MediaType => self.counters.media_types_refused += 1,
             Refusal::Conflict => self.counters.conflicts += 1,

@@ -1,8 +1,8 @@
 //! A journal in memory, and a server that begins again from it.
-use rcomet_core::Machine;
 use rcomet_core::chance::Chance;
 use rcomet_core::journal::{Ending, First, Line, Replayed};
 use rcomet_core::time::Date;
+use rcomet_core::{About, Machine};
 
 use super::{End, START, Server};
 
@@ -80,6 +80,7 @@ impl Server {
         let config = self.machine.config().clone();
         let date = Date::from_unix(START + self.now.0 / 1_000);
         self.machine = Machine::new(config, Box::new(Chance::from_seed(seed)), self.now, date);
+        self.machine.set_about(About { listeners: self.listeners.clone(), ..About::default() });
         for end in &mut self.ends {
             let received = std::mem::take(&mut end.received);
             *end = End { shut: true, closed: true, received, ..End::default() };

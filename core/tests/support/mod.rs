@@ -55,6 +55,8 @@ pub struct Server {
     pub saves: usize,
     /// What has happened to channels, where it is written down.
     pub journal: Option<journal::Journal>,
+    /// Where the next life listens: the side, and the address.
+    pub listeners: Vec<(String, String)>,
 }
 
 /// 2026-11-21 00:00:00 GMT.
@@ -88,6 +90,7 @@ impl Server {
             stops: 0,
             saves: 0,
             journal: None,
+            listeners: Vec::new(),
         }
     }
 
@@ -106,6 +109,12 @@ impl Server {
         }
         self.turn();
         client
+    }
+
+    /// Says by which of the listeners a client came in.
+    pub fn come_by(&mut self, client: Client, listener: usize) {
+        let id = self.ends[client.0].id.expect("it is let in");
+        self.machine.came_by(id, listener);
     }
 
     /// Sends bytes, as far as the server takes them; the rest follows when it does.

@@ -108,7 +108,7 @@ fn callback(query: &[u8], config: &Config) -> Result<Box<str>, Refusal> {
     let name = name.unwrap_or(Cow::Borrowed(CALLBACK));
     let is_name = |part: &str| escape::is_callback(part.as_bytes()) && !part.contains(['[', ']']);
     if name.len() > config.limits.callback_bytes_max || !name.split('.').all(is_name) {
-        return Err(Refusal::Callback);
+        return Err(Refusal::DottedCallback);
     }
     let guard = if config.http.jsonp_prefix { "/**/" } else { "" };
     Ok(format!("{guard}{name}(").into())

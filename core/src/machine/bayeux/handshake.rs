@@ -94,7 +94,8 @@ impl Machine {
     ) -> Result<Id<Session>, &'static str> {
         let (most, of_address_most) =
             (self.config.limits.bayeux_sessions_max, self.config.limits.bayeux_sessions_per_address_max);
-        let peer = self.conns.get(speaker.conn).map(|conn| conn.peer).ok_or("500::Internal error")?;
+        let conn = self.conns.get(speaker.conn).ok_or("500::Internal error")?;
+        let (peer, listener) = (conn.peer, conn.listener);
         if !peer.is_loopback() && of_address_most > 0 && self.sessions.of_address(peer) >= of_address_most {
             self.counters.bayeux_sessions_refused += 1;
             return Err("403::Too many sessions of this address");
@@ -124,6 +125,7 @@ impl Machine {
         }
         if let Some(session) = self.sessions.get_mut(id) {
             session.role = speaker.role;
+            session.listener = listener;
             session.takes_advice = message.connection_types.is_some();
         }
         if self.is_of_browser(speaker.talk) {

@@ -48,6 +48,7 @@ impl Machine {
             browser: session.browser.map(|browser| browser.as_str().into()),
             peer: session.peer(),
             is_admin,
+            listener: self.listener_at(session.listener).map(Into::into),
             takes_advice: session.takes_advice,
             acks: session.stood.as_ref().map_or(acks, |stood| stood.acks),
             at: self.hub.id_of(session.at),

@@ -237,7 +237,7 @@ impl Machine {
         let Some(data) = message.data else {
             return refused(out, "402:data:Missing required parameter");
         };
-        if !self.may_publish(speaker.role, channel) {
+        if !self.may_publish(speaker, channel) {
             self.counters.publishes_refused += 1;
             return refused(out, "403::publish_denied");
         }
@@ -263,13 +263,15 @@ impl Machine {
         }
     }
 
-    fn may_publish(&self, role: Role, channel: &str) -> bool {
-        if self.config.token.required && role != Role::Admin {
+    fn may_publish(&self, speaker: &Speaker<'_>, channel: &str) -> bool {
+        if self.config.token.required && speaker.role != Role::Admin {
             // Its messages have no place for a token.
             return false;
         }
-        role == Role::Admin
-            || self.config.bayeux.publish.iter().any(|pattern| pattern.matches(channel))
+        let listener = self.listener_of(speaker.conn);
+        let mut rules = self.config.bayeux.publish.iter();
+        speaker.role == Role::Admin
+            || rules.any(|rule| rule.channel.matches(channel) && rule.holds_at(listener))
             || self.config.front.publish.iter().any(|pattern| pattern.matches(channel))
     }
 

@@ -12,7 +12,7 @@ use super::name;
 use super::seats::Seat;
 use super::session::Session;
 use crate::arena::Id;
-use crate::conn::Role;
+use crate::conn::{Conn, Role};
 use crate::hub::{Because, Channel, From, Join, Lost, Start};
 use crate::journal::{KeptSeat, KeptSession};
 use crate::machine::Machine;
@@ -47,6 +47,8 @@ impl Machine {
         else {
             return false;
         };
+        // Where nobody listens any more, rules for that listener are nobody's.
+        let listener = kept.listener.as_deref().and_then(|address| self.listener_called(role, address));
         let bytes = size_of::<Session>()
             + 256
             + kept.seats.iter().map(|seat| size_of::<Seat>() + 64 + seat.name.len()).sum::<usize>();
@@ -57,7 +59,9 @@ impl Machine {
             // A token that was shown was a channel's, which has come back with it; patterns have none, and another life has another.
             let is_same = is_there.is_some_and(|at| self.is_same_life(at, seat));
             let needs_more = self.needs_token(role) && (is_pattern || !is_same);
-            (is_there.is_some() || !is_pattern) && !needs_more && self.may_subscribe(role, &seat.name)
+            (is_there.is_some() || !is_pattern)
+                && !needs_more
+                && self.may_subscribe(role, listener.and_then(|at| self.listener_at(at)), &seat.name)
         };
         if self.sessions.find(&client).is_some()
             || self.sessions.len() >= self.config.limits.bayeux_sessions_max
@@ -71,6 +75,7 @@ impl Machine {
         let Some(id) = self.sessions.insert(client, kept.peer, acks, until) else { return false };
         if let Some(session) = self.sessions.get_mut(id) {
             session.role = role;
+            session.listener = listener.unwrap_or(Conn::NO_LISTENER);
             session.takes_advice = kept.takes_advice;
             session.at = self.hub.offset_of(kept.at);
             session.gap = Gap { lost: kept.lost, is_unsure: kept.is_unsure };

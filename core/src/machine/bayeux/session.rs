@@ -42,6 +42,8 @@ pub(crate) struct Session {
     pub(super) stood: Option<Box<KeptSession>>,
     /// The side of the server that it began on.
     pub(super) role: Role,
+    /// The listener that it began by.
+    pub(super) listener: u8,
     /// The browser that it belongs to.
     pub(super) browser: Option<ClientId>,
     /// Its client takes advice: one that does not would ask again at once, whatever it is told.
@@ -206,6 +208,7 @@ impl Sessions {
             gap: Gap::default(),
             stood: None,
             role: Role::Front,
+            listener: Conn::NO_LISTENER,
             browser: None,
             takes_advice: true,
             is_paced: false,

@@ -22,7 +22,7 @@ const INVALID: &str = "405::Invalid channel";
 impl Machine {
     pub(super) fn subscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
         self.change_subscriptions("/meta/subscribe", speaker, message, out, |machine, id, names| {
-            machine.check_subscriptions(speaker.role, message, id, names)?;
+            machine.check_subscriptions(speaker, message, id, names)?;
             let begin = replay(message);
             let mut added: Vec<&str> = Vec::new();
             for name in names {
@@ -86,11 +86,12 @@ impl Machine {
     /// Whether all of these may be subscribed; nothing has changed if not.
     fn check_subscriptions(
         &mut self,
-        role: Role,
+        speaker: &Speaker<'_>,
         message: &Message<'_>,
         id: Id<Session>,
         names: &[Cow<'_, str>],
     ) -> Result<(), &'static str> {
+        let role = speaker.role;
         let most = self.config.limits.channel_name_bytes_max;
         let mut fresh = 0;
         for name in names {
@@ -104,7 +105,7 @@ impl Machine {
                 Kind::Service => continue,
                 Kind::Broadcast => {}
             }
-            if !self.may_subscribe(role, name) {
+            if !self.may_subscribe(role, self.listener_of(speaker.conn), name) {
                 return Err("403::subscribe_denied");
             }
             if self.needs_token(role) && !self.shows_token(message, name) {
@@ -126,12 +127,15 @@ impl Machine {
         Ok(())
     }
 
-    /// Whether `bayeux.subscribe` allows a channel or pattern to whoever comes in there.
-    pub(super) fn may_subscribe(&self, role: Role, name: &str) -> bool {
+    /// Whether `bayeux.subscribe` allows a channel or pattern to whoever comes in there, by that listener.
+    pub(super) fn may_subscribe(&self, role: Role, listener: Option<&str>, name: &str) -> bool {
         let is_pattern = name::is_pattern(name);
         let mut rules = self.config.bayeux.subscribe.iter();
         role == Role::Admin
-            || rules.any(|rule| if is_pattern { rule.covers(name) } else { rule.matches(name) })
+            || rules.any(|rule| {
+                let of = &rule.channel;
+                (if is_pattern { of.covers(name) } else { of.matches(name) }) && rule.holds_at(listener)
+            })
     }
 
     /// Whether `ext.rcomet.token` is the channel's token. Patterns have none.
