@@ -13,7 +13,7 @@ mod unread;
 use rcomet_core::config::Auth;
 use rcomet_core::{Config, Role};
 use serde_json::{Value, json};
-use support::{Client, Server, body, split};
+use support::{Client, FIRST_CHANGE, Server, body, split};
 
 fn server() -> Server {
     Server::new(Config::default())
@@ -262,7 +262,7 @@ fn people_are_listed_also_between_two_polls() {
     let mut server = server();
     let client = stream(&mut server, "channel=a&who=Ann", "application/x-ndjson");
     let said = lines(&split(&server.received(client)).1);
-    assert_eq!(said[1], json!({"type": "roster", "channel": "a", "roster": 1, "who": ["Ann"]}));
+    assert_eq!(said[1], json!({"type": "roster", "channel": "a", "roster": FIRST_CHANGE, "who": ["Ann"]}));
     // Bob's poll is cut off; he would ask again.
     let bob = server.connect(Role::Front);
     server.send(bob, "GET /events?channel=a&who=Bob HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n");
@@ -334,7 +334,15 @@ fn what_is_wrong_is_said_as_a_problem() {
     for (request, status, words) in [
         ("GET /events", 400, "the parameter channel is missing"),
         ("GET /events?channel=a&cursor=x", 400, "32 characters"),
-        ("GET /events?channel=a&history=x", 400, "history is how many"),
+        ("GET /events?channel=a&history=x", 400, "history is \"x\": expected how many"),
+        ("GET /events?channel=a&history=-1", 400, "history is \"-1\": expected how many"),
+        ("GET /events?channel=a&history=%2B1", 400, "history is \"+1\""),
+        ("GET /events?channel=a&wait=zz", 400, "wait is \"zz\": expected whole seconds"),
+        ("GET /events?channel=a&wait=-1", 400, "wait is \"-1\": expected whole seconds"),
+        ("GET /events?channel=a&wait=2.5", 400, "wait is \"2.5\": expected whole seconds"),
+        ("GET /events?channel=a&who=Ann&roster=x", 400, "roster is \"x\": expected the number"),
+        ("GET /history?channel=a&limit=abc", 400, "limit is \"abc\": expected a whole number from 1"),
+        ("GET /history?channel=a&limit=0", 400, "limit is \"0\": expected a whole number from 1"),
         ("HEAD /events?channel=a", 405, ""),
         ("POST /history?channel=a", 405, ""),
     ] {
@@ -344,6 +352,32 @@ fn what_is_wrong_is_said_as_a_problem() {
         }
         let (said, detail) = problem(&mut server, Role::Front, request, "");
         assert!(said == status && detail.contains(words), "{request}: {said} {detail}");
+    }
+    for (request, words) in [
+        ("GET /channels?limit=1x", "limit is \"1x\": expected a whole number from 1"),
+        ("GET /channels?sort=size", "sort is \"size\": expected subscribers, or nothing"),
+        ("GET /clients?limit=many", "limit is \"many\": expected a whole number from 1"),
+        ("GET /clients?after=a", "after is \"a\": expected the number of a connection"),
+        ("GET /keys?after=a", "after is \"a\": expected the index of a key"),
+        ("GET /keys/a?wait=soon", "wait is \"soon\": expected whole seconds"),
+        ("GET /explain?channel=a&seq=x", "seq is \"x\": expected the message's number"),
+        ("GET /explain?channel=a&seq=1&client=me", "client is \"me\": expected the number of one client"),
+    ] {
+        let (said, detail) = problem(&mut server, Role::Admin, request, "");
+        assert!(said == 400 && detail.contains(words), "{request}: {said} {detail}");
+    }
+    // What strangers say is not repeated at any length; what is too large to count is as much as there may be, and what is empty is not
+    // said.
+    let long = format!("GET /events?channel=a&wait={}", "ä".repeat(5_000));
+    let (said, detail) = problem(&mut server, Role::Front, &long, "");
+    assert!(said == 400 && detail.len() < 200 && detail.contains("ää…\": expected"), "{detail}");
+    server.push("a", "1");
+    for fine in ["limit=1", "limit=99999999999999999999999", "limit=", ""] {
+        assert_eq!(
+            ask(&mut server, Role::Front, &format!("GET /history?channel=a&{fine}"), "").0,
+            200,
+            "{fine}"
+        );
     }
     let many: String = (0..1_001).map(|n| format!("channel={n}&")).collect();
     assert_eq!(problem(&mut server, Role::Front, &format!("GET /events?{many}"), "").0, 400);

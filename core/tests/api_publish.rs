@@ -8,7 +8,7 @@ mod websocket;
 use rcomet_core::config::HistoryRule;
 use rcomet_core::{Config, Role};
 use serde_json::{Value, json};
-use support::{Client, Server, split};
+use support::{Client, FIRST_CHANGE, Server, split};
 use websocket::Socket;
 
 fn rule(json: &str) -> HistoryRule {
@@ -306,9 +306,9 @@ fn presence_of_several_channels_is_asked_for_at_once() {
     assert_eq!(
         said,
         json!({"channels": [
-            {"channel": "a", "subscribers": 1, "who": ["Ann"], "roster": 1},
+            {"channel": "a", "subscribers": 1, "who": ["Ann"], "roster": FIRST_CHANGE},
             {"channel": "none", "subscribers": 0, "who": [], "roster": 0},
-            {"channel": "a", "subscribers": 1, "who": ["Ann"], "roster": 1}
+            {"channel": "a", "subscribers": 1, "who": ["Ann"], "roster": FIRST_CHANGE}
         ]})
     );
     assert_eq!(get(&mut server, "/presence?channel=a")["channel"], "a", "one is told as one");

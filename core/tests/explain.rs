@@ -3,6 +3,8 @@
 mod bayeux;
 #[path = "explain/left.rs"]
 mod left;
+#[path = "explain/past.rs"]
+mod past;
 #[path = "explain/patterns.rs"]
 mod patterns;
 #[path = "explain/sent_away.rs"]

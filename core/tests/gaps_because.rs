@@ -223,3 +223,78 @@ fn icomets_own_clients_are_told_as_ever() {
     let said = server.get(client, &format!("/poll?cname=a&cursor={old}"));
     assert!(said.contains("\"gap\"") && !said.contains("because"), "{said}");
 }
+
+/// Whoever shows a cursor is told, whatever is left; whoever counts hears the next number alone, as it always was.
+#[test]
+fn icomets_polls_by_a_cursor_hear_of_a_gap_where_nothing_is_kept() {
+    let record =
+        |kind: &str, seq: u64| format!(r#"{{"type":"{kind}","cname":"a","seq":{seq},"content":""}}"#);
+    let mut before = Server::default();
+    before.push("a", "1");
+    let of_before = cursor(&mut before, &["a"]);
+    let mut server = Server::with_seed(Config::default(), 2);
+    let mut asks = |query: &str| {
+        let client = server.connect(Role::Front);
+        let said = body(&server.get(client, query));
+        server.vanish(client);
+        said.trim().to_owned()
+    };
+    for path in ["/poll", "/sub"] {
+        // Another log, in which the channel has nothing yet.
+        let said = asks(&format!("{path}?cname=a&cursor={of_before}"));
+        assert_eq!(said, format!("[{},{}]", record("gap", 1), record("next_seq", 1)));
+        let said = asks(&format!("{path}?cname=a&cursor={of_before}&no_batch=1"));
+        assert_eq!(said, record("gap", 1), "one object");
+        assert_eq!(asks(&format!("{path}?cname=a&seq=1&no_batch=1")), "", "it goes on with that number");
+    }
+    // All that stood behind the cursor is gone: cleared, or of an earlier life of the channel.
+    server.push("a", "1");
+    let own = last(&mut server, "a");
+    server.push("a", "2");
+    server.ask(Role::Admin, "/clear?cname=a");
+    let counted = r#"{"type":"gap","cname":"a","seq":3,"content":"1"}"#;
+    let mut asks = |query: String| {
+        let client = server.connect(Role::Front);
+        let said = body(&server.get(client, &query));
+        server.vanish(client);
+        said.trim().to_owned()
+    };
+    assert_eq!(asks(format!("/poll?cname=a&cursor={own}")), format!("[{counted},{}]", record("next_seq", 3)));
+    assert_eq!(
+        asks("/poll?cname=a&seq=2".to_owned()),
+        record("next_seq", 3),
+        "who counts hears no more than ever"
+    );
+    server.ask(Role::Admin, "/close?cname=a");
+    let client = server.connect(Role::Front);
+    let said = body(&server.get(client, &format!("/poll?cname=a&cursor={own}")));
+    assert_eq!(said.trim(), format!("[{},{}]", record("gap", 1), record("next_seq", 1)));
+    // Where gaps are not said at all, they are not said here.
+    let mut config = Config::default();
+    config.icomet.gap_records = false;
+    let mut server = Server::with_seed(config, 3);
+    for one in ["", "&no_batch=1"] {
+        let client = server.connect(Role::Front);
+        let said = body(&server.get(client, &format!("/poll?cname=a&cursor={of_before}{one}")));
+        assert_eq!(said.trim(), record("next_seq", 1));
+    }
+}
+
+/// One plain object is the gap where there is one, and then the messages.
+#[test]
+fn a_poll_for_one_object_loses_nothing_behind_a_gap() {
+    let mut before = Server::default();
+    before.push("a", "1");
+    let old = cursor(&mut before, &["a"]);
+    let mut server = Server::with_seed(Config::default(), 2);
+    server.push("a", "new");
+    let mut asks = |place: &str| {
+        let client = server.connect(Role::Front);
+        body(&server.get(client, &format!("/poll?cname=a&no_batch=1&{place}")))
+    };
+    assert_eq!(
+        asks(&format!("cursor={old}")),
+        "{\"type\":\"gap\",\"cname\":\"a\",\"seq\":1,\"content\":\"\"}\n"
+    );
+    assert!(asks("seq=1").contains("new"));
+}

@@ -27,7 +27,7 @@ mod tokens;
 
 use listener::{Framing, Listener};
 use rcomet_core::{Config, Counters, Limits, Role};
-use support::{Client, Server, body, encode};
+use support::{Client, FIRST_CHANGE, Server, body, encode};
 
 fn with(change: impl FnOnce(&mut Limits)) -> Server {
     let mut config = Config::default();

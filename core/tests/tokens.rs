@@ -216,7 +216,27 @@ fn a_token_adds_to_what_everybody_may() {
     assert_eq!(publish(&mut server, &token, r#"{"channel":"other","data":1}"#), 403);
     let bare = "POST /publish\nContent-Type: application/json";
     assert_eq!(refused(&mut server, bare, r#"{"channel":"open.x","data":1}"#).0, 200);
-    assert_eq!(refused(&mut server, bare, r#"{"channel":"room","data":1}"#).0, 403);
+    // RFC 6750, section 3.1: whoever shows none is asked for one, and whoever shows something else is told that it is none.
+    for (fields, wanted) in [
+        ("", "WWW-Authenticate: Bearer\r\n"),
+        ("\nAuthorization: Basic YTpi", "WWW-Authenticate: Bearer\r\n"),
+        ("\nAuthorization: Bearer no-token", "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"),
+        ("\nAuthorization: Bearer a.b.c", "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n"),
+    ] {
+        let (head, _) =
+            ask(&mut server, Role::Front, &format!("{bare}{fields}"), r#"{"channel":"room","data":1}"#);
+        assert!(
+            head.starts_with("HTTP/1.1 401 ") && format!("{head}\r\n").contains(wanted),
+            "{fields}: {head}"
+        );
+    }
+    // Shown in the query, as everywhere.
+    let by_query = format!("POST /publish?token={token}\nContent-Type: application/json");
+    assert_eq!(refused(&mut server, &by_query, r#"{"channel":"room","data":1}"#).0, 200);
+    // Where there are no keys, no token would help.
+    let mut server = Server::default();
+    let shown = format!("{bare}\nAuthorization: Bearer no-token");
+    assert_eq!(refused(&mut server, &shown, r#"{"channel":"room","data":1}"#).0, 403);
 }
 
 #[test]
@@ -236,11 +256,7 @@ fn the_channels_own_token_goes_on_opening_it() {
         let both = granting(LATER, "b", &["subscribe"]);
         let query = format!("channel=a&channel=b&token={own}&token={both}");
         assert_eq!(poll(&mut server, &query)["events"], json!([]), "each by its own");
-        assert_eq!(
-            publish(&mut server, &own, r#"{"channel":"a","data":1}"#),
-            missing,
-            "it opens for reading"
-        );
+        assert_eq!(publish(&mut server, &own, r#"{"channel":"a","data":1}"#), 401, "it opens for reading");
     }
 }
 

@@ -14,7 +14,7 @@ mod websocket;
 mod world;
 
 use rcomet_core::{Config, Role};
-use support::{Server, encode};
+use support::{FIRST_CHANGE, Server, encode};
 use websocket::{DEFLATE, HANDSHAKE, Socket, close, frame, text};
 
 fn config(set: impl Fn(&mut Config)) -> Config {
@@ -244,12 +244,13 @@ fn people_are_told_of_each_other() {
     let heard = bob.ask(&mut server, r#"{"type":"subscribe","channel":"room","who":"Bob"}"#);
     assert_eq!(
         heard[1],
-        serde_json::json!({"type":"roster","channel":"room","roster":2,"who":["Ann","Bob"]})
+        serde_json::json!({"type":"roster","channel":"room","roster":FIRST_CHANGE + 1,"who":["Ann","Bob"]})
     );
-    assert_eq!(ann.heard(&mut server), [r#"{"type":"join","channel":"room","roster":2,"who":"Bob"}"#]);
+    let told = |kind, n| format!(r#"{{"type":"{kind}","channel":"room","roster":{n},"who":"Bob"}}"#);
+    assert_eq!(ann.heard(&mut server), [told("join", FIRST_CHANGE + 1)]);
     server.vanish(bob.0);
     server.pass_ms(20_000);
-    assert_eq!(ann.heard(&mut server), [r#"{"type":"leave","channel":"room","roster":3,"who":"Bob"}"#]);
+    assert_eq!(ann.heard(&mut server), [told("leave", FIRST_CHANGE + 2)]);
 }
 
 #[test]

@@ -29,6 +29,9 @@ secret = "${SECRET}"
 roster_lease_ms = 1000
 request_line_bytes_max = 2000
 body_bytes_max = 5000
+[[history.rule]]
+match = "short"
+messages_max = 1
 `);
 const contract = new Contract();
 /** Members that are not in every answer of their kind. */
@@ -125,15 +128,45 @@ const hold = (heard) => {
   for (const event of heard.filter((one) => one !== 'end')) contract.object('Event', event);
 };
 
+/** What is heard at once of these channels behind a cursor, on each transport: how it was heard, and what. */
+async function behind(cursor, ...channels) {
+  const query = `${channels.map((name) => `channel=${name}`).join('&')}&cursor=${cursor}`;
+  const said = { poll: (await expects(200, 'front', 'GET', '/events', `/events?${query}&wait=0`, { headers: { accept: 'application/json' } })).events };
+  for (const accept of ['text/event-stream', 'application/x-ndjson']) {
+    said[accept] = stream(`/events?${query}`, accept);
+    await has(said[accept], 'ready');
+  }
+  const socket = new WebSocket(`ws://${daemon.front}/ws`);
+  ends.push(() => socket.terminate());
+  said.websocket = [];
+  socket.on('message', (data) => said.websocket.push(JSON.parse(data)));
+  await soon(new Promise((done) => socket.on('open', done)), 'the WebSocket');
+  const command = { type: 'subscribe', channels, cursor };
+  contract.object('Command', command);
+  socket.send(JSON.stringify(command));
+  await until(channels.length, () => said.websocket.filter(({ type }) => type === 'subscribed').length);
+  return said;
+}
+
 await daemon.start();
+let old; // of a life of the daemon that is over
 await run(async () => {
+  await check('a cursor of a daemon that is started anew', async () => {
+    await publish({ channel: 'a', data: 'of before' });
+    old = (await expects(200, 'front', 'GET', '/history', '/history?channel=a')).cursor;
+    await daemon.stop();
+    await daemon.start();
+  });
+
   await check('what is published, and refused', async () => {
     await publish({ channel: 'a', data: 'one' });
     await publish({ channels: ['a', 'b'], data: { any: ['json'] } });
     await publish({ messages: [{ channel: 'a', data: '3' }, { channel: 'c', data: '4', ttl: 60 }] });
     await expects(400, 'admin', 'POST', '/publish', '/publish', json('{"channel":'));
     await expects(413, 'admin', 'POST', '/publish', '/publish', json({ channel: 'a', data: 'x'.repeat(6000) }));
-    await expects(403, 'front', 'POST', '/publish', '/publish', json({ channel: 'a', data: 'no' }));
+    await expects(401, 'front', 'POST', '/publish', '/publish', json({ channel: 'a', data: 'no' }));
+    await expects(403, 'front', 'POST', '/publish', `/publish?token=${token(60, ['subscribe'])}`, json({ channel: 'a', data: 'no' }));
+    await expects(415, 'front', 'POST', '/publish', '/publish', { body: '{"channel":"a","data":"no"}' });
     const once = (data) => ({ ...json({ channel: 'a', data }), headers: { ...json('').headers, 'idempotency-key': '"k"' } });
     const first = await expects(200, 'admin', 'POST', '/publish', '/publish', once('5'));
     const again = await ask('admin', 'POST', '/publish', '/publish', once('5'));
@@ -151,6 +184,7 @@ await run(async () => {
     assert.equal((await poll('channel=a', { 'last-event-id': 'x' })).said.events[0].type, 'gap');
     const refused = async (query, status) => assert.equal((await poll(query)).status, status);
     await refused('', 400);
+    await refused('channel=a&wait=soon', 400);
     await refused(`channel=${'x'.repeat(3000)}`, 414);
     // One of those asked for is named where it is the reason.
     assert.equal((await poll(`channel=a&channel=${'y'.repeat(300)}`)).said.channel, 'y'.repeat(300));
@@ -176,6 +210,27 @@ await run(async () => {
     await has(brief, 'end');
     assert.ok(['expiring', 'expired'].every((type) => types(brief).includes(type)), `${types(brief)}`);
     hold(brief);
+  });
+
+  await check('each reason for a gap, on each transport', async () => {
+    await publish({ channels: ['again', 'short'], data: '1' });
+    const both = (await expects(200, 'front', 'GET', '/events', '/events?channel=again&channel=short&wait=0', { headers: { accept: 'application/json' } })).cursor;
+    await publish({ channels: ['again', 'short'], data: '2' });
+    await publish({ channel: 'short', data: '3' });
+    await expects(204, 'admin', 'DELETE', '/channels/{name}', '/channels/again');
+    await publish({ channel: 'again', data: 'of another life' });
+    for (const [because, channel, cursor] of [
+      ['epoch', 'a', old], ['channel', 'again', both], ['cursor', 'a', 'A'.repeat(32)], ['history', 'short', both],
+    ]) {
+      for (const [how, heard] of Object.entries(await behind(cursor, channel))) {
+        const gap = heard.find(({ type }) => type === 'gap');
+        assert.deepEqual([gap?.because, gap?.missing, gap?.channel], [because, null, channel], `${how}: ${JSON.stringify(heard)}`);
+        assert.equal('epoch' in gap, because === 'epoch', how);
+        hold(heard.filter(({ type }) => type !== 'subscribed'));
+      }
+      const past = await expects(200, 'front', 'GET', '/history', `/history?channel=${channel}&cursor=${cursor}`);
+      assert.deepEqual([past.missing, past.because], [null, because]);
+    }
   });
 
   await check('histories, people, channels', async () => {
@@ -315,6 +370,8 @@ await run(async () => {
       // A stream that has begun is refused what it may not go on with: only when limits change below it.
       assert.deepEqual(kinds.filter((kind) => !seen.has(kind) && !(name === 'Event' && kind === 'error')), [], name);
     }
+    const reasons = new Set(contract.held.filter(({ what }) => what.startsWith('Event ')).map(({ value }) => value.because));
+    assert.deepEqual(contract.doc.components.schemas.Because.enum.filter((because) => !reasons.has(because)), []);
   });
 
   await check('what is not described, or missing, would have been noticed', async () => {

@@ -22,6 +22,7 @@ export function connect(options) {
   const wants = new Set(channels);
   const places = begins(wants, cursor, options.share);
   const listeners = {};
+  const rosters = new Map(); // channel -> the last change of its people that was heard of
   let others; // other tabs' channels, where this one leads
   let group; // of the tabs that share a connection
   let held = null; // what the leader told while this tab was still catching up
@@ -68,9 +69,10 @@ export function connect(options) {
   /** Takes in an event, heard here or told by the tab that leads. */
   const hear = (event) => {
     const wanted = all();
-    const { type, channel, epoch } = event;
-    if (event.channels) event = { ...event, channels: event.channels.filter((one) => wanted.has(one)) };
+    const { type, channel, epoch, channels } = event;
+    if (channels) event = { ...event, channels: channels.filter((one) => wanted.has(one)) };
     if (channel && !wanted.has(channel)) return;
+    if (event.roster) rosters.set(channel, event.roster);
     const news = places.take(event);
     if (!news) return;
     const mine = wants.has(channel);
@@ -101,6 +103,7 @@ export function connect(options) {
     for (const name of names) {
       query.append('channel', name);
       if (shown) query.append('token', each(shown, name) ?? '');
+      if (who) query.append('roster', rosters.get(name) ?? 0);
     }
     if (cursor) query.append('cursor', cursor);
     else if (history) query.append('history', history);
@@ -169,7 +172,7 @@ export function connect(options) {
     const heard = () => {
       quiet = 0;
       clearTimeout(timer);
-      if (!live) timer = setTimeout(() => fail(new Error('silent')), openMs);
+      if (!live) timer = setTimeout(fail, openMs, new Error('silent'));
     };
 
     const becomeLive = () => {
@@ -229,7 +232,7 @@ export function connect(options) {
         base, WebSocket, signal, address, take, heard, fail, who, history,
         wanted: all,
         bearer: (channel) => each(shown, channel),
-        place: (channel) => places.of(channel),
+        place: places.of,
         ask: (names, cursor, wait) => ask(names, cursor, wait, signal),
         level,
         live: becomeLive,
@@ -340,7 +343,7 @@ export function connect(options) {
       const post = () => {
         const bearer = each(shown, channel);
         const headers = { 'content-type': 'application/json', ...(bearer && { authorization: `Bearer ${bearer}` }) };
-        return request(`${base}publish`, headers, { method: 'POST', body: JSON.stringify({ channel, data }) });
+        return request(`${base}publish`, headers, { method: 'post', body: JSON.stringify({ channel, data }) });
       };
       await bear();
       await post().catch(async (error) => {

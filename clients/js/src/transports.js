@@ -51,7 +51,7 @@ function websocket(line) {
   };
   const over = ({ code = 1000 }) => {
     socket.close();
-    const error = new Error(`closed (${code})`);
+    const error = new Error(`closed ${code}`);
     calls.forEach(({ reject }) => reject(error));
     line.fail(error);
   };
@@ -155,7 +155,7 @@ export async function request(url, headers, options) {
   const response = await fetch(url, { ...options, headers, cache: 'no-store' });
   if (response.ok) return response;
   const own = /problem/.test(response.headers.get('content-type'));
-  throw refusal(own ? await response.json() : { detail: `HTTP status ${response.status}` });
+  throw refusal(own ? await response.json() : { detail: `status ${response.status}` });
 }
 
 export const transports = { websocket, sse, stream, poll };

@@ -34,6 +34,23 @@ for (const transport of (process.env.TRANSPORTS ?? 'websocket,sse,poll').split('
       assert.ok(feed.heard.every(({ seq, data }) => seq === Number(data) + 1));
     });
 
+    test('who is there, and everybody who comes and goes, also while the line is cut', async () => {
+      const feed = open({ channels: ['people', 'people.2'], who: 'Ann' });
+      const told = () => feed.heard.filter(({ channel }) => channel === 'people').map(({ type, who }) => `${type} ${who}`);
+      await until(['roster Ann'], () => told().slice(0, 1));
+      await live(feed, transport);
+      const visits = (who) => fetch(`http://${daemon.front}/events?channel=people&who=${who}&wait=0`, { headers: { accept: 'application/json' } });
+      // What has been heard of a change: it is in a list of all, or told by itself.
+      const knows = (who) => feed.heard.some((event) => event.channel === 'people' && [event.who].flat().includes(who));
+      for (const who of ['Bob', 'Eve', 'Joe']) {
+        wire.cut();
+        await visits(who);
+        await until(true, () => knows(who));
+      }
+      const changes = feed.heard.filter(({ type, channel }) => type === 'join' && channel === 'people').map(({ roster }) => roster);
+      assert.deepEqual(changes, [...new Set(changes)].sort(), 'each once, in order');
+    });
+
     test('cut in the middle: nothing is lost or doubled', async () => {
       const feed = open({ channels: ['cut.a', 'cut.b', 'cut.quiet'] });
       await live(feed);

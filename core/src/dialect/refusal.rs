@@ -3,6 +3,9 @@ use crate::hub::GroupFull;
 use crate::token::Wrong;
 use crate::wire::http1::Status;
 
+/// Characters of a wrong value that are repeated.
+const REPEATED: usize = 40;
+
 /// Why something is refused. The connection lives on.
 #[derive(Debug, PartialEq, Eq, Clone)]
 pub enum Refusal {
@@ -12,6 +15,8 @@ pub enum Refusal {
     Method(&'static str),
     /// A parameter is missing or wrong; says what was expected.
     Parameter(&'static str),
+    /// A parameter's value is wrong; names it, says what it was, and what was expected.
+    Value(Box<str>),
     /// A callback name has characters or a length that are not allowed.
     Callback,
     /// The same, where a name is made of parts with dots between them.
@@ -119,6 +124,7 @@ impl Refusal {
             Self::NotFound | Self::NoChannel(_) | Self::NoValue | Self::NoClient => Status::NOT_FOUND,
             Self::Method(_) => Status::METHOD_NOT_ALLOWED,
             Self::Parameter(_)
+            | Self::Value(_)
             | Self::Callback
             | Self::DottedCallback
             | Self::UnmarkedCallback
@@ -163,6 +169,7 @@ impl Refusal {
             Self::NotFound => "there is nothing at this path",
             Self::Method(_) => "this path knows other methods: see Allow",
             Self::Parameter(words) | Self::Body(words) => words,
+            Self::Value(_) => "a parameter's value is not what it should be",
             Self::Callback => {
                 "the callback name may have letters, digits and _ $ . [ ], must not begin with a digit, and must be short"
             }
@@ -235,5 +242,20 @@ impl Refusal {
             Self::Storage => "histories are kept in a file that cannot be written now: try again later",
             Self::Memory => "the server's memory budget is used up: try again later",
         }
+    }
+
+    /// The same, with what was said by whom it is said to, where that is known.
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Value(detail) => detail,
+            other => other.words(),
+        }
+    }
+
+    /// That a parameter's value is not what was expected. What strangers say is repeated up to a length.
+    pub(super) fn value(name: &str, said: &str, expected: &str) -> Self {
+        let end = said.char_indices().nth(REPEATED).map_or(said.len(), |(end, _)| end);
+        let more = if end < said.len() { "…" } else { "" };
+        Self::Value(format!("{name} is \"{}{more}\": expected {expected}", &said[..end]).into())
     }
 }

@@ -17,7 +17,8 @@ pub struct Decoded<'r> {
 pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option<DialectId> {
     // Where the API and the push module share a path, the API is the narrower.
     let is_api = native::is_at(role, head);
-    if is_api && head.raw_path == b"/publish" {
+    let is_shared = is_api && native::is_place_of_publish(role, head);
+    if is_shared && native::is_publish(head) {
         return Some(DialectId::Native);
     }
     // Locations next: each was written down for this very path.
@@ -27,7 +28,7 @@ pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option
     if bayeux::is_at(role, head, config) {
         return Some(DialectId::Bayeux);
     }
-    if is_api {
+    if is_api && !(is_shared && role == Role::Front && config.ccomet.on_front) {
         return Some(DialectId::Native);
     }
     if local::is_at(role, head) {

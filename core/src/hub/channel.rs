@@ -60,6 +60,8 @@ pub struct Channel {
     pub(super) pace: (u32, u32),
     /// When somebody last asked for its messages.
     pub(super) asked: Option<Moment>,
+    /// Somebody has had a seat here.
+    pub(super) joined: bool,
     /// It has been closed, and is here only until its members know.
     pub(super) closed: bool,
 }
@@ -131,6 +133,7 @@ impl Channel {
             last: None,
             pace: (0, 0),
             asked: None,
+            joined: false,
             closed: false,
         }
     }
@@ -267,6 +270,7 @@ impl Channel {
 
     /// Gives a new member a seat.
     pub(super) fn seat(&mut self, id: Id<Subscription>) -> u32 {
+        self.joined = true;
         self.members.push(id);
         if self.walk.left > 0 {
             // The round has become longer by one.

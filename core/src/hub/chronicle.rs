@@ -62,6 +62,13 @@ pub enum What {
         /// Why.
         why: &'static str,
     },
+    /// The channel ended; whoever comes by its name later comes to another.
+    Ended {
+        /// Its name.
+        name: Box<str>,
+        /// The number of the message that never came.
+        head: u64,
+    },
     /// Was refused the channel of this name.
     Refused {
         /// The name, as asked for.
@@ -109,7 +116,7 @@ impl Chronicle {
 
 impl What {
     fn name_bytes(&self) -> usize {
-        if let Self::Refused { name, .. } = self { name.len() } else { 0 }
+        if let Self::Refused { name, .. } | Self::Ended { name, .. } = self { name.len() } else { 0 }
     }
 }
 
@@ -170,6 +177,14 @@ impl Hub {
             self.chronicle
                 .note(most, Record { at: now, owner, channel: u64::MAX, what: What::SentAway { why } });
         }
+    }
+
+    /// A channel that somebody has read has ended.
+    pub(super) fn note_ended(&mut self, id: Id<Channel>, now: Moment) {
+        let is_read = |channel: &&Channel| channel.joined || channel.asked.is_some();
+        let Some(channel) = self.channels.get(id).filter(is_read) else { return };
+        let what = What::Ended { name: (&*channel.name).into(), head: channel.history.head() };
+        self.note(0, id, what, now);
     }
 
     /// Somebody was refused a channel.

@@ -24,8 +24,18 @@ impl Hub {
     /// # Errors
     /// [`Full`] when the channel has as many subscribers as it may; nothing has changed then.
     pub fn join(&mut self, id: Id<Channel>, join: Join<'_>, now: Moment) -> Result<Id<Subscription>, Full> {
-        let Self { channels, subscriptions, behind, settings, seed, counters, names_bytes, groups, .. } =
-            self;
+        let Self {
+            channels,
+            subscriptions,
+            behind,
+            settings,
+            seed,
+            counters,
+            names_bytes,
+            groups,
+            roster_from,
+            ..
+        } = self;
         let channel =
             channels.get_mut(id).filter(|c| c.members.len() < settings.subscribers_max).ok_or(Full)?;
         let mut stirred = false;
@@ -33,7 +43,7 @@ impl Hub {
         let mut notices = 0;
         if let Some(who) = join.who {
             let before = channel.roster_bytes();
-            let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(*seed)));
+            let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(*seed, *roster_from)));
             notices = join.notices.unwrap_or(roster.head()).clamp(1, roster.head());
             match roster.arrive(who, join.owner, settings.roster_max) {
                 Ok(is_new) => {
@@ -43,6 +53,7 @@ impl Hub {
                 // Not listed, but it hears of those who are.
                 Err(_) => counters.roster_refused += 1,
             }
+            *roster_from = roster.beyond(*roster_from);
             *names_bytes = *names_bytes + channel.roster_bytes() - before;
         }
         let queued = !channel.is_level(join.next, notices);

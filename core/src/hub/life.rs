@@ -199,6 +199,7 @@ impl Hub {
         let last = self.log.id_of(last);
         self.note_entry(|| Entry::Close(name, last));
         self.counters.channels_closed += 1;
+        self.note_ended(id, now);
         self.announce(id, false, now);
         self.stir(id);
         self.bury(id);
@@ -232,11 +233,12 @@ impl Hub {
 
     /// Says in a channel that somebody signed in.
     pub fn sign_in(&mut self, id: Id<Channel>, who: &str) {
-        let seed = self.seed;
+        let (seed, first) = (self.seed, self.roster_from);
         let Some(channel) = self.channels.get_mut(id) else { return };
         let before = channel.roster_bytes();
-        let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed)));
+        let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed, first)));
         roster.tell(Change::Sign, Arc::from(who));
+        self.roster_from = roster.beyond(first);
         self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
         self.stir(id);
     }
@@ -254,12 +256,13 @@ impl Hub {
 
     /// Somebody takes a seat under a name: what they know of the people there before they came.
     pub(super) fn arrive(&mut self, id: Id<Channel>, who: &str, owner: Owner) -> Option<Ear> {
-        let (seed, most) = (self.seed, self.settings.roster_max);
+        let (seed, first, most) = (self.seed, self.roster_from, self.settings.roster_max);
         let channel = self.channels.get_mut(id)?;
         let before = channel.roster_bytes();
-        let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed)));
+        let roster = channel.roster.get_or_insert_with(|| Box::new(Roster::new(seed, first)));
         let notices = roster.head();
         let arrived = roster.arrive(who, owner, most);
+        self.roster_from = roster.beyond(first);
         self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
         match arrived {
             Ok(true) => self.stir(id),
@@ -339,6 +342,9 @@ impl Hub {
         }
         let before = channel.roster_bytes();
         let somebody_left = channel.roster.as_mut().is_some_and(|roster| roster.expire(now));
+        if let (true, Some(roster)) = (somebody_left, &channel.roster) {
+            self.roster_from = roster.beyond(self.roster_from);
+        }
         self.names_bytes = self.names_bytes + channel.roster_bytes() - before;
         let announce = channel.announce_at <= now;
         // What somebody is still catching up with is kept for them.

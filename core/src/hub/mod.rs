@@ -128,6 +128,8 @@ pub struct Hub {
     messages: usize,
     /// Bytes of all names and rosters.
     names_bytes: usize,
+    /// Where the numbers of the next roster begin: beyond those of all that there have been, in this life of the server or before.
+    roster_from: u64,
     fired: Vec<Id<Channel>>,
     /// Subscriptions that have ended and whose end is to be told.
     ends: VecDeque<Id<Subscription>>,
@@ -143,6 +145,8 @@ impl Hub {
         // How many channels there may be is decided by their names: closed ones wait here for their members.
         let mut channels = Arena::with_limit(usize::MAX);
         let announcing = Announcing::new(&mut channels, log.head());
+        // Microseconds since 1970: no roster has changed a million times a second, and JavaScript can count as far.
+        let roster_from = log.base().saturating_mul(1_000_000 / Log::IDS_A_SECOND);
         Self {
             names: Names::new(seed),
             sorted: BTreeMap::new(),
@@ -175,6 +179,7 @@ impl Hub {
             history_bytes: 0,
             messages: 0,
             names_bytes: 0,
+            roster_from,
             fired: Vec::new(),
             ends: VecDeque::new(),
             counters: Counters::default(),

@@ -45,7 +45,8 @@ struct Person {
     latest: Owner,
 }
 
-/// The people of one channel. Notices are numbered from 1.
+/// The people of one channel. Notices are numbered from a number that no roster before it has reached, so that one of another life of
+/// the channel, or of the server, is known to be none of this.
 #[derive(Debug)]
 pub struct Roster {
     people: HashMap<Arc<str>, Person, Seed>,
@@ -62,11 +63,11 @@ pub struct Roster {
 pub struct RosterFull;
 
 impl Roster {
-    pub(super) fn new(seed: Seed) -> Self {
+    pub(super) fn new(seed: Seed, first: u64) -> Self {
         Self {
             people: HashMap::with_hasher(seed),
             ring: VecDeque::new(),
-            next: 1,
+            next: first.max(1),
             due: Moment::NEVER,
             names_bytes: 0,
         }
@@ -75,6 +76,12 @@ impl Roster {
     /// The number the next notice will get.
     pub fn head(&self) -> u64 {
         self.next
+    }
+
+    /// Where the numbers of another roster may begin that begins no earlier than at `least`. One that has said nothing yet is told apart
+    /// from this too.
+    pub(super) fn beyond(&self, least: u64) -> u64 {
+        least.max(self.next + 1)
     }
 
     /// The notice with this number, if it is still known.
@@ -197,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_person_between_two_polls_is_present() {
-        let mut roster = Roster::new(Seed::new(1, 2));
+        let mut roster = Roster::new(Seed::new(1, 2), 1);
         assert_eq!(roster.arrive("ann", 1, 9), Ok(true));
         roster.depart("ann", Moment(100));
         assert_eq!((roster.expire(Moment(99)), roster.due()), (false, Moment(100)));
@@ -211,7 +218,7 @@ mod tests {
 
     #[test]
     fn several_seats_are_one_person() {
-        let mut roster = Roster::new(Seed::new(1, 2));
+        let mut roster = Roster::new(Seed::new(1, 2), 1);
         roster.arrive("ann", 1, 9).unwrap();
         roster.arrive("ann", 2, 9).unwrap();
         roster.depart("ann", Moment(1));
@@ -221,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_full_roster_says_no_and_old_notices_are_forgotten() {
-        let mut roster = Roster::new(Seed::new(1, 2));
+        let mut roster = Roster::new(Seed::new(1, 2), 1);
         roster.arrive("ann", 1, 1).unwrap();
         assert_eq!(roster.arrive("bob", 2, 1), Err(RosterFull));
         for _ in 0..RING {

@@ -154,14 +154,6 @@ impl Hub {
         Some(behind_holes(channel, start, is_counted))
     }
 
-    /// Whether what somebody knows who shows this place may be of this life of the channel. Who shows none is believed.
-    pub fn may_know(&self, id: Id<Channel>, from: From) -> bool {
-        let From::Shown(token) = from else { return true };
-        let Some(channel) = self.channels.get(id) else { return false };
-        let place = self.sealer.open(token, channel.mark).map(|cursor| cursor.position);
-        place.is_some_and(|at| at.epoch == self.log.epoch() && at.offset >= channel.born.offset)
-    }
-
     /// Whether a channel has ended whose last message stood behind this place.
     pub fn has_ended_behind(&self, offset: u64) -> bool {
         offset < self.ended

@@ -141,7 +141,7 @@ impl Machine {
             if !found.iter().any(|(other, _)| *other == at) {
                 found.push((at, has_past));
                 if is_told {
-                    let known = subscribe.rosters.get(i).filter(|_| self.hub.may_know(at, subscribe.from));
+                    let known = subscribe.rosters.get(i);
                     company.push((at, known.map(|n| n.saturating_add(1))));
                 }
             }

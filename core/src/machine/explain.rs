@@ -112,10 +112,12 @@ impl Machine {
             None => "trimmed",
         };
         let patterns = self.places_by_pattern(channel, seq);
+        let past = self.past_lives(name);
         let mut owners: Vec<Owner> = match client {
             Some(client) => vec![client],
             None => {
-                let named = self.hub.chronicle().records().filter(|r| concerns(r, at, name) && r.owner != 0);
+                let is_told = |r: &&Record| concerns(r, at, name) || past.has(r);
+                let named = self.hub.chronicle().records().filter(|r| r.owner != 0 && is_told(r));
                 let by_pattern = patterns.iter().flat_map(|place| self.hub.owners(place.index));
                 named.map(|record| record.owner).chain(self.hub.owners(at)).chain(by_pattern).collect()
             }
@@ -128,7 +130,10 @@ impl Machine {
         let standing = self.hub.standing_of(at, &owners);
         let clients = owners.into_iter().map(|owner| {
             let next = standing.iter().find(|(other, _)| *other == owner).map(|(_, next)| *next);
-            let verdict = self.verdict((at, channel), next, owner, seq);
+            let mut verdict = self.verdict((at, channel), next, owner, seq);
+            if verdict.is == "unknown" && next.is_none() {
+                verdict = self.verdict_of_past(&past, owner, seq, true).unwrap_or(verdict);
+            }
             self.told(owner, self.or_by_pattern(verdict, &patterns, owner), wall)
         });
         let explanation = Explanation {
@@ -145,7 +150,7 @@ impl Machine {
         self.reply(id, manner, Answer { status: Status::OK, content_type: JSON }, &[], body.as_bytes());
     }
 
-    /// The same of a channel that is not there: somebody may have been refused it.
+    /// The same of a channel that is not there: somebody may have been refused it, or have read it before it ended.
     fn explain_absent(
         &mut self,
         id: Id<Conn>,
@@ -155,8 +160,10 @@ impl Machine {
         seq: u64,
         client: Option<Owner>,
     ) {
-        let refused = self.hub.chronicle().records().filter(|record| is_refused(record, name));
-        let mut owners: Vec<Owner> = refused.map(|record| record.owner).collect();
+        let past = self.past_lives(name);
+        let is_told = |record: &&Record| is_refused(record, name) || record.owner != 0 && past.has(record);
+        let told = self.hub.chronicle().records().filter(is_told);
+        let mut owners: Vec<Owner> = told.map(|record| record.owner).collect();
         owners.sort_unstable();
         owners.dedup();
         if owners.is_empty() {
@@ -168,12 +175,14 @@ impl Machine {
         let wall = |moment: Moment| unix.saturating_add(moment.0);
         let clients = owners.split_off(more).into_iter().filter_map(|owner| {
             let records = self.hub.chronicle().records().filter(|record| is_refused(record, name));
-            Some(self.told(owner, from_records(records, (owner, self.since(owner)), seq, None)?, wall))
+            let refused = || from_records(records, (owner, self.since(owner)), seq, None);
+            let verdict = self.verdict_of_past(&past, owner, seq, false).or_else(refused)?;
+            Some(self.told(owner, verdict, wall))
         });
         let explanation = Explanation {
             channel: name,
             seq,
-            message: "not published",
+            message: past.state(seq),
             published: None,
             records_since: self.hub.chronicle().since().map(wall),
             clients: clients.collect(),
@@ -275,7 +284,7 @@ fn concerns(record: &Record, at: Id<Channel>, name: &str) -> bool {
 
 /// What records say of one client and one message. Who was handed it has it, whatever else happened. `next` is where the client
 /// stands if it reads the channel now.
-fn from_records<'r>(
+pub(super) fn from_records<'r>(
     records: impl Iterator<Item = &'r Record>,
     (owner, since): (Owner, Since),
     seq: u64,
@@ -286,11 +295,18 @@ fn from_records<'r>(
     let mut served = None;
     // Where it stands as far as has been read: in the channel since a message, or not.
     let mut wants: Option<u64> = None;
+    // Up to where its last answer went, and when: who has its answer leaves with it, and no record says so.
+    let mut answered = None;
     // Why it is about to leave, if not of its own accord, and when.
     let mut sent_away = None;
     for record in records.filter(|record| record.owner == owner || record.owner == 0) {
         let at = Some(record.at);
         let is_wanted = wants.is_some_and(|from| from <= seq);
+        match &record.what {
+            What::Handed { to, .. } | What::Missed { to, .. } => answered = Some((*to, at)),
+            What::Joined { .. } | What::Left { .. } | What::Refused { .. } => answered = None,
+            _ => {}
+        }
         match &record.what {
             What::Handed { from, to } if (*from..*to).contains(&seq) => {
                 return Some(Verdict::new("delivered", "the client was handed it", at));
@@ -343,12 +359,19 @@ fn from_records<'r>(
             What::Refused { why, .. } => {
                 verdict = Some(Verdict::new("refused", format!("the subscription was refused: {why}"), at));
             }
-            What::Handed { .. } | What::Served { .. } | What::Missed { .. } | What::Unsure { .. } => {}
+            What::Handed { .. }
+            | What::Served { .. }
+            | What::Missed { .. }
+            | What::Unsure { .. }
+            | What::Ended { .. } => {}
         }
     }
     let is_due = next.is_some_and(|next| next <= seq);
     match served.filter(|_| !is_due) {
         Some(served) => Some(served),
+        None if next.is_none() && answered.is_some_and(|(to, _)| to <= seq) => {
+            answered.map(|(to, at)| Verdict::new("left before", since.words(to), at))
+        }
         // Whoever is there and wants it has nothing to explain but what is under way.
         None if is_due || wants.is_some_and(|from| from <= seq) => None,
         None => verdict,

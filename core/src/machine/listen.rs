@@ -173,10 +173,17 @@ impl Machine {
         let Entry { manner, voice, listen, at, start, life } = entry;
         let appetite = voice.dialect.speaker().appetite(voice.style, false);
         let batch_max = self.config.limits.batch_bytes_max;
+        // Who shows a cursor is always told what is missing, where that is said at all. To one that counts by itself the next number
+        // says as much where nothing is left, and an array would stop icomet.js for good.
+        let hears_gap = matches!(listen.from, From::Shown(_)) && self.config.icomet.gap_records;
         let (mut delivery, conns, hub) = self.delivery();
         let Some(conn) = conns.get_mut(id) else { return };
         let Some(channel) = hub.peek(at) else { return };
         let mut news = beginning(channel, hub, &voice, listen, start, life);
+        let is_alone = matches!(&news[..], [News::Gap { .. }, News::NextSeq { .. }, ..]);
+        if is_alone && !hears_gap {
+            news.remove(0);
+        }
         let head = channel.history().head();
         let mut to = start.next;
         if start.next < head && !life {
@@ -190,8 +197,12 @@ impl Machine {
             news.insert(place.unwrap_or(news.len()), News::Messages(batch));
         }
         if appetite == Appetite::OneObject {
-            news.retain(|n| !matches!(n, News::Gap { .. }));
+            // A client that counts must be given the message: it would ignore a gap, and ask for the same again.
+            news.retain(|n| hears_gap || !matches!(n, News::Gap { .. }));
             news.truncate(1);
+            if matches!(&news[..], [News::Gap { .. }]) {
+                to = start.next;
+            }
         }
         if !news.is_empty() {
             let only_messages = news.iter().all(|n| matches!(n, News::Messages(_) | News::Gap { .. }));

@@ -14,6 +14,7 @@ mod events;
 mod expire;
 mod explain;
 mod explain_left;
+mod explain_past;
 mod explain_patterns;
 mod frames;
 mod groups;

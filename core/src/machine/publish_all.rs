@@ -12,7 +12,7 @@ use crate::conn::{Conn, Held, Manner, Phase, Post, Role, Several};
 use crate::dialect::{Answer, Bulk, Item, JSON, Once, Outcome, Placed, Refusal, Voice};
 use crate::hub::Channel;
 use crate::log::Sealed;
-use crate::token::Grant;
+use crate::token::{Grant, Wrong};
 use crate::wire::http1::Status;
 
 /// Messages of a batch that count as one request when the turn's work is shared out.
@@ -36,10 +36,22 @@ impl Machine {
             Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
         };
         let checked = self.check_publishers(role, grant.as_ref(), &bulk.items);
+        let checked = checked.map_err(|refusal| self.without_token(refusal, &bulk.token));
         let once = checked.and_then(|()| self.scoped(role, grant.as_ref(), bulk.once));
         match once {
             Ok(once) => self.publish_all_or_hold(id, manner, voice, Several { items: bulk.items, once }),
             Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+        }
+    }
+
+    /// What is said to somebody without a signed token where one could help: that it is needed, or that what is shown in its place is none
+    /// (RFC 6750, section 3.1). Nothing else opens this door but an open one.
+    fn without_token(&self, refusal: Refusal, shown: &str) -> Refusal {
+        match refusal {
+            Refusal::Publish | Refusal::NoToken if self.bearers.keys.is_empty() => refusal,
+            Refusal::Publish | Refusal::NoToken if shown.is_empty() => Refusal::NoToken,
+            Refusal::Publish | Refusal::NoToken => Refusal::Signed(Wrong::Form),
+            other => other,
         }
     }
 

@@ -18,6 +18,24 @@ fn json_that_is_not_said_to_be_is_told_which_type_is_wanted() {
             "{said}"
         );
     }
+    // The front has nobody else who publishes there.
+    for (kind, query, text, wanted) in [
+        ("", "", r#"{"channel":"a","data":"x"}"#, 415),
+        ("", "?channel=a", "text", 415),
+        ("\nContent-Type: text/plain", "", "text", 415),
+        ("\nContent-Type: application/json", "?channel=a", r#"{"channel":"a","data":"x"}"#, 400),
+        ("\nContent-Type: application/json", "", r#"{"channel":"a","data":"x"}"#, 403),
+    ] {
+        let (status, body) = ask(&mut server, Role::Front, &format!("POST /publish{query}{kind}"), text);
+        let said: Value = serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"));
+        assert_eq!((status, &said["status"]), (wanted, &wanted.into()), "{query}{kind}: {said}");
+    }
+    let (status, body) = ask(&mut server, Role::Front, "GET /publish", "");
+    assert!(status == 405 && body.contains("\"status\":405"), "{body}");
+    let mut config = Config::default();
+    config.ccomet.on_front = true;
+    let (_, body) = ask(&mut Server::new(config), Role::Front, "GET /publish?channel=a&callback=f", "");
+    assert!(body.contains("f("), "CComet's words stay where it is: {body}");
     // The push module's own words stay where it is meant.
     let (status, body) = ask(&mut server, Role::Admin, "POST /publish", "text");
     assert_eq!((status, body.trim()), (404, "No channel id provided."));

@@ -24,6 +24,41 @@ fn it_went_by_itself() {
     assert_eq!(because(&mut server, &id), "the client left of its own accord when the next number was 1");
 }
 
+/// Who has its answer leaves with it.
+#[test]
+fn a_poll_had_its_answer_and_has_not_asked_again() {
+    for target in ["/poll?cname=a&seq=1", "/events?channel=a&history=1", "/activity?channel=a"] {
+        for waits in [true, false] {
+            let mut server = super::server();
+            if !waits {
+                server.push("a", "one");
+            }
+            let client = server.connect(Role::Front);
+            let accept = "Host: x\r\nAccept: application/json";
+            server.send(client, format!("GET {target} HTTP/1.1\r\n{accept}\r\n\r\n"));
+            if waits {
+                server.push("a", "one");
+            }
+            if !server.received(client).contains("one") {
+                continue;
+            }
+            let id = number(&server, client);
+            server.push("a", "two");
+            let said = ask(&mut server, &format!("channel=a&seq=2&client={id}"));
+            let words = "the client's request had been answered when the next number was 2, and it has not asked again since";
+            let one = &said["clients"][0];
+            assert_eq!(
+                (&one["verdict"], &one["because"]),
+                (&json!("left before"), &json!(words)),
+                "{target}"
+            );
+            server.vanish(client);
+            let gone = ask(&mut server, &format!("channel=a&seq=2&client={id}"));
+            assert_eq!(gone["clients"][0]["verdict"], "left before", "{target}");
+        }
+    }
+}
+
 #[test]
 fn its_token_had_expired() {
     let mut config = Config::default();

@@ -62,6 +62,9 @@ pub struct Server {
 /// 2026-11-21 00:00:00 GMT.
 pub const START: u64 = 1_795_219_200;
 
+/// The number of the first change of the first roster of a server: microseconds of its start.
+pub const FIRST_CHANGE: u64 = START * 1_000_000;
+
 impl Default for Server {
     fn default() -> Self {
         Self::new(Config::default())
@@ -75,9 +78,14 @@ impl Server {
 
     /// Another seed makes another server: other tokens, another log.
     pub fn with_seed(config: Config, seed: u64) -> Self {
+        Self::begun_at(config, seed, Date::from_unix(START))
+    }
+
+    /// The same, begun at some time.
+    pub fn begun_at(config: Config, seed: u64, date: Date) -> Self {
         config.check().expect("the test's configuration works");
         let entropy = Box::new(Chance::from_seed(seed));
-        let machine = Machine::new(config, entropy, Moment(0), Date::from_unix(START));
+        let machine = Machine::new(config, entropy, Moment(0), date);
         Self {
             machine,
             now: Moment(0),

@@ -72,11 +72,6 @@ fn poll(style: u8, news: &[News<'_>], live: bool, out: &mut Text) {
     let mut count = 0;
     let no_batch = style & form::NO_BATCH != 0;
     let mut history = false;
-    // Without messages the next number says as much as the gap, and an array would stop icomet.js for good.
-    let news = match news {
-        [News::Gap { .. }, rest @ ..] if matches!(rest, [News::NextSeq { .. }, ..]) => rest,
-        _ => news,
-    };
     each(
         style,
         news,
@@ -111,7 +106,6 @@ fn each(
     out: &mut Text,
 ) {
     let mut object = Vec::with_capacity(256);
-    let no_batch = style & form::NO_BATCH != 0;
     for item in news {
         object.clear();
         let id = match *item {
@@ -125,9 +119,7 @@ fn each(
                 }
                 continue;
             }
-            // A client that takes one plain object must be given the message: it would ignore this and wait.
             News::Gap { .. } if style & form::NO_GAPS != 0 => continue,
-            News::Gap { .. } if no_batch && style & form::MASK == form::POLL => continue,
             News::Gap { channel, next, lost } => {
                 let count = match lost {
                     Lost::Some(count) => count.to_string(),

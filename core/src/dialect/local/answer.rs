@@ -9,7 +9,7 @@ use crate::wire::http1::Status;
 pub(super) fn http(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
     let mut status = Status::OK;
     match outcome {
-        Outcome::Refused(refusal) => return native::problem(refusal.status(), refusal.words(), out),
+        Outcome::Refused(refusal) => return native::problem(refusal.status(), refusal.detail(), out),
         Outcome::Reloaded(Err(why)) => return native::problem(Status::CONFLICT, why, out),
         Outcome::Done { .. } => status = Status::NO_CONTENT,
         Outcome::Info(info) => Object::begin(out).number("version", info.id).end(),

@@ -1,9 +1,8 @@
 //! Requests over HTTP: `/keys`, `/clients` and `/control`. Wire: `docs/control.md`, "HTTP".
-use std::borrow::Cow;
-
 use super::key::channel_of;
 use super::{style, value};
 use crate::conn::Role;
+use crate::dialect::native::{limit, number};
 use crate::dialect::{
     ClientPage, Decoded, DialectId, DumpPage, KeyTask, Order, Refusal, Request, Verb, Voice,
 };
@@ -11,9 +10,8 @@ use crate::wire::http1::Method;
 use crate::wire::http1::head::{Head, percent_decoded};
 use crate::wire::params::Params;
 
-/// Entries of a page: unless said, and at most.
+/// Entries of a page, unless said.
 pub(super) const PAGE: usize = 100;
-const PAGE_MAX: usize = 1_000;
 
 /// What path of it this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,17 +85,15 @@ fn task<'b>(method: Method, params: &Params<'b>, body: &'b [u8]) -> Result<KeyTa
             Ok(KeyTask::Write {
                 body: stored.body,
                 media: stored.media,
-                ttl_ms: number(params, "ttl", "ttl is a number of seconds")?
-                    .unwrap_or(0)
-                    .saturating_mul(1_000),
-                history: number(params, "history", "history is a number of values")?
+                ttl_ms: number(params, "ttl", "whole seconds")?.unwrap_or(0).saturating_mul(1_000),
+                history: number(params, "history", "a number of values")?
                     .map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX)),
             })
         }
         Method::Delete => Ok(KeyTask::Delete),
         Method::Head if params.get("wait").is_none() && params.get("since").is_none() => Ok(KeyTask::Read),
         Method::Get => {
-            let since = number(params, "since", "since is the version of a value, or 0")?;
+            let since = number(params, "since", "the version of a value, or 0")?;
             let wait = params.get("wait");
             if since.is_none() && wait.is_none() {
                 return Ok(KeyTask::Read);
@@ -107,7 +103,7 @@ fn task<'b>(method: Method, params: &Params<'b>, body: &'b [u8]) -> Result<KeyTa
                 None => Some(0),
                 // As long as may be.
                 Some("") => None,
-                Some(_) => number(params, "wait", "wait is a number of seconds")?,
+                Some(_) => number(params, "wait", "whole seconds")?,
             };
             Ok(KeyTask::Wait { since, wait_ms: seconds.map(|s| s.saturating_mul(1_000)) })
         }
@@ -118,25 +114,15 @@ fn task<'b>(method: Method, params: &Params<'b>, body: &'b [u8]) -> Result<KeyTa
 fn dump<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
     Ok(Verb::Dump(DumpPage {
         prefix: params.get("prefix").unwrap_or_default(),
-        after: number(params, "after", "after is the index of a key")?,
-        limit: limit(params),
+        after: number(params, "after", "the index of a key")?,
+        limit: limit(params)?,
     }))
 }
 
 fn clients<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
     Ok(Verb::Clients(ClientPage {
         channel: params.get("channel").filter(|name| !name.is_empty()),
-        after: number(params, "after", "after is the number of a connection")?.unwrap_or(0),
-        limit: limit(params),
+        after: number(params, "after", "the number of a connection")?.unwrap_or(0),
+        limit: limit(params)?,
     }))
-}
-
-fn limit(params: &Params<'_>) -> usize {
-    let asked = params.integer("limit").and_then(|n| usize::try_from(n).ok());
-    asked.unwrap_or(PAGE).clamp(1, PAGE_MAX)
-}
-
-fn number(params: &Params<'_>, name: &str, words: &'static str) -> Result<Option<u64>, Refusal> {
-    let said: Option<Cow<'_, str>> = params.get(name).filter(|text| !text.is_empty());
-    said.map(|text| text.parse().map_err(|_| Refusal::Parameter(words))).transpose()
 }

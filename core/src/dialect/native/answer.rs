@@ -54,10 +54,10 @@ pub(super) fn refusal(refusal: &Refusal, out: &mut Vec<u8>) {
     string("reason", reason(refusal), out);
 }
 
-fn reason(refusal: &Refusal) -> &'static str {
+fn reason(refusal: &Refusal) -> &str {
     match refusal {
         Refusal::Token => "the channel's token is missing or wrong",
-        other => other.words(),
+        other => other.detail(),
     }
 }
 

@@ -39,7 +39,7 @@ fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
         (Role::Front | Role::Admin, b"/events") => Path::Events,
         (Role::Front | Role::Admin, b"/history") => Path::History,
         (Role::Front | Role::Admin, b"/presence") => Path::Presence,
-        (Role::Front | Role::Admin, b"/publish") if is_publish(head) => Path::Publish,
+        (Role::Front | Role::Admin, b"/publish") => Path::Publish,
         (Role::Admin, b"/channels") => Path::Channels,
         (Role::Admin, b"/disconnect") => Path::Disconnect,
         (Role::Admin, b"/stats") => Path::Stats,
@@ -55,10 +55,21 @@ fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
     })
 }
 
-/// The push module publishes at the same path, and CComet does; there, the query says to which channel, or a form.
-fn is_publish(head: &Head<'_, '_>) -> bool {
+/// Whether a request at the place for publishing is the API's, whoever else publishes there: the push module does, and CComet; there,
+/// the query says to which channel, or a form.
+pub(in crate::dialect) fn is_publish(head: &Head<'_, '_>) -> bool {
+    let is_token = |pair: &str| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("token"));
+    is_json(head) && (head.query.is_empty() || head.query.split('&').all(is_token))
+}
+
+fn is_json(head: &Head<'_, '_>) -> bool {
     let kind = head.field("content-type").unwrap_or_default();
-    head.query.is_empty() && kind.len() >= 16 && kind[..16].eq_ignore_ascii_case(b"application/json")
+    kind.len() >= 16 && kind[..16].eq_ignore_ascii_case(b"application/json")
+}
+
+/// Whether this is the path at which the API publishes, and others do.
+pub(in crate::dialect) fn is_place_of_publish(role: Role, head: &Head<'_, '_>) -> bool {
+    path(role, head) == Some(Path::Publish)
 }
 
 /// Whether a request that names no channel looks like one of the API that does not say that its body is JSON: curl's `-d` says it
@@ -94,16 +105,20 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
             Ok(Verb::Presence { channels: channels(&params)?, tokens: tokens(head, &params) })
         }),
         Some(Path::Publish) => only(head, Method::Post, "POST").and_then(|()| {
+            if !is_json(head) {
+                return Err(Refusal::Body("publishing JSON takes Content-Type: application/json"));
+            }
+            if !is_publish(head) {
+                let words = "publishing JSON takes no query but token: the body names the channels";
+                return Err(Refusal::Parameter(words));
+            }
             let token = token(head, &params).unwrap_or_default();
             publish(request.body)
                 .map(|items| Verb::PublishAll(Bulk { items, token, once: once(head, request.body) }))
         }),
-        Some(Path::Channels) => only(head, Method::Get, "GET, HEAD").map(|()| {
-            let limit = limit(&params);
-            let after = params.get("after").filter(|name| !name.is_empty());
-            let busiest = params.get("sort").as_deref() == Some("subscribers");
-            Verb::Directory(Page { prefix: params.get("prefix").unwrap_or_default(), after, limit, busiest })
-        }),
+        Some(Path::Channels) => {
+            only(head, Method::Get, "GET, HEAD").and_then(|()| directory(&params).map(Verb::Directory))
+        }
         Some(Path::Channel(name)) => {
             let name = String::from_utf8_lossy(&percent_decoded(name)).into_owned();
             match head.method {
@@ -182,26 +197,30 @@ fn channels<'b>(params: &Params<'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
     Ok(names)
 }
 
+fn directory<'b>(params: &Params<'b>) -> Result<Page<'b>, Refusal> {
+    let busiest = match params.get("sort").as_deref() {
+        None | Some("") => false,
+        Some("subscribers") => true,
+        Some(other) => return Err(Refusal::value("sort", other, "subscribers, or nothing")),
+    };
+    let after = params.get("after").filter(|name| !name.is_empty());
+    let prefix = params.get("prefix").unwrap_or_default();
+    Ok(Page { prefix, after, limit: limit(params)?, busiest })
+}
+
 fn channel<'b>(params: &Params<'b>) -> Result<Cow<'b, str>, Refusal> {
     let name = params.get("channel").filter(|name| !name.is_empty());
     name.ok_or(Refusal::Parameter("the parameter channel, the channel's name, is missing or empty"))
 }
 
 fn explain<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
-    let seq = params.get("seq").and_then(|seq| seq.parse().ok()).filter(|seq| *seq > 0);
-    let client = match params.get("client").filter(|client| !client.is_empty()) {
-        None => None,
-        Some(client) => Some(client.parse().map_err(|_| {
-            Refusal::Parameter("client is the number of one client, as an explanation of all names them")
-        })?),
+    let client = number(params, "client", "the number of one client, as an explanation of all names them")?;
+    let seq = match number(params, "seq", "the message's number in its channel, from 1")? {
+        None => Err(Refusal::Parameter("the parameter seq, the message's number in its channel, is missing")),
+        Some(0) => Err(Refusal::value("seq", "0", "the message's number in its channel, from 1")),
+        Some(seq) => Ok(seq),
     };
-    Ok(Verb::Explain {
-        channel: channel(params)?,
-        seq: seq.ok_or(Refusal::Parameter(
-            "seq, the message's number in its channel, is missing, or is no number from 1",
-        ))?,
-        client,
-    })
+    Ok(Verb::Explain { channel: channel(params)?, seq: seq?, client })
 }
 
 /// The token of the query, or of the field that programs use.
@@ -231,9 +250,29 @@ fn once(head: &Head<'_, '_>, body: &[u8]) -> Option<Box<Once>> {
     Some(Box::new(Once { key: String::from_utf8_lossy(inside).into_owned(), print }))
 }
 
-fn limit(params: &Params<'_>) -> usize {
-    let asked = params.integer("limit").and_then(|n| usize::try_from(n).ok());
-    asked.unwrap_or(PAGE).clamp(1, PAGE_MAX)
+/// How many are wanted at once; more than there may be are so many.
+pub(in crate::dialect) fn limit(params: &Params<'_>) -> Result<usize, Refusal> {
+    let asked = number(params, "limit", "a whole number from 1, 1000 at most count")?;
+    match asked {
+        None => Ok(PAGE),
+        Some(0) => Err(Refusal::value("limit", "0", "a whole number from 1, 1000 at most count")),
+        Some(n) => Ok(usize::try_from(n).unwrap_or(PAGE_MAX).min(PAGE_MAX)),
+    }
+}
+
+/// A number of the query, in digits and nothing else; one that is too large to be counted is the largest. An empty value is none.
+pub(in crate::dialect) fn number(
+    params: &Params<'_>,
+    name: &str,
+    expected: &str,
+) -> Result<Option<u64>, Refusal> {
+    let Some(said) = params.get(name).filter(|said| !said.is_empty()) else { return Ok(None) };
+    digits(&said).map(Some).ok_or_else(|| Refusal::value(name, &said, expected))
+}
+
+fn digits(said: &str) -> Option<u64> {
+    let is_number = !said.is_empty() && said.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| said.parse().unwrap_or(u64::MAX))
 }
 
 fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<Verb<'b>, Refusal> {
@@ -247,15 +286,20 @@ fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<
         hold: if style == style::POLL { Hold::Poll } else { Hold::Stream },
         tokens: tokens(head, params),
         who,
-        wait_ms: params.integer("wait").map(|s| u64::try_from(s).unwrap_or(0).saturating_mul(1_000)),
+        wait_ms: number(params, "wait", "whole seconds, from 0")?.map(|s| s.saturating_mul(1_000)),
     }))
 }
 
 /// Up to where a subscriber knows each of the channels' rosters.
 fn rosters(params: &Params<'_>, channels: usize) -> Result<Vec<u64>, Refusal> {
-    let number = |text: Cow<'_, str>| text.parse().ok();
-    let said: Option<Vec<u64>> = params.all("roster").map(number).collect();
-    said.filter(|said| said.is_empty() || said.len() == channels).ok_or(Refusal::Parameter(
+    let expected =
+        "the number of the last change that was heard of, once for each channel and in their order";
+    let number = |text: Cow<'_, str>| digits(&text).ok_or_else(|| Refusal::value("roster", &text, expected));
+    let said: Vec<u64> = params.all("roster").map(number).collect::<Result<_, _>>()?;
+    if said.is_empty() || said.len() == channels {
+        return Ok(said);
+    }
+    Err(Refusal::Parameter(
         "roster is the number of the last change that was heard of, once for each channel and in their order",
     ))
 }
@@ -273,20 +317,19 @@ fn begins(head: &Head<'_, '_>, params: &Params<'_>) -> Result<From, Refusal> {
     match params.get("history").as_deref() {
         None | Some("" | "0") => Ok(From::New),
         Some("all") => Ok(From::Oldest),
-        Some(n) => n.parse().map(From::Newest).map_err(|_| {
-            Refusal::Parameter("history is how many of the newest messages to begin with, or all")
+        Some(said) => digits(said).map(From::Newest).ok_or_else(|| {
+            Refusal::value("history", said, "how many of the newest messages to begin with, or all")
         }),
     }
 }
 
 fn shown(cursor: &str) -> Result<From, Refusal> {
-    let token = cursor.parse().map(From::Shown);
-    token
-        .map_err(|_| Refusal::Parameter("the cursor is none: it has the 32 characters of one that was given"))
+    let expected = "the 32 characters of one that was given";
+    cursor.parse().map(From::Shown).map_err(|_| Refusal::value("cursor", cursor, expected))
 }
 
 fn history<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
-    let limit = limit(params);
+    let limit = limit(params)?;
     let from = match params.get("cursor").filter(|cursor| !cursor.is_empty()) {
         Some(cursor) => shown(&cursor)?,
         None => From::Newest(limit as u64),

@@ -7,7 +7,7 @@ mod http;
 mod style;
 
 pub(crate) use answer::problem;
-pub(super) use http::{is_at, is_untold_publish};
+pub(super) use http::{is_at, is_place_of_publish, is_publish, is_untold_publish, limit, number};
 
 use super::{
     Answer, Call, Decoded, Dialect, DialectId, JSON, News, Opening, Outcome, Refusal, Request, Talker, Text,

@@ -205,12 +205,11 @@ impl Machine {
         }
         let subscribed = Outcome::Subscribed { channel: &listen.channel, seq: start.next - 1, cursor };
         self.answer_tagged(id, tag, &subscribed);
-        let known = listen.roster.filter(|_| self.hub.may_know(at, listen.from));
         let (mut delivery, conns, hub) = self.delivery();
         let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
         let mut news = Vec::new();
         if let (Some(_), Some(roster)) = (&listen.who, channel.roster()) {
-            let from = known.map(|n| n.saturating_add(1));
+            let from = listen.roster.map(|n| n.saturating_add(1));
             people(channel, roster, from, &voice, &mut news);
         }
         delivery.tell(conn, id, &news);
