@@ -158,6 +158,10 @@ impl Reactor {
     fn accept(&mut self, now: Moment) {
         let Self { poll, sockets, machine, listeners, .. } = self;
         listeners.accept(now, |stream: Stream, role: Role, peer: IpAddr| {
+            while let Some(silent) = machine.gives_way(now) {
+                drop(sockets.remove(silent));
+                machine.closed(silent);
+            }
             let Some(id) = machine.open(role, peer, now) else { return };
             let mut socket = Socket::new(stream);
             // Both interests once and for ever: edge-triggered, so that what is not waited for costs nothing.
