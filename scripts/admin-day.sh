@@ -12,7 +12,7 @@ python3 tests/admin-day/day.py target/debian/rcomet_*.deb
 
 # The packages with their own scripts, in copies of this machine that are thrown away; and the rpm without them, unpacked in a folder.
 sh tests/admin-day/deb.sh target/debian/rcomet_*.deb
-bash tests/admin-day/systemd.sh target/debian/rcomet_*.deb
+bash tests/admin-day/systemd.sh target/debian/rcomet_*.deb target/generate-rpm/rcomet-*.rpm
 sh tests/admin-day/rpm.sh target/generate-rpm/rcomet-*.rpm
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

@@ -119,7 +119,7 @@ fn listen(settings: &Settings, in_background: bool) -> Result<Vec<Bound>, Box<dy
             place::make_room(&socket.path);
         }
         let address = crate::settings::Address::Unix(socket.path);
-        match Bound::take(socket.role, &address, &socket.access, 0) {
+        match Bound::take(socket.role, &address, &socket.access) {
             Ok(one) => bound.push(one),
             Err(error) if in_background && error.is_taken() => {
                 return Err(Failure::AlreadyRunning(format!("another rcomet runs already: {error}")).into());
@@ -133,7 +133,7 @@ fn listen(settings: &Settings, in_background: bool) -> Result<Vec<Bound>, Box<dy
     let access = settings.server.access();
     for (role, _, addresses) in settings.server.roles() {
         for address in addresses.iter().filter(|_| !given.contains(&role)) {
-            bound.push(Bound::take(role, address, &access, settings.server.send_buffer_bytes)?);
+            bound.push(Bound::take(role, address, &access)?);
         }
     }
     if bound.is_empty() {
@@ -174,7 +174,7 @@ fn fresh(settings: &Settings, descriptors: Descriptors) -> Fresh {
         send_buffer_bytes: settings.server.send_buffer_bytes,
     };
     let (drain_ms_max, sync_ms) = (settings.server.drain_ms_max, settings.history.sync_ms);
-    Fresh { config, doors, drain_ms_max, sync_ms, notes }
+    Fresh { config, doors, drain_ms_max, sync_ms, values: None, notes }
 }
 
 /// Reads everything again.
@@ -212,6 +212,32 @@ impl Again {
     }
 }
 
+impl Again {
+    /// Takes the file of values that the settings name, if that is another than ours; `Some(None)` when there is to be none. One with
+    /// values in it has to wait for a start: they cannot be put back beside those that there are.
+    fn other_values_file(
+        &self,
+        settings: &mut Settings,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Option<ValuesFile>>, Failure> {
+        if settings.control.values_file == self.running.control.values_file {
+            return Ok(None);
+        }
+        let Some(path) = settings.control.values_path() else { return Ok(Some(None)) };
+        let (file, kept) = ValuesFile::open(path, settings.limits.memory_bytes_max)?;
+        if kept.is_some_and(|kept| !kept.values.is_empty()) {
+            notes.push(format!(
+                "control.values_file has changed: {} has values in it, and to put them back takes a restart; the rest is in force",
+                path.display()
+            ));
+            settings.control.values_file.clone_from(&self.running.control.values_file);
+            return Ok(None);
+        }
+        file.try_to_begin().map_err(Failure::Other)?;
+        Ok(Some(Some(file)))
+    }
+}
+
 impl Reload for Again {
     fn read(&mut self) -> Result<Fresh, String> {
         if self.source.file.is_none() {
@@ -221,9 +247,12 @@ impl Reload for Again {
         }
         let (mut settings, _) = self.source.read().map_err(|error| error.to_string())?;
         let mut notes = keep_addresses(&mut settings, &self.running);
+        let values =
+            self.other_values_file(&mut settings, &mut notes).map_err(|failure| failure.to_string())?;
         let mut fresh = fresh(&settings, self.descriptors);
         notes.append(&mut fresh.notes);
         fresh.notes = notes;
+        fresh.values = values;
         let pid_file = self.other_pid_file(&settings).map_err(|failure| failure.to_string())?;
         self.read = Some(Read { settings, pid_file });
         Ok(fresh)
@@ -265,20 +294,19 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
         }
     };
     let (new, old) = (&mut settings.server, &running.server);
-    // What a listening socket was told cannot be taken back: only another size can be put in its place.
-    let keeps_size = new.send_buffer_bytes == 0 && old.send_buffer_bytes != 0;
-    stays("server.send_buffer_bytes = 0", !keeps_size);
     *new = Server {
         front: old.front.clone(),
         admin: old.admin.clone(),
         ccomet: old.ccomet.clone(),
         simple_comet: old.simple_comet.clone(),
-        send_buffer_bytes: if keeps_size { old.send_buffer_bytes } else { new.send_buffer_bytes },
         ..new.clone()
     };
     let (new, old) = (&mut settings.control, &running.control);
-    stays("control.values_file", new.values_file == old.values_file);
-    new.values_file.clone_from(&old.values_file);
+    // A daemon has one of the two files, and which it is to be is settled when it starts.
+    if settings.history.file != running.history.file {
+        stays("control.values_file", new.values_file == old.values_file);
+        new.values_file.clone_from(&old.values_file);
+    }
     new.path.clone_from(&old.path);
     new.read_path.clone_from(&old.read_path);
     new.write_path.clone_from(&old.write_path);
@@ -316,7 +344,7 @@ mod tests {
     fn what_takes_a_restart_is_the_same_list_everywhere() {
         let running = parse("f", "").expect("it works");
         let text = "[server]\nfront = [\"127.0.0.1:2\"]\nadmin = [\"127.0.0.1:3\"]\nccomet = [\"127.0.0.1:4\"]\n\
-            simple_comet = [\"127.0.0.1:5\"]\nsend_buffer_bytes = 0\n[control]\npath = \"/a/b\"\n\
+            simple_comet = [\"127.0.0.1:5\"]\n[control]\npath = \"/a/b\"\n\
             read_path = \"/a/c\"\nwrite_path = \"/a/d\"\n[history]\nfile = \"/a/f\"\n";
         let mut settings = parse("f", text).expect("it works");
         // A file has one of the two.
@@ -324,7 +352,7 @@ mod tests {
         let notes = keep_addresses(&mut settings, &running);
         let names: Vec<&str> =
             notes.iter().filter_map(|note| note.split_once(" has changed: ")).map(|n| n.0).collect();
-        assert_eq!(names.len(), 10, "{notes:?}");
+        assert_eq!(names.len(), 9, "{notes:?}");
         let help = crate::cli::help_of("reload").replace(char::is_whitespace, " ");
         let page = include_str!("../docs/control.md");
         let page = page
@@ -334,22 +362,21 @@ mod tests {
             .expect("it has it");
         let example = include_str!("../rcomet.example.toml").split("# ------").next().unwrap_or_default();
         for name in names {
-            let option = name.trim_end_matches(" = 0");
             for (place, said) in [("the help", help.as_str()), ("the page", page), ("the example", example)] {
-                assert!(said.contains(option), "{place} has no {option}:\n{said}");
+                assert!(said.contains(name), "{place} has no {name}:\n{said}");
             }
         }
         assert!(keep_addresses(&mut settings, &running).is_empty(), "it is as it was now");
     }
 
     #[test]
-    fn the_size_of_buffers_is_taken_over_unless_it_is_none() {
-        let running = parse("f", "[server]\nsend_buffer_bytes = 100000\n").expect("it works");
-        for (said, wanted, count) in [("0", 100_000, 1), ("200000", 200_000, 0)] {
-            let mut settings =
-                parse("f", &format!("[server]\nsend_buffer_bytes = {said}\n")).expect("it works");
-            assert_eq!(keep_addresses(&mut settings, &running).len(), count, "{said}");
-            assert_eq!(settings.server.send_buffer_bytes, wanted, "{said}");
-        }
+    fn a_file_of_values_is_taken_over_unless_the_histories_have_one() {
+        let running = parse("f", "").expect("it works");
+        let mut settings = parse("f", "[control]\nvalues_file = \"/a/e\"\n").expect("it works");
+        assert_eq!(keep_addresses(&mut settings, &running), [""; 0]);
+        assert_eq!(settings.control.values_file, "/a/e");
+        let running = parse("f", "[history]\nfile = \"/a/f\"\n").expect("it works");
+        assert_eq!(keep_addresses(&mut settings, &running).len(), 2);
+        assert_eq!((settings.control.values_file.as_str(), settings.history.file.as_str()), ("", "/a/f"));
     }
 }

@@ -143,6 +143,8 @@ counters! {
     limits {
         /// Connections refused with 503 because `connections_max` was reached.
         connections_refused,
+        /// Connections to the control socket that said nothing, ended for a newcomer because `connections_max` was reached.
+        silent_closed,
         /// Connections refused with 503 because `connections_per_address_max` was reached.
         address_refused,
         /// Connections, channels or requests refused because `memory_bytes_max` was reached.

@@ -27,7 +27,7 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Connections in all. A newcomer beyond them is answered 503 and closed. The daemon lowers this to what its descriptors allow.
+    /// Connections in all. A newcomer beyond them takes the place of somebody who says nothing on the control socket, for a second at least; else it is answered 503 and closed. The daemon lowers this to what its descriptors allow.
     connections_max: usize = 100_000,
     /// Connections of one client address. A newcomer beyond them is answered 503. Loopback is exempt: a proxy speaks for many. 0 means no limit.
     connections_per_address_max: u32 = 1_024,

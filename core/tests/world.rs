@@ -132,7 +132,7 @@ fn many_worlds() {
         // Nor speaks on the control socket: core/tests/control.rs and limits/control.rs do.
         // Nor keeps values or histories over a restart: control/kept.rs, journal.rs and hops.rs do, and the daemon's own tests.
         let counters = counters.filter(|name| !name.starts_with("values_") && !name.starts_with("history_"));
-        let control = ["commands", "rights_denied", "commands_too_long", "dumps_cut"];
+        let control = ["commands", "rights_denied", "commands_too_long", "dumps_cut", "silent_closed"];
         let counters = counters.filter(|name| !control.contains(name));
         let missing = tally.missing(EXPECTED.iter().copied().chain(counters));
         assert!(missing.is_empty(), "the worlds have become too tame: {missing:?} never happened");

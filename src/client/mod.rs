@@ -19,11 +19,18 @@ use crate::exit::Failure;
 /// Bytes of an answer's body that are taken.
 const BODY_BYTES_MAX: usize = 256 << 20;
 
-/// How long an answer may take that nothing is waited for in.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an answer may take that nothing is waited for in: who is silent for longer hangs.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A limit that is longer is none: no clock goes so far.
+const CENTURY_S: u64 = 100 * 365 * 86_400;
 
 /// The least time that anybody is given to answer: who has said that there is none wants an answer all the same.
 const SECOND: Duration = Duration::from_secs(1);
+
+/// The moment that lies so many seconds ahead.
+pub(crate) fn in_seconds(seconds: u64) -> Instant {
+    Instant::now() + Duration::from_secs(seconds.min(CENTURY_S))
+}
 
 /// Where the daemon is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +172,8 @@ impl Client {
     /// # Errors
     /// Nobody listens, or it is refused.
     pub(crate) fn listen(&self, ask: &Ask<'_>) -> Result<Lines, Failure> {
-        let wire = self.send(&Ask { patience: None, ..*ask })?;
+        // The head comes at once; what follows it, when there is something to say.
+        let wire = self.send(ask)?;
         Lines::begin(wire, self.name())
     }
 
@@ -192,6 +200,7 @@ impl Client {
         match wire.write_all(&request) {
             // It was refused before it was read whole: the answer says why.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            Err(error) if is_timeout(&error) => return Err(self.hangs()),
             other => other.map_err(|error| Failure::Other(format!("{}: {error}", self.name())))?,
         }
         Ok(wire)
@@ -201,13 +210,17 @@ impl Client {
         loop {
             match wire.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    return Err(Failure::TimedOut(format!("{} does not answer", self.name())));
+                Err(error) if is_timeout(&error) => {
+                    return Err(self.hangs());
                 }
                 Err(error) => return Err(Failure::Other(format!("{}: {error}", self.name()))),
                 Ok(n) => return Ok(n),
             }
         }
+    }
+
+    fn hangs(&self) -> Failure {
+        Failure::TimedOut(format!("{} does not answer", self.name()))
     }
 
     /// Where it is, in words.
@@ -217,6 +230,11 @@ impl Client {
             Place::Admin(authority) => format!("http://{authority}"),
         }
     }
+}
+
+/// Whether a socket's own limit on time has passed.
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// Escapes one part of a path, or a value of a query (RFC 3986, section 2.3).
@@ -235,6 +253,13 @@ pub(crate) fn escaped(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_no_clock_can_tell_is_far_away() {
+        let day = Duration::from_secs(86_400);
+        assert!(in_seconds(u64::MAX) > Instant::now() + 365 * day);
+        assert!(in_seconds(1) < Instant::now() + day);
+    }
 
     #[test]
     fn parts_of_paths_are_escaped() {

@@ -6,8 +6,8 @@ use rcomet_core::wire::http1::chunked::Chunked;
 use rcomet_core::wire::http1::fetched::{FETCHED_HEAD_BYTES_MAX, Fetched};
 use rcomet_core::wire::http1::head::find_end;
 
-use super::Wire;
 use super::answer::refusal;
+use super::{PATIENCE, Wire, is_timeout};
 use crate::exit::Failure;
 
 /// Bytes of a line at most.
@@ -28,7 +28,10 @@ pub(crate) struct Lines {
 impl Lines {
     /// Reads the head.
     pub(super) fn begin(mut wire: Wire, name: String) -> Result<Self, Failure> {
-        let broken = |error: std::io::Error| Failure::Other(format!("{name}: {error}"));
+        let broken = |error: std::io::Error| match error {
+            error if is_timeout(&error) => Failure::TimedOut(format!("{name} does not answer")),
+            error => Failure::Other(format!("{name}: {error}")),
+        };
         let (mut raw, mut scanned, mut block) = (Vec::new(), 0, vec![0; 16 << 10]);
         let end = loop {
             if let Some(end) = find_end(&raw, &mut scanned) {
@@ -51,6 +54,7 @@ impl Lines {
             }
             return Err(refusal(status, whole.body()));
         }
+        wire.set_patience(None, PATIENCE)?;
         let rest = raw.split_off(end);
         let mut lines =
             Self { wire, name, chunked: Chunked::default(), text: Vec::new(), searched: 0, ended: false };

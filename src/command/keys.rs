@@ -10,7 +10,7 @@ use super::table::{Table, shown};
 use super::{given, number, print_json};
 use crate::app::{print, say};
 use crate::cli::{DeleteFlags, DumpFlags, ReadFlags, RefreshFlags, WriteFlags};
-use crate::client::{Ask, Client, escaped};
+use crate::client::{Ask, Client, escaped, in_seconds};
 use crate::exit::Failure;
 
 /// How long the daemon is asked to wait before it is asked again; it has a limit of its own.
@@ -96,7 +96,7 @@ pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
         let answer = get(&client, &flags.key, flags.timeout).map_err(|failure| named(failure, &flags.key))?;
         return show(flags, &answer, false);
     }
-    let until = flags.timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let until = flags.timeout.map(in_seconds);
     let mut since = if flags.follow { flags.since.or(Some(0)) } else { flags.since };
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));

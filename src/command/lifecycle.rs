@@ -14,7 +14,7 @@ use super::{number, print_json};
 use crate::app::{print, say};
 use crate::background::{FAILED, READY};
 use crate::cli::{StartFlags, StopFlags, Target};
-use crate::client::{Ask, Client};
+use crate::client::{Ask, Client, in_seconds};
 use crate::exit::Failure;
 
 /// How long a daemon may take to say how it stands: it has nothing to look for.
@@ -24,7 +24,7 @@ pub(super) const STATUS: Duration = Duration::from_secs(5);
 pub(crate) fn start(flags: &StartFlags) -> Result<(), Failure> {
     // What is wrong with the configuration is better said by the one who was asked.
     let (settings, _) = flags.run.source().read().map_err(|fault| Failure::Other(fault.to_string()))?;
-    let until = Instant::now() + Duration::from_secs(flags.wait);
+    let until = in_seconds(flags.wait);
     let control = settings.control.path.path();
     if let Some(path) = &control {
         let place = path.display();
@@ -149,7 +149,7 @@ pub(crate) fn stop(flags: &StopFlags) -> Result<(), Failure> {
 /// Ends the daemon, and gives the number that its process had.
 pub(super) fn stopped(flags: &StopFlags) -> Result<u64, Failure> {
     let client = Client::find(&flags.target)?;
-    let until = Instant::now() + Duration::from_secs(flags.timeout);
+    let until = in_seconds(flags.timeout);
     let left = || until.saturating_duration_since(Instant::now());
     // The process is held on to before it is told: its number might be another's afterwards.
     let status = ask_status(&client, left())?;

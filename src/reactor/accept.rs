@@ -103,8 +103,12 @@ impl Listeners {
             return;
         }
         self.retry_at = None;
+        let send_buffer_bytes = self.doors.as_ref().map_or(0, |doors| doors.send_buffer_bytes);
         for (number, listener) in self.list.iter_mut().enumerate() {
-            let mut welcome = |stream, role, peer| welcome(number, stream, role, peer);
+            let mut welcome = |stream: Stream, role, peer| {
+                stream.limit_send_buffer(send_buffer_bytes);
+                welcome(number, stream, role, peer);
+            };
             if let Err(error) = listener.accept(&self.peers, &mut welcome) {
                 return self.pause(&error, now);
             }
@@ -183,7 +187,7 @@ mod tests {
         let poll = Poll::new().expect("epoll");
         let path = std::env::temp_dir().join(format!("rcomet-accept-{name}-{}.sock", std::process::id()));
         let address = Address::Unix(path.clone());
-        let bound = Bound::take(Role::Front, &address, &Access::default(), 0).expect("it is free");
+        let bound = Bound::take(Role::Front, &address, &Access::default()).expect("it is free");
         (Listeners::register(vec![bound], poll.registry()).expect("epoll"), path, poll)
     }
 
@@ -202,6 +206,35 @@ mod tests {
         listeners.accept(Moment(0), |_, _, _, _| count += 1);
         assert_eq!(count, clients.len());
         assert!(!listeners.more());
+    }
+
+    #[test]
+    fn newcomers_have_the_buffer_that_is_in_force_also_when_it_is_left_to_the_kernel_again() {
+        let poll = Poll::new().expect("epoll");
+        let anywhere = Address::Ip(([127, 0, 0, 1], 0).into());
+        let bound = Bound::take(Role::Front, &anywhere, &Access::default()).expect("a free port");
+        let address = bound.address.to_string();
+        let mut listeners = Listeners::register(vec![bound], poll.registry()).expect("epoll");
+        let mut buffer_with = |send_buffer_bytes| {
+            let doors =
+                Doors { usual: Access::default(), control: Vec::new(), peers: Vec::new(), send_buffer_bytes };
+            listeners.set_doors(&doors).expect("it can be");
+            let _client = std::net::TcpStream::connect(&address).expect("to connect");
+            let mut size = None;
+            while size.is_none() {
+                listeners.announce(0);
+                listeners.accept(Moment(0), |stream, _, _| {
+                    let Stream::Tcp(stream) = stream else { panic!("it came over the network") };
+                    size = socket2::SockRef::from(&stream).send_buffer_size().ok();
+                });
+            }
+            size.expect("a size")
+        };
+        let usual = buffer_with(0);
+        // The kernel doubles what it is told.
+        assert_eq!(buffer_with(40_000), 80_000);
+        assert_ne!(usual, 80_000);
+        assert_eq!(buffer_with(0), usual);
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::io;
 
 use rcomet_core::{Rights, Role};
-use socket2::SockRef;
 
 use super::accept::{Door, Listeners};
 use super::socket_file::user;
@@ -80,9 +79,6 @@ impl Listeners {
     fn set_door(&self, at: usize, doors: &Doors) -> Result<(), String> {
         let listener = &self.list[at];
         match &listener.socket {
-            Door::Tcp(socket) if doors.send_buffer_bytes > 0 => SockRef::from(socket)
-                .set_send_buffer_size(doors.send_buffer_bytes)
-                .map_err(|error| format!("server.send_buffer_bytes: {error}")),
             Door::Unix(_, Some(file)) => {
                 let access = doors.access(listener.role);
                 file.set(access).map_err(|error| format!("{}: {error}", file.path().display()))

@@ -59,19 +59,13 @@ impl Bound {
         Ok(Self { role, address, socket })
     }
 
-    /// Takes `address` for `role`. A socket file is for those whom `access` names. What the kernel may hold for one TCP
-    /// connection is limited to `send_buffer_bytes`; 0 leaves that to the kernel.
+    /// Takes `address` for `role`. A socket file is for those whom `access` names.
     ///
     /// # Errors
     /// It cannot be had; then the server must not start.
-    pub(crate) fn take(
-        role: Role,
-        address: &Address,
-        access: &Access,
-        send_buffer_bytes: usize,
-    ) -> Result<Self, CannotListen> {
+    pub(crate) fn take(role: Role, address: &Address, access: &Access) -> Result<Self, CannotListen> {
         let taken = match address {
-            Address::Ip(ip) => listen(*ip, send_buffer_bytes).and_then(|socket| {
+            Address::Ip(ip) => listen(*ip).and_then(|socket| {
                 let given = socket.local_addr()?;
                 Ok((Address::Ip(given), Listening::Tcp(socket)))
             }),
@@ -86,7 +80,7 @@ impl Bound {
     }
 }
 
-fn listen(address: SocketAddr, send_buffer_bytes: usize) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Without it a restart would have to wait for the last connections of the one before. On Linux it does not let two
     // servers share a port, which SO_REUSEPORT would.
@@ -95,11 +89,7 @@ fn listen(address: SocketAddr, send_buffer_bytes: usize) -> io::Result<TcpListen
         // An address means itself on every system: for both kinds, both are listed.
         socket.set_only_v6(true)?;
     }
-    if send_buffer_bytes > 0 {
-        // Accepted sockets inherit it, so it costs no system call for each.
-        socket.set_send_buffer_size(send_buffer_bytes)?;
-    }
-    // Messages are small and late ones are worth little: they do not wait for company. Inherited, too.
+    // Messages are small and late ones are worth little: they do not wait for company. Accepted sockets inherit it.
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -160,7 +150,7 @@ mod tests {
     use crate::settings::Mode;
 
     fn take(role: Role, address: &Address) -> Result<Bound, String> {
-        Bound::take(role, address, &Access::default(), 0).map_err(|error| error.to_string())
+        Bound::take(role, address, &Access::default()).map_err(|error| error.to_string())
     }
 
     fn refusal(role: Role, address: &Address) -> String {
@@ -214,7 +204,7 @@ mod tests {
         let (path, address) = room.file("a.sock");
         let access = Access { mode: Mode(0o660), ..Access::default() };
         let bound =
-            Bound::take(Role::SimpleComet, &address, &access, 0).unwrap_or_else(|error| panic!("{error}"));
+            Bound::take(Role::SimpleComet, &address, &access).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o660);
         drop(bound);
         assert!(!path.exists());
@@ -265,10 +255,9 @@ mod tests {
             .map(|found| std::os::unix::fs::MetadataExt::uid(&found))
             .expect("it is there");
         let access = Access { owner: own.to_string(), ..Access::default() };
-        assert!(Bound::take(Role::Front, &address, &access, 0).is_ok());
+        assert!(Bound::take(Role::Front, &address, &access).is_ok());
         let access = Access { group: "no such group".into(), ..Access::default() };
-        let refused =
-            Bound::take(Role::Front, &address, &access, 0).map(drop).expect_err("nobody").to_string();
+        let refused = Bound::take(Role::Front, &address, &access).map(drop).expect_err("nobody").to_string();
         assert!(refused.ends_with("there is no group no such group"), "{refused}");
         assert!(!path.exists(), "nothing stays behind");
     }

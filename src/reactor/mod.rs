@@ -62,6 +62,7 @@ pub(crate) struct Reactor {
     drain_ms_max: u64,
     /// Who saves last values, if they are kept.
     saver: Option<Saver>,
+    waker: Option<Arc<Waker>>,
     /// Where histories are written, if they outlive the daemon.
     journal: Option<Journal>,
     manager: Manager,
@@ -115,6 +116,7 @@ impl Reactor {
             life: Life::Serving,
             drain_ms_max,
             saver: None,
+            waker: None,
             journal: None,
             alive_at: manager.alive_every_ms().map(|_| clock.now()),
             manager,
@@ -124,13 +126,29 @@ impl Reactor {
         })
     }
 
+    /// Who saves in this file.
+    fn saver_of(&mut self, file: Option<ValuesFile>) -> Result<Option<Saver>, String> {
+        let Some(file) = file else { return Ok(None) };
+        let saver = Saver::start(file, self.waker()?);
+        saver.map(Some).map_err(|error| format!("no thread to save values: {error}"))
+    }
+
+    /// What wakes the loop: one for all threads, because a poll has one.
+    fn waker(&mut self) -> Result<Arc<Waker>, String> {
+        if self.waker.is_none() {
+            let waker = Waker::new(self.poll.registry(), About::Saver.into()).map_err(|e| e.to_string())?;
+            self.waker = Some(Arc::new(waker));
+        }
+        self.waker.clone().ok_or_else(|| "there is nothing to wake the loop".into())
+    }
+
     /// Puts back the histories that an earlier daemon has left, and keeps them in this file from now on.
     ///
     /// # Errors
     /// There is no room for them, something is wrong with them, or the file cannot be written.
     pub(crate) fn keep_histories(&mut self, file: JournalFile, sync_ms: u64) -> Result<(), String> {
-        let waker = Waker::new(self.poll.registry(), About::Saver.into()).map_err(|e| e.to_string())?;
-        self.journal = Some(file.start(&mut self.machine, sync_ms, Arc::new(waker))?);
+        let waker = self.waker()?;
+        self.journal = Some(file.start(&mut self.machine, sync_ms, waker)?);
         Ok(())
     }
 
@@ -154,9 +172,7 @@ impl Reactor {
         // So it is known now whether it can be written; and that this daemon has not ended is in it from the beginning.
         file.save(&mut self.machine, false)?;
         self.machine.values_saved(true);
-        let waker = Waker::new(self.poll.registry(), About::Saver.into()).map_err(|e| e.to_string())?;
-        self.saver =
-            Some(Saver::start(file, Arc::new(waker)).map_err(|e| format!("no thread to save values: {e}"))?);
+        self.saver = self.saver_of(Some(file))?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use rcomet_core::Config;
 use rcomet_core::time::Moment;
 
 use super::{Doors, Reactor};
+use crate::values::ValuesFile;
 
 /// Everything that can be put in force while the daemon runs.
 pub(crate) struct Fresh {
@@ -15,6 +16,8 @@ pub(crate) struct Fresh {
     pub(crate) drain_ms_max: u64,
     /// Milliseconds until the disk has what is written into the file of histories.
     pub(crate) sync_ms: u64,
+    /// Another file for last values, or none from now on; `None` leaves it at what there is.
+    pub(crate) values: Option<Option<ValuesFile>>,
     /// What is to be said of it: what cannot be had without a restart, and what is probably not meant.
     pub(crate) notes: Vec<String>,
 }
@@ -48,7 +51,9 @@ impl Reactor {
     }
 
     fn try_to_reload(&mut self, reload: &mut dyn Reload, now: Moment) -> Result<Vec<String>, String> {
-        let Fresh { config, doors, drain_ms_max, sync_ms, notes } = reload.read()?;
+        let Fresh { config, doors, drain_ms_max, sync_ms, values, notes } = reload.read()?;
+        let place = values.as_ref().map(|file| file.as_ref().map(|file| file.path().display().to_string()));
+        let saver = values.map(|file| self.saver_of(file)).transpose()?;
         self.listeners.set_doors(&doors)?;
         // Nothing fails from here on.
         self.upstreams.set(&config);
@@ -56,6 +61,11 @@ impl Reactor {
         self.drain_ms_max = drain_ms_max;
         if let Some(journal) = &mut self.journal {
             journal.set_sync_ms(sync_ms, now);
+        }
+        if let (Some(saver), Some(place)) = (saver, place) {
+            // The one before ends by itself: what it has saved stays, and is of no daemon's end.
+            self.saver = saver;
+            self.machine.save_elsewhere(place);
         }
         reload.adopted();
         for note in &notes {

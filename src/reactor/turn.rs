@@ -158,6 +158,10 @@ impl Reactor {
     fn accept(&mut self, now: Moment) {
         let Self { poll, sockets, machine, listeners, .. } = self;
         listeners.accept(now, |listener, stream: Stream, role: Role, peer: IpAddr| {
+            while let Some(silent) = machine.gives_way(now) {
+                drop(sockets.remove(silent));
+                machine.closed(silent);
+            }
             let Some(id) = machine.open(role, peer, now) else { return };
             machine.came_by(id, listener);
             let mut socket = Socket::new(stream);

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use rcomet_core::Machine;
-use rcomet_core::values::{Kept, Reading};
+use rcomet_core::values::{Kept, Preface, Reading};
 
 use self::draft::Draft;
 pub(crate) use self::saver::Saver;
@@ -37,6 +37,18 @@ impl ValuesFile {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Sees whether it can be written, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// There is no room, or no right to write there.
+    pub(crate) fn try_to_begin(&self) -> Result<(), String> {
+        let preface = Preface::default();
+        let tried = Draft::begin(&self.path, &preface).map(drop);
+        tried.map_err(|error| {
+            format!("control.values_file: {} cannot be written: {error}", self.path.display())
+        })
     }
 
     /// Writes all of the machine's values, and waits until they are on the disk. `is_clean` says that nothing will follow.

@@ -1,8 +1,8 @@
 #!/bin/bash
-# The Debian package with a real systemd: it runs as process 1 of namespaces of its own, over a copy of this machine that is thrown
-# away. Takes root, and a systemd; says so and ends well where there is none.
+# Both packages with a real systemd: it runs as process 1 of namespaces of its own, over a copy of this machine that is thrown
+# away. Takes root, rpm and a systemd; says so and ends well where there is none of the last.
 #
-#   tests/admin-day/systemd.sh PACKAGE.deb
+#   tests/admin-day/systemd.sh PACKAGE.deb PACKAGE.rpm
 set -euo pipefail
 
 if [ "${1:-}" = --boot ]; then
@@ -32,6 +32,7 @@ if [ "${1:-}" = --boot ]; then
     for folder in dev/shm run tmp; do mount -t tmpfs none $folder; done
     mkdir opt/day
     cp "$2" opt/day/rcomet.deb
+    cp "$3" opt/day/rcomet.rpm
     # A machine that is built, and not booted, may forbid packages to start services.
     rm -f usr/sbin/policy-rc.d
     printf '[Unit]\nRequires=basic.target\nAllowIsolate=yes\n' >etc/systemd/system/day.target
@@ -46,7 +47,7 @@ for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/systemd; do
     echo $$ >"$hierarchy/rcomet-day/cgroup.procs"
 done
 
-unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child bash "$0" --boot "$(realpath "$1")" >/dev/null 2>&1 &
+unshare --mount --net --pid --uts --ipc --cgroup --fork --kill-child bash "$0" --boot "$(realpath "$1")" "$(realpath "$2")" >/dev/null 2>&1 &
 unshare=$!
 trap 'kill -9 $unshare 2>/dev/null || true' EXIT
 pid=
@@ -143,3 +144,24 @@ not there systemctl is-active rcomet.service
 not there test -e /etc/rcomet
 not there test -e /lib/systemd/system/rcomet.service
 echo "ok    an upgrade leaves it running; purged, nothing runs and nothing is left"
+
+# Debian's rpm knows nothing of Debian's packages, and so nothing of what this one needs.
+rpm_there() { there rpm --force-debian --nodeps "$@" >/dev/null 2>&1; }
+there mkdir -p /var/lib/rpm
+rpm_there --ignorearch -i /opt/day/rcomet.rpm
+is active of ActiveState
+is enabled there systemctl is-enabled rcomet.service
+not there systemctl is-active rcomet.socket
+there rcomet status | grep -q '127.0.0.1:8100 (front)'
+before=$(of MainPID)
+there sh -c "printf '# mine\n' >>$config"
+rpm_there --ignorearch -U --replacepkgs /opt/day/rcomet.rpm
+is active of ActiveState
+not is "$before" of MainPID
+there grep -q '# mine' $config
+rpm_there -e rcomet
+not there systemctl is-active rcomet.service
+not there test -e /usr/bin/rcomet
+not there test -e /usr/lib/systemd/system/rcomet.service
+there test -e $config.rpmsave
+echo "ok    the rpm starts the service, an upgrade restarts it, and removed, nothing runs"

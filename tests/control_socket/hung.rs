@@ -4,7 +4,7 @@ use std::os::unix::net::UnixListener;
 
 use super::*;
 
-/// Half of what a question without a limit is given: whoever comes back before has obeyed its own limit.
+/// A question without a limit is given 10 seconds. Three times that is for machines that are busy.
 const SOON: Duration = Duration::from_secs(30);
 
 #[test]
@@ -33,6 +33,45 @@ fn time_limits_hold_when_nobody_answers() {
     let comet = home.rcomet(&["--comet", "status"]);
     assert_eq!((code(&comet), stdout(&comet)), (6, String::new()), "{comet:?}");
     drop(hung);
+}
+
+/// Nobody has said how long to wait, and still nobody is kept for a minute.
+#[test]
+fn a_command_without_a_limit_comes_back_as_well() {
+    let home = Home::new();
+    let hung = UnixListener::bind(home.socket()).expect("it is free");
+    let begun = Instant::now();
+    let commands: [&[&str]; 10] = [
+        &["write", "k", "v"],
+        &["delete", "k"],
+        &["refresh", "k"],
+        &["read", "k"],
+        &["dump"],
+        &["publish", "c", "m"],
+        &["subscribe", "c"],
+        &["channels"],
+        &["clients"],
+        &["reload"],
+    ];
+    let asking: Vec<Child> = commands.iter().map(|command| home.spawn(command)).collect();
+    for (command, child) in commands.iter().zip(asking) {
+        let output = child.wait_with_output().expect("it is ours");
+        assert_eq!((code(&output), stdout(&output)), (6, String::new()), "{command:?}: {output:?}");
+        assert!(stderr(&output).contains("does not answer"), "{command:?}: {output:?}");
+    }
+    assert!(begun.elapsed() < SOON, "they have waited for {:?}", begun.elapsed());
+    drop(hung);
+}
+
+#[test]
+fn a_limit_that_no_clock_reaches_is_none() {
+    let home = Home::running(&[]);
+    let most = u64::MAX.to_string();
+    home.says(&["write", "k", "v"]);
+    assert_eq!(home.says(&["read", "k", "--timeout", &most]), "v");
+    assert_eq!(home.says(&["read", "k", "--since", "0", "--timeout", &most]), "v");
+    assert!(home.says(&["stop", "--timeout", &most]).starts_with("rcomet has stopped"));
+    assert!(home.says(&["start", "--no-tcp", "--wait", &most]).starts_with("rcomet runs"));
 }
 
 #[test]

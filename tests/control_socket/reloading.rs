@@ -95,3 +95,51 @@ fn the_disk_is_waited_for_as_the_last_reload_says() {
     let page = home.says(&["subscribe", "k", "--history", "10", "--count", "4"]);
     assert_eq!(page.lines().collect::<Vec<_>>(), ["one", "two", "three", "four"]);
 }
+
+#[test]
+fn a_file_of_values_is_taken_by_a_reload() {
+    let home = Home::new();
+    let config = home.file("own.toml", "");
+    home.says(&["start", "--no-tcp", "--config", &config]);
+    home.says(&["write", "k", "before"]);
+    let at = |name: &str| format!("[control]\nvalues_file = \"{}\"\n", home.directory.join(name).display());
+    let first = at("first");
+    assert_eq!(home.reload_with(&first), (String::new(), 0));
+    let status: serde_json::Value = serde_json::from_str(&home.says(&["status", "--json"])).expect("JSON");
+    assert_eq!(status["values_file"].as_str(), home.directory.join("first").to_str());
+    // What was there already is saved at once, and not when something changes.
+    let begun = Instant::now();
+    while !fs::read_to_string(home.directory.join("first")).is_ok_and(|text| text.contains("before")) {
+        assert!(begun.elapsed() < PATIENCE, "it is not saved");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+
+    // A place where nothing can be written is no place: all of it is refused.
+    let (said, code) = home.reload_with(&at("nowhere/first"));
+    assert!(
+        code == 5 && said.contains("control.values_file: ") && said.contains("cannot be written"),
+        "{said}"
+    );
+    assert_eq!(home.says(&["read", "k"]), "before");
+
+    // Another file gets everything, and the first stays as it was.
+    assert_eq!(home.reload_with(&at("second")), (String::new(), 0));
+    home.says(&["write", "k", "after"]);
+    home.says(&["stop"]);
+    assert!(fs::read_to_string(home.directory.join("first")).expect("it is there").contains("before"));
+    home.says(&["start", "--no-tcp", "--config", &config]);
+    assert_eq!(home.says(&["read", "k"]), "after");
+
+    // One with values in it waits for a start, and says so.
+    let (said, code) = home.reload_with(&first);
+    let wanted = format!(
+        "rcomet: note: control.values_file has changed: {} has values in it, and to put them back takes a restart; the rest is in force\n",
+        home.directory.join("first").display()
+    );
+    assert_eq!((said, code), (wanted, 0));
+    // None: nothing is kept from now on.
+    assert_eq!(home.reload_with(""), (String::new(), 0));
+    home.says(&["write", "k", "later"]);
+    home.says(&["stop"]);
+    assert!(fs::read_to_string(home.directory.join("second")).expect("it is there").contains("after"));
+}

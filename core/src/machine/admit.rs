@@ -12,7 +12,7 @@ use crate::wire::http1::Status;
 const CONTROL_RESERVED: usize = 8;
 
 impl Machine {
-    /// A connection was accepted. `None` when there is not even room to say no: close it. One that is refused is
+    /// A connection was accepted, and whoever [`Machine::gives_way`] is gone. `None` when there is not even room to say no: close it. One that is refused is
     /// told so with 503 and closed like any other.
     pub fn open(&mut self, role: Role, peer: IpAddr, now: Moment) -> Option<Id<Conn>> {
         self.post.now = now;
@@ -44,6 +44,7 @@ impl Machine {
         };
         let idle_until = now.after_ms(self.config.idle_ms(role));
         let id = self.conns.insert(Conn::new(role, peer, now, idle_until))?;
+        self.note_newcomer(id, role);
         self.counters.connections_opened += 1;
         if counted {
             *self.addresses.entry(peer).or_insert(0) += 1;

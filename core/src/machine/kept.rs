@@ -127,6 +127,14 @@ impl Machine {
         }
     }
 
+    /// Values are kept in another place from now on, or nowhere: where that is, in words. All of them are to be saved there, and at once.
+    /// How saving went that was under way is not said any more.
+    pub fn save_elsewhere(&mut self, place: Option<String>) {
+        self.about.values = place;
+        self.keeping.busy = false;
+        self.keeping.due = self.keeping_ms().map(|_| self.post.now);
+    }
+
     fn keeping_ms(&self) -> Option<u64> {
         Some(self.config.values_ms).filter(|ms| *ms > 0)
     }

@@ -50,6 +50,7 @@ impl Machine {
             + self.bearers.bytes()
             + self.heads.askers.bytes()
             + self.once.bytes()
+            + self.silence.bytes()
             + parked
             + websockets
     }

@@ -44,6 +44,7 @@ mod refuse;
 mod register;
 mod reply;
 mod serve;
+mod silence;
 mod stats;
 mod tell;
 mod tokens;
@@ -106,6 +107,7 @@ pub struct Machine {
     deferred: VecDeque<(Id<Conn>, Option<Id<Channel>>)>,
     /// Connections that somebody wants ended.
     leaving: VecDeque<Id<Conn>>,
+    silence: silence::Line,
     /// Requests served since the last delivery.
     served: usize,
     date: Date,
@@ -163,6 +165,7 @@ impl Machine {
             stats: stats::Stats::default(),
             deferred: VecDeque::new(),
             leaving: VecDeque::new(),
+            silence: silence::Line::default(),
             served: 0,
             started: now,
             zero_unix_ms: date.unix_ms().saturating_sub(now.0),

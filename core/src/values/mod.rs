@@ -20,7 +20,7 @@ const FORM: u64 = 1;
 const NUMBERS_END: u64 = 1 << 53;
 
 /// Where the log stood, in the numbers by which messages are known ([`crate::log::Log::id_of`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preface {
     /// The number before the first of the first of these logs.
     pub base: u64,

@@ -109,6 +109,11 @@ impl Server {
 
     pub fn connect_from(&mut self, role: Role, address: &str) -> Client {
         let address: IpAddr = address.parse().unwrap();
+        while let Some(silent) = self.machine.gives_way(self.now) {
+            let silent_end = self.by_id.remove(&silent).expect("it is here");
+            self.ends[silent_end].closed = true;
+            self.machine.closed(silent);
+        }
         let id = self.machine.open(role, address, self.now);
         self.ends.push(End { id, closed: id.is_none(), ..End::default() });
         let client = Client(self.ends.len() - 1);
