@@ -104,11 +104,12 @@ fn config(chance: &mut Chance, messages_max: usize, age_ms: u64) -> Config {
         of(format!(r#"{{"path": "/{path}?ids=", "split": ",", "role": "subscriber"{more}}}"#))
     };
     let most = 1 + chance.below(6);
+    let life_ms = chance.below(200_000);
     let location = vec![
         of(format!(
             r#"{{"path": "/pub/{{id}}", "role": "publisher", "messages_max": {messages_max}, "message_timeout_ms": {age_ms}}}"#
         )),
-        sub("sub", ""),
+        sub("sub", &format!(r#", "channel_timeout_ms": {life_ms}, "channel_id_bytes_max": 100"#)),
         sub("lines", &format!(r#", "longpoll_multipart": "raw", "subscribers_max": {most}"#)),
         sub("parts", r#", "longpoll_multipart": "on""#),
         sub("interval", r#", "transports": ["interval_poll"]"#),

@@ -35,8 +35,9 @@ async function publish(channels, body, type = 'text/plain') {
 async function listen(transport, channels, id) {
   const path = transport === 'longpoll in batches' ? 'batches' : 'sub';
   await page.evaluate(([url, subscriber, id]) => {
-    globalThis.heard = [];
-    globalThis.told = [];
+    // Of its own: the end of the last one may be told late.
+    const heard = globalThis.heard = [];
+    const told = globalThis.told = [];
     globalThis.sub = new NchanSubscriber(url, { subscriber, id });
     sub.on('message', (text, meta) => heard.push([text, meta.id, meta['content-type']]));
     sub.on('error', (code, text) => told.push(`error ${code} ${text}`));

@@ -14,6 +14,7 @@ impl Config {
             .filter(|one| one.store && matches!(one.role, Duty::Publisher | Duty::Pubsub));
         let mut said: Vec<String> = publishers.flat_map(|location| self.capped_at(location)).collect();
         said.extend(self.push.location.iter().filter_map(|location| self.capped_ids(location)));
+        said.extend(self.push.location.iter().filter_map(|location| self.outlived(location)));
         let wanted = self.simple_comet.max_messages_per_channel;
         let most = self.limits.history_messages_max;
         if wanted > most && wanted != SimpleComet::default().max_messages_per_channel {
@@ -31,6 +32,17 @@ impl Config {
             format!(
                 "push.location `{}`: channel_id_bytes_max = {wanted} is more than limits.channel_name_bytes_max = {most}: names have \
                  no more bytes, with the group and its slash; raise that one, too",
+                location.path
+            )
+        })
+    }
+
+    fn outlived(&self, location: &Location) -> Option<String> {
+        let (wanted, least) = (location.channel_timeout_ms, self.icomet.channel_timeout_ms);
+        (wanted > 0 && wanted < least).then(|| {
+            format!(
+                "push.location `{}`: channel_timeout_ms = {wanted} is less than icomet.channel_timeout_ms = {least}, which holds for the \
+                 channels of all dialects: lower that one, or leave this out",
                 location.path
             )
         })
@@ -105,6 +117,19 @@ mod tests {
             config.warnings()
         );
         config.limits.channel_name_bytes_max = 1024;
+        assert_eq!(config.warnings(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn channels_that_live_longer_than_is_asked_for_are_told() {
+        let mut config = config(r#"{"path": "/p/{id}", "role": "subscriber", "channel_timeout_ms": 5000}"#);
+        let words = "push.location `/p/{id}`: channel_timeout_ms = 5000 is less than icomet.channel_timeout_ms = 60000";
+        assert!(
+            config.warnings().len() == 1 && config.warnings()[0].starts_with(words),
+            "{:?}",
+            config.warnings()
+        );
+        config.push.location[0].channel_timeout_ms = 60_000;
         assert_eq!(config.warnings(), Vec::<String>::new());
     }
 

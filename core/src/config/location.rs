@@ -35,8 +35,8 @@ pub struct Location {
     /// (`nchan_max_channel_id_length`).
     #[serde(default)]
     pub channel_id_bytes_max: usize,
-    /// Milliseconds that a channel that is used here lives without subscribers and messages; 0 for
-    /// `icomet.channel_timeout_ms` (`nchan_channel_timeout`).
+    /// Milliseconds that a channel that is used here lives without subscribers and messages, if that is more than
+    /// `icomet.channel_timeout_ms`, which other dialects count on (`nchan_channel_timeout`).
     #[serde(default)]
     pub channel_timeout_ms: u64,
     /// Channels of a group have a name space of their own, `group/id`; made of what the path names (`nchan_channel_group`).

@@ -52,7 +52,7 @@ pub struct Channel {
     pub(super) ruled: Option<Box<Keep>>,
     /// How whoever published to it last wants it to be kept.
     pub(super) posted: Option<Box<Posted>>,
-    /// Milliseconds it lives without members and messages, as whoever used it last wants it; 0 for the usual.
+    /// Milliseconds it lives without members and messages, as whoever used it last wants it, if that is more than usual.
     pub(super) idle_ms: u64,
     /// Second and tag of its last message, also when that is no longer kept.
     pub(super) last: Option<(u32, u32)>,
@@ -225,7 +225,8 @@ impl Channel {
 
     /// Milliseconds it lives without subscribers.
     pub(super) fn life_ms(&self, settings: &Settings) -> u64 {
-        let usual = if self.idle_ms > 0 { self.idle_ms } else { settings.channel_timeout_ms };
+        // Other dialects may use it too, and count on the usual.
+        let usual = settings.channel_timeout_ms.max(self.idle_ms);
         match (&self.registered, &self.posted) {
             (Some(own), _) => own.life_ms,
             // As long as there is something in it.

@@ -71,7 +71,8 @@ impl Hub {
         self.arm(id, now);
     }
 
-    /// From now on a channel lives so long without members and messages; 0 leaves it as it is. What was promised before holds.
+    /// From now on a channel lives so long without members and messages, if that is more than usual; 0 leaves it as it is. What was
+    /// promised before holds.
     pub fn live_for(&mut self, id: Id<Channel>, idle_ms: u64) {
         if idle_ms > 0
             && let Some(channel) = self.channels.get_mut(id)

@@ -56,7 +56,7 @@ impl Machine {
         }
         self.check_posting(posting, body.len())?;
         let mut at = Vec::with_capacity(posting.channels.len());
-        let life_ms = if posting.channel_ms > 0 { posting.channel_ms } else { self.channel_ms() };
+        let life_ms = self.channel_ms().max(posting.channel_ms);
         for name in &posting.channels {
             at.push(match posting.group {
                 Some(_) => self.make_channel(name, life_ms)?,
