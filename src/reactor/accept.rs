@@ -103,12 +103,8 @@ impl Listeners {
             return;
         }
         self.retry_at = None;
-        let send_buffer_bytes = self.doors.as_ref().map_or(0, |doors| doors.send_buffer_bytes);
         for (number, listener) in self.list.iter_mut().enumerate() {
-            let mut welcome = |stream: Stream, role, peer| {
-                stream.limit_send_buffer(send_buffer_bytes);
-                welcome(number, stream, role, peer);
-            };
+            let mut welcome = |stream, role, peer| welcome(number, stream, role, peer);
             if let Err(error) = listener.accept(&self.peers, &mut welcome) {
                 return self.pause(&error, now);
             }
@@ -209,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_have_the_buffer_that_is_in_force_also_when_it_is_left_to_the_kernel_again() {
+    fn newcomers_have_the_buffer_that_is_in_force_when_they_come() {
         let poll = Poll::new().expect("epoll");
         let anywhere = Address::Ip(([127, 0, 0, 1], 0).into());
         let bound = Bound::take(Role::Front, &anywhere, &Access::default()).expect("a free port");
@@ -223,7 +219,7 @@ mod tests {
             let mut size = None;
             while size.is_none() {
                 listeners.announce(0);
-                listeners.accept(Moment(0), |stream, _, _| {
+                listeners.accept(Moment(0), |_, stream, _, _| {
                     let Stream::Tcp(stream) = stream else { panic!("it came over the network") };
                     size = socket2::SockRef::from(&stream).send_buffer_size().ok();
                 });
@@ -234,7 +230,11 @@ mod tests {
         // The kernel doubles what it is told.
         assert_eq!(buffer_with(40_000), 80_000);
         assert_ne!(usual, 80_000);
-        assert_eq!(buffer_with(0), usual);
+        assert_eq!(buffer_with(50_000), 100_000);
+        // What was said cannot be unsaid, but be as much as there is.
+        let most = std::fs::read_to_string("/proc/sys/net/core/wmem_max").expect("Linux says so");
+        let most: usize = most.trim().parse().expect("a number");
+        assert_eq!(buffer_with(0), 2 * most);
     }
 
     #[test]

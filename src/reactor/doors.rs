@@ -3,6 +3,7 @@
 use std::io;
 
 use rcomet_core::{Rights, Role};
+use socket2::SockRef;
 
 use super::accept::{Door, Listeners};
 use super::socket_file::user;
@@ -78,7 +79,17 @@ impl Listeners {
 
     fn set_door(&self, at: usize, doors: &Doors) -> Result<(), String> {
         let listener = &self.list[at];
+        // Newcomers inherit it from whom they come by, which costs no call for each of them. A listener that was told once cannot
+        // be told again that it is the kernel's affair, but that it is as much as the kernel lets anybody ask for.
+        let limited = self.doors.as_ref().is_some_and(|before| before.send_buffer_bytes > 0);
+        let send_buffer_bytes = match doors.send_buffer_bytes {
+            0 if limited => usize::try_from(i32::MAX).unwrap_or_default(),
+            bytes => bytes,
+        };
         match &listener.socket {
+            Door::Tcp(socket) if send_buffer_bytes > 0 => SockRef::from(socket)
+                .set_send_buffer_size(send_buffer_bytes)
+                .map_err(|error| format!("server.send_buffer_bytes: {error}")),
             Door::Unix(_, Some(file)) => {
                 let access = doors.access(listener.role);
                 file.set(access).map_err(|error| format!("{}: {error}", file.path().display()))

@@ -6,7 +6,6 @@ use std::net::Shutdown;
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
-use socket2::SockRef;
 
 /// A stream of bytes both ways.
 #[derive(Debug)]
@@ -25,17 +24,6 @@ impl Stream {
             Self::Unix(stream) => {
                 rustix::net::sockopt::socket_peercred(stream).ok().map(|peer| peer.uid.as_raw())
             }
-        }
-    }
-
-    /// Limits what the kernel holds for the peer, if that is no socket file; 0 leaves it to the kernel.
-    pub(crate) fn limit_send_buffer(&self, bytes: usize) {
-        // On each, and not on its listener, which could not be told any more that there is none.
-        if let Self::Tcp(stream) = self
-            && bytes > 0
-            && let Err(error) = SockRef::from(stream).set_send_buffer_size(bytes)
-        {
-            log::debug!("server.send_buffer_bytes = {bytes} is not taken: {error}");
         }
     }
 
