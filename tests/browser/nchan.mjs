@@ -67,12 +67,14 @@ await run(async () => {
       const kept = await hears(2);
       // Of parts it takes the first byte of the line end before the boundary for the message's last, whichever server sent them.
       const end = transport === 'longpoll in batches' ? '\r' : '';
+      const published = (messages) => texts(messages).map((text) => (text.endsWith(end) ? text.slice(0, text.length - end.length) : text));
       assert.deepEqual(texts(kept), [`kept${end}`, `${NASTY}${end}`]);
       if (transport !== 'eventsource') assert.deepEqual(kept.map(([,, type]) => type), ['text/plain', 'text/html; charset=utf-8']);
       await publish(channel, 'two\nlines');
       await publish(channel, '');
       await publish(channel, 'and\n\nmore');
-      assert.deepEqual(texts(await hears(3)), ['two\nlines', '', 'and\n\nmore']);
+      // Those that come while the client is between two polls are parts, too.
+      assert.deepEqual(published(await hears(3)), ['two\nlines', '', 'and\n\nmore']);
       assert.deepEqual(await page.evaluate(() => told), []);
       await leave();
     });
