@@ -131,6 +131,12 @@ fn where_an_id_is_looked_for() {
             format!("If-Modified-Since: Mon{}\r\nIf-None-Match: 1\r\n", &date(0)[3..]),
             "200 3",
         ),
+        // Browsers of old put behind it how long the answer was that they have.
+        (
+            "/sub/a".into(),
+            format!("If-Modified-Since: {}; length=1\r\nIf-None-Match: 1\r\n", date(0)),
+            "200 3",
+        ),
         // What cannot be read is passed over.
         ("/sub/a?last_event_id=x:1".into(), format!("Etag: {}\r\n", id(1)), "200 3"),
     ] {

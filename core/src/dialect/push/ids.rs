@@ -78,6 +78,8 @@ fn plain(value: &[u8]) -> &[u8] {
 
 /// Seconds of an HTTP date behind 1970.
 fn seconds(date: &[u8]) -> Option<u32> {
+    // Browsers of old put `; length=` and a number behind it.
+    let date = date.split(|&c| c == b';').next().unwrap_or(date).trim_ascii_end();
     let time = time(std::str::from_utf8(date).ok()?)?;
     let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
     (seconds > 0).then(|| u32::try_from(seconds).unwrap_or(u32::MAX))
