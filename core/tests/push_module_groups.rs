@@ -130,6 +130,48 @@ fn limits_of_a_group_are_kept() {
     drop(held);
 }
 
+/// A limit that is said at one location holds at those that say nothing of it, and the group's page tells it.
+#[test]
+fn limits_hold_at_locations_that_do_not_say_them() {
+    let of = |location: &str, more: &str| format!("{location}{more}}}");
+    let publisher = of(GROUP_PUB, r#", "group_max_channels": 2"#);
+    let subscriber = of(GROUP_SUB, r#", "group_max_subscribers": 1"#);
+    let other = r#"{"path": "/other/{g}/{id}", "role": "pubsub", "on": ["admin", "front"], "group": "{g}", "channels": ["{id}"]}"#;
+    let events = r#"{"path": "/events/{id}", "role": "subscriber", "group": "meta"}"#;
+    let mut server = locations(&[&publisher, &subscriber, other, &of(GROUP, ""), events]);
+    let limits = |server: &mut Server| {
+        let limits = json(server, "g")["limits"].clone();
+        ["channels", "subscribers", "messages"].map(|name| limits[name].as_u64().expect("a number"))
+    };
+    assert_eq!(limits(&mut server), [2, 1, 0], "of a group in which nothing is yet");
+    for channel in ["g/a", "g/b"] {
+        assert_eq!(&post_to(&mut server, channel, "x")[..3], "202");
+    }
+    for target in ["/sub/g/c", "/other/g/c"] {
+        assert_eq!(brief(&ask(&mut server, target, "")), "403 ", "{target}");
+    }
+    let full = "403 Group limit reached for number of channels.";
+    assert_eq!(brief(&admin(&mut server, "POST", "/other/g/c", "", "x")), full);
+    let held = get(&mut server, "/other/g/a", &behind(0, "9"));
+    assert_eq!(brief(&ask(&mut server, "/other/g/b", &behind(0, "9"))), "403 ");
+    assert_eq!((counts(&mut server, "g"), limits(&mut server)), ([2, 1, 2], [2, 1, 0]));
+    // What is not named stays, also when no limit is left and when they are those of locations.
+    admin(&mut server, "POST", "/group/g?max_channels=0", "", "");
+    assert_eq!(limits(&mut server), [0, 1, 0]);
+    admin(&mut server, "POST", "/group/g?max_subs=0", "", "");
+    admin(&mut server, "POST", "/group/g?max_messages=9", "", "");
+    assert_eq!(limits(&mut server), [0, 0, 9]);
+    for channel in ["g/c", "g/d"] {
+        assert_eq!(&post_to(&mut server, channel, "x")[..3], "202");
+    }
+    server.vanish(held);
+    // A `{g}` is never the group of events.
+    let readers: Vec<Client> = (0..2).map(|_| get(&mut server, "/events/a", "")).collect();
+    for reader in readers {
+        assert_eq!(server.received(reader), "");
+    }
+}
+
 #[test]
 fn a_group_can_be_emptied() {
     let mut server = grouped("");

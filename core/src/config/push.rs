@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::location::Location;
-use super::location_path::LocationPath;
+use super::location_path::{LocationPath, Template};
 use super::named::{META, Named};
 use crate::conn::Role;
 use crate::hub::GroupLimits;
@@ -178,9 +178,11 @@ impl Push {
         self.location.iter().find(|location| location.is_on(role) && location.path.fits(head.raw_path))
     }
 
-    /// How much a group of channels may have by its name: the strictest of what locations say whose group it can be.
+    /// How much a group of channels may have by its name: the strictest of what locations say whose group it can be. What a
+    /// request names is never the group of events.
     pub fn group_limits(&self, group: &str) -> GroupLimits {
-        let is_of = |location: &&Location| location.group.as_ref().is_some_and(|of| of.may_be(group));
+        let may_be = |of: &Template| of.may_be(group) && (group != META || of.names().next().is_none());
+        let is_of = |location: &&Location| location.group.as_ref().is_some_and(may_be);
         let stricter =
             |one: u64, other: u64| if one == 0 || other == 0 { one.max(other) } else { one.min(other) };
         self.location.iter().filter(is_of).map(Location::group_limits).fold(GroupLimits::default(), |a, b| {

@@ -23,6 +23,20 @@ pub struct GroupLimits {
     pub bytes: u64,
 }
 
+impl GroupLimits {
+    /// These, and of another what they do not say.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let or = |own: u64, other: u64| if own > 0 { own } else { other };
+        Self {
+            channels: or(self.channels, other.channels),
+            subscribers: or(self.subscribers, other.subscribers),
+            messages: or(self.messages, other.messages),
+            bytes: or(self.bytes, other.bytes),
+        }
+    }
+}
+
 /// What is in a group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Census {
@@ -56,7 +70,7 @@ pub enum GroupFull {
 pub struct Group {
     name: Box<str>,
     has: Census,
-    /// Its limits were set for it, and are not only those of whoever asked last.
+    /// Its limits were set for it; else it has none of its own.
     is_set: bool,
 }
 
@@ -223,12 +237,14 @@ impl Hub {
         }
     }
 
-    /// What is in a group, and what may be.
-    pub fn group(&self, name: &str) -> Census {
-        self.groups
-            .find(name)
-            .and_then(|id| self.groups.table.get(id))
-            .map_or_else(Census::default, |g| g.has)
+    /// What is in a group, and what may be, where `usual` holds unless limits were set for it.
+    pub fn group(&self, name: &str, usual: GroupLimits) -> Census {
+        let group = self.groups.find(name).and_then(|id| self.groups.table.get(id));
+        let mut has = group.map_or_else(Census::default, |group| group.has);
+        if !group.is_some_and(|group| group.is_set) {
+            has.limits = usual;
+        }
+        has
     }
 
     /// Limits of a group from now on, whatever those say who ask for something in it.
@@ -251,28 +267,8 @@ impl Hub {
     ///
     /// # Errors
     /// The limit that is reached.
-    pub fn check_group(&mut self, name: &str, usual: GroupLimits, more: &Census) -> Result<(), GroupFull> {
-        let mut has = Census { limits: usual, ..Census::default() };
-        if let Some(group) = self.groups.find(name).and_then(|id| self.groups.table.get_mut(id)) {
-            if !group.is_set {
-                group.has.limits = usual;
-            }
-            has = group.has;
-        }
-        compare(&has, more)
-    }
-
-    /// The same for who has no say in the limits: nothing is noted.
-    ///
-    /// # Errors
-    /// The limit that is reached.
-    pub fn has_group_room(&self, name: &str, usual: GroupLimits, more: &Census) -> Result<(), GroupFull> {
-        let group = self.groups.find(name).and_then(|id| self.groups.table.get(id));
-        let mut has = group.map_or_else(Census::default, |group| group.has);
-        if !group.is_some_and(|group| group.is_set) {
-            has.limits = usual;
-        }
-        compare(&has, more)
+    pub fn check_group(&self, name: &str, usual: GroupLimits, more: &Census) -> Result<(), GroupFull> {
+        compare(&self.group(name, usual), more)
     }
 
     /// Whether what is in groups is counted.

@@ -1,11 +1,11 @@
-//! Limits of groups for those who do not ask at a location that has them: they hold for a channel by its name, so that nobody
-//! gets round them in another dialect.
+//! Limits of groups, also for those who do not ask at a location that says them: they hold for a channel by its name, so that
+//! nobody gets round them at another location or in another dialect.
 //! Knows nothing of who asks. A broadcast, which is for all channels, is not measured.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Machine;
-use crate::dialect::{Item, Refusal};
-use crate::hub::{Census, group_of};
+use crate::dialect::{InGroup, Item, Refusal};
+use crate::hub::{Census, GroupFull, group_of};
 
 impl Machine {
     /// Whether the group of a channel of this name has room for so much more.
@@ -18,7 +18,16 @@ impl Machine {
         }
         let Some(group) = group_of(name) else { return Ok(()) };
         let usual = self.config.push.group_limits(group);
-        self.hub.has_group_room(group, usual, more).map_err(Refusal::Group)
+        self.hub.check_group(group, usual, more).map_err(Refusal::Group)
+    }
+
+    /// Whether the group of a location has room for so much more: what the location says of it goes before what others say.
+    pub(super) fn check_group_at(&self, group: &InGroup, more: &Census) -> Result<(), GroupFull> {
+        if !self.hub.is_counting_groups() {
+            return Ok(());
+        }
+        let usual = group.limits.or(self.config.push.group_limits(&group.name));
+        self.hub.check_group(&group.name, usual, more)
     }
 
     /// The same for one more reader.

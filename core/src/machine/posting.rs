@@ -138,11 +138,9 @@ impl Machine {
         if let Err(refusal) = self.check_name(name) {
             return self.refuse(id, manner, voice, &refusal);
         }
-        if let GroupTask::Set { limits, usual } = &task {
-            let before = match self.hub.group(name).limits {
-                none if none == GroupLimits::default() => *usual,
-                set => set,
-            };
+        let usual = self.config.push.group_limits(name);
+        if let GroupTask::Set { limits, usual: own } = &task {
+            let before = self.hub.group(name, own.or(usual)).limits;
             let [channels, subscribers, messages, bytes] = *limits;
             let limits = GroupLimits {
                 channels: channels.unwrap_or(before.channels),
@@ -154,7 +152,7 @@ impl Machine {
                 return self.refuse(id, manner, voice, &Refusal::Memory);
             }
         }
-        let census = self.hub.group(name);
+        let census = self.hub.group(name, usual);
         if task == GroupTask::Empty {
             self.hub.empty_group(name);
         }
@@ -191,7 +189,7 @@ impl Machine {
             more.messages += u64::from(grows);
             more.bytes += if grows { bytes as u64 } else { 0 };
         }
-        self.hub.check_group(&group.name, group.limits, &more).map_err(Refusal::Group)
+        self.check_group_at(group, &more).map_err(Refusal::Group)
     }
 
     /// Of several: the messages of the fullest, all subscribers, and what happened last in any.

@@ -89,7 +89,7 @@ impl Machine {
         if let Some(group) = &watch.group {
             let missing = watch.channels.iter().filter(|name| self.hub.find(name).is_none()).count() as u64;
             let more = Census { channels: missing, ..Census::default() };
-            let checked = self.hub.check_group(&group.name, group.limits, &more);
+            let checked = self.check_group_at(group, &more);
             // Subscribers are told nothing else than that.
             checked.map_err(|_| Refusal::Group(GroupFull::Subscribers))?;
         }
@@ -122,7 +122,7 @@ impl Machine {
         }
         if let Some(group) = &watch.group {
             let more = Census { subscribers: found.len() as u64, ..Census::default() };
-            self.hub.check_group(&group.name, group.limits, &more).map_err(Refusal::Group)?;
+            self.check_group_at(group, &more).map_err(Refusal::Group)?;
         } else {
             watch.channels.iter().try_for_each(|name| self.check_reader_in_group(name))?;
         }
