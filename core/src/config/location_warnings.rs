@@ -37,6 +37,8 @@ fn idle_options(location: &Location) -> Vec<String> {
     let of_both = [
         ("websocket_ping_ms", location.websocket_ping_ms.is_some()),
         ("channel_timeout_ms", location.channel_timeout_ms != usual.channel_timeout_ms),
+        ("channel_events_channel_id", location.channel_events_channel_id.is_some()),
+        ("eventsource_event", location.eventsource_event != usual.eventsource_event),
     ];
     let of_publishers = [
         ("messages_max", location.messages_max != usual.messages_max),
@@ -44,6 +46,7 @@ fn idle_options(location: &Location) -> Vec<String> {
         ("store", location.store != usual.store),
         ("content_type", location.content_type != usual.content_type),
         ("publisher_upstream_request", location.publisher_upstream_request.is_some()),
+        ("websocket_client_heartbeat", location.websocket_client_heartbeat.is_some()),
     ];
     let of_subscribers = [
         ("concurrency", location.concurrency != usual.concurrency),
@@ -55,21 +58,33 @@ fn idle_options(location: &Location) -> Vec<String> {
         ("no_cache_is_newest", location.no_cache_is_newest),
         ("longpoll_multipart", location.longpoll_multipart != usual.longpoll_multipart),
         ("strict_message_ids", location.strict_message_ids),
+        ("last_message_id", location.last_message_id != usual.last_message_id),
+        ("compound_etag_message_id", location.compound_etag_message_id),
+        ("message_id_custom_etag_header", !location.message_id_custom_etag_header.is_empty()),
+        ("raw_stream_separator", location.raw_stream_separator != usual.raw_stream_separator),
+        ("eventsource_ping_ms", location.eventsource_ping_ms > 0),
+        ("eventsource_ping_event", !location.eventsource_ping_event.is_empty()),
+        ("eventsource_ping_data", !location.eventsource_ping_data.is_empty()),
+        ("eventsource_ping_comment", !location.eventsource_ping_comment.is_empty()),
+        ("subscribe_request", location.subscribe_request.is_some()),
+        ("unsubscribe_request", location.unsubscribe_request.is_some()),
     ];
-    let (idle, whose) = match location.role {
-        Duty::Subscriber => (&of_publishers[..], "publishers'"),
-        Duty::Publisher => (&of_subscribers[..], "subscribers'"),
-        Duty::Group | Duty::StubStatus | Duty::SubscriberInfo => {
-            (&of_both[..], "publishers' and subscribers'")
-        }
-        Duty::Pubsub => (&[][..], ""),
+    let reads = matches!(location.role, Duty::Subscriber | Duty::Pubsub);
+    let publishes = matches!(location.role, Duty::Publisher | Duty::Pubsub);
+    let idle = [
+        (reads || publishes, &of_both[..], "publishers' and subscribers'"),
+        (publishes, &of_publishers[..], "publishers'"),
+        (reads, &of_subscribers[..], "subscribers'"),
+        (location.role == Duty::Group, &of_groups[..], "groups'"),
+    ];
+    let idle = idle.into_iter().filter(|(is_here, _, _)| !is_here);
+    let set = idle.flat_map(|(_, options, whose)| options.iter().map(move |option| (option, whose)));
+    let says = |((name, is_set), whose): (&(&str, bool), &str)| {
+        let path = &location.path;
+        is_set
+            .then(|| format!("push.location `{path}`: {name} does nothing here, it is for {whose} locations"))
     };
-    let elsewhere = of_groups.iter().filter(|_| location.role != Duty::Group).map(|one| (one, "groups'"));
-    let set = idle.iter().map(|one| (one, whose)).chain(elsewhere).filter(|((_, is_set), _)| *is_set);
-    let says = |((name, _), whose): (&(&str, bool), &str)| {
-        format!("push.location `{}`: {name} does nothing here, it is for {whose} locations", location.path)
-    };
-    set.map(says).collect()
+    set.filter_map(says).collect()
 }
 
 #[cfg(test)]
@@ -84,9 +99,11 @@ mod tests {
     #[test]
     fn options_at_the_wrong_location_are_told() {
         let said = warnings(
-            r#"[{"path": "/sub/{id}", "role": "subscriber", "messages_max": 50, "message_timeout_ms": 5},
+            r#"[{"path": "/sub/{id}", "role": "subscriber", "messages_max": 50, "message_timeout_ms": 5, "websocket_client_heartbeat": ["a", "b"]},
                 {"path": "/pub/{id}", "role": "publisher", "concurrency": "last", "timeout_ms": 5},
                 {"path": "/both/{id}", "role": "pubsub", "group_methods": ["get"]},
+                {"path": "/told/{id}", "role": "publisher", "last_message_id": [], "subscribe_request": "http://127.0.0.1:9000/came"},
+                {"path": "/stub", "role": "stub_status", "store": false, "existing_only": true, "channel_events_channel_id": "x"},
                 {"path": "/group/{id}", "role": "group", "group_methods": ["get"], "websocket_ping_ms": 5, "channel_timeout_ms": 5}]"#,
         );
         let of = |path: &str, name: &str, whose: &str| {
@@ -97,9 +114,15 @@ mod tests {
             [
                 of("/sub/{id}", "messages_max", "publishers'"),
                 of("/sub/{id}", "message_timeout_ms", "publishers'"),
+                of("/sub/{id}", "websocket_client_heartbeat", "publishers'"),
                 of("/pub/{id}", "concurrency", "subscribers'"),
                 of("/pub/{id}", "timeout_ms", "subscribers'"),
                 of("/both/{id}", "group_methods", "groups'"),
+                of("/told/{id}", "last_message_id", "subscribers'"),
+                of("/told/{id}", "subscribe_request", "subscribers'"),
+                of("/stub", "channel_events_channel_id", "publishers' and subscribers'"),
+                of("/stub", "store", "publishers'"),
+                of("/stub", "existing_only", "subscribers'"),
                 of("/group/{id}", "websocket_ping_ms", "publishers' and subscribers'"),
                 of("/group/{id}", "channel_timeout_ms", "publishers' and subscribers'"),
             ]
