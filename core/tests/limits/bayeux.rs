@@ -202,6 +202,36 @@ fn sleepers_give_way_one_by_one() {
     server.machine.check();
 }
 
+/// What everybody reads does not keep the search from what one sleeper alone reads, whether somebody there is awake or nobody.
+#[test]
+fn sleepers_give_way_beside_a_crowd() {
+    for is_read_awake in [false, true] {
+        let mut server = small(|c| c.limits.patterns_max = 3);
+        let mut first = Fellow::new(&mut server);
+        first.send(&mut server, "/meta/subscribe", json!({"subscription": ["/all/*", "/own/*"]}));
+        for _ in 0..21 {
+            let hands = json!({"channel": "/meta/handshake", "version": "1.0"});
+            let shaken = first.ask(&mut server, vec![hands; 200].into());
+            let subscribe = |reply: &serde_json::Value| {
+                let mut message = json!({"channel": "/meta/subscribe", "subscription": "/all/*"});
+                message["clientId"] = reply["clientId"].clone();
+                message
+            };
+            let subscribed = shaken.as_array().unwrap().iter().map(subscribe).collect();
+            assert_eq!(first.ask(&mut server, subscribed)[199]["successful"], true);
+        }
+        server.pass_ms(65_000);
+        let mut new = Fellow::new(&mut server);
+        if is_read_awake {
+            new.subscribe(&mut server, "/all/*");
+        }
+        assert_eq!(new.subscribe(&mut server, "/x/*")[0]["successful"], true);
+        assert_eq!(new.subscribe(&mut server, "/y/*")[0]["successful"], true, "in the place of /own/*");
+        let (_, subscribers) = server.machine.load();
+        assert_eq!(subscribers, 21 * 200 + 2 + usize::from(is_read_awake), "only its session is over");
+    }
+}
+
 #[test]
 fn bayeux_batch_messages_max_and_bayeux_json_depth_max() {
     let mut server = small(|c| {
