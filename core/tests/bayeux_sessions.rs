@@ -180,6 +180,50 @@ fn a_session_sleeps_before_it_is_forgotten() {
     assert!(server.machine.is_pristine());
 }
 
+/// Who comes when its session is over hears of nothing that happened meanwhile, unless it asks, and only of what somebody else has kept.
+#[test]
+fn who_comes_too_late_begins_anew() {
+    let mut server = server();
+    let (mut a, mut other) = (Fellow::with_ack(&mut server), Fellow::new(&mut server));
+    for name in ["/kept", "/gone"] {
+        a.subscribe(&mut server, name);
+        server.push(name, "lost on the way");
+    }
+    a.connect(&mut server);
+    assert_eq!(a.data(&mut server).len(), 2);
+    for name in ["/kept", "/gone"] {
+        server.push(name, "while it was away");
+    }
+    other.subscribe(&mut server, "/kept");
+    server.pass_ms(60_000 + 3_600_000 - 10_000);
+    other.move_to_new_connection(&mut server);
+    other.connect(&mut server);
+    server.pass_ms(9_000);
+    assert_eq!(server.machine.load(), (2, 3), "it keeps its channels until its time is over");
+    server.pass_ms(90_000);
+    assert_eq!(server.machine.load(), (1, 1), "then they end like any other");
+    a.move_to_new_connection(&mut server);
+    // Its answer was lost, too; a session that is over does not send it again.
+    a.acked = Some(0);
+    a.connect(&mut server);
+    assert_eq!(a.heard(&mut server).unwrap()[0]["error"], "402::Unknown client");
+    let mut plain = Fellow::with_ack(&mut server);
+    for name in ["/kept", "/gone", "/*"] {
+        assert_eq!(plain.subscribe(&mut server, name)[0]["successful"], true);
+    }
+    plain.connect(&mut server);
+    server.pass_ms(29_000);
+    assert_eq!(plain.heard(&mut server), None, "neither messages nor a gap");
+    let mut asking = Fellow::new(&mut server);
+    for name in ["/kept", "/gone", "/*"] {
+        let fields = json!({"subscription": name, "ext": {"rcomet": {"history": 10}}});
+        assert_eq!(asking.send(&mut server, "/meta/subscribe", fields)[0]["successful"], true);
+    }
+    asking.connect(&mut server);
+    assert_eq!(asking.data(&mut server), [json!("lost on the way"), json!("while it was away")], "of /kept");
+    server.machine.check();
+}
+
 #[test]
 fn the_plugin_goes_on_with_its_old_session() {
     let mut server = server();

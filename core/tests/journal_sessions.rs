@@ -369,6 +369,9 @@ fn what_is_written_of_sessions_is_little() {
     server.pass_ms(30_000);
     fellow.heard(&mut server).expect("a reply");
     assert_eq!(text(&mut server).lines().count(), before + 51);
+    // Nor is where it stands, when it is away: its client says that.
+    server.pass_ms(5_000);
+    assert_eq!(text(&mut server).lines().count(), before + 51);
     for _ in 0..200 {
         fellow.subscribe(&mut server, "/b");
         fellow.unsubscribe(&mut server, "/b");

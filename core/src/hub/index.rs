@@ -39,8 +39,8 @@ impl Hub {
         self.patterns.find(Pattern::of_segments(text)?)
     }
 
-    /// Whom the readers of a channel or index are: see [`super::Subscription::owner`].
-    pub fn readers(&self, id: Id<Channel>) -> impl Iterator<Item = Owner> {
+    /// Whom the readers of a channel or index are, in about the order in which they came: see [`super::Subscription::owner`].
+    pub fn readers(&self, id: Id<Channel>) -> impl DoubleEndedIterator<Item = Owner> {
         let members = self.channels.get(id).map_or(&[][..], |channel| &channel.members);
         members.iter().filter_map(|sub| self.subscriptions.get(*sub)).map(|sub| sub.owner)
     }

@@ -44,6 +44,33 @@ fn a_long_batch_is_done_in_order_and_its_listeners_hear_all_of_it() {
     assert_eq!(server.machine.counters().lost, 0);
 }
 
+/// When listeners are behind, the next slice waits for them as a whole: nothing of it is done twice, or left out.
+#[test]
+fn a_slice_waits_for_those_who_listen() {
+    for over_websocket in [false, true] {
+        let mut server = server();
+        let (mut a, mut w) = (Fellow::new(&mut server), Wired::new(&mut server));
+        let mut listeners: Vec<_> = (0..8).map(|_| Wired::new(&mut server)).collect();
+        for b in &mut listeners {
+            b.subscribe(&mut server, "/a");
+            b.connect(&mut server);
+        }
+        // One of them is visited in a turn, in which a slice is done.
+        server.budget = 1;
+        if over_websocket {
+            w.socket.say(&mut server, &publishes(&w.client, 3_000).to_string());
+            assert_replies(&w.heard(&mut server), 3_000, 3_000);
+        } else {
+            let batch = publishes(&a.client, 3_000);
+            assert_replies(a.ask(&mut server, batch).as_array().unwrap(), 3_000, 3_000);
+        }
+        for b in &mut listeners {
+            assert_eq!(b.data(&mut server), numbers(3_000));
+        }
+        assert_eq!(server.machine.counters().lost, 0);
+    }
+}
+
 #[test]
 fn others_are_served_between_its_slices() {
     let mut server = server();

@@ -45,6 +45,46 @@ fn bayeux_sessions_per_address_max() {
     assert!(begin(&mut server, "10.0.0.1"), "those who sleep do not count");
 }
 
+/// Who wakes up counts again, for as long as anybody else.
+#[test]
+fn bayeux_sessions_per_address_max_counts_who_has_awoken() {
+    let mut server = small(|c| c.limits.bayeux_sessions_per_address_max = 1);
+    let begin = |server: &mut Server| Fellow::begin(server, Role::Front, "10.0.0.1", json!({}));
+    let (mut sleeper, _) = begin(&mut server);
+    server.pass_ms(61_000);
+    let (mut other, reply) = begin(&mut server);
+    assert_eq!(reply["successful"], true);
+    sleeper.move_to_new_connection(&mut server);
+    assert_eq!(sleeper.subscribe(&mut server, "/a")[0]["successful"], true);
+    other.send(&mut server, "/meta/disconnect", json!({}));
+    assert_eq!(begin(&mut server).1["error"], "403::Too many sessions of this address", "as the other did");
+    server.pass_ms(61_000);
+    assert_eq!(begin(&mut server).1["successful"], true, "it sleeps again");
+}
+
+/// Whose channel ends, and finds no room for its next life, is told that something is missing: it does not hear it any more.
+#[test]
+fn channels_max_in_the_place_of_a_channel_that_has_ended() {
+    for unread in [0, 2] {
+        let mut server = small(|c| c.limits.channels_max = 1);
+        let mut fellow = Fellow::new(&mut server);
+        fellow.subscribe(&mut server, "/a");
+        for n in 0..unread {
+            server.push("/a", &n.to_string());
+        }
+        let admin = server.connect(Role::Admin);
+        let both = ["/close?cname=/a", "/push?cname=/b&content=1"];
+        server.send(admin, both.map(|path| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).concat());
+        assert_eq!(server.machine.standing("/b").unwrap().head, 2, "there is /b in its place");
+        assert_eq!(moved(&mut server, |c| c.channels_refused), 1);
+        fellow.connect(&mut server);
+        let heard = fellow.heard(&mut server).expect("it is told");
+        let lost = unread.max(1);
+        assert_eq!(heard[0], json!({"channel": "/service/rcomet/gap", "data": {"lost": lost}}), "{heard}");
+        server.machine.check();
+    }
+}
+
 #[test]
 fn bayeux_subscriptions_max() {
     let mut server = small(|c| c.limits.bayeux_subscriptions_max = 2);
@@ -160,6 +200,36 @@ fn sleepers_give_way_one_by_one() {
     assert_eq!(gone.each_mut().map(|who| known(&mut server, who)), [false, true]);
     assert_eq!(new.publish(&mut server, "/4", json!(1))[0]["error"], "403::Too many channels");
     server.machine.check();
+}
+
+/// What everybody reads does not keep the search from what one sleeper alone reads, whether somebody there is awake or nobody.
+#[test]
+fn sleepers_give_way_beside_a_crowd() {
+    for is_read_awake in [false, true] {
+        let mut server = small(|c| c.limits.patterns_max = 3);
+        let mut first = Fellow::new(&mut server);
+        first.send(&mut server, "/meta/subscribe", json!({"subscription": ["/all/*", "/own/*"]}));
+        for _ in 0..21 {
+            let hands = json!({"channel": "/meta/handshake", "version": "1.0"});
+            let shaken = first.ask(&mut server, vec![hands; 200].into());
+            let subscribe = |reply: &serde_json::Value| {
+                let mut message = json!({"channel": "/meta/subscribe", "subscription": "/all/*"});
+                message["clientId"] = reply["clientId"].clone();
+                message
+            };
+            let subscribed = shaken.as_array().unwrap().iter().map(subscribe).collect();
+            assert_eq!(first.ask(&mut server, subscribed)[199]["successful"], true);
+        }
+        server.pass_ms(65_000);
+        let mut new = Fellow::new(&mut server);
+        if is_read_awake {
+            new.subscribe(&mut server, "/all/*");
+        }
+        assert_eq!(new.subscribe(&mut server, "/x/*")[0]["successful"], true);
+        assert_eq!(new.subscribe(&mut server, "/y/*")[0]["successful"], true, "in the place of /own/*");
+        let (_, subscribers) = server.machine.load();
+        assert_eq!(subscribers, 21 * 200 + 2 + usize::from(is_read_awake), "only its session is over");
+    }
 }
 
 #[test]

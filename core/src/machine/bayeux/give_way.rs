@@ -9,6 +9,10 @@ use crate::machine::Machine;
 /// Readers of patterns and channels that are looked at for one that may go: the search must not hold up the loop.
 const LOOKS_MAX: usize = 4_096;
 
+/// Of those, readers of one pattern or channel. One with more of them stays, or what everybody reads would take all looks; nor are more
+/// sessions ended for one newcomer.
+const READERS_MAX: usize = 1_024;
+
 /// What there is no room for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::machine) enum Scarce {
@@ -59,10 +63,12 @@ impl Machine {
                     continue;
                 }
                 let mut readers = Vec::new();
-                let all_sleep = hub.readers(at).all(|owner| {
+                // Who came last is the likeliest to be awake.
+                let all_sleep = hub.readers(at).rev().all(|owner| {
                     looks += 1;
+                    let may_look = looks < LOOKS_MAX && readers.len() < READERS_MAX;
                     let reader = Sessions::owner(owner)
-                        .filter(|id| looks < LOOKS_MAX && sessions.get(*id).is_some_and(|s| s.asleep));
+                        .filter(|id| may_look && sessions.get(*id).is_some_and(|s| s.asleep));
                     readers.extend(reader);
                     reader.is_some()
                 });

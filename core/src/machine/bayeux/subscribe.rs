@@ -217,6 +217,7 @@ impl Machine {
 
     /// A channel that a session reads has ended. Another of its name takes its place; what the session had not got
     /// is lost with it, which it is told. The next life has another token: where one is needed, the session has to show it.
+    /// Where it does not follow, or finds no room, it is told a gap in any case.
     pub(super) fn rehouse(&mut self, id: Id<Session>, old: Id<Channel>) {
         let Some(session) = self.sessions.get(id) else { return };
         let in_old = |seat: &Seat| self.hub.subscription(seat.sub).is_some_and(|s| s.channel() == Some(old));
@@ -227,31 +228,31 @@ impl Machine {
         let unread = unread.map_or(0, |(channel, sub)| {
             channel.history().head().saturating_sub(sub.next().unwrap_or(u64::MAX))
         });
-        if let Some(session) = self.sessions.get_mut(id) {
-            // That it hears nothing more is said, also if it had everything so far.
-            session.gap.lost += unread.max(u64::from(is_over));
-        }
         self.drop_subscription(id, &name);
-        if is_over {
-            self.note_unseat(id, &name);
-            return;
-        }
-        let Ok(at) = self.open_channel(&name, self.channel_ms()) else {
-            self.counters.channels_refused += 1;
-            self.note_unseat(id, &name);
-            return;
-        };
-        if self.sessions.get(id).is_none() {
-            // It slept, and gave way to the channel.
-            return;
-        }
-        // All that stands in it is new to the session: it came to be after the other had ended.
-        let begin = self.hub.start(at, From::Oldest, self.post.now);
-        if self.take_seat(id, &name, at, begin).is_ok() {
+        let follows = !is_over && self.move_on(id, &name);
+        // None if it slept, and gave way to the channel.
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        // That it hears nothing more is said, also if it had everything so far.
+        session.gap.lost += unread.max(u64::from(!follows));
+        if follows {
             self.note_seat(id, &name, unread);
         } else {
             self.note_unseat(id, &name);
         }
+    }
+
+    /// Takes a seat in the next life of a channel; whether there was room.
+    fn move_on(&mut self, id: Id<Session>, name: &str) -> bool {
+        let Ok(at) = self.open_channel(name, self.channel_ms()) else {
+            self.counters.channels_refused += 1;
+            return false;
+        };
+        if self.sessions.get(id).is_none() {
+            return false;
+        }
+        // All that stands in it is new to the session: it came to be after the other had ended.
+        let begin = self.hub.start(at, From::Oldest, self.post.now);
+        self.take_seat(id, name, at, begin).is_ok()
     }
 }
 
