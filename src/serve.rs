@@ -222,6 +222,9 @@ enum Other<F> {
     Taken(Option<F>),
 }
 
+/// What is to be in force: another file, or none from now on; `None` leaves it at what there is.
+type Change<F> = Option<Option<F>>;
+
 impl<F> Other<F> {
     fn changes(&self) -> bool {
         !matches!(self, Self::Same)
@@ -231,7 +234,7 @@ impl<F> Other<F> {
         if let Self::Waits(why) = self { Some(why) } else { None }
     }
 
-    fn taken(self) -> Option<Option<F>> {
+    fn taken(self) -> Change<F> {
         if let Self::Taken(file) = self { Some(file) } else { None }
     }
 }
@@ -244,7 +247,7 @@ impl Again {
         settings: &mut Settings,
         kept: Histories<'_>,
         notes: &mut Vec<String>,
-    ) -> Result<(Option<Option<JournalFile>>, Option<Option<ValuesFile>>), Failure> {
+    ) -> Result<(Change<JournalFile>, Change<ValuesFile>), Failure> {
         let histories = self.other_history_file(settings, kept)?;
         let values = self.other_values_file(settings)?;
         let both = histories.changes() && values.changes();

@@ -130,6 +130,10 @@ fn a_file_of_values_is_taken_by_a_reload() {
     home.says(&["start", "--no-tcp", "--config", &config]);
     assert_eq!(home.says(&["read", "k"]), "after");
 
+    // By another name it is the same.
+    std::os::unix::fs::symlink(home.at("second"), home.at("link")).expect("a link");
+    assert_eq!(home.reload_with(&at("link")), (String::new(), 0));
+
     // One with values in it waits for a start, and says so.
     let (said, code) = home.reload_with(&first);
     let wanted = format!(
