@@ -85,6 +85,11 @@ pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether both paths lead to one place.
+pub(crate) fn is_same_place(one: &Path, other: &Path) -> bool {
+    led_to(one) == led_to(other)
+}
+
 /// What a path leads to, also when a link in its last place leads to what is not there yet.
 fn led_to(path: &Path) -> PathBuf {
     if let Ok(path) = fs::canonicalize(path) {

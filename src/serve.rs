@@ -1,7 +1,7 @@
 //! `rcomet run`: what the settings say, put together and set going.
 //! Knows nothing of how any of it works.
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use rcomet_core::{About, Limits, Role};
@@ -14,10 +14,10 @@ use crate::exit::Failure;
 use crate::journal::JournalFile;
 use crate::logging::{self, Logging};
 use crate::pid_file::PidFile;
-use crate::reactor::{Bound, Doors, Fresh, Reactor, Reload, Signals};
+use crate::reactor::{Bound, Doors, Fresh, Histories, Reactor, Reload, Signals};
 use crate::settings::{Server, Settings, Source};
 use crate::values::ValuesFile;
-use crate::{activation, dashboard, demo, pid_file, place};
+use crate::{activation, dashboard, demo, hold, pid_file, place};
 
 /// Serves, until told to leave.
 ///
@@ -174,7 +174,7 @@ fn fresh(settings: &Settings, descriptors: Descriptors) -> Fresh {
         send_buffer_bytes: settings.server.send_buffer_bytes,
     };
     let (drain_ms_max, sync_ms) = (settings.server.drain_ms_max, settings.history.sync_ms);
-    Fresh { config, doors, drain_ms_max, sync_ms, values: None, notes }
+    Fresh { config, doors, drain_ms_max, sync_ms, histories: None, values: None, notes }
 }
 
 /// Reads everything again.
@@ -212,34 +212,128 @@ impl Again {
     }
 }
 
+/// A file that is to be another from now on, or none.
+enum Other<F> {
+    /// It stays what it is.
+    Same,
+    /// There is something in it, and to put that back takes a restart: in these words.
+    Waits(String),
+    /// This one, or none.
+    Taken(Option<F>),
+}
+
+/// What is to be in force: another file, or none from now on; `None` leaves it at what there is.
+type Change<F> = Option<Option<F>>;
+
+impl<F> Other<F> {
+    fn changes(&self) -> bool {
+        !matches!(self, Self::Same)
+    }
+
+    fn waits(&self) -> Option<&String> {
+        if let Self::Waits(why) = self { Some(why) } else { None }
+    }
+
+    fn taken(self) -> Change<F> {
+        if let Self::Taken(file) = self { Some(file) } else { None }
+    }
+}
+
 impl Again {
-    /// Takes the file of values that the settings name, if that is another than ours; `Some(None)` when there is to be none. One with
-    /// values in it has to wait for a start: they cannot be put back beside those that there are.
-    fn other_values_file(
+    /// Takes the files that the settings name for histories and for last values, where those are others than ours. What is in a file
+    /// cannot be put back beside what there is. Where one has to wait, so has the other: else there would be none, or both.
+    fn other_files(
         &self,
         settings: &mut Settings,
+        kept: Histories<'_>,
         notes: &mut Vec<String>,
-    ) -> Result<Option<Option<ValuesFile>>, Failure> {
-        if settings.control.values_file == self.running.control.values_file {
-            return Ok(None);
+    ) -> Result<(Change<JournalFile>, Change<ValuesFile>), Failure> {
+        let histories = self.other_history_file(settings, kept)?;
+        let values = self.other_values_file(settings)?;
+        let both = histories.changes() && values.changes();
+        let mut wait = |waits: Option<&String>, name: &str| match waits {
+            Some(why) => notes.push(why.clone()),
+            None => notes.push(format!(
+                "{name} has changed: it waits for the restart as well, since a daemon has one of the two"
+            )),
+        };
+        let (why_history, why_values) = (histories.waits().cloned(), values.waits().cloned());
+        let one_waits = why_history.is_some() || why_values.is_some();
+        let (mut other_histories, mut other_values) = (histories.taken(), values.taken());
+        if why_history.is_some() || (both && one_waits) {
+            wait(why_history.as_ref(), "history.file");
+            settings.history.file.clone_from(&self.running.history.file);
+            other_histories = None;
         }
-        let Some(path) = settings.control.values_path() else { return Ok(Some(None)) };
+        if why_values.is_some() || (both && one_waits) {
+            wait(why_values.as_ref(), "control.values_file");
+            settings.control.values_file.clone_from(&self.running.control.values_file);
+            other_values = None;
+        }
+        Ok((other_histories, other_values))
+    }
+
+    fn other_values_file(&self, settings: &Settings) -> Result<Other<ValuesFile>, Failure> {
+        let running = self.running.control.values_path();
+        let path = settings.control.values_path();
+        if is_same_place(path, running) {
+            return Ok(Other::Same);
+        }
+        let Some(path) = path else { return Ok(Other::Taken(None)) };
         let (file, kept) = ValuesFile::open(path, settings.limits.memory_bytes_max)?;
         if kept.is_some_and(|kept| !kept.values.is_empty()) {
-            notes.push(format!(
+            return Ok(Other::Waits(format!(
                 "control.values_file has changed: {} has values in it, and to put them back takes a restart; the rest is in force",
                 path.display()
-            ));
-            settings.control.values_file.clone_from(&self.running.control.values_file);
-            return Ok(None);
+            )));
         }
         file.try_to_begin().map_err(Failure::Other)?;
-        Ok(Some(Some(file)))
+        Ok(Other::Taken(Some(file)))
+    }
+
+    fn other_history_file(
+        &self,
+        settings: &Settings,
+        kept: Histories<'_>,
+    ) -> Result<Other<JournalFile>, Failure> {
+        let path = settings.history.path();
+        if is_same_place(path, self.running.history.path()) {
+            return Ok(Other::Same);
+        }
+        let Some(path) = path else { return Ok(Other::Taken(None)) };
+        if let Some(to) = kept.moves_to {
+            return Err(Failure::Other(format!(
+                "history.file: the histories are still being written to {}: expected another file when they are there",
+                to.display()
+            )));
+        }
+        // They were to be moved, which could not be done yet, and may as well stay.
+        if let Some(ours) = kept.path.filter(|ours| is_same_place(Some(path), Some(ours))) {
+            return Ok(Other::Taken(Some(JournalFile::ours(ours))));
+        }
+        let file = JournalFile::open(path)?;
+        if file.is_there() {
+            return Ok(Other::Waits(format!(
+                "history.file has changed: there is a file in {} already, and to put back what is in it takes a restart; the rest \
+                 is in force",
+                path.display()
+            )));
+        }
+        file.try_to_begin().map_err(Failure::Other)?;
+        Ok(Other::Taken(Some(file)))
+    }
+}
+
+/// Whether two settings name the same file, or none.
+fn is_same_place(one: Option<&Path>, other: Option<&Path>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => hold::is_same_place(one, other),
+        (one, other) => one == other,
     }
 }
 
 impl Reload for Again {
-    fn read(&mut self) -> Result<Fresh, String> {
+    fn read(&mut self, kept: Histories<'_>) -> Result<Fresh, String> {
         if self.source.file.is_none() {
             return Err(
                 "there is no configuration to read again: the daemon was started without --config".into()
@@ -247,12 +341,12 @@ impl Reload for Again {
         }
         let (mut settings, _) = self.source.read().map_err(|error| error.to_string())?;
         let mut notes = keep_addresses(&mut settings, &self.running);
-        let values =
-            self.other_values_file(&mut settings, &mut notes).map_err(|failure| failure.to_string())?;
+        let (histories, values) =
+            self.other_files(&mut settings, kept, &mut notes).map_err(|failure| failure.to_string())?;
         let mut fresh = fresh(&settings, self.descriptors);
         notes.append(&mut fresh.notes);
         fresh.notes = notes;
-        fresh.values = values;
+        (fresh.histories, fresh.values) = (histories, values);
         let pid_file = self.other_pid_file(&settings).map_err(|failure| failure.to_string())?;
         self.read = Some(Read { settings, pid_file });
         Ok(fresh)
@@ -288,11 +382,6 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
             changed.push(format!("control.{name}"));
         }
     }
-    let mut stays = |name: &str, is_same: bool| {
-        if !is_same {
-            changed.push(name.to_owned());
-        }
-    };
     let (new, old) = (&mut settings.server, &running.server);
     *new = Server {
         front: old.front.clone(),
@@ -302,17 +391,9 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
         ..new.clone()
     };
     let (new, old) = (&mut settings.control, &running.control);
-    // A daemon has one of the two files, and which it is to be is settled when it starts.
-    if settings.history.file != running.history.file {
-        stays("control.values_file", new.values_file == old.values_file);
-        new.values_file.clone_from(&old.values_file);
-    }
     new.path.clone_from(&old.path);
     new.read_path.clone_from(&old.read_path);
     new.write_path.clone_from(&old.write_path);
-    let (new, old) = (&mut settings.history, &running.history);
-    stays("history.file", new.file == old.file);
-    new.file.clone_from(&old.file);
     let note = |name: &String| format!("{name} has changed: that takes a restart, the rest is in force");
     changed.iter().map(note).collect()
 }
@@ -347,12 +428,10 @@ mod tests {
             simple_comet = [\"127.0.0.1:5\"]\n[control]\npath = \"/a/b\"\n\
             read_path = \"/a/c\"\nwrite_path = \"/a/d\"\n[history]\nfile = \"/a/f\"\n";
         let mut settings = parse("f", text).expect("it works");
-        // A file has one of the two.
-        settings.control.values_file = "/a/e".into();
         let notes = keep_addresses(&mut settings, &running);
         let names: Vec<&str> =
             notes.iter().filter_map(|note| note.split_once(" has changed: ")).map(|n| n.0).collect();
-        assert_eq!(names.len(), 9, "{notes:?}");
+        assert_eq!(names.len(), 7, "{notes:?}");
         let help = crate::cli::help_of("reload").replace(char::is_whitespace, " ");
         let page = include_str!("../docs/control.md");
         let page = page
@@ -367,16 +446,5 @@ mod tests {
             }
         }
         assert!(keep_addresses(&mut settings, &running).is_empty(), "it is as it was now");
-    }
-
-    #[test]
-    fn a_file_of_values_is_taken_over_unless_the_histories_have_one() {
-        let running = parse("f", "").expect("it works");
-        let mut settings = parse("f", "[control]\nvalues_file = \"/a/e\"\n").expect("it works");
-        assert_eq!(keep_addresses(&mut settings, &running), [""; 0]);
-        assert_eq!(settings.control.values_file, "/a/e");
-        let running = parse("f", "[history]\nfile = \"/a/f\"\n").expect("it works");
-        assert_eq!(keep_addresses(&mut settings, &running).len(), 2);
-        assert_eq!((settings.control.values_file.as_str(), settings.history.file.as_str()), ("", "/a/f"));
     }
 }

@@ -91,8 +91,7 @@ pub(crate) enum Command {
     /// The whole file is checked first. If there is anything wrong with it, everything stays as it was, the reason is said here,
     /// and the exit code is 5. Nobody is disconnected. What takes a restart is said, and the rest is in force. That is where it
     /// listens (server.front, server.admin, server.ccomet, server.simple_comet, control.path, control.read_path,
-    /// control.write_path), history.file, and control.values_file where that file has values in it already, or history.file
-    /// changes, too.
+    /// control.write_path), and another history.file or control.values_file that has something in it already.
     Reload(Target),
 
     /// Give a key a value, and push it to everybody who listens to the channel of that name

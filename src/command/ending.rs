@@ -29,7 +29,11 @@ impl Files {
 
     /// The first that is not of a daemon's end.
     pub(super) fn unsaved(&self) -> Option<&Path> {
-        let is_saved = |(path, is_end): &&(PathBuf, IsEnd)| last_line(path).is_ok_and(|line| is_end(&line));
+        let is_saved = |(path, is_end): &&(PathBuf, IsEnd)| match last_line(path) {
+            Ok(line) => is_end(&line),
+            // Its histories were still being moved, and are in another file.
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
         self.0.iter().find(|file| !is_saved(file)).map(|(path, _)| path.as_path())
     }
 }

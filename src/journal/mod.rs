@@ -12,6 +12,7 @@ use std::sync::Arc;
 use mio::Waker;
 use rcomet_core::Machine;
 use rcomet_core::journal::{Ending, First, Replayed};
+use rcomet_core::time::Moment;
 
 pub(crate) use self::writer::Journal;
 use crate::exit::Failure;
@@ -34,9 +35,39 @@ impl JournalFile {
         Ok(Self { path, held })
     }
 
+    /// The one that the daemon has already.
+    pub(crate) fn ours(path: &Path) -> Self {
+        Self { path: path.to_owned(), held: None }
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether there is one already.
+    pub(crate) fn is_there(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Sees whether it can be written, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// There is no room, or no right to write there.
+    pub(crate) fn try_to_begin(&self) -> Result<(), String> {
+        let draft = hold::draft_of(&self.path);
+        let tried = hold::begin(&draft).and_then(|_| fs::remove_file(&draft));
+        tried.map_err(|error| format!("history.file: {} cannot be written: {error}", self.path.display()))
+    }
+
+    /// Keeps in it from now on what a machine has that has been serving without one.
+    ///
+    /// # Errors
+    /// It cannot be written, or there is no thread for it.
+    pub(crate) fn start_later(self, sync_ms: u64, now: Moment, waker: Arc<Waker>) -> Result<Journal, String> {
+        told_boot();
+        Journal::begin_later(self.path.clone(), sync_ms, now, waker)
+            .map_err(|error| format!("history.file: {} cannot be written: {error}", self.path.display()))
     }
 
     /// Lets everything happen again that is in the file, begins it anew, and keeps it from now on. `sync_ms` is how long what is
@@ -55,14 +86,7 @@ impl JournalFile {
             let found = read::replay(file, machine).map_err(failed)?;
             self.tell(&found).map_err(failed)?;
         }
-        let boot = boot();
-        if boot == 0 {
-            log::warn!(
-                "history.file: {BOOT_ID} cannot be read: after a crash of the daemon everybody is told of a gap, as after a failure of \
-                 the power (a unit of systemd must not have ProcSubset=pid)"
-            );
-        }
-        let first = machine.journal_first(boot, sync_ms == 0);
+        let first = machine.journal_first(told_boot(), sync_ms == 0);
         machine.keep_journal();
         Journal::begin(self.path.clone(), machine, &first, sync_ms, waker)
             .map_err(|error| failed(format!("cannot be written: {error}")))
@@ -102,6 +126,18 @@ fn boot() -> u128 {
     let text = fs::read_to_string(BOOT_ID).unwrap_or_default();
     let digits: String = text.trim().chars().filter(|c| *c != '-').collect();
     u128::from_str_radix(&digits, 16).unwrap_or(0)
+}
+
+/// The same, and a warning where it is not known.
+fn told_boot() -> u128 {
+    let boot = boot();
+    if boot == 0 {
+        log::warn!(
+            "history.file: {BOOT_ID} cannot be read: after a crash of the daemon everybody is told of a gap, as after a failure of \
+             the power (a unit of systemd must not have ProcSubset=pid)"
+        );
+    }
+    boot
 }
 
 /// Whether a text was begun since the machine was started.

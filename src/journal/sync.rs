@@ -28,9 +28,10 @@ pub(super) enum Done {
 
 /// The thread, and what it has to say.
 pub(super) struct Syncer {
-    jobs: SyncSender<Job>,
+    /// None when it has been ended.
+    jobs: Option<SyncSender<Job>>,
     reports: Receiver<Done>,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// One of each kind may be under way.
@@ -61,7 +62,7 @@ impl Syncer {
                 let _ = waker.wake();
             }
         })?;
-        Ok(Self { jobs, reports, thread })
+        Ok(Self { jobs: Some(jobs), reports, thread: Some(thread) })
     }
 
     /// Has the disk take what has been written.
@@ -83,11 +84,17 @@ impl Syncer {
     /// Closes a file that is no longer needed.
     pub(super) fn close(&self, file: File) {
         // If there is nobody to do it, it is closed here.
-        let _ = self.jobs.try_send(Job::Close(file));
+        if let Some(jobs) = &self.jobs {
+            let _ = jobs.try_send(Job::Close(file));
+        }
     }
 
     fn send(&self, job: Job) -> io::Result<()> {
-        self.jobs.try_send(job).map_err(|_| io::Error::other("the thread that waits for the disk has died"))
+        let sent = self.jobs.as_ref().map(|jobs| jobs.try_send(job));
+        match sent {
+            Some(Ok(())) => Ok(()),
+            _ => Err(io::Error::other("the thread that waits for the disk has died")),
+        }
     }
 
     /// What has been done since.
@@ -96,8 +103,10 @@ impl Syncer {
     }
 
     /// Ends the thread, when it has done what it has to.
-    pub(super) fn end(self) {
-        drop(self.jobs);
-        let _ = self.thread.join();
+    pub(super) fn end(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }

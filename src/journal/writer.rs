@@ -2,7 +2,7 @@
 //! Knows nothing of sockets.
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mio::Waker;
@@ -13,6 +13,8 @@ use rcomet_core::time::Moment;
 use super::boot;
 use super::sync::{Done, Syncer};
 use crate::hold;
+
+mod moving;
 
 /// A file that is shorter is not written anew.
 const REWRITE_BYTES_MIN: u64 = 4 << 20;
@@ -30,6 +32,8 @@ const RETRY_MS: u64 = 1_000;
 /// A file that is written anew, beside the one that holds.
 struct Next {
     file: File,
+    /// Where it is to be.
+    to: PathBuf,
     length: u64,
     /// All of it is there, and it is being put in place. From now on it gets what the other gets.
     is_whole: bool,
@@ -40,6 +44,10 @@ struct Next {
 /// The file, written to.
 pub(crate) struct Journal {
     path: PathBuf,
+    /// Where the file is to be from now on. It moves when it is written anew.
+    to: Option<PathBuf>,
+    /// There was none, and the first has not been written yet.
+    is_new: bool,
     file: File,
     length: u64,
     /// Bytes that were added since a share of another was written last.
@@ -79,8 +87,14 @@ impl Journal {
         waker: Arc<Waker>,
     ) -> io::Result<Self> {
         let (file, length) = write_all_anew(&path, machine, first, false)?;
-        Ok(Self {
+        Ok(Self::with(path, file, length, sync_ms, Syncer::start(waker)?))
+    }
+
+    fn with(path: PathBuf, file: File, length: u64, sync_ms: u64, syncer: Syncer) -> Self {
+        Self {
             path,
+            to: None,
+            is_new: false,
             file,
             length,
             stored: 0,
@@ -93,10 +107,10 @@ impl Journal {
             wanted_ms: sync_ms,
             sync_at: None,
             is_syncing: false,
-            syncer: Syncer::start(waker)?,
+            syncer,
             broken_until: None,
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// From now on the disk is to have what is written after so many milliseconds; with 0, before anybody hears of it. From 0 and to
@@ -112,6 +126,16 @@ impl Journal {
     /// Whether the first line says what is no longer to be so.
     fn is_of_another_kind(&self) -> bool {
         (self.wanted_ms == 0) != (self.sync_ms == 0)
+    }
+
+    /// Whether it is to be another file although this one is not too long.
+    fn is_to_change(&self) -> bool {
+        self.is_of_another_kind() || self.to.is_some()
+    }
+
+    /// Where the file is when it has been written anew.
+    fn place(&self) -> &Path {
+        self.to.as_deref().unwrap_or(&self.path)
     }
 
     /// Writes what has happened. To be called before anything is sent.
@@ -169,7 +193,7 @@ impl Journal {
                 log::error!("history.file: {} cannot be marked, either: {error}", self.path.display());
             }
         }
-        if self.broken_until.is_none() {
+        if self.broken_until.is_none() || std::mem::take(&mut self.is_new) {
             log::error!(
                 "history.file: {} cannot be written: {error}; nothing is published until it can be",
                 self.path.display()
@@ -189,13 +213,22 @@ impl Journal {
         if self.broken_until.is_some() {
             return self.give_up(machine, error, now);
         }
-        log::warn!(
-            "history.file: {} cannot be written anew: {error}; it goes on as it is",
-            self.path.display()
-        );
-        self.next = None;
+        if let Some(to) = &self.to {
+            log::warn!(
+                "history.file: {} cannot be written: {error}; {} has the histories until it can be",
+                to.display(),
+                self.path.display()
+            );
+        } else {
+            log::warn!(
+                "history.file: {} cannot be written anew: {error}; it goes on as it is",
+                self.path.display()
+            );
+        }
+        if let Some(next) = self.next.take() {
+            let _ = fs::remove_file(hold::draft_of(&next.to));
+        }
         machine.end_anew(false);
-        let _ = fs::remove_file(hold::draft_of(&self.path));
         self.no_sooner = Some(now.after_ms(AGAIN_MS));
     }
 
@@ -204,7 +237,7 @@ impl Journal {
         let sync_at = self.sync_at.filter(|_| !self.is_syncing);
         let retry_at = self.broken_until.filter(|_| self.next.is_none() && !self.is_installing);
         let idle = self.next.is_none() && !self.is_installing && self.broken_until.is_none();
-        let turn_at = (idle && self.is_of_another_kind()).then(|| self.no_sooner.unwrap_or_default());
+        let turn_at = (idle && self.is_to_change()).then(|| self.no_sooner.unwrap_or_default());
         [sync_at, retry_at, turn_at].into_iter().flatten().min()
     }
 
@@ -250,7 +283,7 @@ impl Journal {
 
     /// The thread has put the new file in place, or could not.
     fn installed(&mut self, machine: &mut Machine, how: io::Result<()>, now: Moment) {
-        let is_there = self.next.as_ref().is_some_and(|next| hold::is_there(&next.file, &self.path));
+        let is_there = self.next.as_ref().is_some_and(|next| hold::is_there(&next.file, &next.to));
         match how {
             Ok(()) => self.change_over(machine, now),
             // It was given up meanwhile.
@@ -273,7 +306,7 @@ impl Journal {
     fn wants_anew(&self, now: Moment) -> bool {
         let is_long = self.length > REWRITE_BYTES_MIN.max(self.length_anew.saturating_mul(REWRITE_TIMES));
         let is_time = self.no_sooner.is_none_or(|moment| now >= moment);
-        let has_reason = is_long || self.is_of_another_kind();
+        let has_reason = is_long || self.is_to_change();
         let is_wanted = self.broken_until.map_or(has_reason && is_time, |until| now >= until);
         self.next.is_none() && !self.is_installing && is_wanted
     }
@@ -283,20 +316,22 @@ impl Journal {
             machine.keep_journal();
         }
         // One that is not in its place has the draft's.
-        self.given_up = self.given_up.take().filter(|file| hold::is_there(file, &self.path));
-        let mut file = hold::begin(&hold::draft_of(&self.path))?;
+        let to = self.place().to_owned();
+        self.given_up = self.given_up.take().filter(|file| hold::is_there(file, &to));
+        self.see_that_it_is_free(&to)?;
+        let mut file = hold::begin(&hold::draft_of(&to))?;
         let mut line = Vec::new();
         let sync_ms = self.wanted_ms;
         machine.journal_first(boot(), sync_ms == 0).write(&mut line);
         file.write_all(&line)?;
         machine.begin_anew();
-        self.next = Some(Next { file, length: line.len() as u64, is_whole: false, sync_ms });
+        self.next = Some(Next { file, to, length: line.len() as u64, is_whole: false, sync_ms });
         Ok(())
     }
 
     fn install(&mut self) -> io::Result<()> {
         let Some(next) = &mut self.next else { return Ok(()) };
-        self.syncer.install(&next.file, hold::draft_of(&self.path), self.path.clone())?;
+        self.syncer.install(&next.file, hold::draft_of(&next.to), next.to.clone())?;
         next.is_whole = true;
         self.is_installing = true;
         Ok(())
@@ -305,10 +340,13 @@ impl Journal {
     /// The new file is in its place.
     fn change_over(&mut self, machine: &mut Machine, now: Moment) {
         // It may have been given up meanwhile: then what is in its place says so.
-        let Some(Next { file, length, sync_ms, .. }) = self.next.take() else { return };
+        let Some(Next { file, to, length, sync_ms, .. }) = self.next.take() else { return };
         self.sync_ms = sync_ms;
         if !self.is_of_another_kind() {
             self.sync_ms = self.wanted_ms;
+        }
+        if to != self.path {
+            self.moved(machine, to);
         }
         let old = std::mem::replace(&mut self.file, file);
         self.syncer.close(old);
@@ -320,7 +358,9 @@ impl Journal {
         }
         if self.broken_until.take().is_some() {
             machine.set_journal_broken(false);
-            log::info!("history.file: {} is written again", self.path.display());
+            let how =
+                if std::mem::take(&mut self.is_new) { "has the histories now" } else { "is written again" };
+            log::info!("history.file: {} {how}", self.path.display());
         }
         log::debug!("{} has been written anew: {length} bytes", self.path.display());
     }
@@ -332,15 +372,23 @@ impl Journal {
     pub(crate) fn end(mut self, machine: &mut Machine, now: Moment) -> io::Result<()> {
         self.store(machine, now);
         self.syncer.end();
+        let place = self.place().to_owned();
+        let others = self.to.as_ref().map(|_| format!("; {} has the histories", self.path.display()));
         let told = |error: io::Error| {
-            io::Error::other(format!("history.file: {} cannot be written: {error}", self.path.display()))
+            let others = others.as_deref().unwrap_or_default();
+            io::Error::other(format!("history.file: {} cannot be written: {error}{others}", place.display()))
         };
-        if self.broken_until.is_some() || self.next.is_some() {
+        self.see_that_it_is_free(&place).map_err(told)?;
+        if self.broken_until.is_some() || self.next.is_some() || self.to.is_some() {
             machine.end_anew(false);
             machine.keep_journal();
             (self.next, self.given_up) = (None, None);
             let first = machine.journal_first(boot(), self.sync_ms == 0);
-            return write_all_anew(&self.path, machine, &first, true).map(drop).map_err(told);
+            write_all_anew(&place, machine, &first, true).map_err(told)?;
+            if place != self.path {
+                self.moved(machine, place);
+            }
+            return Ok(());
         }
         let mut line = Vec::new();
         machine.write_end(&mut line);
@@ -355,7 +403,7 @@ impl Journal {
 
 /// Writes everything at once into a new file, and puts that in place. `is_end` says that nothing follows.
 fn write_all_anew(
-    path: &std::path::Path,
+    path: &Path,
     machine: &mut Machine,
     first: &First,
     is_end: bool,

@@ -28,7 +28,7 @@ use self::accept::Listeners;
 use self::clock::Clock;
 pub(crate) use self::doors::Doors;
 pub(crate) use self::listen::{Bound, Given};
-pub(crate) use self::reload::{Fresh, Reload};
+pub(crate) use self::reload::{Fresh, Histories, Reload};
 use self::report::Report;
 pub(crate) use self::signals::Signals;
 use self::sockets::Sockets;

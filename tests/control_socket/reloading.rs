@@ -1,4 +1,4 @@
-//! What a reload takes over of files: where the pid file is, and when the disk has what is in the file of histories.
+//! What a reload takes over of files: where the pid file is, where last values and histories are, and when the disk has the latter.
 use super::*;
 
 impl Home {
@@ -130,6 +130,10 @@ fn a_file_of_values_is_taken_by_a_reload() {
     home.says(&["start", "--no-tcp", "--config", &config]);
     assert_eq!(home.says(&["read", "k"]), "after");
 
+    // By another name it is the same.
+    std::os::unix::fs::symlink(home.at("second"), home.at("link")).expect("a link");
+    assert_eq!(home.reload_with(&at("link")), (String::new(), 0));
+
     // One with values in it waits for a start, and says so.
     let (said, code) = home.reload_with(&first);
     let wanted = format!(
@@ -142,4 +146,168 @@ fn a_file_of_values_is_taken_by_a_reload() {
     home.says(&["write", "k", "later"]);
     home.says(&["stop"]);
     assert!(fs::read_to_string(home.directory.join("second")).expect("it is there").contains("after"));
+}
+
+impl Home {
+    fn at(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// A configuration with histories in this file.
+    fn histories(&self, name: &str) -> String {
+        format!("[history]\nfile = \"{}\"\n", self.at(name).display())
+    }
+
+    /// The first word of what the daemon's status says of a file.
+    fn status_of(&self, file: &str) -> serde_json::Value {
+        let status: serde_json::Value =
+            serde_json::from_str(&self.says(&["status", "--json"])).expect("JSON");
+        status[file].clone()
+    }
+
+    fn kill(&self) {
+        let pid = self.pid();
+        signal("KILL", pid);
+        until("its end", || !lives(pid));
+    }
+
+    /// All that a channel keeps.
+    fn kept(&self, channel: &str, count: &str) -> Vec<String> {
+        let page = self.says(&["subscribe", channel, "--history", "10", "--count", count]);
+        page.lines().map(str::to_owned).collect()
+    }
+
+    /// Which log the histories are of.
+    fn log_in(&self, name: &str) -> serde_json::Value {
+        let text = fs::read_to_string(self.at(name)).expect("it is there");
+        let first = text.lines().next().expect("a first line");
+        serde_json::from_str::<serde_json::Value>(first).expect("JSON")["epoch"].clone()
+    }
+}
+
+const DONE: (String, i32) = (String::new(), 0);
+
+#[test]
+fn histories_move_to_another_file() {
+    let home = Home::new();
+    home.start_with(&home.histories("first"));
+    home.says(&["write", "k", "one"]);
+    let log = home.log_in("first");
+    assert!(!log.is_null());
+    assert_eq!(home.reload_with(&home.histories("second")), DONE);
+    until("the move", || home.status_of("history_file").as_str() == home.at("second").to_str());
+    // No copy is left that could be taken for the same log.
+    assert!(home.at("second").exists() && !home.at("first").exists());
+    home.says(&["write", "k", "two"]);
+    home.kill();
+    home.start_with(&home.histories("second"));
+    assert_eq!((home.kept("k", "2"), home.log_in("second")), (vec!["one".into(), "two".into()], log));
+
+    // By another name it is the same; and back to where it was.
+    std::os::unix::fs::symlink(home.at("second"), home.at("link")).expect("a link");
+    assert_eq!(home.reload_with(&home.histories("link")), DONE);
+    assert_eq!(home.reload_with(&home.histories("first")), DONE);
+    until("the move", || home.at("first").exists() && !home.at("second").exists());
+    // A move that is asked for last is done by the end.
+    assert_eq!(home.reload_with(&home.histories("third")), DONE);
+    home.says(&["stop"]);
+    assert!(home.at("third").exists() && !home.at("first").exists(), "{:?}", home.files());
+    home.start_with(&home.histories("third"));
+    assert_eq!(home.kept("k", "2"), ["one", "two"]);
+}
+
+#[test]
+fn histories_do_not_move_where_something_is() {
+    let home = Home::new();
+    home.start_with(&home.histories("ours"));
+    home.says(&["write", "k", "one"]);
+    // Another daemon has the file.
+    let other = home.at("other.sock").display().to_string();
+    let taken = home.at("taken").display().to_string();
+    assert_eq!(code(&home.rcomet(&["start", "--no-tcp", "--control", &other, "--history-file", &taken])), 0);
+    let files = home.files();
+    let (said, code) = home.reload_with(&(home.histories("taken") + "[server]\ndemo = true\n"));
+    let wanted = format!("stays as it was: another rcomet runs already: it has the histories in {taken}");
+    assert!(code == 5 && said.contains(&wanted), "{said}");
+    // It is no more; but what it had is there, and is not written over.
+    home.says(&["stop", "--socket", &other]);
+    let before = fs::read_to_string(&taken).expect("it is there");
+    let note = format!(
+        "rcomet: note: history.file has changed: there is a file in {taken} already, and to put back what is in it takes a restart; \
+         the rest is in force\n"
+    );
+    assert_eq!(home.reload_with(&home.histories("taken")), (note, 0));
+    assert_eq!(home.status_of("history_file").as_str(), home.at("ours").to_str());
+    assert_eq!(fs::read_to_string(&taken).expect("it is there"), before);
+    // Where nothing can be written: all of it is refused.
+    let (said, code) = home.reload_with(&home.histories("nowhere/file"));
+    assert!(code == 5 && said.contains("history.file: ") && said.contains("cannot be written"), "{said}");
+    assert_eq!(home.status_of("history_file").as_str(), home.at("ours").to_str());
+    assert!(home.files().iter().all(|name| files.contains(name)), "{:?}", home.files());
+    // Refused for another reason: nothing is begun.
+    let bad = home.histories("next") + "[control]\ngroup = \"no-such-group\"\n";
+    assert_eq!(home.reload_with(&bad).1, 5);
+    assert!(!home.at("next").exists());
+    home.says(&["write", "k", "two"]);
+    home.kill();
+    home.start_with(&home.histories("ours"));
+    assert_eq!(home.kept("k", "2"), ["one", "two"]);
+}
+
+#[test]
+fn histories_begin_to_be_kept_and_cease() {
+    let home = Home::new();
+    home.start_with("");
+    home.says(&["write", "k", "one"]);
+    assert_eq!(home.reload_with(&home.histories("file")), DONE);
+    until("the file", || home.at("file").exists());
+    home.says(&["write", "k", "two"]);
+    home.kill();
+    home.start_with(&home.histories("file"));
+    assert_eq!(home.kept("k", "2"), ["one", "two"]);
+    let log = home.log_in("file");
+
+    // In memory alone, from now on. What is in the file lacks what comes then, and the next that reads it says so.
+    assert_eq!(home.reload_with(""), DONE);
+    assert!(home.status_of("history_file").is_null());
+    home.says(&["write", "k", "three"]);
+    assert_eq!(home.kept("k", "3"), ["one", "two", "three"]);
+    home.says(&["stop"]);
+    assert!(!fs::read_to_string(home.at("file")).expect("it is there").contains("three"));
+    home.start_with(&home.histories("file"));
+    assert_eq!(home.kept("k", "2"), ["one", "two"]);
+    assert_ne!(home.log_in("file"), log, "whoever comes back is told of a gap");
+}
+
+#[test]
+fn a_reload_takes_histories_for_values_and_values_for_histories() {
+    let home = Home::new();
+    let values = |name: &str| format!("[control]\nvalues_file = \"{}\"\n", home.at(name).display());
+    home.start_with(&values("values"));
+    home.says(&["write", "k", "one"]);
+    assert_eq!(home.reload_with(&home.histories("file")), DONE);
+    assert!(home.status_of("values_file").is_null());
+    until("the file", || home.at("file").exists());
+    home.kill();
+    home.start_with(&home.histories("file"));
+    assert_eq!(home.says(&["read", "k"]), "one");
+    home.says(&["write", "k", "two"]);
+    assert_eq!(home.reload_with(&values("others")), DONE);
+    home.says(&["stop"]);
+    home.start_with(&values("others"));
+    assert_eq!(home.says(&["read", "k"]), "two");
+
+    // One that has to wait has the other wait as well: there would be none else.
+    let (said, code) = home.reload_with(&home.histories("file"));
+    let notes: Vec<&str> = said.lines().collect();
+    assert_eq!((notes.len(), code), (2, 0), "{said}");
+    assert!(notes[0].starts_with("rcomet: note: history.file has changed: there is a file in "), "{said}");
+    assert_eq!(
+        notes[1],
+        "rcomet: note: control.values_file has changed: it waits for the restart as well, since a daemon has one of the two"
+    );
+    assert_eq!(home.status_of("values_file").as_str(), home.at("others").to_str());
+    home.says(&["stop"]);
+    home.start_with(&values("others"));
+    assert_eq!(home.says(&["read", "k"]), "two");
 }

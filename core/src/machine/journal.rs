@@ -169,6 +169,20 @@ impl Machine {
         self.hub.keep_notes(true);
     }
 
+    /// Histories are written down elsewhere from now on, or nowhere: where that is, in words.
+    pub fn journal_elsewhere(&mut self, place: Option<String>) {
+        self.about.history = place;
+    }
+
+    /// What happens from now on is not written down any more. Appends to what was written an end that is none, because it lacks its
+    /// own: so a text is left behind which something is missing.
+    pub fn end_journal(&mut self, out: &mut Vec<u8>) {
+        write_end(self.hub.numbers().1, out);
+        out.pop();
+        self.hub.keep_notes(false);
+        self.journal.broken = false;
+    }
+
     /// Whether something has happened that is not written down.
     pub fn has_entries(&self) -> bool {
         self.hub.has_notes()
