@@ -2,6 +2,8 @@
 //! does not is not.
 mod support;
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use support::Server;
@@ -74,6 +76,51 @@ fn who_does_everything_right_is_not_accused() {
         assert_eq!(run.count("delivered"), 32, "{scenario}: eight of each connection are listened to");
         let answers = run.outcome["answers"]["count"].as_f64().expect("it is measured");
         assert!(answers >= run.figure("requests"), "{scenario}: the end is not measured: {}", run.outcome);
+    }
+}
+
+/// What says only that the server is there is no message, and nothing is missed while a poll is answered with it.
+#[test]
+fn noops_are_counted_apart() {
+    let (silent, server) = (Server::floor(None), Server::floor_with_noops(100));
+    for (scenario, polls) in [
+        ("fanout -n 40 -k poll --rate 20 --seconds 0.6", true),
+        ("fanout -n 40 -k jsonp --rate 20 --seconds 0.6", true),
+        ("fanout -n 40 -k sse --rate 20 --seconds 0.6", false),
+        ("fanout -n 40 --dialect websocket --rate 20 --seconds 0.6", false),
+        ("fanout -n 40 --dialect push -k sse --rate 20 --seconds 0.6", false),
+    ] {
+        let run = server.play(&patient(scenario));
+        run.assert_perfect();
+        assert_eq!(run.count("empty") > 0, polls, "{scenario}: {}", run.outcome);
+        if polls {
+            assert_eq!(silent.play(&patient(scenario)).count("empty"), 0, "{scenario}");
+        }
+    }
+    // Those who stay hear them without asking again.
+    for (request, sign) in [
+        ("GET /sse?cname=a&seq=1 HTTP/1.1\r\n\r\n", &b"data: {\"type\":\"noop\""[..]),
+        ("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", b"\x89\x00"),
+    ] {
+        let mut stream = TcpStream::connect(server.front()).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+        stream.write_all(request.as_bytes()).expect("it reads");
+        if request.contains("/ws") {
+            let mut head = [0; 1024];
+            let n = stream.read(&mut head).expect("an answer");
+            assert!(head[..n].starts_with(b"HTTP/1.1 101 "), "{:?}", String::from_utf8_lossy(&head[..n]));
+            let words = b"{\"type\":\"subscribe\",\"channel\":\"a\",\"seq\":1}";
+            let mut frame = vec![0x81, 0x80 | words.len() as u8, 0, 0, 0, 0];
+            frame.extend_from_slice(words);
+            stream.write_all(&frame).expect("it reads");
+        }
+        let mut heard = Vec::new();
+        while heard.windows(sign.len()).filter(|at| at == &sign).count() < 3 {
+            let mut bytes = [0; 1024];
+            let n = stream.read(&mut bytes).expect("a sign of life");
+            assert!(n > 0, "it ended: {:?}", String::from_utf8_lossy(&heard));
+            heard.extend_from_slice(&bytes[..n]);
+        }
     }
 }
 

@@ -29,7 +29,7 @@ to the other end's receive queue, is in there.
 Fan-out and publish are closed loops: the next message leaves when everybody has the last. They show how fast a server can be; their \
 latencies are those of a load that waits for the server, so that one which stalls also stalls what would have shown it. Channels, slow, \
 storm and chat are open loops: messages leave at their times, and latency counts from there. In 65 idle seconds rcomet answers long polls \
-and sends to streams twice (`polling_timeout_ms`, 30 s); the floor never does.
+and sends to streams twice (`polling_timeout_ms`, 30 s), and so does the floor there (`--noop-ms 30000`); Nchan is silent.
 
 ";
 

@@ -136,6 +136,7 @@ pub fn all() -> Vec<Row> {
     use Limit::{AtLeast, AtMost};
     use Measure::{Faults, Figure, P50, P99};
     let floor = entry(FLOOR, Kind::Floor);
+    let noops = entry(FLOOR, Kind::FloorNoops);
     let rcomet = entry(RCOMET, Kind::Rcomet);
     let default = entry(AS_IT_COMES, Kind::RcometDefault);
     let dialects = entry(RCOMET, Kind::RcometDialects);
@@ -316,21 +317,21 @@ pub fn all() -> Vec<Row> {
             "idle-poll",
             "15,000 idle long polls for 65 seconds, with two rounds of noops",
             "idle -n 15000 -k poll --seconds 65",
-            vec![floor, rcomet, default, nchan],
+            vec![noops, rcomet, default, nchan],
             512.0,
         ),
         idle(
             "idle-sse",
             "15,000 idle SSE for 65 seconds, with two rounds of noops",
             "idle -n 15000 -k sse --seconds 65",
-            vec![floor, rcomet, nchan],
+            vec![noops, rcomet, nchan],
             512.0,
         ),
         idle(
             "idle-websocket",
             "15,000 idle WebSockets for 65 seconds, with two rounds of noops",
             "idle -n 15000 --dialect websocket --seconds 65",
-            vec![floor, dialects],
+            vec![noops, dialects],
             1_024.0,
         ),
         connect(

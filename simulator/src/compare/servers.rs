@@ -27,6 +27,8 @@ const NCHAN_MODULES: [&str; 3] = [
 pub enum Kind {
     /// The floor.
     Floor,
+    /// The floor, which says to who waits that it is there, as often as rcomet.
+    FloorNoops,
     /// rcomet, which sends the head of a poll's answer with the message.
     Rcomet,
     /// rcomet with nothing set: it sends the head at once, as icomet does.
@@ -126,7 +128,8 @@ impl Shop {
     /// Whether this one can be started.
     pub fn has(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Floor | Kind::Rcomet | Kind::RcometDefault | Kind::RcometDialects => true,
+            Kind::Floor | Kind::FloorNoops => true,
+            Kind::Rcomet | Kind::RcometDefault | Kind::RcometDialects => true,
             Kind::NginxFixed => self.nginx.is_some(),
             Kind::Nchan => self.nginx.is_some() && self.nchan.is_some(),
             Kind::Faye => self.node.is_some() && self.faye.is_some(),
@@ -163,9 +166,12 @@ impl Shop {
         let directory = std::env::temp_dir().join(format!("rcomet-sim-{}", front.port()));
         fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
         let (mut command, target, admin) = match kind {
-            Kind::Floor => {
+            Kind::Floor | Kind::FloorNoops => {
                 let mut command = Command::new(&self.simulator);
                 command.args(["floor", "--front", &front.to_string(), "--admin", &admin.to_string()]);
+                if kind == Kind::FloorNoops {
+                    command.args(["--noop-ms", "30000"]);
+                }
                 (command, Name::Floor, admin)
             }
             Kind::Rcomet | Kind::RcometDefault | Kind::RcometDialects => {

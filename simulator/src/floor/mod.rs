@@ -13,11 +13,13 @@
 mod channel;
 mod fault;
 mod request;
+mod sign;
 mod voice;
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use clap::Args;
 use mio::net::{TcpListener, TcpStream};
@@ -27,6 +29,7 @@ use slab::Slab;
 use self::channel::Channel;
 pub use self::fault::Fault;
 use self::request::Request;
+use self::sign::Signs;
 use self::voice::Voice;
 
 const LISTENER_TOKENS: usize = 1 << 40;
@@ -53,6 +56,10 @@ pub struct Options {
     /// end=N: the server ends when message N is published
     #[arg(long)]
     pub fault: Option<Fault>,
+    /// Milliseconds after which icomet's polls, event streams and WebSockets that wait hear that the server is there, as rcomet's do
+    /// [default: never]
+    #[arg(long, default_value_t = 0, hide_default_value = true)]
+    pub noop_ms: u64,
 }
 
 struct Floor {
@@ -60,6 +67,9 @@ struct Floor {
     channels: Vec<Channel>,
     names: HashMap<Box<[u8]>, usize>,
     fault: Option<Fault>,
+    signs: Signs,
+    /// When the system has said what there is to do.
+    now: Instant,
     /// Bayeux's clients, by their numbers.
     sessions: Vec<Session>,
     /// The channel that was published to last, if nobody has been served since.
@@ -76,6 +86,8 @@ struct Connection {
     ear: Option<Ear>,
     /// It has become a WebSocket.
     socket: bool,
+    /// When it hears a sign of life next.
+    sign_at: Option<Instant>,
 }
 
 /// A Bayeux client, which may come by another connection every time.
@@ -121,6 +133,8 @@ pub fn serve(options: &Options) -> io::Result<()> {
         channels: Vec::new(),
         names: HashMap::new(),
         fault: options.fault,
+        signs: Signs::new(options.noop_ms),
+        now: Instant::now(),
         sessions: Vec::new(),
         hot: None,
         served: Vec::new(),
@@ -129,9 +143,13 @@ pub fn serve(options: &Options) -> io::Result<()> {
     let mut events = Events::with_capacity(EVENTS);
     let mut scratch = vec![0; SCRATCH_BYTES];
     loop {
-        match poll.poll(&mut events, None) {
+        match poll.poll(&mut events, floor.signs.rest(floor.now)) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             other => other?,
+        }
+        if options.noop_ms > 0 {
+            floor.now = Instant::now();
+            floor.give_signs();
         }
         for event in &events {
             let token = event.token().0;
@@ -163,7 +181,8 @@ impl Floor {
         loop {
             match listener.accept() {
                 Ok((stream, _)) => {
-                    let index = self.connections.insert(Connection { stream, ear: None, socket: false });
+                    let fresh = Connection { stream, ear: None, socket: false, sign_at: None };
+                    let index = self.connections.insert(fresh);
                     let stream = &mut self.connections[index].stream;
                     poll.registry().register(stream, Token(index), Interest::READABLE)?;
                 }
@@ -298,8 +317,10 @@ impl Floor {
 
     /// Gives a subscriber what is there for it, and lets it wait if that was not an answer.
     fn wait(&mut self, index: usize) -> bool {
-        let Self { connections, channels, fault, .. } = self;
-        let Connection { stream, ear: Some(ear), .. } = &mut connections[index] else { return false };
+        let Self { connections, channels, fault, signs, now, .. } = self;
+        let Connection { stream, ear: Some(ear), sign_at, .. } = &mut connections[index] else {
+            return false;
+        };
         let channel = &mut channels[ear.channel];
         match bring_up_to_date(stream, ear, channel, fault) {
             Sent::Dead => return false,
@@ -308,6 +329,9 @@ impl Floor {
                 if ear.place.is_none() {
                     ear.place = Some(channel.waiting.len());
                     channel.waiting.push(index);
+                }
+                if sign_at.is_none() {
+                    *sign_at = signs.queue(index, *now);
                 }
             }
         }
@@ -339,8 +363,15 @@ impl Floor {
     }
 
     fn close(&mut self, index: usize) {
-        let Some(Connection { ear, .. }) = self.connections.try_remove(index) else { return };
-        let Some(Ear { channel, place: Some(place), .. }) = ear else { return };
+        self.leave(index);
+        self.connections.try_remove(index);
+    }
+
+    /// This one does not wait any more.
+    fn leave(&mut self, index: usize) {
+        let Some(Connection { ear: Some(ear), .. }) = self.connections.get_mut(index) else { return };
+        let channel = ear.channel;
+        let Some(place) = ear.place.take() else { return };
         let waiting = &mut self.channels[channel].waiting;
         waiting.swap_remove(place);
         if let Some(&moved) = waiting.get(place)

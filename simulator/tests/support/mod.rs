@@ -84,6 +84,19 @@ impl Server {
         Self::start("floor", &mut command)
     }
 
+    /// The floor, which says to who waits that it is there, so often.
+    pub(crate) fn floor_with_noops(every_ms: u64) -> Self {
+        let mut command = Command::new(SIM);
+        command.args(["floor", "--front", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+        command.args(["--noop-ms", &every_ms.to_string()]);
+        Self::start("floor", &mut command)
+    }
+
+    /// Where its subscribers come in.
+    pub(crate) fn front(&self) -> &str {
+        &self.front
+    }
+
     /// The daemon.
     pub(crate) fn rcomet(more: &[&str]) -> Self {
         let mut command = Command::new(rcomet());
