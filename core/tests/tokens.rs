@@ -233,6 +233,10 @@ fn a_token_adds_to_what_everybody_may() {
     // Shown in the query, as everywhere.
     let by_query = format!("POST /publish?token={token}\nContent-Type: application/json");
     assert_eq!(refused(&mut server, &by_query, r#"{"channel":"room","data":1}"#).0, 200);
+    // A parameter without a value is none: the field counts.
+    let by_field =
+        format!("POST /publish?token=\nContent-Type: application/json\nAuthorization: Bearer {token}");
+    assert_eq!(refused(&mut server, &by_field, r#"{"channel":"room","data":1}"#).0, 200);
     // Where there are no keys, no token would help.
     let mut server = Server::default();
     let shown = format!("{bare}\nAuthorization: Bearer no-token");

@@ -13,7 +13,7 @@ const refused = ({ channel, status, message }) => ({ type: 'error', channel, sta
 /** Listens to channels. See index.d.ts. */
 export function connect(options) {
   const {
-    channels = [], transport = 'auto', token, who, history, cursor,
+    channels = [], transport = 'auto', history, who, cursor, token,
     retryMs = 1000, retryMsMax = 30_000, openMs = 5000, quietMs = 30_000,
     WebSocket = globalThis.WebSocket,
   } = options;
@@ -22,7 +22,6 @@ export function connect(options) {
   const wants = new Set(channels);
   const places = begins(wants, cursor, options.share);
   const listeners = {};
-  const rosters = new Map(); // channel -> the last change of its people that was heard of
   let others; // other tabs' channels, where this one leads
   let group; // of the tabs that share a connection
   let held = null; // what the leader told while this tab was still catching up
@@ -72,7 +71,6 @@ export function connect(options) {
     const { type, channel, epoch, channels } = event;
     if (channels) event = { ...event, channels: channels.filter((one) => wanted.has(one)) };
     if (channel && !wanted.has(channel)) return;
-    if (event.roster) rosters.set(channel, event.roster);
     const news = places.take(event);
     if (!news) return;
     const mine = wants.has(channel);
@@ -89,7 +87,7 @@ export function connect(options) {
 
   /** Whether the server would say the same again: of all, or of the error's channel. Where one token is over, a function may give another. */
   const isFinal = (error) => {
-    const { status, channel } = error;
+    const { channel, status } = error;
     // No channel's fault, unless each has a token of its own, and that one has none.
     if (status === 401 && (!channel || each(shown || '-', channel))) {
       error.channel = undefined;
@@ -103,7 +101,7 @@ export function connect(options) {
     for (const name of names) {
       query.append('channel', name);
       if (shown) query.append('token', each(shown, name) ?? '');
-      if (who) query.append('roster', rosters.get(name) ?? 0);
+      if (who) query.append('roster', places.roster(name) ?? 0);
     }
     if (cursor) query.append('cursor', cursor);
     else if (history) query.append('history', history);
@@ -121,7 +119,7 @@ export function connect(options) {
   /** Takes what has been published to these, who stand at one place, up to now, and brings them there. */
   const drain = async (names, take, signal) => {
     let place = places.of(names[0]);
-    for (let round = 0; round < DRAINS; round++) {
+    for (let rounds = DRAINS; rounds--;) {
       const { events, cursor } = await ask(names, place, 0, signal);
       events.forEach(take);
       take({ type: 'mark', channels: names, cursor: place = cursor });
@@ -169,10 +167,12 @@ export function connect(options) {
       state('waiting', { delay, reason: error.message });
     };
 
+    const silent = () => fail(new Error('silent'));
+
     const heard = () => {
       quiet = 0;
       clearTimeout(timer);
-      if (!live) timer = setTimeout(fail, openMs, new Error('silent'));
+      if (!live) timer = setTimeout(silent, openMs);
     };
 
     const becomeLive = () => {
@@ -215,7 +215,7 @@ export function connect(options) {
 
     // Two rounds, because a browser may let the clock of a hidden page run slowly.
     const clock = setInterval(() => {
-      if (quiet++ > 1) fail(new Error('silent'));
+      if (quiet++ > 1) silent();
       else line.ping?.();
     }, quietMs);
     signal.onabort = (event) => {
@@ -229,7 +229,7 @@ export function connect(options) {
       if (signal.aborted) return; // closed by a listener, or meanwhile
       heard();
       line = transports[order[at]]({
-        base, WebSocket, signal, address, take, heard, fail, who, history,
+        base, WebSocket, signal, address, take, heard, fail, history, who,
         wanted: all,
         bearer: (channel) => each(shown, channel),
         place: places.of,
@@ -301,7 +301,7 @@ export function connect(options) {
   };
 
   globalThis.addEventListener?.('online', online);
-  if (options.share && globalThis.navigator?.locks && globalThis.BroadcastChannel) {
+  if (options.share && globalThis.navigator?.locks) { // wherever these are, there are broadcast channels
     catchUp();
     group = share(`rcomet ${JSON.stringify([options.share, base, token, who])}`, {
       event: (event) => (held ? held.push(event) > HELD_MAX && held.shift() : hear(event)),
@@ -363,7 +363,7 @@ export function connect(options) {
         for (;;) {
           if (queue.length) yield queue.shift();
           else if (now.state === 'closed') return;
-          else await new Promise((done) => { wake = done; });
+          else await new Promise((done) => (wake = done));
         }
       } finally {
         off.forEach((stop) => stop());

@@ -10,7 +10,8 @@ export const each = (value, channel) => (typeof value === 'string' ? value : val
 //
 // Begins where `cursor` says. What is `shared` with other tabs may come from two leaders.
 export function places(names, cursor, shared) {
-  const known = new Map(); // name -> { seq, at: { cursor } }; `at` is one object for all that share a place
+  // name -> { seq, at: { cursor }, roster }; `at` is one object for all that share a place, `roster` the last change of its people
+  const known = new Map();
 
   const find = (name) => known.get(name) ?? known.set(name, { at: {} }).get(name);
 
@@ -26,8 +27,11 @@ export function places(names, cursor, shared) {
     return found;
   };
 
+  /** What is known of these, for another tab. */
+  const all = (names) => [...names].map((name) => [name, of(name), known.get(name)?.seq]);
+
   /** Takes in what came, and says whether it is news; or gives the gap before it, if there is one that nobody told. */
-  const take = ({ type, channel: name, seq, cursor, next, missing, channels, again }) => {
+  const take = ({ type, channel: name, seq, cursor, next, missing, channels, roster, again }) => {
     if (type === 'mark') {
       // Of ours: these have been read up to the cursor, and share a place from now on; or further, and are told it `again`.
       const at = { cursor };
@@ -46,6 +50,7 @@ export function places(names, cursor, shared) {
     }
     if (!name) return false; // what is of no channel ends here
     const channel = find(name);
+    channel.roster = roster ?? channel.roster;
     if (type === 'subscribed') {
       // What is missing behind a cursor has been told before: then its loss is past. Else the cursor is as good as it was, and
       // this one may be that of other channels.
@@ -77,6 +82,7 @@ export function places(names, cursor, shared) {
     of,
     groups,
     take,
+    roster: (name) => known.get(name)?.roster,
 
     /** Forgets all but these. */
     keep(names) {
@@ -87,15 +93,14 @@ export function places(names, cursor, shared) {
     cursor(names) {
       const found = groups(names);
       if (found.size < 2) return [...found.keys()][0];
-      return Object.fromEntries([...names].map((name) => [name, of(name)]));
+      return Object.fromEntries(all(names)); // takes two of each three
     },
 
-    /** What is known of these, for another tab. */
-    all: (names) => [...names].map((name) => [name, known.get(name)?.seq, of(name)]),
+    all,
 
     /** Takes over what another tab knows of those among `names` that are new here. */
     adopt(theirs, names) {
-      for (const [name, seq, cursor] of theirs) {
+      for (const [name, cursor, seq] of theirs) {
         if (cursor && names.has(name) && !of(name)) Object.assign(find(name), { seq, at: { cursor } });
       }
     },

@@ -11,7 +11,7 @@
 // tab.knows()         what the leader knows, and how its line is
 const TAKEOVER_MS = 100; // what the one before has told last may still be on its way
 
-export const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
+export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export function share(name, tab) {
   const { locks } = navigator;
@@ -21,7 +21,7 @@ export function share(name, tab) {
   const over = new AbortController();
   let leads = false;
   let close;
-  const closed = new Promise((done) => { close = done; });
+  const closed = new Promise((done) => (close = done));
   const hold = (lock, begin) => locks.request(lock, { signal: over.signal }, begin).catch(() => {});
   const hello = () => leads || bus.postMessage({ id, wants: tab.wishes() });
 

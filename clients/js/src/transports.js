@@ -32,7 +32,10 @@ function websocket(line) {
     who: line.who,
     cursor: line.place(channel), // if there is one, it goes first
     token: line.bearer(channel),
-  }).catch((error) => line.fail(Object.assign(error, { channel })));
+  }).catch((error) => {
+    error.channel = channel;
+    line.fail(error);
+  });
   const on = new Set();
   const sync = () => {
     const wanted = line.wanted();
@@ -112,7 +115,7 @@ function sse(line) {
 
 /** The same events, read from a response: where there is no EventSource. */
 function stream(line) {
-  (async () => {
+  return (async () => {
     const cursor = await line.level();
     const response = await request(line.address(line.wanted(), cursor), { accept: 'text/event-stream' }, line);
     const reader = response.body.getReader();
@@ -126,8 +129,7 @@ function stream(line) {
       rest = lines.pop();
       for (const text of lines) if (text.startsWith('data:')) line.take(JSON.parse(text.slice(5)));
     }
-  })().catch(line.fail);
-  return {};
+  })().catch(line.fail); // a promise can do nothing of what others can
 }
 
 function poll(line) {
@@ -147,15 +149,14 @@ function poll(line) {
 }
 
 /** What a server says instead of yes, to all channels or to one: over a WebSocket it gives a `reason`, over HTTP a `detail`. */
-export const refusal = ({ status, reason, detail = reason, channel }) =>
-  Object.assign(new Error(detail), { status, channel });
+export const refusal = ({ channel, status, reason, detail = reason }) =>
+  Object.assign(new Error(detail), { channel, status });
 
 /** Asks by HTTP; what the server refuses is thrown. Its own words are a problem, with a status; a proxy's have none here. */
 export async function request(url, headers, options) {
   const response = await fetch(url, { ...options, headers, cache: 'no-store' });
   if (response.ok) return response;
-  const own = /problem/.test(response.headers.get('content-type'));
-  throw refusal(own ? await response.json() : { detail: `status ${response.status}` });
+  throw refusal(/problem/.test(response.headers.get('content-type')) ? await response.json() : { detail: `status ${response.status}` });
 }
 
 export const transports = { websocket, sse, stream, poll };

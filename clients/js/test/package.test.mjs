@@ -13,7 +13,9 @@ const SIZE_MAX = 4096;
 test(`compressed, it has less than ${SIZE_MAX} bytes`, (t) => {
   for (const name of ['rcomet.js', 'rcomet.global.js']) {
     const bytes = readFileSync(`${root}dist/${name}`);
-    const size = gzipSync(bytes, { level: 9 }).length;
+    // Node's zlib is not everybody's: gzip makes some bytes more of the same.
+    const gzip = execFileSync('gzip', ['-9'], { input: bytes });
+    const size = Math.max(gzipSync(bytes, { level: 9 }).length, gzip.length);
     t.diagnostic(`dist/${name}: ${bytes.length} bytes, ${size} compressed`);
     assert.ok(size < SIZE_MAX, `${size} bytes`);
   }

@@ -106,6 +106,15 @@ describe('places', () => {
     assert.equal(places.take(message('a', 3)), false);
   });
 
+  test('the last change of people is known as long as the channel is', () => {
+    const places = begin(['a'], 'x');
+    places.take({ type: 'roster', channel: 'a', who: ['Ann'], roster: 7 });
+    places.take(message('a', 1));
+    assert.equal(places.roster('a'), 7);
+    places.keep(new Set());
+    assert.equal(places.roster('a'), undefined);
+  });
+
   test('what was closed is forgotten', () => {
     const places = begin(['a'], 'x');
     assert.equal(places.take({ type: 'closed', channel: 'a' }), true);

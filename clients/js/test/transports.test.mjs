@@ -51,6 +51,17 @@ for (const transport of (process.env.TRANSPORTS ?? 'websocket,sse,poll').split('
       assert.deepEqual(changes, [...new Set(changes)].sort(), 'each once, in order');
     });
 
+    test('who is there is told anew in a channel that is listened to once more', async () => {
+      const feed = open({ channels: ['again', 'again.2'], who: 'Ann' });
+      const lists = () => feed.heard.filter(({ type, channel }) => type === 'roster' && channel === 'again').length;
+      await live(feed, transport);
+      await until(1, lists);
+      feed.unsubscribe('again');
+      await until(0, () => daemon.subscribers('again'));
+      feed.subscribe('again');
+      await until(2, lists);
+    });
+
     test('cut in the middle: nothing is lost or doubled', async () => {
       const feed = open({ channels: ['cut.a', 'cut.b', 'cut.quiet'] });
       await live(feed);

@@ -3,6 +3,7 @@
 use super::{DialectId, Refusal, Request, Verb, Voice, bayeux, local, native, push, simple_comet};
 use crate::config::Config;
 use crate::conn::Role;
+use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
 
 /// What a dialect made of a request.
@@ -28,7 +29,10 @@ pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option
     if bayeux::is_at(role, head, config) {
         return Some(DialectId::Bayeux);
     }
-    if is_api && !(is_shared && role == Role::Front && config.ccomet.on_front) {
+    // CComet's clients publish by GET, and by nothing else.
+    let is_ccomets =
+        is_shared && role == Role::Front && config.ccomet.on_front && head.method != Method::Post;
+    if is_api && !is_ccomets {
         return Some(DialectId::Native);
     }
     if local::is_at(role, head) {

@@ -30,6 +30,24 @@ fn json_that_is_not_said_to_be_is_told_which_type_is_wanted() {
         let said: Value = serde_json::from_str(&body).unwrap_or_else(|e| panic!("{e}: {body}"));
         assert_eq!((status, &said["status"]), (wanted, &wanted.into()), "{query}{kind}: {said}");
     }
+    // Where CComet is beside it, that publishes by GET alone.
+    let mut config = Config::default();
+    config.ccomet.on_front = true;
+    let mut beside = Server::new(config);
+    // And who publishes by names in the query on the admin side has not said one.
+    for (side, kind, query, text, wanted) in [
+        (Role::Front, "", "", r#"{"channel":"a","data":"x"}"#, 415),
+        (Role::Front, "\nContent-Type: text/plain", "?channel=a", "text", 415),
+        (Role::Front, "\nContent-Type: application/json", "?channel=a", r#"{"channel":"a","data":"x"}"#, 400),
+        (Role::Admin, "", "?token=t", r#"{"channel":"a","data":"x"}"#, 415),
+        (Role::Admin, "\nContent-Type: application/json", "?x=1", r#"{"channel":"a","data":"x"}"#, 400),
+        (Role::Admin, "\nContent-Type: application/json", "?x=1", "text", 400),
+    ] {
+        let (status, body) = ask(&mut beside, side, &format!("POST /publish{query}{kind}"), text);
+        let said: Value =
+            serde_json::from_str(&body).unwrap_or_else(|e| panic!("{query}{kind}: {e}: {body}"));
+        assert_eq!((status, &said["status"]), (wanted, &wanted.into()), "{query}{kind}: {said}");
+    }
     let (status, body) = ask(&mut server, Role::Front, "GET /publish", "");
     assert!(status == 405 && body.contains("\"status\":405"), "{body}");
     let mut config = Config::default();

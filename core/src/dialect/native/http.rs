@@ -58,8 +58,13 @@ fn path<'h>(role: Role, head: &'h Head<'_, '_>) -> Option<Path<'h>> {
 /// Whether a request at the place for publishing is the API's, whoever else publishes there: the push module does, and CComet; there,
 /// the query says to which channel, or a form.
 pub(in crate::dialect) fn is_publish(head: &Head<'_, '_>) -> bool {
+    is_json(head) && names_no_channel(head)
+}
+
+/// Whether there is nothing in the query but what the API takes when it publishes.
+fn names_no_channel(head: &Head<'_, '_>) -> bool {
     let is_token = |pair: &str| pair.split('=').next().is_some_and(|name| name.eq_ignore_ascii_case("token"));
-    is_json(head) && (head.query.is_empty() || head.query.split('&').all(is_token))
+    head.query.is_empty() || head.query.split('&').all(is_token)
 }
 
 fn is_json(head: &Head<'_, '_>) -> bool {
@@ -72,15 +77,14 @@ pub(in crate::dialect) fn is_place_of_publish(role: Role, head: &Head<'_, '_>) -
     path(role, head) == Some(Path::Publish)
 }
 
-/// Whether a request that names no channel looks like one of the API that does not say that its body is JSON: curl's `-d` says it
-/// is a form.
+/// Whether a request in which nobody else finds a channel is meant for the API: it says that its body is JSON, or looks so. curl's
+/// `-d` says it is a form.
 pub(in crate::dialect) fn is_untold_publish(request: &Request<'_, '_>) -> bool {
     let head = request.head;
-    let body = request.body.trim_ascii_start();
+    let looks_so = || matches!(request.body.trim_ascii_start().first(), Some(b'{' | b'['));
     head.method == Method::Post
         && head.raw_path == b"/publish"
-        && head.query.is_empty()
-        && matches!(body.first(), Some(b'{' | b'['))
+        && (is_json(head) || names_no_channel(head) && looks_so())
 }
 
 /// Whether a request is for the API.
@@ -225,7 +229,7 @@ fn explain<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
 
 /// The token of the query, or of the field that programs use.
 pub(super) fn token<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Option<Cow<'b, str>> {
-    params.get("token").or_else(|| {
+    params.get("token").filter(|token| !token.is_empty()).or_else(|| {
         let field = head.field("authorization")?;
         let is_bearer = field.len() > 7 && field[..7].eq_ignore_ascii_case(b"bearer ");
         is_bearer.then(|| String::from_utf8_lossy(field[7..].trim_ascii()))
@@ -235,8 +239,8 @@ pub(super) fn token<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Option<Cow<
 /// The same where there may be one for each channel.
 fn tokens<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Vec<Cow<'b, str>> {
     let mut tokens: Vec<Cow<'b, str>> = params.all("token").collect();
-    if tokens.is_empty() {
-        tokens.extend(token(head, params));
+    if tokens.iter().all(|token| token.is_empty()) {
+        tokens = token(head, params).into_iter().collect();
     }
     tokens
 }

@@ -4,7 +4,8 @@ use crate::config::{Batching, Config, Duty, GroupMethod, Http, Location, Named, 
 use crate::conn::Role;
 use crate::dialect::hooks::Fields;
 use crate::dialect::{
-    Decoded, DialectId, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch, native,
+    Decoded, Dialect, DialectId, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch,
+    native,
 };
 use crate::hub::{Media, Place, Posted, body_of};
 use crate::wire::http1::Method;
@@ -39,11 +40,8 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
     } else {
         let named = if is_subscriber { location.names(head) } else { location.names_published(head) };
         match named {
-            None if native::is_untold_publish(request) => {
-                let verb =
-                    Err(Refusal::Body("publishing JSON takes Content-Type: application/json, and no query"));
-                return Decoded { verb, voice: Voice::new(DialectId::Native, 0) };
-            }
+            // The API says what is missing.
+            None if native::is_untold_publish(request) => return native::Native.decode(request, config),
             None => Err(Refusal::NoChannels),
             Some(named) if named.is_too_long => Err(Refusal::Name),
             Some(named) if config.push.is_astray(&named) => Err(Refusal::OtherGroup),
