@@ -153,6 +153,13 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Copies a program. Another process does it: what a test beside this one starts meanwhile would keep a copy open that was opened
+/// here, and nothing is run that somebody may write to.
+pub(crate) fn copy(program: &Path, to: &Path) {
+    let copied = Command::new("cp").args([program, to]).status().expect("cp");
+    assert!(copied.success(), "{} cannot be copied", program.display());
+}
+
 pub(crate) fn signal(name: &str, pid: u32) {
     let kill = format!("kill -{name} {pid}");
     assert!(Command::new("sh").args(["-c", &kill]).status().expect("a shell").success());

@@ -247,7 +247,7 @@ fn as_nobody(home: &Home, binary: &Path, arguments: &[&str]) -> Output {
 fn binary_for_nobody(home: &Home) -> Option<PathBuf> {
     let places = [&home.directory, Path::new(env!("CARGO_BIN_EXE_rcomet")).parent().expect("a directory")];
     let [copy, own] = places.map(|directory| directory.join("rcomet"));
-    fs::copy(&own, &copy).expect("there is room");
+    super::copy(&own, &copy);
     [copy, own].into_iter().find(|binary| as_nobody(home, binary, &["--version"]).status.success())
 }
 
