@@ -66,9 +66,7 @@ fn gaps(server: &mut Server, transport: Transport, channels: &[&str], cursor: &s
 
 /// What `/history` says of what is missing behind the cursor: how many, why that is not known, and the epoch.
 fn past(server: &mut Server, channel: &str, cursor: &str) -> (Value, Value, Value) {
-    let client = server.connect(Role::Front);
-    let answer = body(&server.get(client, &format!("/history?channel={channel}&cursor={cursor}")));
-    server.vanish(client);
+    let answer = server.ask(Role::Front, &format!("/history?channel={channel}&cursor={cursor}"));
     let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{e}: {answer}"));
     (answer["missing"].clone(), answer["because"].clone(), answer["epoch"].clone())
 }
@@ -99,9 +97,7 @@ fn cursor(server: &mut Server, channels: &[&str]) -> String {
 
 /// The cursor of the last message of a channel, which counts in it.
 fn last(server: &mut Server, channel: &str) -> String {
-    let client = server.connect(Role::Front);
-    let answer = body(&server.get(client, &format!("/history?channel={channel}&limit=1")));
-    server.vanish(client);
+    let answer = server.ask(Role::Front, &format!("/history?channel={channel}&limit=1"));
     let answer: Value = serde_json::from_str(&answer).expect("JSON");
     answer["messages"][0]["cursor"].as_str().expect("a cursor").to_owned()
 }
@@ -233,19 +229,18 @@ fn icomets_polls_by_a_cursor_hear_of_a_gap_where_nothing_is_kept() {
     before.push("a", "1");
     let of_before = cursor(&mut before, &["a"]);
     let mut server = Server::with_seed(Config::default(), 2);
-    let mut asks = |query: &str| {
-        let client = server.connect(Role::Front);
-        let said = body(&server.get(client, query));
-        server.vanish(client);
-        said.trim().to_owned()
-    };
+    let poll = |server: &mut Server, query: &str| server.ask(Role::Front, query).trim().to_owned();
     for path in ["/poll", "/sub"] {
         // Another log, in which the channel has nothing yet.
-        let said = asks(&format!("{path}?cname=a&cursor={of_before}"));
+        let said = poll(&mut server, &format!("{path}?cname=a&cursor={of_before}"));
         assert_eq!(said, format!("[{},{}]", record("gap", 1), record("next_seq", 1)));
-        let said = asks(&format!("{path}?cname=a&cursor={of_before}&no_batch=1"));
+        let said = poll(&mut server, &format!("{path}?cname=a&cursor={of_before}&no_batch=1"));
         assert_eq!(said, record("gap", 1), "one object");
-        assert_eq!(asks(&format!("{path}?cname=a&seq=1&no_batch=1")), "", "it goes on with that number");
+        assert_eq!(
+            poll(&mut server, &format!("{path}?cname=a&seq=1&no_batch=1")),
+            "",
+            "it goes on with that number"
+        );
     }
     // All that stood behind the cursor is gone: cleared, or of an earlier life of the channel.
     server.push("a", "1");
@@ -253,30 +248,25 @@ fn icomets_polls_by_a_cursor_hear_of_a_gap_where_nothing_is_kept() {
     server.push("a", "2");
     server.ask(Role::Admin, "/clear?cname=a");
     let counted = r#"{"type":"gap","cname":"a","seq":3,"content":"1"}"#;
-    let mut asks = |query: String| {
-        let client = server.connect(Role::Front);
-        let said = body(&server.get(client, &query));
-        server.vanish(client);
-        said.trim().to_owned()
-    };
-    assert_eq!(asks(format!("/poll?cname=a&cursor={own}")), format!("[{counted},{}]", record("next_seq", 3)));
     assert_eq!(
-        asks("/poll?cname=a&seq=2".to_owned()),
+        poll(&mut server, &format!("/poll?cname=a&cursor={own}")),
+        format!("[{counted},{}]", record("next_seq", 3))
+    );
+    assert_eq!(
+        poll(&mut server, "/poll?cname=a&seq=2"),
         record("next_seq", 3),
         "who counts hears no more than ever"
     );
     server.ask(Role::Admin, "/close?cname=a");
-    let client = server.connect(Role::Front);
-    let said = body(&server.get(client, &format!("/poll?cname=a&cursor={own}")));
-    assert_eq!(said.trim(), format!("[{},{}]", record("gap", 1), record("next_seq", 1)));
+    let said = poll(&mut server, &format!("/poll?cname=a&cursor={own}"));
+    assert_eq!(said, format!("[{},{}]", record("gap", 1), record("next_seq", 1)));
     // Where gaps are not said at all, they are not said here.
     let mut config = Config::default();
     config.icomet.gap_records = false;
     let mut server = Server::with_seed(config, 3);
     for one in ["", "&no_batch=1"] {
-        let client = server.connect(Role::Front);
-        let said = body(&server.get(client, &format!("/poll?cname=a&cursor={of_before}{one}")));
-        assert_eq!(said.trim(), record("next_seq", 1));
+        let said = poll(&mut server, &format!("/poll?cname=a&cursor={of_before}{one}"));
+        assert_eq!(said, record("next_seq", 1));
     }
 }
 
@@ -288,10 +278,7 @@ fn a_poll_for_one_object_loses_nothing_behind_a_gap() {
     let old = cursor(&mut before, &["a"]);
     let mut server = Server::with_seed(Config::default(), 2);
     server.push("a", "new");
-    let mut asks = |place: &str| {
-        let client = server.connect(Role::Front);
-        body(&server.get(client, &format!("/poll?cname=a&no_batch=1&{place}")))
-    };
+    let mut asks = |place: &str| server.ask(Role::Front, &format!("/poll?cname=a&no_batch=1&{place}"));
     assert_eq!(
         asks(&format!("cursor={old}")),
         "{\"type\":\"gap\",\"cname\":\"a\",\"seq\":1,\"content\":\"\"}\n"

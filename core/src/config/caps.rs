@@ -107,30 +107,30 @@ mod tests {
         assert_eq!(config.warnings(), Vec::<String>::new());
     }
 
+    /// Each value that cannot be had is told, and no longer when what stands in its way is raised or lowered.
     #[test]
-    fn ids_that_can_never_be_so_long_are_told() {
-        let mut config = config(r#"{"path": "/p/{id}", "role": "subscriber", "channel_id_bytes_max": 1024}"#);
-        let words = "push.location `/p/{id}`: channel_id_bytes_max = 1024 is more than limits.channel_name_bytes_max = 255";
-        assert!(
-            config.warnings().len() == 1 && config.warnings()[0].starts_with(words),
-            "{:?}",
-            config.warnings()
-        );
-        config.limits.channel_name_bytes_max = 1024;
-        assert_eq!(config.warnings(), Vec::<String>::new());
-    }
-
-    #[test]
-    fn channels_that_live_longer_than_is_asked_for_are_told() {
-        let mut config = config(r#"{"path": "/p/{id}", "role": "subscriber", "channel_timeout_ms": 5000}"#);
-        let words = "push.location `/p/{id}`: channel_timeout_ms = 5000 is less than icomet.channel_timeout_ms = 60000";
-        assert!(
-            config.warnings().len() == 1 && config.warnings()[0].starts_with(words),
-            "{:?}",
-            config.warnings()
-        );
-        config.push.location[0].channel_timeout_ms = 60_000;
-        assert_eq!(config.warnings(), Vec::<String>::new());
+    fn what_holds_for_all_channels_is_told_to_who_wants_it_otherwise() {
+        type Remedy = fn(&mut Config);
+        let cases: [(&str, &str, Remedy); 2] = [
+            (
+                r#""channel_id_bytes_max": 1024"#,
+                "channel_id_bytes_max = 1024 is more than limits.channel_name_bytes_max = 255",
+                |config| config.limits.channel_name_bytes_max = 1024,
+            ),
+            (
+                r#""channel_timeout_ms": 50000"#,
+                "channel_timeout_ms = 50000 is less than icomet.channel_timeout_ms = 60000",
+                |config| config.icomet.channel_timeout_ms = 50_000,
+            ),
+        ];
+        for (option, words, remedy) in cases {
+            let mut config = config(&format!(r#"{{"path": "/p/{{id}}", "role": "subscriber", {option}}}"#));
+            let said = config.warnings();
+            let [warning] = &said[..] else { panic!("{option}: {said:?}") };
+            assert!(warning.starts_with(&format!("push.location `/p/{{id}}`: {words}")), "{warning}");
+            remedy(&mut config);
+            assert_eq!(config.warnings(), Vec::<String>::new());
+        }
     }
 
     #[test]
