@@ -65,11 +65,6 @@ impl Date {
         self.unix_seconds * 1_000 + u64::from(self.ms)
     }
 
-    /// Milliseconds of its second, as far as they are known.
-    pub fn ms(&self) -> u16 {
-        self.ms
-    }
-
     /// Seconds since 1970-01-01T00:00:00Z.
     pub fn unix_seconds(&self) -> u64 {
         self.unix_seconds

@@ -1,6 +1,8 @@
 //! One core: what is published in any dialect is read in every other, in order, with its own cursor, also after a
 //! disconnect in the middle. A dialect adds one line to [`PUBLISHERS`] and one to [`READERS`], and what it takes to publish
 //! and to read.
+#[path = "crossing/bare.rs"]
+mod bare;
 #[path = "support/bayeux.rs"]
 mod bayeux;
 #[path = "crossing/publishers.rs"]
@@ -15,6 +17,7 @@ mod websocket;
 #[path = "support/wire.rs"]
 mod wire;
 
+use bare::Bare;
 use publishers::{register, register_client};
 use rcomet_core::Role;
 use requests::Reader;
@@ -69,6 +72,8 @@ const READERS: &[(&str, Begin)] = &[
     ("push poll for parts", || Reader::boxed(&requests::PUSH_BATCH)),
     ("push events", || Reader::boxed(&requests::PUSH_EVENTS)),
     ("push multipart", || Reader::boxed(&requests::PUSH_MULTIPART)),
+    ("push chunked", || Bare::boxed("/activity?channel=", "TE: chunked\r\n")),
+    ("push raw stream", || Bare::boxed("/raw?channel=", "")),
     ("push WebSocket", || Socketed::boxed(&sessions::PUSH)),
     ("native events", || Reader::boxed(&requests::EVENTS)),
     ("native lines", || Reader::boxed(&requests::LINES)),
@@ -87,6 +92,7 @@ fn server() -> Server {
     for location in [
         r#"{"path": "/interval?channel=", "role": "subscriber", "transports": ["interval_poll"]}"#,
         r#"{"path": "/batch?channel=", "role": "subscriber", "longpoll_multipart": "on"}"#,
+        r#"{"path": "/raw?channel=", "role": "subscriber", "transports": ["raw_stream"]}"#,
     ] {
         config.push.location.push(serde_json::from_str(location).expect("a location"));
     }
@@ -215,6 +221,13 @@ fn what_strangers_see(server: &mut Server, name: &str) -> String {
         seen += &server.received(client);
         server.vanish(client);
     }
+    for (target, fields) in [("/activity", "TE: chunked\r\n"), ("/raw", "")] {
+        let client = server.connect(Role::Front);
+        let target = format!("{target}?channel={}", support::encode(name));
+        server.send(client, format!("GET {target} HTTP/1.1\r\nHost: x\r\n{fields}\r\n"));
+        seen += &server.received(client);
+        server.vanish(client);
+    }
     seen += &server.ask(Role::Front, &format!("/history?channel={name}"));
     for tongue in [&sessions::NATIVE, &sessions::PUSH] {
         let (path, fields) = (tongue.at)("");
@@ -242,7 +255,7 @@ fn session_channels_are_shut_in_every_dialect() {
     let mut server = server();
     publishers::icomet(&mut server, ROOM, "to be seen");
     let seen = what_strangers_see(&mut server, ROOM);
-    assert_eq!(seen.matches("to be seen").count(), 20, "there is no other lock: {seen}");
+    assert_eq!(seen.matches("to be seen").count(), 22, "there is no other lock: {seen}");
     let mut server = self::server();
     register(&mut server, ROOM, "&use_sessions=1");
     publishers::icomet(&mut server, ROOM, "secret");

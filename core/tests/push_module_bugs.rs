@@ -7,7 +7,7 @@ mod support;
 use push::*;
 use rcomet_core::Role;
 use rcomet_core::time::Date;
-use support::{START, split};
+use support::{START, split, tag};
 
 #[test]
 fn delete_and_republish_within_a_second_hides_the_message() {
@@ -31,7 +31,7 @@ fn unbuffered_messages_of_one_second_have_equal_ids() {
         assert!(post(&mut server, "a", "x").starts_with("HTTP/1.1 201 Created\r\n"));
         ids.push(field(&server.received(client), "Etag").unwrap().to_owned());
     }
-    assert_eq!(ids, ["0", "1", "2"]);
+    assert_eq!(ids, [0, 1, 2].map(|n| tag(n).to_string()));
     assert!(post(&mut server, "a", "nobody").contains("queued messages: 0\r\n"));
     assert_eq!(ask(&mut server, "/sub/a", ""), "", "nothing is kept");
 }
@@ -39,10 +39,14 @@ fn unbuffered_messages_of_one_second_have_equal_ids() {
 #[test]
 fn tags_wrap_at_sixteen_bits() {
     let mut server = usual();
-    let client = get(&mut server, "/sub/a", &behind(0, "32768"));
+    let client = get(&mut server, "/sub/a", &behind(0, &tag(32_768).to_string()));
     for i in 0..40_000 {
         if i == 32_769 {
-            assert_eq!(field(&server.received(client), "Etag"), Some("1"), "it waits for what is new");
+            assert_eq!(
+                field(&server.received(client), "Etag"),
+                Some(&*tag(1).to_string()),
+                "it waits for what is new"
+            );
         }
         server.machine.set_date(Date::from_unix(START));
         post(&mut server, "b", "x");
@@ -50,8 +54,8 @@ fn tags_wrap_at_sixteen_bits() {
             post(&mut server, "a", "x");
         }
     }
-    let answer = ask(&mut server, "/sub/b", &behind(0, "39999"));
-    assert_eq!(field(&answer, "Etag"), Some("40000"));
+    let answer = ask(&mut server, "/sub/b", &behind(0, &tag(39_999).to_string()));
+    assert_eq!(field(&answer, "Etag"), Some(&*tag(40_000).to_string()));
 }
 
 #[test]
@@ -199,7 +203,7 @@ fn an_id_in_the_etag_field_is_not_looked_at() {
     for text in ["one", "two", "three"] {
         post(&mut server, "a", text);
     }
-    let stale = format!("Etag: {START}:0\r\n");
+    let stale = format!("Etag: {START}:{}\r\n", tag(0));
     assert_eq!(brief(&ask(&mut server, "/sub/a", &stale)), "200 two");
     // It is the last place that is looked at.
     assert_eq!(brief(&ask(&mut server, "/sub/a", &format!("{stale}{}", behind(0, "1")))), "200 three");
@@ -259,7 +263,8 @@ fn what_is_said_of_several_channels_means_nothing() {
     let answer = admin(&mut server, "POST", "/all?ids=b,a,b", "Accept: text/json\r\n", "y");
     assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"));
     let wanted = format!(
-        "{{\"messages\": 2, \"requested\": 0, \"subscribers\": 2, \"last_message_id\": \"{START}:2\" }}"
+        "{{\"messages\": 2, \"requested\": 0, \"subscribers\": 2, \"last_message_id\": \"{START}:{}\" }}",
+        tag(2)
     );
     assert_eq!(split(&answer).1, wanted, "named twice is published to once");
 }
@@ -315,7 +320,8 @@ fn carriage_returns_break_events_apart() {
     let mut server = usual();
     post(&mut server, "a", "one\rid: 9:9\r\nevent: x\n");
     let stream = get(&mut server, "/sub/a", "Accept: text/event-stream\r\n");
-    let wanted = format!(": hi\n\nid: {START}:0\ndata: one\ndata: id: 9:9\ndata: event: x\ndata: \n\n");
+    let wanted =
+        format!(": hi\n\nid: {START}:{}\ndata: one\ndata: id: 9:9\ndata: event: x\ndata: \n\n", tag(0));
     assert_eq!(split(&server.received(stream)).1, wanted);
 }
 
@@ -355,7 +361,8 @@ fn a_description_in_yaml_lacks_a_colon() {
     let answer = admin(&mut server, "GET", "/pub/a", "Accept: text/yaml\r\n", "");
     assert_eq!(field(&answer, "Content-Type"), Some("text/yaml"));
     let wanted = format!(
-        "---\r\nmessages: 1\r\nrequested: -1\r\nsubscribers: 0\r\nlast_message_id: \"{START}:0\"\r\n\r\n"
+        "---\r\nmessages: 1\r\nrequested: -1\r\nsubscribers: 0\r\nlast_message_id: \"{START}:{}\"\r\n\r\n",
+        tag(0)
     );
     assert_eq!(split(&answer).1, wanted);
 }

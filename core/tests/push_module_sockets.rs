@@ -9,7 +9,7 @@ mod websocket;
 
 use push::*;
 use rcomet_core::{HookFailure, Role};
-use support::{START, Server};
+use support::{START, Server, tag};
 use websocket::{DEFLATE, Frame, HANDSHAKE, Socket, close, frame, text};
 
 const META: &str = "Sec-WebSocket-Protocol: ws+meta.nchan\r\n";
@@ -92,10 +92,10 @@ fn with_the_subprotocol_each_message_says_its_id_and_its_type() {
     assert_eq!(
         all,
         [
-            format!("id: {START}:0\n\nuntyped"),
-            format!("id: {START}:1\ncontent-type: application/json\n\n{{\"a\":\n1}}"),
-            format!("id: {START}:2\ncontent-type: text/plain\n\nby another dialect"),
-            format!("id: {START}:3\ncontent-type: application/octet-stream\n\nb"),
+            format!("id: {START}:{}\n\nuntyped", tag(0)),
+            format!("id: {START}:{}\ncontent-type: application/json\n\n{{\"a\":\n1}}", tag(1)),
+            format!("id: {START}:{}\ncontent-type: text/plain\n\nby another dialect", tag(2)),
+            format!("id: {START}:{}\ncontent-type: application/octet-stream\n\nb", tag(3)),
         ]
     );
     assert_eq!(frames.iter().map(|f| f.first).collect::<Vec<_>>(), [1, 1, 1, 2]);
@@ -124,9 +124,13 @@ fn a_reader_goes_on_behind_the_id_it_has() {
         post(&mut server, "a", text);
     }
     for (target, fields, wanted) in [
-        (format!("/sub/a?last_event_id={START}%3A1"), String::new(), &["2", "3"][..]),
-        ("/sub/a".into(), format!("Last-Event-ID: {START}:2\r\n"), &["3"]),
-        (format!("/sub/a?last_event_id={START}:0"), format!("Last-Event-ID: {START}:3\r\n"), &[]),
+        (format!("/sub/a?last_event_id={START}%3A{}", tag(1)), String::new(), &["2", "3"][..]),
+        ("/sub/a".into(), format!("Last-Event-ID: {START}:{}\r\n", tag(2)), &["3"]),
+        (
+            format!("/sub/a?last_event_id={START}:{}", tag(0)),
+            format!("Last-Event-ID: {START}:{}\r\n", tag(3)),
+            &[],
+        ),
         ("/sub/a".into(), behind(0, "0"), &["1", "2", "3"]),
         ("/sub/a".into(), String::new(), &["0", "1", "2", "3"]),
         ("/sub/a?last_event_id=x:1".into(), String::new(), &["0", "1", "2", "3"]),
@@ -227,7 +231,8 @@ fn a_publishers_messages_are_published_and_answered() {
     assert_eq!(
         answers[0],
         format!(
-            "{{\"messages\": 1, \"requested\": -1, \"subscribers\": 0, \"last_message_id\": \"{START}:0\" }}"
+            "{{\"messages\": 1, \"requested\": -1, \"subscribers\": 0, \"last_message_id\": \"{START}:{}\" }}",
+            tag(0)
         )
     );
     assert!(answers[1].contains("\"messages\": 2"), "{answers:?}");
@@ -284,8 +289,8 @@ fn at_a_pubsub_location_who_publishes_reads_its_own() {
     one.say(&mut server, "hello");
     other.send(&mut server, frame(0x82, b"\xff\xfe"));
     let frames = one.hear(&mut server);
-    assert_eq!(frames[0].text(), format!("id: {START}:0\n\nhello"));
-    let wanted = format!("id: {START}:1\ncontent-type: application/octet-stream\n\n");
+    assert_eq!(frames[0].text(), format!("id: {START}:{}\n\nhello", tag(0)));
+    let wanted = format!("id: {START}:{}\ncontent-type: application/octet-stream\n\n", tag(1));
     assert_eq!(
         (frames[1].first, &frames[1].payload[..]),
         (2, &[wanted.as_bytes(), b"\xff\xfe"].concat()[..])

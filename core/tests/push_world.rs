@@ -1,6 +1,7 @@
 //! The push module's dialect in random worlds: one seed, one clock, no sockets. Readers of one channel and of several poll and
 //! stream by second and tag, vanish with their answers on the way, and come back where they were; channels are deleted and come
-//! again, the wall clock steps back, the server is replaced by another. Everything heard is compared with a book of what was
+//! again, the wall clock steps back, the server begins again with its journal, or is replaced by another that knows nothing of it, with
+//! its clock behind. Everything heard is compared with a book of what was
 //! taken: nothing is lost, doubled or out of order but what the book says may be gone; in the end everybody has
 //! everything, and all is given back.
 //!
@@ -25,9 +26,10 @@ mod websocket;
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
-use book::{Book, Place};
+use book::{Book, Place, place_of};
 use rcomet_core::chance::Chance;
 use rcomet_core::config::{Location, Push};
+use rcomet_core::journal::Ending;
 use rcomet_core::time::Date;
 use rcomet_core::{Config, HookFailure, Role};
 use reader::Reader;
@@ -52,6 +54,7 @@ const EXPECTED: &[&str] = &[
     "an answer is lost",
     "another server",
     "another server in the past",
+    "another server in the same second",
     "gave way",
     "gone",
     "level in the end",
@@ -67,6 +70,9 @@ const EXPECTED: &[&str] = &[
     "the application lets somebody in",
     "the application says no",
     "the clock steps back",
+    "the same server again",
+    "the same server again, in the past",
+    "the same server with another log",
     "too many",
     "went on by an id",
     "went on by validators",
@@ -135,6 +141,7 @@ impl World {
         let config = config(&mut chance, messages_max, age_ms);
         let mut server = Server::with_seed(config.clone(), seed);
         server.budget = 1 + chance.below(40) as usize;
+        server.keep_journal();
         let readers = (0..2 + chance.below(9)).map(|_| Reader::new(&mut chance)).collect();
         let book = Book { messages_max, age_ms, ..Book::default() };
         let tally = Tally::default();
@@ -172,7 +179,7 @@ impl World {
         let json: serde_json::Value = serde_json::from_str(&body).expect(answer);
         let (second, tag) =
             json["last_message_id"].as_str().and_then(|id| id.split_once(':')).expect("an id");
-        (second.parse().expect("a second"), tag.parse().expect("a tag"))
+        place_of((second.parse().expect("a second"), tag.parse().expect("a tag")))
     }
 
     fn publish(&mut self) {
@@ -222,24 +229,42 @@ impl World {
     fn restart(&mut self) {
         let seed = self.chance.bits();
         self.tally.note("another server");
-        if self.chance.percent(40) {
-            self.unix_s -= 1 + self.chance.below(1_000);
-            self.tally.note("another server in the past");
-        } else {
-            self.unix_s += 2;
+        match self.chance.below(10) {
+            0..4 => {
+                self.unix_s -= 1 + self.chance.below(1_000);
+                self.tally.note("another server in the past");
+            }
+            4..6 => self.tally.note("another server in the same second"),
+            _ => self.unix_s += 2,
         }
         let now = self.server.now;
-        self.server = Server::with_seed(self.config.clone(), seed);
+        self.server = Server::begun_at(self.config.clone(), seed, Date::from_unix(self.unix_s));
         self.server.budget = 1 + self.chance.below(40) as usize;
         // The shell's clocks begin anew in each process; one steady clock for all makes the book simpler.
         self.server.pass_ms(now.0);
-        let unix_s = self.unix_s.max(START);
-        self.unix_s = unix_s;
-        self.server.machine.set_date(Date::from_unix(unix_s));
+        self.server.keep_journal();
         let Book { messages_max, age_ms, .. } = self.book;
         self.book = Book { messages_max, age_ms, now: self.server.now, ..Book::default() };
         self.readers.iter_mut().for_each(Reader::lose_server);
         self.era += 1;
+    }
+
+    /// The server dies, and begins again with its journal, of which nothing is lost even where it says so. Its clock may be behind.
+    fn come_again(&mut self) {
+        let (seed, endings) = (self.chance.bits(), [Ending::Clean(0), Ending::Whole, Ending::Torn]);
+        let ending = endings[self.chance.below(3) as usize];
+        self.tally.note("the same server again");
+        if self.chance.percent(60) {
+            self.unix_s -= self.chance.below(300);
+            self.tally.note("the same server again, in the past");
+        }
+        if ending == Ending::Torn {
+            self.tally.note("the same server with another log");
+        }
+        // What was on its way when it died.
+        self.hear();
+        self.server.restart_at(ending, seed, Date::from_unix(self.unix_s));
+        self.readers.iter_mut().for_each(Reader::lose_server);
     }
 
     fn step(&mut self) {
@@ -272,6 +297,7 @@ impl World {
             }
             98 | 99 => self.reply(),
             97 if self.chance.percent(15) => self.restart(),
+            97 if self.chance.percent(25) => self.come_again(),
             _ => {
                 self.server.turn_once();
             }
@@ -338,7 +364,8 @@ impl World {
         for reader in &mut self.readers {
             reader.vanish(&mut self.server, &mut self.tally);
         }
-        self.server.pass_ms(500_000);
+        // What was to end by a clock that has been set back since lives longer.
+        self.server.pass_ms(20_000_000);
         assert_eq!(self.server.machine.load(), (0, 0), "nobody and nothing is left");
         assert!(self.server.machine.is_pristine(), "all is given back");
         self.tally

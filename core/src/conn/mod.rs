@@ -15,7 +15,7 @@ use crate::arena::Id;
 use crate::bytes::outbox::Outbox;
 use crate::dialect::bayeux::message::Timesync;
 use crate::dialect::hooks::Hooks;
-use crate::dialect::{Hold, Item, Once, Posting, Talk, Voice};
+use crate::dialect::{Echo, Hold, Item, Once, Posting, Talk, Voice};
 use crate::hub::Subscription;
 use crate::machine::{Errand, Hook, Long, Session, Step};
 use crate::time::Moment;
@@ -254,8 +254,8 @@ pub(crate) struct Parked {
     pub(crate) head_sent: bool,
     /// Its outbox was full; it wants to be visited when there is room.
     pub(crate) thirsty: bool,
-    /// The subscriber's own number in signs of life.
-    pub(crate) echo: i64,
+    /// What the subscriber is told again in signs of life.
+    pub(crate) echo: Echo,
 }
 
 /// A connect of a session that waits.

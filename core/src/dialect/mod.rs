@@ -22,7 +22,7 @@ mod verb;
 pub use beaten::Beaten;
 pub use keys::{About, CHANNELS_NAMED, ClientPage, ClientView, DumpPage, KeyTask, KeyView, Order, Report};
 pub(crate) use native::problem;
-pub use news::{Batch, News};
+pub use news::{Batch, Echo, News};
 pub use outcome::{Figures, Info, Outcome, Placed};
 pub use push::{Outlet, Plan};
 pub use refusal::Refusal;

@@ -1,7 +1,7 @@
 //! What subscribers are told.
 use super::Refusal;
 use crate::hub::{Channel, Hub, Lost, Message, Notice, Roster};
-use crate::log::{Cursor, Epoch, Position, Sealed, Sealer};
+use crate::log::{Cursor, Epoch, Life, Position, Sealed, Sealer};
 
 /// Something that a subscriber is told.
 #[derive(Clone, Copy)]
@@ -48,8 +48,8 @@ pub enum News<'a> {
     Quiet {
         /// The channel's name.
         channel: &'a str,
-        /// The subscriber's own number.
-        echo: i64,
+        /// What the subscriber is told again.
+        echo: Echo,
         /// Where it stands, if that is known.
         cursor: Option<Sealed>,
     },
@@ -92,6 +92,43 @@ pub enum News<'a> {
     },
 }
 
+/// What a subscriber is told again when nothing has happened: a number of its own, or a second and a tag. Three small words, so
+/// that who waits pays for no more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Echo([u32; 3]);
+
+impl Echo {
+    /// The place that it has named.
+    pub fn of_place(unix_s: u32, tag: u64) -> Self {
+        let Self([high, low, _]) = Self::from(tag.cast_signed());
+        Self([high, low, unix_s])
+    }
+
+    /// Second and tag, if it has named some.
+    pub fn place(self) -> Option<(u32, u64)> {
+        (self != Self::default()).then(|| (self.0[2], self.number().cast_unsigned()))
+    }
+
+    /// Its number.
+    pub fn number(self) -> i64 {
+        let Self([high, low, _]) = self;
+        i64::from(high.cast_signed()) << 32 | i64::from(low)
+    }
+
+    /// With the number behind it.
+    #[must_use]
+    pub fn next(self) -> Self {
+        let Self([high, low, _]) = Self::from(self.number().wrapping_add(1));
+        Self([high, low, self.0[2]])
+    }
+}
+
+impl From<i64> for Echo {
+    fn from(number: i64) -> Self {
+        Self([(number >> 32) as u32, number as u32, 0])
+    }
+}
+
 /// Messages `from..to` of one channel.
 #[derive(Clone, Copy)]
 pub struct Batch<'a> {
@@ -107,12 +144,15 @@ pub struct Batch<'a> {
     pub sealer: Sealer,
     /// What is added to an offset for the number by which a message is known in all channels.
     pub ids_from: u64,
+    /// What stands in ids of second and tag besides.
+    pub life: Life,
 }
 
 impl<'a> Batch<'a> {
     /// Messages `from..to` of a channel of this hub.
     pub fn new(channel: &'a Channel, from: u64, to: u64, hub: &Hub) -> Self {
-        Self { channel, from, to, epoch: hub.head().epoch, sealer: hub.sealer(), ids_from: hub.id_of(0) }
+        let (epoch, sealer, ids_from, life) = (hub.head().epoch, hub.sealer(), hub.id_of(0), hub.life());
+        Self { channel, from, to, epoch, sealer, ids_from, life }
     }
 
     /// The cursor of who has everything up to this one of them.

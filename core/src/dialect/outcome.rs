@@ -221,8 +221,8 @@ pub struct Info {
     pub asked_s: Option<u64>,
     /// Subscribers, before a message was delivered.
     pub subscribers: u64,
-    /// Second and tag of the last message.
-    pub last: (u32, u32),
+    /// Second and tag of the last message, as an id has them; zeros if there was none.
+    pub last: (u32, u64),
     /// Whether a message has met somebody, when there was one.
     pub reached: Option<bool>,
     /// The number by which the last message of all is known.

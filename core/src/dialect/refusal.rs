@@ -150,7 +150,7 @@ impl Refusal {
             | Self::TooManyPatterns
             | Self::TooManySubscribers
             | Self::TooManySubscriptions
-            | Self::TooFast => Status::TOO_MANY_CHANNELS,
+            | Self::TooFast => Status::TOO_MANY_REQUESTS,
             Self::TooManyBroadcasts
             | Self::TooManySessions
             | Self::Memory

@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::Echo;
 use super::hooks::{Events, Follow, Hooks};
 use super::keys::{ClientPage, DumpPage, KeyTask, Order};
 use crate::config::Concurrency;
@@ -369,7 +370,7 @@ pub struct Watch {
     /// Milliseconds that the channels live without subscribers and messages; 0 for the usual.
     pub channel_ms: u64,
     /// Comes back when nothing happens.
-    pub echo: i64,
+    pub echo: Echo,
     /// The group of the channels, if it has limits.
     pub group: Option<Box<InGroup>>,
     /// The application has been asked, and lets it be: that takes the place of a token.

@@ -27,7 +27,8 @@ pub struct Message {
     pub at: Moment,
     /// The same on the wall clock, in seconds since 1970; never less than that of a message before.
     pub unix_s: u32,
-    /// Counts the messages of all channels within that second: with it, a place in the log.
+    /// Counts the messages of all channels within that second: with it, a place in the log. In ids the log's life stands behind
+    /// it ([`crate::log::Life::tag`]).
     pub tag: u32,
     /// Data or broadcast.
     pub kind: Kind,

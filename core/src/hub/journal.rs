@@ -229,6 +229,7 @@ impl Hub {
             head,
             ended: self.log.id_of(self.ended),
             stamp: self.stamps.next(),
+            lives: self.lives,
             unsure: None,
             boot: 0,
             synced: false,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::history::{Beside, History, Kind};
 use super::{Channel, Full, Hub, Message};
 use crate::arena::Id;
-use crate::log::{Log, Position};
+use crate::log::{Lives, Log, Position};
 use crate::time::Moment;
 use crate::values::KeptValue;
 
@@ -29,12 +29,28 @@ impl Hub {
         (self.log.base(), self.log.id_of(self.log.head().offset))
     }
 
-    /// Goes on from earlier logs, whose first number was behind `base` and whose last is not behind `last`. Only for a hub to which
-    /// nothing has been published.
-    pub fn resume_log(&mut self, base: u64, last: u64) {
+    /// Goes on from earlier logs, whose first number was behind `base` and whose last is not behind `last`, and which had these
+    /// lives. Only for a hub to which nothing has been published; [`Hub::end_resuming`] follows.
+    pub fn resume_log(&mut self, base: u64, last: u64, lives: Lives) {
         self.log = Log::resumed(self.log.epoch(), base, last);
+        self.lives = lives;
+        if let Some(end) = lives.newest_end() {
+            self.stamps.reach_next(end);
+        }
         // Whoever comes with a place from before, to a channel that is not put back, may have missed anything.
         self.ended = self.log.head().offset;
+    }
+
+    /// All values are put back: what is published from now on is behind them, for readers of the lives before as well.
+    pub fn end_resuming(&mut self) {
+        self.lives.end_newest(self.stamps.next());
+    }
+
+    /// The lives of the log with the present one, as a log that goes on from it has to know them.
+    pub fn lives(&self) -> Lives {
+        let mut lives = self.lives;
+        lives.end(self.life, self.stamps.next());
+        lives
     }
 
     /// The value in this slot that is to be kept; `zero_unix_ms` is the wall clock at [`Moment`] 0. Up to date with broadcasts and

@@ -54,7 +54,7 @@ pub use subscription::{Access, Subscription};
 use crate::arena::{Arena, Id};
 use crate::config::ChannelPattern;
 use crate::counters::Counters;
-use crate::log::{Log, Position, Sealer};
+use crate::log::{Life, Lives, Log, Position, Sealer};
 use crate::time::Moment;
 use crate::wheel::Wheel;
 use fanout::Hot;
@@ -110,6 +110,9 @@ pub struct Hub {
     cursors: Seed,
     sealer: Sealer,
     stamps: Stamps,
+    /// The life of the log, and those that it has had before: its messages are known by their ids, too.
+    life: Life,
+    lives: Lives,
     /// What is said of bodies.
     media: MediaTable,
     /// How many channels were ever made.
@@ -144,6 +147,7 @@ impl Hub {
     pub fn new(settings: Settings, log: Log, seed: Seed) -> Self {
         // How many channels there may be is decided by their names: closed ones wait here for their members.
         let mut channels = Arena::with_limit(usize::MAX);
+        let log_epoch = log.epoch();
         let announcing = Announcing::new(&mut channels, log.head());
         // Microseconds since 1970: no roster has changed a million times a second, and JavaScript can count as far.
         let roster_from = log.base().saturating_mul(1_000_000 / Log::IDS_A_SECOND);
@@ -170,6 +174,8 @@ impl Hub {
             cursors: seed,
             sealer: seed.sealer(),
             stamps: Stamps::default(),
+            life: Life::of(log_epoch),
+            lives: Lives::default(),
             media: MediaTable::default(),
             made: 0,
             ended: 0,
@@ -245,9 +251,18 @@ impl Hub {
         self.stamps.set_clock(unix_seconds);
     }
 
-    /// Begins in the middle of a second: a log before this one may have used tags of it.
-    pub fn begin_second_at(&mut self, ms: u16) {
-        self.stamps.begin_at(ms);
+    /// What the ids of this log's messages say besides second and number.
+    pub fn life(&self) -> Life {
+        self.life
+    }
+
+    /// Ends the life that the log has had so far: from now on it has that of its epoch.
+    pub(super) fn begin_life(&mut self) {
+        let life = Life::of(self.log.epoch());
+        if life != self.life {
+            self.lives.end(self.life, self.stamps.next());
+            self.life = life;
+        }
     }
 
     /// How many channels have a name.

@@ -7,7 +7,7 @@ use super::{Channel, Full, Hub, Kind, Message, Seed};
 use crate::arena::Id;
 use crate::counters::Counters;
 use crate::journal::{Entry, First, Opened, Said, Shape};
-use crate::log::{Epoch, Log, Position};
+use crate::log::{Epoch, Life, Log, Position};
 use crate::time::Moment;
 
 impl Hub {
@@ -16,6 +16,7 @@ impl Hub {
         self.log = Log::resumed(first.epoch, first.base, first.head);
         self.ended = self.log.offset_of(first.ended);
         self.stamps.reach_next(first.stamp);
+        (self.life, self.lives) = (Life::of(first.epoch), first.lives);
         self.cursors = Seed::new(first.key[0], first.key[1]);
         self.sealer = self.cursors.sealer();
     }
@@ -178,6 +179,7 @@ impl Hub {
     pub fn end_replay(&mut self, last: u64, epoch: Option<Epoch>, now: Moment) {
         let base = self.log.base();
         self.log = Log::resumed(epoch.unwrap_or(self.log.epoch()), base, last);
+        self.begin_life();
         if let Some(epoch) = epoch {
             self.ended = self.log.head().offset;
             for slot in 0..self.channels.slots() {

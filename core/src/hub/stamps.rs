@@ -1,9 +1,6 @@
 //! Seconds and tags: what messages are known by to those who go by the clock. They never go back, whatever the clock does.
-//! Knows nothing of messages.
-
-/// Tags that are left to a log of the same second before this one, for each millisecond that it had: more than can be published,
-/// and so few that the numbers behind them have 31 bits, as clients may have that count in those.
-const TAGS_A_MS: u32 = 1 << 21;
+//! Knows
+//! nothing of messages, nor of the life that ids say besides ([`crate::log::Life`]).
 
 /// The second and the tag of the next message.
 #[derive(Debug, Default)]
@@ -11,8 +8,6 @@ pub(super) struct Stamps {
     clock_s: u32,
     /// The earliest that are free. A clock that was wrong while nothing was published has left no trace in them.
     next: (u32, u32),
-    /// The second in which the server was started, and the first tag that it uses of it.
-    start: (u32, u32),
 }
 
 impl Stamps {
@@ -21,16 +16,10 @@ impl Stamps {
         self.clock_s = u32::try_from(unix_seconds).unwrap_or(u32::MAX);
     }
 
-    /// Begins in the middle of a second: a log before this one may have used tags of it.
-    pub(super) fn begin_at(&mut self, ms: u16) {
-        self.start = (self.clock_s, u32::from(ms) * TAGS_A_MS);
-    }
-
     /// Those of a message that is published now.
     pub(super) fn take(&mut self) -> (u32, u32) {
         if self.clock_s > self.next.0 {
-            let tag = if self.clock_s == self.start.0 { self.start.1 } else { 0 };
-            self.next = (self.clock_s, tag);
+            self.next = (self.clock_s, 0);
         }
         let stamp = self.next;
         self.next = behind(stamp.0, stamp.1);
@@ -82,7 +71,6 @@ mod tests {
     fn a_clock_that_was_wrong_for_a_while_is_forgotten_unless_something_was_published() {
         let mut stamps = Stamps::default();
         stamps.set_clock(9_000);
-        stamps.begin_at(0);
         stamps.set_clock(100);
         assert_eq!(stamps.take(), (100, 0));
         stamps.set_clock(5_000);
@@ -91,25 +79,5 @@ mod tests {
         assert_eq!(stamps.take(), (5_000, 1));
         stamps.set_clock(5_001);
         assert_eq!(stamps.take(), (5_001, 0));
-    }
-
-    /// Whoever came before in this second cannot have used more than it had time for: a million a millisecond.
-    #[test]
-    fn the_second_of_the_start_leaves_tags_to_who_came_before() {
-        for ms in [0, 1, 400, 999] {
-            let mut before = Stamps::default();
-            before.set_clock(100);
-            before.begin_at(0);
-            let used = u32::from(ms) * 1_000_000;
-            before.reach(100, used);
-            let mut stamps = Stamps::default();
-            stamps.set_clock(100);
-            stamps.begin_at(ms);
-            let first = stamps.take();
-            assert!(first.0 == 100 && (ms == 0 || first >= before.next()), "{ms} ms: {first:?}");
-            assert!(first.1 < 1 << 31);
-            stamps.set_clock(101);
-            assert_eq!(stamps.take(), (101, 0));
-        }
     }
 }

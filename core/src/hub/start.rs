@@ -1,7 +1,7 @@
 //! Where a subscription begins, and what it has missed before that.
 use super::{Channel, Hub};
 use crate::arena::Id;
-use crate::log::{Cursor, Epoch, Position, Sealed, Token};
+use crate::log::{Cursor, Epoch, Life, Position, Sealed, Token};
 use crate::time::Moment;
 
 /// Where a subscription begins.
@@ -36,8 +36,8 @@ pub enum Place {
     Behind {
         /// Seconds since 1970.
         unix_s: u32,
-        /// Counts within the second.
-        tag: Option<u32>,
+        /// As it was written: [`Life::split`] says what of.
+        tag: Option<u64>,
     },
 }
 
@@ -173,6 +173,10 @@ impl Hub {
 
     /// Where a subscription would begin that has everything up to a second and a tag, or that counts from an end.
     pub fn start_at(&mut self, id: Id<Channel>, place: Place, now: Moment) -> Option<Start> {
+        let behind = match place {
+            Place::Behind { unix_s, tag } => self.place_here(unix_s, tag),
+            _ => None,
+        };
         let (channel, base) = self.as_found(id, now)?;
         let (history, head) = (&channel.history, channel.history.head());
         let next = match place {
@@ -181,9 +185,26 @@ impl Hub {
             Place::FromOldest(n) => base.saturating_add(n).min(head),
             Place::FromNewest(n) => head.saturating_sub(n).max(base),
             // Nothing has been published behind it: whatever its second is, it waits for the next message.
-            Place::Behind { unix_s, tag } => history.first_behind(unix_s, tag).max(base),
+            Place::Behind { .. } => {
+                behind.map_or(base, |(unix_s, number)| history.first_behind(unix_s, number).max(base))
+            }
         };
         Some(behind_holes(channel, Start { next, lost: Lost::Nothing, ahead: false }, false))
+    }
+
+    /// The second, and the number within it, that an id names in this log. `None` for an id of another log, whose holder has seen
+    /// nothing of this one.
+    fn place_here(&self, unix_s: u32, tag: Option<u64>) -> Option<(u32, Option<u32>)> {
+        let Some(tag) = tag else { return Some((unix_s, None)) };
+        match Life::split(tag) {
+            (Some(life), number) if life != self.life => {
+                let end = self.lives.end_of(life)?;
+                // What that life has published behind this is lost, and what stands there now is of the life after it.
+                let (unix_s, number) = if (unix_s, number) < end { (unix_s, number) } else { before(end)? };
+                Some((unix_s, Some(number)))
+            }
+            (_, number) => Some((unix_s, Some(number))),
+        }
     }
 
     /// A channel as those who come find it: trimmed, and with the number of the first message that they may get. What is
@@ -213,6 +234,14 @@ impl Hub {
     /// A cursor as it is given to the readers of this channel.
     pub fn seal(&self, channel: &Channel, cursor: Cursor) -> Sealed {
         self.sealer.seal(cursor, channel.mark)
+    }
+}
+
+/// The last second and number before these.
+fn before((unix_s, number): (u32, u32)) -> Option<(u32, u32)> {
+    match number.checked_sub(1) {
+        Some(number) => Some((unix_s, number)),
+        None => Some((unix_s.checked_sub(1)?, u32::MAX)),
     }
 }
 

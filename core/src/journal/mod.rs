@@ -17,7 +17,7 @@ pub use session::{KeptAcks, KeptSeat, KeptSession, Subscribed};
 pub use write::write_end;
 
 use crate::hub::{Kind, Media, Posted, Registered};
-use crate::log::Epoch;
+use crate::log::{Epoch, Lives};
 
 /// Who the log is: what cursors are measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct First {
     pub ended: u64,
     /// Second and tag that no message had then, nor any behind it: channels that have ended had the others.
     pub stamp: (u32, u32),
+    /// The lives that the log has had before.
+    pub lives: Lives,
     /// Behind the first number and up to the second something may have been published that is nowhere any more.
     pub unsure: Option<(u64, u64)>,
     /// The boot of the machine that it was written in: another one may have forgotten what was not yet on its disk.

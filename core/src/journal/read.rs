@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::write::{ChannelLine, EntryLine, FORM, FirstLine, KindName, MessageLine};
 use super::{Entry, First, Opened, Said, Shape};
 use crate::hub::{Kind, Media, Posted, Registered};
-use crate::log::Epoch;
+use crate::log::{Epoch, Lives};
 
 /// Numbers of messages stay below this, so that scripts can count them (2^53 is what a double holds).
 const NUMBERS_END: u64 = 1 << 53;
@@ -33,7 +33,8 @@ impl First {
                 line.rcomet_history
             ));
         }
-        let FirstLine { epoch, key, base, head, ended, stamp, unsure, boot, synced, .. } = line;
+        let FirstLine { epoch, key, base, head, ended, stamp, lives, unsure, boot, synced, .. } = line;
+        let lives = Lives::from_lines(&lives)?;
         let (from, to) = unsure.unwrap_or((base, base));
         let in_order = base <= head && base <= ended && ended <= head && base <= from && from <= to;
         if !(in_order && head.max(to) < NUMBERS_END) {
@@ -45,7 +46,18 @@ impl First {
         };
         let (boot, key) = (hexadecimal("boot", &boot)?, hexadecimal("key", &key)?);
         let key = [(key >> 64) as u64, key as u64];
-        Ok(Self { epoch: Epoch::from_bits(epoch), key, base, head, ended, stamp, unsure, boot, synced })
+        Ok(Self {
+            epoch: Epoch::from_bits(epoch),
+            key,
+            base,
+            head,
+            ended,
+            stamp,
+            lives,
+            unsure,
+            boot,
+            synced,
+        })
     }
 }
 

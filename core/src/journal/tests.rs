@@ -11,6 +11,7 @@ fn first() -> First {
         head: 20,
         ended: 15,
         stamp: (1_795_219_200, u32::MAX),
+        lives: Lives::from_lines(&[(1 << 20, 1_795_219_100, 7), ((1 << 21) - 1, 0, 0)]).expect("two lives"),
         unsure: Some((11, 19)),
         boot: u128::MAX - 7,
         synced: true,
@@ -182,6 +183,12 @@ fn channels_and_sessions_read_back() {
     let mut text = Vec::new();
     first().write(&mut text);
     assert_eq!(First::read(&text), Ok(first()));
+    // A log that has had no other life is written as it always was.
+    let mut text = Vec::new();
+    let only = First { lives: Lives::default(), ..first() };
+    only.write(&mut text);
+    assert!(!String::from_utf8_lossy(&text).contains("lives"));
+    assert_eq!(First::read(&text), Ok(only));
 }
 
 #[test]
@@ -199,6 +206,10 @@ fn what_is_no_line_is_refused_in_words() {
         (text.replace("\"boot\":\"f", "\"boot\":\""), "`boot`: expected 32 hexadecimal digits"),
         (text.replace("\"key\":\"0", "\"key\":\"x"), "`key`: expected 32 hexadecimal digits"),
         (text.replace("\"epoch\"", "\"era\""), "unknown field `era`"),
+        (
+            text.replace("[1048576,", "[7,"),
+            "`lives`: expected at most 8 of [LIFE,SECOND,NUMBER], with 1048576 <= LIFE",
+        ),
         (String::from("hello\n"), "expected value (column 1): expected {\"rcomet_history\":1"),
     ] {
         let why = First::read(line.as_bytes()).expect_err(&line);

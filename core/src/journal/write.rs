@@ -22,6 +22,8 @@ pub(super) struct FirstLine {
     pub(super) ended: u64,
     #[serde(default, skip_serializing_if = "is_none")]
     pub(super) stamp: (u32, u32),
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) lives: Vec<(u32, u32, u32)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unsure: Option<(u64, u64)>,
     pub(super) boot: String,
@@ -145,12 +147,13 @@ pub(super) fn is_false(is: &bool) -> bool {
 impl First {
     /// Appends it as a line.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let Self { epoch, key, base, head, ended, stamp, unsure, boot, synced } = *self;
+        let Self { epoch, key, base, head, ended, stamp, lives, unsure, boot, synced } = *self;
+        let lives = lives.to_lines();
         let (epoch, boot) = (epoch.bits(), format!("{boot:032x}"));
         let key = format!("{:016x}{:016x}", key[0], key[1]);
         let rcomet_history = FORM;
         append(
-            &FirstLine { rcomet_history, epoch, key, base, head, ended, stamp, unsure, boot, synced },
+            &FirstLine { rcomet_history, epoch, key, base, head, ended, stamp, lives, unsure, boot, synced },
             out,
         );
     }

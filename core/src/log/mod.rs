@@ -1,10 +1,12 @@
 //! The one log over all channels: its identity and its positions. (The messages themselves stand in the histories of
 //! their channels, which are indexes over it.) Knows nothing of channels or dialects.
+mod life;
 mod token;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use life::{Life, Lives};
 pub use token::{Sealed, Sealer, Token};
 
 /// The identity of a log. A log that is started anew has another one.

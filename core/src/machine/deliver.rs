@@ -222,7 +222,7 @@ impl Delivery<'_> {
             Hold::Poll => {
                 let phase = std::mem::replace(&mut conn.phase, Phase::Ready);
                 if let Phase::Parked(parked) = phase {
-                    let tail = Tail { echo: parked.echo, last };
+                    let tail = Tail { echo: parked.echo.number(), last };
                     self.end_poll(conn, id, &parked, Tidings { news, range, live: true, tail });
                 }
                 match took {

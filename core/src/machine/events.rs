@@ -8,7 +8,7 @@ use super::tell::{Asker, Tidings};
 use super::tokens::{Shown, without_history};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Role};
-use crate::dialect::{Hold, News, Refusal, Subscribe, Tail, Voice};
+use crate::dialect::{Echo, Hold, News, Refusal, Subscribe, Tail, Voice};
 use crate::hub::{Access, Channel, From, Hub, Join, Lost, Start, Wanted};
 use crate::log::{Cursor, Position, Sealed};
 use crate::token::{Act, Grant};
@@ -107,7 +107,8 @@ impl Machine {
         // missed.
         if subscribe.wait_ms == Some(0) || !matches!(subscribe.from, From::Shown(_) | From::After(_)) {
             let Some(conn) = conns.get_mut(id) else { return };
-            let quiet = News::Quiet { channel: "", echo: 0, cursor: Some(standing(hub, &places)) };
+            let quiet =
+                News::Quiet { channel: "", echo: Echo::default(), cursor: Some(standing(hub, &places)) };
             let news: Vec<News<'_>> = [quiet].into_iter().chain(expiring).collect();
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
@@ -290,7 +291,7 @@ impl Machine {
         };
         if let Ok(sub) = joined {
             let (hold, quiet_until) = (subscribe.hold, now.after_ms(quiet_ms));
-            self.wait(id, sub, Waiting { manner, voice, hold, echo: 0, quiet_until });
+            self.wait(id, sub, Waiting { manner, voice, hold, echo: Echo::default(), quiet_until });
             if let Some(grant) = pass.grant {
                 self.bear(id, grant, Some(sub));
             }

@@ -115,7 +115,7 @@ impl Machine {
                 let at = hub.subscription(sub).and_then(|s| hub.peek(s.channel()?));
                 let channel = at.map_or("", Channel::name);
                 let news = [News::Quiet { channel, echo: parked.echo, cursor: None }];
-                parked.echo = parked.echo.wrapping_add(1);
+                parked.echo = parked.echo.next();
                 let (manner, voice) = (parked.manner, parked.voice.clone());
                 delivery.say_news(conn, Asker { id, manner, voice: &voice }, &news);
                 conn.deadline = delivery.sign_of_life(voice.wording);

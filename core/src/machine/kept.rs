@@ -37,14 +37,14 @@ impl Machine {
     /// What cannot be put back, in words that begin with its line. The server is not to be used then.
     pub fn restore(&mut self, kept: &Kept) -> Result<Restored, String> {
         let now = self.post.now;
-        let Preface { base, head, unsure } = kept.preface;
+        let Preface { base, head, unsure, lives } = kept.preface;
         let zero_unix_ms = self.unix_ms().saturating_sub(now.0);
         let newest = kept.values.iter().map(|(_, value)| value.version).fold(head, u64::max);
         let (_, by_clock) = self.hub.numbers();
         // A reader of the one before may know numbers behind the last that was saved: as many as it may have given in a minute.
         let beyond = if kept.is_clean { newest } else { newest + 60 * Log::IDS_A_SECOND };
         let start = by_clock.max(beyond);
-        self.hub.resume_log(base, start);
+        self.hub.resume_log(base, start, lives);
         // What was lost before that is lost still.
         let lost = || (unsure.map_or(head, |(from, _)| from.min(head)), start);
         self.keeping.unsure = if kept.is_clean { unsure } else { Some(lost()) };
@@ -80,6 +80,7 @@ impl Machine {
             }
             self.tables_bytes = self.count_tables();
         }
+        self.hub.end_resuming();
         self.counters.values_restored += restored.values;
         self.keeping.seen = self.hub.kept_changes();
         Ok(restored)
@@ -92,7 +93,7 @@ impl Machine {
         self.keeping.due = None;
         self.keeping.seen = self.hub.kept_changes();
         let (base, head) = self.hub.numbers();
-        Preface { base, head, unsure: self.keeping.unsure }
+        Preface { base, head, unsure: self.keeping.unsure, lives: self.hub.lives() }
     }
 
     /// Gives out some more of what is to be kept; whether there may be more. A turn's share: some values of all that there are, or

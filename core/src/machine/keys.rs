@@ -123,13 +123,13 @@ impl Machine {
             return delivery.whole_answer(conn, to, tidings);
         }
         if wait_ms == Some(0) {
-            let news = [News::Quiet { channel: name, echo: place, cursor: None }];
+            let news = [News::Quiet { channel: name, echo: place.into(), cursor: None }];
             let tidings = Tidings { news: &news, range: None, live: false, tail: Tail::default() };
             return delivery.whole_answer(conn, to, tidings);
         }
         let quiet_until = now.after_ms(wait_ms.map_or(quiet_ms, |ms| ms.min(quiet_ms)));
         let join = Join { next: start.next, owner: id.to_bits(), who: None, notices: None };
-        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Poll, echo: place, quiet_until });
+        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Poll, echo: place.into(), quiet_until });
     }
 
     /// Shows keys and their values.

@@ -5,7 +5,7 @@ use super::tell::{Asker, Tidings};
 use super::tokens::without_history;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Parked, Phase, Role};
-use crate::dialect::{Ahead, Appetite, Batch, Hold, Listen, News, Refusal, Tail, Voice};
+use crate::dialect::{Ahead, Appetite, Batch, Echo, Hold, Listen, News, Refusal, Tail, Voice};
 use crate::hub::{Channel, From, Join, Lost, Start, Subscription, is_private};
 use crate::time::Moment;
 use crate::token::Act;
@@ -26,7 +26,7 @@ pub(super) struct Waiting {
     pub(super) manner: Manner,
     pub(super) voice: Voice,
     pub(super) hold: Hold,
-    pub(super) echo: i64,
+    pub(super) echo: Echo,
     pub(super) quiet_until: Moment,
 }
 
@@ -216,7 +216,12 @@ impl Machine {
         let notices = hub.notices(at);
         drop(news);
         let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
-        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Poll, echo: listen.echo, quiet_until });
+        self.park(
+            id,
+            at,
+            join,
+            Waiting { manner, voice, hold: Hold::Poll, echo: listen.echo.into(), quiet_until },
+        );
     }
 
     fn begin_stream(&mut self, id: Id<Conn>, entry: Entry<'_>) {
@@ -237,7 +242,7 @@ impl Machine {
             id,
             at,
             join,
-            Waiting { manner, voice, hold: Hold::Stream, echo: listen.echo, quiet_until },
+            Waiting { manner, voice, hold: Hold::Stream, echo: listen.echo.into(), quiet_until },
         );
     }
 
@@ -256,7 +261,12 @@ impl Machine {
         }
         let join = Join { next, owner: id.to_bits(), who: None, notices: None };
         let quiet_until = Moment::NEVER;
-        self.park(id, at, join, Waiting { manner, voice, hold: Hold::Stream, echo: 0, quiet_until });
+        self.park(
+            id,
+            at,
+            join,
+            Waiting { manner, voice, hold: Hold::Stream, echo: Echo::default(), quiet_until },
+        );
     }
 
     pub(super) fn park(&mut self, id: Id<Conn>, at: Id<Channel>, join: Join<'_>, waiting: Waiting) {

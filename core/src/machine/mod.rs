@@ -146,7 +146,6 @@ impl Machine {
         let log = Log::new(Epoch::from_random(words[2]), date.unix_ms());
         let mut hub = Hub::new(settings(&config), log, seed);
         hub.set_clock(date.unix_seconds());
-        hub.begin_second_at(date.ms());
         hub.set_rules(keep_rules(&config), now);
         let mut machine = Self {
             rules: AddressRules::new(&config.admin.allow, &config.admin.deny),

@@ -194,7 +194,7 @@ impl Machine {
 
     /// Of several: the messages of the fullest, all subscribers, and what happened last in any.
     fn info_of(&mut self, at: &[Id<Channel>]) -> Info {
-        let now = self.post.now;
+        let (now, life) = (self.post.now, self.hub.life());
         let mut info = Info { id: self.hub.id_of(self.hub.head().offset), ..Info::default() };
         for &at in at {
             info.messages = info.messages.max(self.hub.kept(at, now));
@@ -202,7 +202,8 @@ impl Machine {
             let asked_s = channel.asked().map(|asked| now.since(asked) / 1_000);
             info.asked_s = [info.asked_s, asked_s].into_iter().flatten().min();
             info.subscribers += channel.members() as u64;
-            info.last = info.last.max(channel.last().unwrap_or_default());
+            let last = channel.last().map(|(unix_s, number)| (unix_s, life.tag(number)));
+            info.last = info.last.max(last.unwrap_or_default());
         }
         info
     }

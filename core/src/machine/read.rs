@@ -38,7 +38,7 @@ impl Machine {
         if read.at_once {
             let Some(conn) = conns.get_mut(id) else { return };
             let tail = Tail { echo: read.since, last: hub.id_of(hub.head().offset) };
-            let news = [News::Quiet { channel: "", echo: read.since, cursor: None }];
+            let news = [News::Quiet { channel: "", echo: read.since.into(), cursor: None }];
             let tidings = Tidings { news: &news, range: None, live: false, tail };
             return delivery.whole_answer(conn, Asker { id, manner, voice: &voice }, tidings);
         }
@@ -60,7 +60,7 @@ impl Machine {
         };
         if let Ok(sub) = joined {
             let hold = Hold::Poll;
-            self.wait(id, sub, Waiting { manner, voice, hold, echo: read.since, quiet_until });
+            self.wait(id, sub, Waiting { manner, voice, hold, echo: read.since.into(), quiet_until });
         }
     }
 

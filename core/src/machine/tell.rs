@@ -192,9 +192,9 @@ impl Delivery<'_> {
         }
         let last = match is_whole {
             true => hub.head().offset,
-            false => hub.offset_of(u64::try_from(parked.echo).unwrap_or(0)),
+            false => hub.offset_of(u64::try_from(parked.echo.number()).unwrap_or(0)),
         };
-        let tail = Tail { echo: parked.echo, last: hub.id_of(last) };
+        let tail = Tail { echo: parked.echo.number(), last: hub.id_of(last) };
         self.end_poll(conn, id, &parked, Tidings { news, range: None, live: true, tail });
     }
 

@@ -12,6 +12,7 @@ pub use read::Reading;
 pub use write::{end_line, preface_line, value_line};
 
 use crate::hub::{Media, Posted};
+use crate::log::Lives;
 
 /// The form of the text.
 const FORM: u64 = 1;
@@ -28,6 +29,8 @@ pub struct Preface {
     pub head: u64,
     /// Behind the first number and up to the second something may have been published that is nowhere any more.
     pub unsure: Option<(u64, u64)>,
+    /// The lives that the log has had, this one among them.
+    pub lives: Lives,
 }
 
 /// A key and its last value.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use super::write::{First, Last, Line};
 use super::{FORM, Kept, KeptValue, NUMBERS_END, Preface};
 use crate::hub::{Media, Posted};
+use crate::log::Lives;
 
 /// The lines that have been read so far.
 #[derive(Debug, Default)]
@@ -78,7 +79,7 @@ impl Reading {
 
 fn first(bytes: &[u8]) -> Result<Preface, String> {
     let expected = "expected {\"rcomet_values\":1,\"base\":NUMBER,\"head\":NUMBER}";
-    let First { rcomet_values, base, head, unsure } =
+    let First { rcomet_values, base, head, unsure, lives } =
         serde_json::from_slice(bytes).map_err(|error| format!("{}: {expected}", plain(&error)))?;
     if rcomet_values != FORM {
         return Err(format!("values are in form {rcomet_values}, which is not known here: expected {FORM}"));
@@ -89,7 +90,7 @@ fn first(bytes: &[u8]) -> Result<Preface, String> {
             "the numbers are out of order: expected base <= head < 2^53, and `unsure` from base on".into()
         );
     }
-    Ok(Preface { base, head, unsure })
+    Ok(Preface { base, head, unsure, lives: Lives::from_lines(&lives)? })
 }
 
 fn value(bytes: &[u8], preface: &Preface) -> Result<KeptValue, String> {

@@ -2,7 +2,8 @@
 use super::*;
 
 fn preface() -> Preface {
-    Preface { base: 100, head: 200, unsure: Some((120, 150)) }
+    let lives = Lives::from_lines(&[((1 << 20) + 5, 1_795_219_200, 13)]).expect("a life");
+    Preface { base: 100, head: 200, unsure: Some((120, 150)), lives }
 }
 
 fn plain_value(channel: &str) -> KeptValue {
@@ -88,11 +89,12 @@ fn every_fault_has_its_line_and_says_what_was_expected() {
         (
             "{\"rcomet_values\":1,",
             "{",
-            "line 1: missing field `rcomet_values` (column 42): expected {\"rcomet_values\":1,",
+            "line 1: missing field `rcomet_values` (column 76): expected {\"rcomet_values\":1,",
         ),
         ("\"head\":200", "\"head\":99", "line 1: the numbers are out of order: expected base <= head"),
         ("\"head\":200", "\"head\":9007199254740992", "line 1: the numbers are out of order"),
         ("[120,150]", "[150,120]", "line 1: the numbers are out of order"),
+        ("[1048581,", "[5,", "line 1: `lives`: expected at most 8 of [LIFE,SECOND,NUMBER]"),
         ("\"channel\":\"l\",", "", "line 3: missing field `channel` (column "),
         ("\"channel\":\"l\",", "\"colour\":1,", "line 3: unknown field `colour`, expected one of `channel`"),
         ("\"l\",\"made\":3", "\"l\",\"made\":-3", "line 3: invalid value: integer `-3`"),

@@ -14,6 +14,8 @@ pub(super) struct First {
     pub(super) head: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unsure: Option<(u64, u64)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) lives: Vec<(u32, u32, u32)>,
 }
 
 /// A value's line.
@@ -68,8 +70,8 @@ fn is_false(is: &bool) -> bool {
 
 /// Appends the first line.
 pub fn preface_line(preface: &Preface, out: &mut Vec<u8>) {
-    let Preface { base, head, unsure } = *preface;
-    append(&First { rcomet_values: FORM, base, head, unsure }, out);
+    let Preface { base, head, unsure, lives } = *preface;
+    append(&First { rcomet_values: FORM, base, head, unsure, lives: lives.to_lines() }, out);
 }
 
 /// Appends a value's line.

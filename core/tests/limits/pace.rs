@@ -33,7 +33,8 @@ fn channel_messages_per_second_max() {
         ("PUT", "/keys/a", "text/plain", "x"),
     ] {
         let answer = request(&mut server, method, target, kind, body);
-        assert_eq!(status(&answer), "429", "{target}: {answer}");
+        assert!(answer.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{target}: {answer}");
+        assert!(!answer.contains("Too Many Channels"), "{target}: {answer}");
         assert!(answer.contains("\r\nRetry-After: 1\r\n"), "{target}: {answer}");
     }
     assert_eq!(moved(&mut server, |c| c.publishes_too_fast), 4);

@@ -70,7 +70,7 @@ fn messages_are_compressed_for_those_who_ask() {
     post_typed(&mut server, "application/octet-stream", &long);
     let frames = reader.hear(&mut server);
     assert_eq!(frames.iter().map(|f| f.first).collect::<Vec<_>>(), [0x41, 0x42]);
-    assert_eq!(frames[0].text(), format!("id: {START}:0\n\n{long}"));
+    assert_eq!(frames[0].text(), format!("id: {START}:{}\n\n{long}", tag(0)));
     assert!(frames[1].inflated().ends_with(long.as_bytes()) && frames[1].payload.len() < 200);
 }
 
@@ -151,7 +151,7 @@ fn an_application_lets_a_socket_in_or_not() {
     server.reply_to_hook(&reply("204 No Content", "", ""));
     assert!(server.received(client).starts_with("HTTP/1.1 101 "));
     post(&mut server, "a", "x");
-    assert_eq!(heard(&mut server, Socket(client)), [format!("id: {START}:0\n\nx")]);
+    assert_eq!(heard(&mut server, Socket(client)), [format!("id: {START}:{}\n\nx", tag(0))]);
     // What it says meanwhile is heard when it is in.
     let client = server.connect(Role::Front);
     let head = format!("GET /sub/a HTTP/1.1\r\n{HANDSHAKE}\r\n");

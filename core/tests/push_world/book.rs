@@ -2,10 +2,18 @@
 //! Knows nothing of how it is read.
 use std::collections::BTreeMap;
 
+use rcomet_core::log::Life;
 use rcomet_core::time::Moment;
 
-/// Second and tag.
+/// Second and tag, as they are told.
+pub type Id = (u64, u64);
+/// Second, and the number within it: the same whichever life of the server has told the id.
 pub type Place = (u64, u64);
+
+/// The place that an id names.
+pub fn place_of((second, tag): Id) -> Place {
+    (second, Life::split(tag).1.into())
+}
 
 /// One message.
 #[derive(Debug)]

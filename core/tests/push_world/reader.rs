@@ -6,7 +6,7 @@ use rcomet_core::Role;
 use rcomet_core::chance::Chance;
 use rcomet_core::time::{Date, Moment};
 
-use super::book::{Book, Place};
+use super::book::{Book, Id, Place, place_of};
 use super::support::{Client, Server};
 use super::way::{WAYS, Way};
 use super::{CHANNELS, Tally};
@@ -19,6 +19,8 @@ pub struct Reader {
     pub clogged: bool,
     /// The last message that it has, and the server that it had it from.
     pub place: Option<Place>,
+    /// The same, as it was told.
+    id: Option<Id>,
     era: u32,
     pub asks: bool,
     pub asked_at: Moment,
@@ -49,6 +51,7 @@ impl Reader {
             client: None,
             clogged: false,
             place: None,
+            id: None,
             era: 0,
             asks: false,
             asked_at: Moment(0),
@@ -109,7 +112,7 @@ impl Reader {
         }
         let client = *self.client.get_or_insert_with(|| server.connect(Role::Front));
         let target = format!("{}?ids={}", self.way.path(), self.channels.join(","));
-        let place = match self.place {
+        let place = match self.id {
             None => String::new(),
             Some((second, tag)) if chance.percent(60) => {
                 tally.note("went on by validators");
@@ -124,8 +127,9 @@ impl Reader {
             }
         };
         self.lives = self.channels.iter().map(|name| book.life(name)).collect();
-        let is_known = self.era == era && self.place.is_some();
-        self.owed = if is_known { book.owed(&self.channels, self.place, None) } else { Vec::new() };
+        // What another server has given it says nothing of this one's messages.
+        let behind = self.place.filter(|_| self.era == era);
+        self.owed = if self.place.is_some() { book.owed(&self.channels, behind, None) } else { Vec::new() };
         (self.asks, self.asked_at) = (true, server.now);
         let fields = self.way.fields();
         server.send_in_this_turn(client, format!("GET {target} HTTP/1.1\r\nHost: x\r\n{fields}{place}\r\n"));
@@ -201,7 +205,7 @@ impl Reader {
         match &**status {
             "200" => {
                 tally.note(if waited { "a poll that waited" } else { "a poll answered at once" });
-                let place = place_of(&self.head);
+                let id = id_of(&self.head);
                 let kind = self.field("Content-Type").unwrap_or_default();
                 let texts: Vec<&str> = if kind.starts_with("multipart/mixed") {
                     parts(body, &self.boundary)
@@ -210,7 +214,7 @@ impl Reader {
                 } else {
                     vec![body]
                 };
-                self.take_several(&texts, place, book, era, tally);
+                self.take_several(&texts, id, book, era, tally);
             }
             "304" => {
                 assert!(self.way == Way::Interval);
@@ -251,7 +255,7 @@ impl Reader {
             }
             let part = piece.strip_suffix(&format!("\r\n{}", self.boundary)).expect("a boundary ends a part");
             let (head, body) = part.split_once("\r\n\r\n").expect("a part has a head");
-            return self.take(place_of(head), body, book, era, tally);
+            return self.take_known(id_of(head), body, book, era, tally);
         }
         match piece {
             ": hi\n\n" | ":\n\n" => {}
@@ -267,31 +271,39 @@ impl Reader {
                     .and_then(|rest| rest.strip_suffix("\n\n")?.split_once("\ndata: "))
                     .unwrap_or_else(|| panic!("no event: {event:?}"));
                 let (second, tag) = id.split_once(':').expect("an id");
-                let place = (second.parse().expect("a second"), tag.parse().expect("a tag"));
+                let id = (second.parse().expect("a second"), tag.parse().expect("a tag"));
+                let place = place_of(id);
                 if self.lives.iter().zip(&self.channels).any(|(life, name)| {
                     book.entries.get(&place).is_some_and(|e| e.channel == *name && e.life > *life)
                 }) {
                     tally.note("a channel that came again is heard");
                 }
-                self.take(place, data, book, era, tally);
+                self.take_known(id, data, book, era, tally);
             }
         }
     }
 
     /// Several messages in one answer, of which the last one's place is known.
-    fn take_several(&mut self, texts: &[&str], last: Place, book: &Book, era: u32, tally: &mut Tally) {
+    fn take_several(&mut self, texts: &[&str], last: Id, book: &Book, era: u32, tally: &mut Tally) {
         for text in texts {
             let found = book.entries.iter().find(|(_, entry)| entry.text == *text);
             let (place, _) = found.unwrap_or_else(|| panic!("{text} was never published"));
             self.take(*place, text, book, era, tally);
         }
-        assert_eq!(self.place, Some(last), "the answer names the last message");
+        self.id = Some(last);
+        assert_eq!(self.place, Some(place_of(last)), "the answer names the last message");
         if texts.len() > 1 {
             tally.note("several in one answer");
         }
     }
 
-    pub fn take(&mut self, place: Place, text: &str, book: &Book, era: u32, tally: &mut Tally) {
+    /// One message, told with its id.
+    pub fn take_known(&mut self, id: Id, text: &str, book: &Book, era: u32, tally: &mut Tally) {
+        self.take(place_of(id), text, book, era, tally);
+        self.id = Some(id);
+    }
+
+    fn take(&mut self, place: Place, text: &str, book: &Book, era: u32, tally: &mut Tally) {
         let entry = book.entries.get(&place).unwrap_or_else(|| panic!("{place:?} was never given: {text}"));
         assert_eq!(entry.text, text, "{place:?}");
         assert!(self.channels.contains(&entry.channel), "{} was not asked for", entry.channel);
@@ -312,7 +324,10 @@ impl Reader {
                     book.entries.range(before..=place).collect::<Vec<_>>()
                 );
             }
-        } else {
+        } else if self.place.is_some() {
+            // An id of another server names no place here: everything that is kept was owed.
+            let missing = book.owed(&self.channels, None, Some(place));
+            assert!(missing.is_empty(), "{missing:?} are missing before {place:?} for {:?}", self.way);
             tally.note("went on with another server");
         }
         (self.place, self.era) = (Some(place), era);
@@ -321,8 +336,8 @@ impl Reader {
 
     /// Who is answered that there is nothing new, or waits, has everything.
     pub fn nothing_is_owed(&self, book: &Book, era: u32) {
-        if self.era == era && self.place.is_some() {
-            let owed = book.owed(&self.channels, self.place, None);
+        if self.place.is_some() {
+            let owed = book.owed(&self.channels, self.place.filter(|_| self.era == era), None);
             assert!(owed.is_empty(), "{owed:?} never came to {:?} of {:?}", self.way, self.channels);
         }
     }
@@ -338,7 +353,7 @@ impl Reader {
     }
 }
 
-fn place_of(head: &str) -> Place {
+fn id_of(head: &str) -> Id {
     let of = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).expect(head);
     let date = httpdate::parse_http_date(of("Last-Modified: ")).expect("a date");
     let second = date.duration_since(UNIX_EPOCH).expect("after 1970").as_secs();

@@ -2,7 +2,7 @@
 use rcomet_core::Role;
 
 use super::Tally;
-use super::book::{Book, Place};
+use super::book::{Book, Id};
 use super::reader::Reader;
 use super::support::{Client, Server, encode};
 use super::way::Way;
@@ -96,8 +96,8 @@ impl Reader {
             None => rest.strip_prefix('\n').expect("an empty line"),
         };
         let (second, tag) = id.split_once(':').expect("an id");
-        let place: Place = (second.parse().expect("a second"), tag.parse().expect("a tag"));
-        self.take(place, body, book, era, tally);
+        let id: Id = (second.parse().expect("a second"), tag.parse().expect("a tag"));
+        self.take_known(id, body, book, era, tally);
     }
 
     fn hear_end(&mut self, server: &Server, client: Client) {

@@ -72,13 +72,17 @@ impl Server {
 
     /// The process ends, and another begins with what has been written down. Everybody is cut off.
     pub fn restart(&mut self, ending: Ending, seed: u64) -> Replayed {
+        self.restart_at(ending, seed, Date::from_unix(START + self.now.0 / 1_000))
+    }
+
+    /// The same, with a wall clock that may have been set meanwhile.
+    pub fn restart_at(&mut self, ending: Ending, seed: u64, date: Date) -> Replayed {
         self.store();
         let Journal { mut text, rewritten, .. } = self.journal.take().expect("there is a journal");
         if matches!(ending, Ending::Clean(_)) {
             self.machine.write_end(&mut text);
         }
         let config = self.machine.config().clone();
-        let date = Date::from_unix(START + self.now.0 / 1_000);
         self.machine = Machine::new(config, Box::new(Chance::from_seed(seed)), self.now, date);
         self.machine.set_about(About { listeners: self.listeners.clone(), ..About::default() });
         for end in &mut self.ends {

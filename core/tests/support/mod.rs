@@ -12,7 +12,8 @@ use std::io::IoSlice;
 use std::net::IpAddr;
 
 use rcomet_core::arena::Id;
-use rcomet_core::chance::Chance;
+use rcomet_core::chance::{Chance, Entropy};
+use rcomet_core::log::{Epoch, Life};
 use rcomet_core::time::{Date, Moment};
 use rcomet_core::wire::http1::fetched::Fetched;
 use rcomet_core::{Config, Conn, Hook, HookAnswer, HookFailure, Machine, Role, Todo};
@@ -65,6 +66,20 @@ pub const START: u64 = 1_795_219_200;
 /// The number of the first change of the first roster of a server: microseconds of its start.
 pub const FIRST_CHANGE: u64 = START * 1_000_000;
 
+/// What stands as a tag in ids of second and tag, by the server of the usual seed.
+pub fn tag(number: u32) -> u64 {
+    tag_by(USUAL_SEED, number)
+}
+
+/// The same, by the server of another: its third draw is its log's identity.
+pub fn tag_by(seed: u64, number: u32) -> u64 {
+    let (mut chance, mut word) = (Chance::from_seed(seed), [0; 8]);
+    (0..3).for_each(|_| chance.fill(&mut word));
+    Life::of(Epoch::from_random(word)).tag(number)
+}
+
+const USUAL_SEED: u64 = 1;
+
 impl Default for Server {
     fn default() -> Self {
         Self::new(Config::default())
@@ -73,7 +88,7 @@ impl Default for Server {
 
 impl Server {
     pub fn new(config: Config) -> Self {
-        Self::with_seed(config, 1)
+        Self::with_seed(config, USUAL_SEED)
     }
 
     /// Another seed makes another server: other tokens, another log.

@@ -87,5 +87,9 @@ fn refused(refusal: &Refusal, out: &mut Vec<u8>) -> Answer {
             out.push(b'\n');
         }
     }
-    Answer { status: refusal.status(), content_type: PLAIN }
+    let status = match refusal {
+        Refusal::TooManyChannels => Status::TOO_MANY_CHANNELS,
+        _ => refusal.status(),
+    };
+    Answer { status, content_type: PLAIN }
 }

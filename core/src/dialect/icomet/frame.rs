@@ -140,7 +140,7 @@ fn each(
             }
             News::Quiet { channel, echo, .. } => {
                 begin("noop", channel, &mut object);
-                signed(echo, &mut object);
+                signed(echo.number(), &mut object);
                 end("", &mut object);
                 None
             }

@@ -37,7 +37,7 @@ pub(super) fn frame(how: u8, news: &[News<'_>], out: &mut Vec<u8>) {
                 }
                 return line(version, &bytes, missing, out);
             }
-            News::Quiet { channel, echo, .. } => return timeout(is_http, channel, echo, out),
+            News::Quiet { channel, echo, .. } => return timeout(is_http, channel, echo.number(), out),
             News::Closed { channel, .. } => return nothing(is_http, channel, "deleted", out),
             News::Refused { channel, .. } if is_http => return nothing(true, channel, "refused", out),
             News::Refused { refusal, .. } => return refused(refusal, out),

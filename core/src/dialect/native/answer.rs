@@ -50,7 +50,7 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
 
 /// Appends the members that say why not.
 pub(super) fn refusal(refusal: &Refusal, out: &mut Vec<u8>) {
-    field("status", u64::from(refusal.status().0), out);
+    field("status", u64::from(refusal.status().code()), out);
     string("reason", reason(refusal), out);
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn problem(status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
 fn problem_of(channel: Option<&str>, status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
     out.extend_from_slice(b"{\"type\":\"about:blank\"");
     string("title", status.reason(), out);
-    field("status", u64::from(status.0), out);
+    field("status", u64::from(status.code()), out);
     string("detail", why, out);
     if let Some(channel) = channel {
         string("channel", channel, out);

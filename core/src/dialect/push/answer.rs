@@ -91,7 +91,7 @@ pub(super) fn info(style: u8, info: &Info, out: &mut Vec<u8>) {
     out.extend_from_slice(last.as_bytes());
     number(u64::from(info.last.0), out);
     out.push(b':');
-    number(u64::from(info.last.1), out);
+    number(info.last.1, out);
     out.extend_from_slice(end.as_bytes());
 }
 

@@ -4,8 +4,8 @@ use crate::config::{Batching, Config, Duty, GroupMethod, Http, Location, Named, 
 use crate::conn::Role;
 use crate::dialect::hooks::Fields;
 use crate::dialect::{
-    Decoded, Dialect, DialectId, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch,
-    native,
+    Decoded, Dialect, DialectId, Echo, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice,
+    Watch, native,
 };
 use crate::hub::{Media, Place, Posted, body_of};
 use crate::wire::http1::Method;
@@ -278,8 +278,8 @@ pub(super) fn watch_as(
         _ => Hold::Stream,
     };
     let echo = match place {
-        Place::Behind { unix_s, tag: Some(tag) } => (i64::from(unix_s) << 32) | i64::from(tag),
-        _ => 0,
+        Place::Behind { unix_s, tag: Some(tag) } => Echo::of_place(unix_s, tag),
+        _ => Echo::default(),
     };
     Ok(Watch {
         channels: named.channels.clone(),

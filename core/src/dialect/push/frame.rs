@@ -4,6 +4,7 @@ use super::style;
 use crate::config::{USUAL, Wording};
 use crate::dialect::{Batch, Boundary, News, Refusal, Text};
 use crate::hub::Message;
+use crate::log::Life;
 use crate::time::Date;
 use crate::wire::http1::response::number;
 
@@ -21,7 +22,7 @@ pub(super) fn frame(style: u8, news: &News<'_>, out: &mut Text) {
         News::Messages(batch) => {
             let style = if batch.to == batch.from + 1 { alone(style) } else { style };
             for (_, message) in batch.channel.history().range(batch.from, batch.to) {
-                one(style, message, out);
+                one(style, batch.life, message, out);
             }
         }
         // Nobody who polls is told anything in words.
@@ -69,15 +70,15 @@ fn parts(batch: &Batch<'_>, out: &mut Text) {
     out.end_piece();
 }
 
-fn one(style: u8, message: &Message, out: &mut Text) {
+fn one(style: u8, life: Life, message: &Message, out: &mut Text) {
     let body = &*message.bytes();
     let Text { bytes, wording, .. } = out;
     let wording = wording.as_deref().unwrap_or(&USUAL);
     match style {
-        style::EVENTS => event(message, body, &wording.event, bytes),
+        style::EVENTS => event((message, life), body, &wording.event, bytes),
         style::SOCKET | style::SOCKET_META => {
             if style == style::SOCKET_META {
-                meta(message, bytes);
+                meta(message, life, bytes);
             }
             bytes.extend_from_slice(body);
             if is_binary(message) {
@@ -93,7 +94,7 @@ fn one(style: u8, message: &Message, out: &mut Text) {
         }
         style::MULTIPART => {
             bytes.extend_from_slice(b"\r\n");
-            validators(message.unix_s, message.tag, wording, bytes);
+            validators(message.unix_s, life.tag(message.tag), wording, bytes);
             content_type(message, bytes);
             bytes.extend_from_slice(b"\r\n");
             bytes.extend_from_slice(body);
@@ -105,7 +106,7 @@ fn one(style: u8, message: &Message, out: &mut Text) {
     out.end_piece();
 }
 
-fn event(message: &Message, body: &[u8], of_all: &str, bytes: &mut Vec<u8>) {
+fn event((message, life): (&Message, Life), body: &[u8], of_all: &str, bytes: &mut Vec<u8>) {
     let its_own = || message.media.as_deref().map_or("", |media| &*media.event);
     let event = if of_all.is_empty() { its_own() } else { of_all };
     if !event.is_empty() {
@@ -113,7 +114,7 @@ fn event(message: &Message, body: &[u8], of_all: &str, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(event.as_bytes());
         bytes.push(b'\n');
     }
-    id(message, bytes);
+    id(message, life, bytes);
     // An event source ends lines at CR as well: left in place, what follows would be read as a field.
     let mut rest = body;
     loop {
@@ -130,17 +131,17 @@ fn event(message: &Message, body: &[u8], of_all: &str, bytes: &mut Vec<u8>) {
 }
 
 /// The id of a message, on a line of its own.
-fn id(message: &Message, bytes: &mut Vec<u8>) {
+fn id(message: &Message, life: Life, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(b"id: ");
     number(u64::from(message.unix_s), bytes);
     bytes.push(b':');
-    number(u64::from(message.tag), bytes);
+    number(life.tag(message.tag), bytes);
     bytes.push(b'\n');
 }
 
 /// What stands before a message where `ws+meta.nchan` is spoken: its id, its type if it has one, and an empty line.
-fn meta(message: &Message, bytes: &mut Vec<u8>) {
-    id(message, bytes);
+fn meta(message: &Message, life: Life, bytes: &mut Vec<u8>) {
+    id(message, life, bytes);
     let content_type = message.media.as_deref().map_or(TEXT, |media| &media.content_type);
     if !content_type.is_empty() {
         bytes.extend_from_slice(b"content-type: ");
@@ -174,14 +175,16 @@ pub(super) fn fields(
                         style::LONG_POLL_LINES if !is_one => {}
                         _ => content_type(message, out),
                     }
-                    validators(message.unix_s, message.tag, wording, out);
+                    validators(message.unix_s, batch.life.tag(message.tag), wording, out);
                 }
                 out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
             }
             // The place that it named itself.
-            Some(News::Quiet { echo, .. }) if *echo != 0 => {
-                validators((*echo >> 32) as u32, *echo as u32, wording, out);
-                out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
+            Some(News::Quiet { echo, .. }) => {
+                if let Some((unix_s, tag)) = echo.place() {
+                    validators(unix_s, tag, wording, out);
+                    out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
+                }
             }
             _ => {}
         }
@@ -211,7 +214,7 @@ fn content_type(message: &Message, out: &mut Vec<u8>) {
 }
 
 /// `Etag`, spelled so and without quotes: there are clients that look for just that.
-fn validators(unix_s: u32, tag: u32, wording: &Wording, out: &mut Vec<u8>) {
+fn validators(unix_s: u32, tag: u64, wording: &Wording, out: &mut Vec<u8>) {
     if !wording.is_compound {
         out.extend_from_slice(b"Last-Modified: ");
         out.extend_from_slice(Date::from_unix(unix_s.into()).as_bytes());
@@ -223,6 +226,6 @@ fn validators(unix_s: u32, tag: u32, wording: &Wording, out: &mut Vec<u8>) {
         number(u64::from(unix_s), out);
         out.push(b':');
     }
-    number(u64::from(tag), out);
+    number(tag, out);
     out.extend_from_slice(b"\r\n");
 }

@@ -49,7 +49,7 @@ pub(super) struct About<'a> {
     /// `X-Subscriber-Type` or `X-Publisher-Type`, and its value.
     pub(super) kind: (&'static str, &'static str),
     /// Second and tag of the message that a subscriber has.
-    pub(super) place: Option<(u32, u32)>,
+    pub(super) place: Option<(u32, u64)>,
     /// Where it comes from.
     pub(super) peer: std::net::IpAddr,
     /// Whether what a browser adds by itself is told: it does so for pages of any site.
@@ -140,7 +140,7 @@ pub(super) fn fields(head: &Head<'_, '_>, about: &About<'_>) -> Fields {
         let mut id = Vec::new();
         number(unix_s.into(), &mut id);
         id.push(b':');
-        number(tag.into(), &mut id);
+        number(tag, &mut id);
         line("X-Prev-Message-Id", &id, &mut out);
     }
     out.into()

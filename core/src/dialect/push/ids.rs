@@ -118,7 +118,7 @@ fn compound(id: &[u8], channels: usize) -> Result<Option<Place>, Refusal> {
 fn behind(unix_s: u32, tags: &[u8], channels: usize) -> Result<Place, Refusal> {
     if !tags.contains(&b',') && !tags.contains(&b'[') && tags != b"-" {
         // The original takes the absolute value of what is negative, and 0 for what is no number.
-        let tag = whole(tags.strip_prefix(b"-").unwrap_or(tags)).map(narrow);
+        let tag = whole(tags.strip_prefix(b"-").unwrap_or(tags));
         return Ok(Place::Behind { unix_s, tag });
     }
     let entries = tags.split(|&c| c == b',');
@@ -138,13 +138,9 @@ fn behind(unix_s: u32, tags: &[u8], channels: usize) -> Result<Place, Refusal> {
         }
     }
     Ok(match last {
-        Some(tag) => Place::Behind { unix_s, tag: Some(narrow(tag)) },
-        None => Place::Behind { unix_s: unix_s.saturating_sub(1), tag: Some(u32::MAX) },
+        Some(tag) => Place::Behind { unix_s, tag: Some(tag) },
+        None => Place::Behind { unix_s: unix_s.saturating_sub(1), tag: Some(u64::MAX) },
     })
-}
-
-fn narrow(tag: u64) -> u32 {
-    u32::try_from(tag).unwrap_or(u32::MAX)
 }
 
 /// A number of digits and nothing else; what is too large is the largest.
@@ -160,7 +156,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn at(tag: Option<u32>) -> Result<Place, Refusal> {
+    fn at(tag: Option<u64>) -> Result<Place, Refusal> {
         Ok(Place::Behind { unix_s: 9, tag })
     }
 
@@ -172,7 +168,7 @@ mod tests {
             ("-7", at(Some(7))),
             ("", at(None)),
             ("x", at(None)),
-            ("99999999999999999999999", at(Some(u32::MAX))),
+            ("99999999999999999999999", at(Some(u64::MAX))),
         ] {
             assert_eq!(behind(9, tags.as_bytes(), 1), wanted, "{tags}");
         }
@@ -186,7 +182,7 @@ mod tests {
         for (id, channels, wanted) in [
             ("9:[1],0,-", 3, Some(at(Some(1)))),
             ("9:-,[5]", 3, Some(at(Some(5)))),
-            ("9:[-],-", 2, Some(Ok(Place::Behind { unix_s: 8, tag: Some(u32::MAX) }))),
+            ("9:[-],-", 2, Some(Ok(Place::Behind { unix_s: 8, tag: Some(u64::MAX) }))),
             ("9:4", 3, Some(at(Some(4)))),
             ("nothing", 3, None),
         ] {

@@ -174,7 +174,7 @@ impl Machine {
         let Self { conns, post, head, config, date, heads, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return };
         head.clear();
-        let writer = HeadWriter::begin(head, Status(answer.status()), date).with(|out| {
+        let writer = HeadWriter::begin(head, Status::of(answer.status()), date).with(|out| {
             for (name, value) in answer.fields() {
                 let Some(known) = PASSED_ON.iter().find(|known| known.eq_ignore_ascii_case(name)) else {
                     continue;

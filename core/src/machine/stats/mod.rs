@@ -12,7 +12,7 @@ use super::listen::Waiting;
 use super::tell::Asker;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner};
-use crate::dialect::{Answer, Hold, JSON, Refusal, Voice};
+use crate::dialect::{Answer, Echo, Hold, JSON, Refusal, Voice};
 use crate::hub::{Channel, Join};
 use crate::time::Moment;
 use crate::wire::http1::Status;
@@ -73,7 +73,7 @@ impl Machine {
             return;
         };
         let quiet_until = Moment::NEVER;
-        self.wait(id, sub, Waiting { manner, voice, hold: Hold::Stream, echo: 0, quiet_until });
+        self.wait(id, sub, Waiting { manner, voice, hold: Hold::Stream, echo: Echo::default(), quiet_until });
         if self.stats.feed != Some(feed) {
             self.stats.feed = Some(feed);
         }

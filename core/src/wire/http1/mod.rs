@@ -10,67 +10,83 @@ use std::fmt;
 
 /// A status code with its reason phrase.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-pub struct Status(pub u16);
+pub struct Status {
+    code: u16,
+    /// It has the words of icomet, which are not those of the standard.
+    is_in_icomets_words: bool,
+}
 
 impl Status {
+    /// A code, with the words that the standard has for it.
+    pub const fn of(code: u16) -> Self {
+        Self { code, is_in_icomets_words: false }
+    }
+
+    /// The code.
+    pub fn code(self) -> u16 {
+        self.code
+    }
+
     /// 101
-    pub const SWITCHING_PROTOCOLS: Self = Self(101);
+    pub const SWITCHING_PROTOCOLS: Self = Self::of(101);
     /// 200
-    pub const OK: Self = Self(200);
+    pub const OK: Self = Self::of(200);
     /// 201
-    pub const CREATED: Self = Self(201);
+    pub const CREATED: Self = Self::of(201);
     /// 202
-    pub const ACCEPTED: Self = Self(202);
+    pub const ACCEPTED: Self = Self::of(202);
     /// 204
-    pub const NO_CONTENT: Self = Self(204);
+    pub const NO_CONTENT: Self = Self::of(204);
     /// 304
-    pub const NOT_MODIFIED: Self = Self(304);
+    pub const NOT_MODIFIED: Self = Self::of(304);
     /// 400
-    pub const BAD_REQUEST: Self = Self(400);
+    pub const BAD_REQUEST: Self = Self::of(400);
     /// 401
-    pub const UNAUTHORIZED: Self = Self(401);
+    pub const UNAUTHORIZED: Self = Self::of(401);
     /// 403
-    pub const FORBIDDEN: Self = Self(403);
+    pub const FORBIDDEN: Self = Self::of(403);
     /// 404
-    pub const NOT_FOUND: Self = Self(404);
+    pub const NOT_FOUND: Self = Self::of(404);
     /// 405
-    pub const METHOD_NOT_ALLOWED: Self = Self(405);
+    pub const METHOD_NOT_ALLOWED: Self = Self::of(405);
     /// 408
-    pub const REQUEST_TIMEOUT: Self = Self(408);
+    pub const REQUEST_TIMEOUT: Self = Self::of(408);
     /// 409
-    pub const CONFLICT: Self = Self(409);
+    pub const CONFLICT: Self = Self::of(409);
     /// 410
-    pub const GONE: Self = Self(410);
+    pub const GONE: Self = Self::of(410);
     /// 413
-    pub const CONTENT_TOO_LARGE: Self = Self(413);
+    pub const CONTENT_TOO_LARGE: Self = Self::of(413);
     /// 414
-    pub const URI_TOO_LONG: Self = Self(414);
+    pub const URI_TOO_LONG: Self = Self::of(414);
     /// 415
-    pub const UNSUPPORTED_MEDIA_TYPE: Self = Self(415);
+    pub const UNSUPPORTED_MEDIA_TYPE: Self = Self::of(415);
     /// 417
-    pub const EXPECTATION_FAILED: Self = Self(417);
+    pub const EXPECTATION_FAILED: Self = Self::of(417);
     /// 422
-    pub const UNPROCESSABLE: Self = Self(422);
+    pub const UNPROCESSABLE: Self = Self::of(422);
     /// 426
-    pub const UPGRADE_REQUIRED: Self = Self(426);
-    /// 429, with the words that icomet's clients know
-    pub const TOO_MANY_CHANNELS: Self = Self(429);
+    pub const UPGRADE_REQUIRED: Self = Self::of(426);
+    /// 429
+    pub const TOO_MANY_REQUESTS: Self = Self::of(429);
+    /// 429, as icomet says it to publishers when there may be no more channels.
+    pub const TOO_MANY_CHANNELS: Self = Self { code: 429, is_in_icomets_words: true };
     /// 431
-    pub const HEAD_TOO_LARGE: Self = Self(431);
+    pub const HEAD_TOO_LARGE: Self = Self::of(431);
     /// 501
-    pub const NOT_IMPLEMENTED: Self = Self(501);
+    pub const NOT_IMPLEMENTED: Self = Self::of(501);
     /// 502
-    pub const BAD_GATEWAY: Self = Self(502);
+    pub const BAD_GATEWAY: Self = Self::of(502);
     /// 503
-    pub const UNAVAILABLE: Self = Self(503);
+    pub const UNAVAILABLE: Self = Self::of(503);
     /// 504
-    pub const GATEWAY_TIMEOUT: Self = Self(504);
+    pub const GATEWAY_TIMEOUT: Self = Self::of(504);
     /// 505
-    pub const VERSION_NOT_SUPPORTED: Self = Self(505);
+    pub const VERSION_NOT_SUPPORTED: Self = Self::of(505);
 
     /// The reason phrase.
     pub fn reason(self) -> &'static str {
-        match self.0 {
+        match self.code {
             101 => "Switching Protocols",
             200 => "OK",
             201 => "Created",
@@ -97,7 +113,8 @@ impl Status {
             417 => "Expectation Failed",
             422 => "Unprocessable Content",
             426 => "Upgrade Required",
-            429 => "Too Many Channels",
+            429 if self.is_in_icomets_words => "Too Many Channels",
+            429 => "Too Many Requests",
             431 => "Request Header Fields Too Large",
             501 => "Not Implemented",
             502 => "Bad Gateway",

@@ -27,7 +27,7 @@ impl<'a> HeadWriter<'a> {
             out.extend_from_slice(b"HTTP/1.1 200 OK\r\nDate: ");
         } else {
             out.extend_from_slice(b"HTTP/1.1 ");
-            number(u64::from(status.0), out);
+            number(u64::from(status.code()), out);
             out.push(b' ');
             out.extend_from_slice(status.reason().as_bytes());
             out.extend_from_slice(b"\r\nDate: ");
