@@ -289,6 +289,9 @@ impl Machine {
             }
         };
         if let Ok(sub) = joined {
+            if voice.deltas {
+                self.hub.want_deltas(sub, None);
+            }
             let (hold, quiet_until) = (subscribe.hold, now.after_ms(quiet_ms));
             self.wait(id, sub, Waiting { manner, voice, hold, echo: 0, quiet_until });
             if let Some(grant) = pass.grant {

@@ -30,6 +30,7 @@ struct Said<'m> {
     #[serde(borrow)]
     data: Option<&'m RawValue>,
     ttl: Option<u64>,
+    delta: Option<bool>,
 }
 
 /// What one message asks for: one thing, or to subscribe to several channels.
@@ -61,6 +62,7 @@ fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
         return Err(Refusal::Parameter("the channel is missing or empty"));
     }
     let (token, roster) = (said.token.unwrap_or_default(), said.roster);
+    let deltas = said.delta.unwrap_or(false);
     let who = said.who.filter(|who| !who.is_empty());
     let listen = |channel| {
         Verb::Listen(Listen {
@@ -74,6 +76,7 @@ fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
             roster,
             replaces: false,
             life: None,
+            deltas,
         })
     };
     Ok(names.into_iter().map(listen).collect())
