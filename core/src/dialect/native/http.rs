@@ -339,7 +339,8 @@ fn begins(head: &Head<'_, '_>, params: &Params<'_>) -> Result<From, Refusal> {
     }
 }
 
-fn shown(cursor: &str) -> Result<From, Refusal> {
+/// Behind a cursor, which has to look like one.
+pub(super) fn shown(cursor: &str) -> Result<From, Refusal> {
     let expected = "the 32 characters of one that was given";
     cursor.parse().map(From::Shown).map_err(|_| Refusal::value("cursor", cursor, expected))
 }
