@@ -95,6 +95,10 @@ counters! {
         websocket_faults,
         /// Frames compressed; one that many get is compressed once.
         frames_deflated,
+        /// Messages told by what differs from the one before, counted once for each subscriber.
+        deltas_delivered,
+        /// Bytes that were left out of those, before compression.
+        deltas_saved_bytes,
         /// Polls and streams that were told that nothing happened.
         noops,
         /// Subscribers answered 409 because somebody else waited on the same channel.

@@ -5,7 +5,8 @@
 //! In some worlds the server is restarted now and then, with the histories that a journal has kept. When everything that anybody
 //! can have heard of is in that, cursors stay good and nobody notices; when its end is lost, everybody is told of a gap.
 //!
-//! In some worlds messages are good for a time only; in some, tokens are, and may not allow all that is asked for.
+//! In some worlds messages are good for a time only; in some, tokens are, and may not allow all that is asked for. Half of the hops ask
+//! for deltas, and put messages together.
 //!
 //! `SEEDS=1000` lives through more worlds.
 #![allow(
@@ -13,6 +14,8 @@
     clippy::disallowed_methods,
     reason = "a test tells what it does, and may be told how many seeds to try"
 )]
+#[path = "support/deltas.rs"]
+mod deltas;
 #[path = "hops/hearing.rs"]
 mod hearing;
 #[path = "support/jwt.rs"]
@@ -26,6 +29,7 @@ mod websocket;
 
 use std::collections::BTreeMap;
 
+use deltas::Bases;
 use rcomet_core::chance::Chance;
 use rcomet_core::journal::Ending;
 use rcomet_core::time::Date;
@@ -65,6 +69,16 @@ struct Reader {
     token: Option<String>,
     /// It takes nothing.
     is_clogged: bool,
+    /// It has asked for deltas, which are put together with these.
+    deltas: bool,
+    bases: Bases,
+}
+
+/// What a channel's message says: more or less what the one before it says, in one place.
+fn text(channel: &str, seq: u64) -> String {
+    let places = ["", "\u{e9}", "\u{1f600}", "\u{1f601}\u{1f601}"];
+    let many = "so".repeat(seq as usize % 7);
+    format!("{channel} stands at {}{seq}{many} \u{1f600} since it was read", places[seq as usize % 4])
 }
 
 struct World {
@@ -145,6 +159,8 @@ impl World {
             hops: 0,
             token: None,
             is_clogged: false,
+            deltas: false,
+            bases: Bases::default(),
         }
     }
 
@@ -215,7 +231,7 @@ impl World {
         let channel = CHANNELS[self.chance.below(4) as usize];
         let seq = self.published.entry(channel).or_insert(0);
         *seq += 1;
-        let text = format!("{channel}{seq}");
+        let text = text(channel, *seq);
         if !self.has_ttl || self.chance.percent(50) {
             return self.server.push(channel, &text);
         }
@@ -260,6 +276,8 @@ impl World {
         reader.heard.clear();
         reader.frames.clear();
         reader.is_clogged = false;
+        reader.bases.begin_anew();
+        reader.deltas = self.chance.percent(50);
         let mut transport = [
             Transport::Events,
             Transport::Lines,
@@ -284,6 +302,9 @@ impl World {
         let client = self.server.connect(Role::Front);
         let names: Vec<String> = reader.channels.iter().map(|name| format!("channel={name}")).collect();
         let mut query = names.join("&") + &token;
+        if reader.deltas {
+            query += "&delta=1";
+        }
         let mut fields = String::new();
         if let Some(cursor) = &reader.cursor {
             if transport == Transport::Sse || (transport == Transport::Events && self.chance.percent(50)) {
@@ -369,7 +390,7 @@ impl World {
 fn ten_thousand_hops() {
     let seeds = std::env::var("SEEDS").map_or(60, |n| n.parse().expect("a number"));
     let (mut hops, mut gaps, mut messages, mut refused, mut ends) = (0, 0, 0, 0, 0);
-    let (mut restarts, mut rewritten) = (0, 0);
+    let (mut restarts, mut rewritten, mut deltas) = (0, 0, 0);
     for seed in 0..seeds {
         let mut world = World::new(seed);
         for _ in 0..800 {
@@ -380,11 +401,14 @@ fn ten_thousand_hops() {
         gaps += world.gaps;
         messages += world.messages;
         restarts += world.restarts;
+        deltas += world.readers.iter().map(|reader| reader.bases.deltas).sum::<u64>();
         rewritten += world.server.journal.map_or(0, |journal| journal.rewritten);
         (refused, ends) = (refused + world.refused, ends + world.ends);
     }
     println!("{restarts} restarts, {rewritten} times written anew");
     assert!(restarts > seeds && rewritten > seeds, "{restarts} {rewritten}");
+    println!("{deltas} deltas");
+    assert!(deltas > 60 * seeds, "{deltas}");
     println!("{hops} hops, {messages} messages, {gaps} gaps, {refused} refused, {ends} ends of tokens");
     assert!(refused > seeds && ends > seeds, "{refused} {ends}");
     assert!(hops > 170 * seeds && gaps > seeds && messages > 450 * seeds, "{hops} {messages} {gaps}");

@@ -1,5 +1,7 @@
 //! WebSockets in memory: the handshake, the native protocol, how they live and end, and what they cost.
 #![allow(clippy::disallowed_methods, reason = "a test may be told which seeds to try")]
+#[path = "support/deltas.rs"]
+mod deltas;
 #[path = "websocket/life.rs"]
 mod life;
 #[path = "websocket/limits.rs"]

@@ -25,13 +25,14 @@ test('the package has what its description names, and can be imported by its nam
   const [{ files }] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], { cwd: root }));
   const names = files.map(({ path }) => path);
   const { exports, types, main, unpkg } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
-  for (const path of [types, main, unpkg, exports['.'].types, exports['.'].default, exports['./global'], 'README.md', 'LICENSE']) {
+  for (const path of [types, main, unpkg, exports['.'].types, exports['.'].default, exports['./global'], exports['./delta'].types, exports['./delta'].default, 'README.md', 'LICENSE']) {
     assert.ok(names.includes(path.replace('./', '')), path);
   }
   assert.ok(names.every((name) => /^(dist|src)\/|^(README\.md|LICENSE|package\.json)$/.test(name)), names.join(' '));
   assert.equal(readFileSync(`${root}LICENSE`, 'utf8'), readFileSync(`${root}../../LICENSE`, 'utf8'));
   const own = await import('rcomet-client');
   assert.deepEqual(Object.keys(own), ['connect']);
+  assert.deepEqual(Object.keys(await import('rcomet-client/delta')), ['deltas']);
 });
 
 test('the types say what there is', () => {

@@ -28,7 +28,7 @@ pub use push::{Outlet, Plan};
 pub use refusal::Refusal;
 pub use route::{Decoded, route, route_by_path};
 pub use talk::{Call, Opening, Talker, Tongue};
-pub use text::{Boundary, Text};
+pub use text::{Boundary, Saved, Text};
 pub use verb::{
     Ahead, Bulk, GroupTask, Hold, InGroup, Item, Listen, Once, Page, Past, Posting, Read, Subscribe, Talk,
     Verb, Watch,
@@ -251,6 +251,8 @@ pub struct Voice {
     pub style: u8,
     /// What stands around each message besides; part of that key, too.
     pub wording: WordingId,
+    /// Whether messages may be told by what differs from the one before, where that is shorter.
+    pub deltas: bool,
     /// What stands around the shared bytes: before them the opening of a JSONP call, behind them the boundary of a stream of parts.
     pub before: Option<Box<str>>,
 }
@@ -258,7 +260,7 @@ pub struct Voice {
 impl Voice {
     /// A voice with nothing around it.
     pub fn new(dialect: DialectId, style: u8) -> Self {
-        Self { dialect, style, wording: WordingId::default(), before: None }
+        Self { dialect, style, wording: WordingId::default(), deltas: false, before: None }
     }
 }
 

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use crate::config::Wording;
+use crate::hub::Base;
 
 /// What stands between the parts of a multipart body: drawn at random, and for one body, so that nobody knows it
 /// who writes a part.
@@ -21,6 +22,15 @@ impl Boundary {
     }
 }
 
+/// What deltas have left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Saved {
+    /// Messages of which a part was left out.
+    pub messages: u64,
+    /// Bytes by which they are shorter, at least.
+    pub bytes: u64,
+}
+
 /// Text in the making, in pieces that a stream sends as one chunk each.
 #[derive(Default)]
 pub struct Text {
@@ -30,6 +40,10 @@ pub struct Text {
     pub boundary: Boundary,
     /// What stands around messages; `None` for the usual.
     pub wording: Option<Arc<Wording>>,
+    /// What whoever reads it has of the channel, for deltas.
+    pub base: Base,
+    /// What deltas have left out of it.
+    pub saved: Saved,
     /// Where pieces end.
     ends: Vec<usize>,
     /// Which of them are bytes, and not text; most have none.
@@ -65,5 +79,6 @@ impl Text {
         self.bytes.clear();
         self.ends.clear();
         self.binary.clear();
+        self.saved = Saved::default();
     }
 }

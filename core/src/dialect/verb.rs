@@ -285,6 +285,8 @@ pub struct Listen<'r> {
     pub replaces: bool,
     /// The life of the channel as it last knew it; empty when it wants to be told.
     pub life: Option<Cow<'r, str>>,
+    /// Whether it is to be told what differs from the message before, where that is shorter.
+    pub deltas: bool,
 }
 
 /// What a reader of several channels asks for: everything behind one place in the log.

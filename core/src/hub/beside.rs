@@ -1,6 +1,6 @@
 //! Seats that are taken and left one by one: a reader of one channel comes to read several, in the order of the log.
 //! Knows nothing of who asks for them.
-use super::subscription::{Access, Ear, Many, Reads, Seat};
+use super::subscription::{Access, Base, Ear, Many, Reads, Seat};
 use super::{Channel, Full, Hub, Join, Subscription, What};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -28,7 +28,7 @@ impl Hub {
             Some(Ear { notices, own: ear.listed.then(|| who.into()), ..ear })
         });
         let Some(channel) = self.channels.get_mut(at) else { return Err(Full) };
-        let seat = Seat { channel: at, next: join.next, seat: channel.seat(sub) };
+        let seat = Seat { channel: at, next: join.next, seat: channel.seat(sub), base: Base::Unasked };
         self.groups.count_reader(channel.group, true);
         channel.outlive(now.after_ms(channel.life_ms(&self.settings)));
         self.count_watcher(sub, at);
@@ -86,7 +86,8 @@ impl Hub {
         let Reads::One(one) = &mut subscription.reads else { return };
         let mut many = Many::new(Access { open: false, sessions: false, private: false }, false, None);
         many.is_by_seat = true;
-        many.seats = vec![Seat { channel: one.channel, next: one.next, seat: subscription.seat }];
+        let (seat, base) = (subscription.seat, subscription.base);
+        many.seats = vec![Seat { channel: one.channel, next: one.next, seat, base }];
         if one.notices > 0 {
             let own = one.who.take();
             many.ears = vec![Ear { notices: one.notices, listed: own.is_some(), own }];

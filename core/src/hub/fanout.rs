@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::history::LIVE_MESSAGES;
-use super::subscription::Reads;
+use super::subscription::{Base, Reads};
 use super::{Channel, Hub, Lost, Owner, Subscription, What};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -74,6 +74,8 @@ pub struct Visit<'a> {
     pub others: usize,
     /// Others have come who take its place: it is told so, and leaves.
     pub gives_way: bool,
+    /// Whether it may be told what differs from the message before `from`.
+    pub base: Base,
 }
 
 /// What a subscriber did with what it was shown.
@@ -210,6 +212,7 @@ impl Hub {
             more: false,
             others: 0,
             gives_way: true,
+            base: Base::Unasked,
         };
         if hand(self, &visit) == Took::AndLeaves {
             self.leave(sub, now);
@@ -264,6 +267,7 @@ impl Hub {
                 more: false,
                 others: 0,
                 gives_way: false,
+                base: subscription.base,
             };
             let took = hand(self, &visit);
             if from > wanted && took != Took::Nothing {
@@ -283,6 +287,7 @@ impl Hub {
                     if let Reads::One(one) = &mut reader.reads {
                         debug_assert!(one.next <= next && next <= channel.history.head());
                         (one.next, one.notices) = (next, notices);
+                        reader.base = reader.base.after(from, next);
                     }
                 }
                 Took::Last { next } => {

@@ -1,5 +1,5 @@
 //! How subscriptions to one channel come, move and go.
-use super::subscription::{One, Reads, Standing};
+use super::subscription::{Base, One, Reads, Standing};
 use super::{Channel, Full, Hub, Owner, Roster, Subscription, What};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -64,6 +64,7 @@ impl Hub {
             queued,
             told: false,
             watches: false,
+            base: Base::Unasked,
             owner: join.owner,
         };
         let sub = subscriptions.insert(subscription).ok_or(Full)?;
@@ -169,6 +170,20 @@ impl Hub {
             && let Some(channel) = channels.get(one.channel)
         {
             one.next = next.min(channel.history.head());
+            subscription.base = subscription.base.moved();
+        }
+    }
+
+    /// From now on a subscriber is to be told what differs from the message before: in this channel, or in all that it reads.
+    pub fn want_deltas(&mut self, id: Id<Subscription>, at: Option<Id<Channel>>) {
+        let Some(subscription) = self.subscriptions.get_mut(id) else { return };
+        match &mut subscription.reads {
+            Reads::One(_) => subscription.base = Base::Unknown,
+            Reads::Many(many) => {
+                many.wants_deltas |= at.is_none();
+                let seats = many.seats.iter_mut().filter(|seat| at.is_none_or(|at| seat.channel == at));
+                seats.for_each(|seat| seat.base = Base::Unknown);
+            }
         }
     }
 

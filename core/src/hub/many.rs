@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::fanout::BATCHES_A_VISIT;
 use super::session::Session;
-use super::subscription::{Access, Ear, Many, Reads, Seat, Standing};
+use super::subscription::{Access, Base, Ear, Many, Reads, Seat, Standing};
 use super::{Channel, Full, Hub, Lost, Owner, Subscription, Took, Visit, What};
 use crate::arena::Id;
 use crate::time::Moment;
@@ -46,8 +46,9 @@ impl Hub {
         now: Moment,
     ) -> Result<Id<Subscription>, Full> {
         let Wanted { places, absent, access, awaits, session, who } = wanted;
-        let mut seats: Vec<Seat> =
-            places.iter().map(|&(channel, next)| Seat { channel, next, seat: 0 }).collect();
+        let seat =
+            |&(channel, next): &(Id<Channel>, u64)| Seat { channel, next, seat: 0, base: Base::Unasked };
+        let mut seats: Vec<Seat> = places.iter().map(seat).collect();
         seats.sort_unstable_by_key(|seat| seat.channel.to_bits());
         seats.dedup_by_key(|seat| seat.channel.to_bits());
         let most = self.settings.subscribers_max;
@@ -63,6 +64,7 @@ impl Hub {
             queued: false,
             told: false,
             watches: false,
+            base: Base::Unasked,
             owner,
         };
         let sub = self.subscriptions.insert(subscription).ok_or(Full)?;
@@ -225,10 +227,18 @@ impl Hub {
                     return 1 + looked_at / SEATS_A_VISIT;
                 }
                 Took::Upto { next, notices } => {
+                    let from = match before.base {
+                        Base::Unknown => self
+                            .channels
+                            .get(before.channel)
+                            .map_or(next, |c| c.history.live_from(before.next)),
+                        _ => next,
+                    };
                     let Some(many) = self.many_mut(sub) else { break Standing::Level };
                     let seat = &mut many.seats[i as usize];
                     debug_assert!(seat.next <= next);
                     seat.next = next;
+                    seat.base = seat.base.after(from, next);
                     let seat = *seat;
                     if let Some(ear) = many.ears.get_mut(i as usize) {
                         ear.notices = notices;
@@ -300,6 +310,7 @@ impl Hub {
             more,
             others,
             gives_way: false,
+            base: seat.base,
         };
         hand(self, &visit)
     }
@@ -325,10 +336,13 @@ impl Hub {
             let whose = self.many(sub).and_then(|(many, owner)| Some((many.who.clone()?, owner)));
             let ear = whose.and_then(|(who, owner)| self.arrive(at, &who, owner));
             let Some(channel) = self.channels.get_mut(at) else { continue };
-            let seat = Seat { channel: at, next: 1, seat: channel.seat(sub) };
+            let mut seat = Seat { channel: at, next: 1, seat: channel.seat(sub), base: Base::Unasked };
             self.groups.count_reader(channel.group, true);
             self.count_watcher(sub, at);
             let Some(many) = self.many_mut(sub) else { return };
+            if many.wants_deltas {
+                seat.base = Base::Unknown;
+            }
             match many.seats.binary_search_by_key(&at.to_bits(), |s| s.channel.to_bits()) {
                 // It cannot sit there already: while it does, the name is not absent.
                 Ok(_) => debug_assert!(false, "two seats in one channel"),

@@ -49,7 +49,7 @@ pub use roster::{Change, Notice, Roster};
 pub use session::{Denied, Session};
 pub use settings::Settings;
 pub use start::{Because, From, Lost, Place, Start};
-pub use subscription::{Access, Subscription};
+pub use subscription::{Access, Base, Subscription};
 
 use crate::arena::{Arena, Id};
 use crate::config::ChannelPattern;

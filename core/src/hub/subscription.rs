@@ -17,8 +17,35 @@ pub struct Subscription {
     pub(super) told: bool,
     /// It is counted as a watcher in its channels.
     pub(super) watches: bool,
+    /// What a reader of one has of its channel, for deltas.
+    pub(super) base: Base,
     /// Whom to hand it to; the hub only carries it.
     pub(super) owner: Owner,
+}
+
+/// Whether a reader may be told what differs from the message before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Base {
+    /// It has not asked for that.
+    #[default]
+    Unasked,
+    /// It has asked, and nobody knows whether it has the message before.
+    Unknown,
+    /// It was handed the message before by this very subscription.
+    Held,
+}
+
+impl Base {
+    /// What is known after messages `from..next` have been handed over. What is skipped later, because it was trimmed or has expired,
+    /// needs no look: it is the message before the next one then, and is not there to be a base.
+    pub(super) fn after(self, from: u64, next: u64) -> Self {
+        if self == Self::Unknown && from < next { Self::Held } else { self }
+    }
+
+    /// What is known after the cursor was moved.
+    pub(super) fn moved(self) -> Self {
+        if self == Self::Held { Self::Unknown } else { self }
+    }
 }
 
 /// What is read.
@@ -65,6 +92,8 @@ pub(super) struct Many {
     pub(super) is_by_seat: bool,
     /// It is over when one of its channels is.
     pub(super) ends_with_any: bool,
+    /// It has asked for deltas in all channels, those that come to be as well.
+    pub(super) wants_deltas: bool,
 }
 
 /// Which channels may be read.
@@ -96,6 +125,8 @@ pub(super) struct Seat {
     pub(super) next: u64,
     /// Index in the channel's members.
     pub(super) seat: u32,
+    /// What it has of the channel, for deltas.
+    pub(super) base: Base,
 }
 
 /// What a reader of several knows of the people in one of its channels.
@@ -135,6 +166,7 @@ impl Many {
             ears,
             is_by_seat: false,
             ends_with_any: false,
+            wants_deltas: false,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::conn::{Conn, Phase};
 use crate::counters::Counters;
 use crate::dialect::{Appetite, Batch, Hold, News, Refusal, Tail, Voice};
-use crate::hub::{Channel, Hub, Lost, Roster, Took, Visit};
+use crate::hub::{Base, Channel, Hub, Lost, Roster, Took, Visit};
 use crate::time::{Date, Moment};
 
 /// Everything that delivering needs besides the hub and the connections.
@@ -118,7 +118,7 @@ impl Delivery<'_> {
             return Took::Nothing;
         }
         let speaker = parked.voice.dialect.speaker();
-        let Visit { channel, from, until, lost, .. } = *visit;
+        let Visit { channel, from, until, lost, base, .. } = *visit;
         let history = channel.history();
         let head = history.head();
         let appetite = speaker.appetite(parked.voice.style, true);
@@ -147,19 +147,13 @@ impl Delivery<'_> {
         let is_all = heard && told && !(channel.is_closed() && tells_end);
         if is_all && !says_lost {
             // As almost always: nothing is allocated for it.
-            return self.hand_news(
-                conn,
-                id,
-                messages.as_slice(),
-                range,
-                last,
-                Took::Upto { next: to, notices },
-            );
+            let took = Took::Upto { next: to, notices };
+            return self.hand_news(conn, id, (messages.as_slice(), range, base), last, took);
         }
         let gap = says_lost.then(|| News::Gap { channel: channel.name(), next: from, lost });
         let mut news: Vec<_> = gap.into_iter().chain(messages).collect();
         if is_all {
-            return self.hand_news(conn, id, &news, range, last, Took::Upto { next: to, notices });
+            return self.hand_news(conn, id, (&news, range, base), last, Took::Upto { next: to, notices });
         }
         if let (false, Some(roster)) = (heard || (told && appetite != Appetite::Everything), channel.roster())
         {
@@ -188,15 +182,14 @@ impl Delivery<'_> {
             self.end_stream(conn, id, manner);
             return Took::Last { next: to };
         }
-        self.hand_news(conn, id, &news, None, last, Took::Upto { next: to, notices })
+        self.hand_news(conn, id, (&news, None, base), last, Took::Upto { next: to, notices })
     }
 
     fn hand_news(
         &mut self,
         conn: &mut Conn,
         id: Id<Conn>,
-        news: &[News<'_>],
-        range: Option<Range>,
+        (news, range, base): (&[News<'_>], Option<Range>, Base),
         last: u64,
         took: Took,
     ) -> Took {
@@ -209,8 +202,12 @@ impl Delivery<'_> {
                     self.say_parts(conn, Asker { id, manner, voice: &voice }, news, range);
                 } else {
                     let wrap = if manner.is_11 { Wrap::Chunks } else { Wrap::Bare };
-                    let frame = self.frames.frame(range, Way::of(&parked.voice, true, wrap), news);
+                    let way = Way { base, ..Way::of(&parked.voice, true, wrap) };
+                    let frame = self.frames.frame(range, way, news);
                     self.post.say_frame(conn, id, frame);
+                    if base != Base::Unasked {
+                        self.count_deltas(range);
+                    }
                 }
                 // `/psub` is never told that nothing happened.
                 if conn.deadline < Moment::NEVER {
@@ -231,6 +228,13 @@ impl Delivery<'_> {
                 }
             }
         }
+    }
+
+    /// Counts what deltas have left out of the frame that was said last: the one for a range, or one subscriber's own.
+    pub(super) fn count_deltas(&mut self, range: Option<Range>) {
+        let saved = self.frames.saved(range);
+        self.counters.deltas_delivered += saved.messages;
+        self.counters.deltas_saved_bytes += saved.bytes;
     }
 
     /// Ends a waiting subscription with a refusal; whoever calls this lets it leave the hub.

@@ -290,6 +290,9 @@ impl Machine {
             }
         };
         if let Ok(sub) = joined {
+            if voice.deltas {
+                self.hub.want_deltas(sub, None);
+            }
             let (hold, quiet_until) = (subscribe.hold, now.after_ms(quiet_ms));
             self.wait(id, sub, Waiting { manner, voice, hold, echo: Echo::default(), quiet_until });
             if let Some(grant) = pass.grant {

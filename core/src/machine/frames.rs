@@ -10,8 +10,8 @@ use crate::arena::Id;
 use crate::bytes::Ledger;
 use crate::config::{WordingId, Wordings};
 use crate::conn::Manner;
-use crate::dialect::{Boundary, DialectId, News, Text, Voice};
-use crate::hub::{Channel, Lost};
+use crate::dialect::{Boundary, DialectId, News, Saved, Text, Voice};
+use crate::hub::{Base, Channel, Lost};
 use crate::wire::http1::response::{LAST_CHUNK, chunk_size};
 use crate::wire::ws::Opcode;
 use crate::wire::ws::deflate::Deflater;
@@ -47,17 +47,20 @@ pub(super) struct Way {
     /// It answers somebody who has been waiting.
     pub(super) live: bool,
     pub(super) wrap: Wrap,
+    /// Whether messages are told by what differs from the one before, and the first of them as well.
+    pub(super) base: Base,
 }
 
 impl Way {
     /// A way of saying something live, with nothing around messages.
     pub(super) fn new(dialect: DialectId, style: u8, wrap: Wrap) -> Self {
-        Self { dialect, style, wording: WordingId::default(), live: true, wrap }
+        Self { dialect, style, wording: WordingId::default(), live: true, wrap, base: Base::Unasked }
     }
 
     /// The way of this voice.
     pub(super) fn of(voice: &Voice, live: bool, wrap: Wrap) -> Self {
-        Self { dialect: voice.dialect, style: voice.style, wording: voice.wording, live, wrap }
+        let base = if voice.deltas { Base::Unknown } else { Base::Unasked };
+        Self { dialect: voice.dialect, style: voice.style, wording: voice.wording, live, wrap, base }
     }
 }
 
@@ -78,13 +81,14 @@ impl Deref for Frame<'_> {
     }
 }
 
-/// What makes two frames the same.
+/// What makes two frames the same. Whether the message before a range is still kept does not: a delta stays right for all who
+/// have that message, and so does the whole.
 type Key = (Range, Way);
 
 /// Makes frames and keeps the latest at hand.
 #[derive(Default)]
 pub(super) struct Frames {
-    at_hand: Vec<(Key, Bytes)>,
+    at_hand: Vec<(Key, Bytes, Saved)>,
     /// The one that was wanted last, which is the one that is wanted next.
     latest: usize,
     oldest: usize,
@@ -104,6 +108,8 @@ struct Pen {
     deflate_from: usize,
     /// Messages compressed.
     deflations: u64,
+    /// What deltas have left out of what was written last.
+    saved: Saved,
 }
 
 impl Frames {
@@ -148,12 +154,12 @@ impl Frames {
     /// The frame for `range`, if it is at hand.
     pub(super) fn find(&mut self, range: Range, way: Way) -> Option<Bytes> {
         let key = (range, way);
-        if let Some((k, frame)) = self.at_hand.get(self.latest)
+        if let Some((k, frame, _)) = self.at_hand.get(self.latest)
             && *k == key
         {
             return Some(frame.clone());
         }
-        self.latest = self.at_hand.iter().position(|(k, _)| *k == key)?;
+        self.latest = self.at_hand.iter().position(|(k, ..)| *k == key)?;
         Some(self.at_hand[self.latest].1.clone())
     }
 
@@ -166,13 +172,21 @@ impl Frames {
     fn put_at_hand(&mut self, key: Key, frame: Bytes) -> Bytes {
         if self.at_hand.len() < AT_HAND {
             self.latest = self.at_hand.len();
-            self.at_hand.push((key, frame.clone()));
+            self.at_hand.push((key, frame.clone(), self.pen.saved));
         } else {
             self.latest = self.oldest;
-            self.at_hand[self.oldest] = (key, frame.clone());
+            self.at_hand[self.oldest] = (key, frame.clone(), self.pen.saved);
             self.oldest = (self.oldest + 1) % AT_HAND;
         }
         frame
+    }
+
+    /// What deltas have left out of the frame that was asked for last: the one for a range, or one subscriber's own.
+    pub(super) fn saved(&self, range: Option<Range>) -> Saved {
+        match range {
+            Some(_) => self.at_hand.get(self.latest).map_or_else(Saved::default, |(.., saved)| *saved),
+            None => self.pen.saved,
+        }
     }
 
     /// A frame for one subscriber, to be copied from.
@@ -207,16 +221,18 @@ impl Frames {
 
 impl Pen {
     fn write(&mut self, way: Way, news: &[News<'_>]) -> &[u8] {
-        let Way { dialect, style, wording, live, wrap } = way;
+        let Way { dialect, style, wording, live, wrap, base } = way;
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         // What one long frame has taken is not kept.
         give_back(&mut text.bytes);
         give_back(&mut self.scratch);
         text.wording = self.wordings.get(wording).cloned();
+        text.base = base;
         self.scratch.clear();
         let speaker = dialect.speaker();
         speaker.frame(style, news, live, &mut text);
+        self.saved = text.saved;
         match wrap {
             // What goes around a whole answer's body is written by whoever knows the date.
             Wrap::Bare | Wrap::Answer(_) => {

@@ -102,6 +102,9 @@ impl Delivery<'_> {
             }
             _ => self.write_answer(conn, to, tidings),
         }
+        if to.voice.deltas {
+            self.count_deltas(tidings.range);
+        }
         self.after_poll(conn, to.id, to.manner);
     }
 

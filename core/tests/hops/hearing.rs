@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::support::split;
 use super::websocket::frames_before;
-use super::{Transport, World};
+use super::{Transport, World, text};
 
 impl World {
     /// Takes in what came whole.
@@ -115,7 +115,8 @@ impl World {
             "message" => {
                 let (channel, seq) =
                     (self.name(i, &said["channel"]), said["seq"].as_u64().expect("a number"));
-                assert_eq!(said["data"], format!("{channel}{seq}"));
+                assert!(self.readers[i].deltas || said["splice"].is_null(), "nobody asked: {said}");
+                assert_eq!(self.readers[i].bases.whole(said), text(channel, seq));
                 self.message(i, channel, seq);
             }
             "gap" => {
@@ -143,7 +144,10 @@ impl World {
     fn take_icomet(&mut self, i: usize, said: &Value) {
         let (channel, seq) = (self.name(i, &said["cname"]), said["seq"].as_u64().expect("a number"));
         match said["type"].as_str().expect("a type") {
-            "data" => self.message(i, channel, seq),
+            "data" => {
+                assert_eq!(said["content"], text(channel, seq));
+                self.message(i, channel, seq);
+            }
             "gap" => {
                 let missing = said["content"].as_str().and_then(|n| n.parse().ok());
                 self.gap(i, channel, seq, missing, self.tears && missing.is_none());

@@ -12,6 +12,10 @@ impl World {
             Some(cursor) => ask["cursor"] = cursor.as_str().into(),
             None => ask["history"] = "all".into(),
         }
+        // Said, or left unsaid.
+        if reader.deltas || self.chance.percent(30) {
+            ask["delta"] = reader.deltas.into();
+        }
         let client = self.server.connect(Role::Front);
         self.server.send(client, format!("GET /ws?{token} HTTP/1.1\r\n{}\r\n", websocket::HANDSHAKE));
         self.server.send(client, websocket::text(&ask.to_string()));

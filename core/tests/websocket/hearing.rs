@@ -2,7 +2,7 @@
 use serde_json::Value;
 
 use super::super::websocket::{self, Frame, frames_before};
-use super::{Asked, Reading, World};
+use super::{Asked, Reading, World, wants_deltas};
 
 impl World {
     /// Everybody takes in what has come.
@@ -85,7 +85,9 @@ impl World {
                 assert_eq!((*id, said["channel"].as_str()), (number, Some(channel.as_str())));
                 assert!(reads.len() < 3 && !reads.contains_key(channel), "{said}");
                 let next = said["seq"].as_u64().expect("a number") + 1;
-                reads.insert(channel.clone(), Reading { next, is_new: true, attends: false });
+                let deltas = wants_deltas(number);
+                reads.insert(channel.clone(), Reading { next, is_new: true, attends: false, deltas });
+                self.peers[i].bases.forget(channel);
                 self.note("subscribed");
             }
             ("unsubscribed", Asked::Unsubscribe { id, channel }) => {
@@ -129,17 +131,24 @@ impl World {
                 "gap at the start"
             });
         }
-        let Reading { next, is_new, attends } = *reading.unwrap_or_else(|| panic!("unasked: {said}"));
+        let Reading { next, is_new, attends, deltas } = *reading.unwrap_or_else(|| panic!("unasked: {said}"));
         match said["type"].as_str() {
             Some("message") => {
                 let seq = said["seq"].as_u64().expect("a number");
                 assert_eq!(seq, next, "in order and once: {said}");
-                let data = said["data"].as_str().expect("a text").to_owned();
+                assert!(deltas || said["splice"].is_null(), "nobody asked: {said}");
+                let before = self.peers[i].bases.deltas;
+                let data = self.peers[i].bases.whole(said);
+                if self.peers[i].bases.deltas > before {
+                    self.note("delta");
+                }
                 let first = self.told.entry((channel.clone(), life, seq)).or_insert_with(|| data.clone());
                 assert!(*first == data || life > 0, "the same to everybody");
                 let cursor = said["cursor"].as_str().expect("a cursor").to_owned();
                 self.peers[i].cursors.insert(channel.clone(), (life, seq, cursor));
-                self.peers[i].reads.insert(channel, Reading { next: seq + 1, is_new: false, attends });
+                self.peers[i]
+                    .reads
+                    .insert(channel, Reading { next: seq + 1, is_new: false, attends, deltas });
                 self.note("message");
             }
             Some("gap") => {
@@ -152,7 +161,7 @@ impl World {
                     assert!(is_new, "what is missing while reading is known: {said}");
                     self.note("gap of another life");
                 }
-                self.peers[i].reads.insert(channel, Reading { next: to, is_new: false, attends });
+                self.peers[i].reads.insert(channel, Reading { next: to, is_new: false, attends, deltas });
             }
             Some("closed") => {
                 assert!(life > 0);

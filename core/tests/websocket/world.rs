@@ -8,6 +8,7 @@ use rcomet_core::chance::Chance;
 use rcomet_core::time::Moment;
 
 use super::config;
+use super::deltas::Bases;
 use super::support::{Server, encode};
 use super::websocket::{Socket, frame};
 
@@ -35,6 +36,8 @@ struct Reading {
     is_new: bool,
     /// It has had everything before: since then nothing need be missing.
     attends: bool,
+    /// It has asked for deltas.
+    deltas: bool,
 }
 
 struct Peer {
@@ -54,6 +57,8 @@ struct Peer {
     /// The server asked for a sign of life.
     pinged: bool,
     is_over: bool,
+    /// What deltas are put together with.
+    bases: Bases,
 }
 
 struct World {
@@ -67,6 +72,11 @@ struct World {
     asked_ever: u64,
     draining: bool,
     tally: BTreeMap<&'static str, u64>,
+}
+
+/// Who asks for a subscription with this id asks for deltas.
+fn wants_deltas(id: u64) -> bool {
+    id.is_multiple_of(2)
 }
 
 impl World {
@@ -172,6 +182,7 @@ impl World {
             was_slow: false,
             pinged: false,
             is_over: false,
+            bases: Bases::default(),
         });
     }
 
@@ -196,13 +207,16 @@ impl World {
         let message = match &asked {
             Asked::Subscribe { channel, .. } => {
                 let known = self.peers[i].cursors.get(channel).map(|(_, _, cursor)| cursor.clone());
+                let mut ask = serde_json::json!({"type":"subscribe","id":id,"channel":channel});
                 match (self.chance.below(3), known) {
-                    (0, _) => serde_json::json!({"type":"subscribe","id":id,"channel":channel,"seq":-1}),
-                    (1, Some(cursor)) => {
-                        serde_json::json!({"type":"subscribe","id":id,"channel":channel,"cursor":cursor})
-                    }
-                    _ => serde_json::json!({"type":"subscribe","id":id,"channel":channel}),
+                    (0, _) => ask["seq"] = (-1).into(),
+                    (1, Some(cursor)) => ask["cursor"] = cursor.into(),
+                    _ => {}
                 }
+                if wants_deltas(id) {
+                    ask["delta"] = true.into();
+                }
+                ask
             }
             Asked::Unsubscribe { channel, .. } => {
                 serde_json::json!({"type":"unsubscribe","id":id,"channel":channel})
@@ -362,6 +376,7 @@ fn many_worlds() {
             "subscribed twice",
             "too many subscriptions",
             "message",
+            "delta",
             "gap at the start",
             "gap while reading",
             "gap of another life",

@@ -79,6 +79,7 @@ fn verb<'b>(request: &Request<'_, 'b>, config: &Config, has_callback: bool) -> R
                 roster: None,
                 replaces: true,
                 life: None,
+                deltas: false,
             }))
         }
     }

@@ -168,6 +168,7 @@ fn listen<'b>(request: &Request<'_, 'b>, hold: Hold) -> Result<Listen<'b>, Refus
         roster,
         replaces: false,
         life: params.get("epoch"),
+        deltas: false,
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::http;
 use crate::dialect::{Ahead, Bulk, Call, Hold, Item, Listen, Refusal, Verb};
 use crate::hub::From;
 
@@ -30,6 +31,7 @@ struct Said<'m> {
     #[serde(borrow)]
     data: Option<&'m RawValue>,
     ttl: Option<u64>,
+    delta: Option<bool>,
 }
 
 /// What one message asks for: one thing, or to subscribe to several channels.
@@ -61,6 +63,7 @@ fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
         return Err(Refusal::Parameter("the channel is missing or empty"));
     }
     let (token, roster) = (said.token.unwrap_or_default(), said.roster);
+    let deltas = said.delta.unwrap_or(false);
     let who = said.who.filter(|who| !who.is_empty());
     let listen = |channel| {
         Verb::Listen(Listen {
@@ -74,6 +77,7 @@ fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
             roster,
             replaces: false,
             life: None,
+            deltas,
         })
     };
     Ok(names.into_iter().map(listen).collect())
@@ -105,15 +109,14 @@ fn verb<'m>(said: Said<'m>) -> Result<Verb<'m>, Refusal> {
             Ok(Verb::Authenticate(token.ok_or(Refusal::Parameter("there is no token to show"))?))
         }
         "ping" => Ok(Verb::Ping),
-        _ => Err(Refusal::Parameter("the type is subscribe, unsubscribe, publish, auth or ping")),
+        other => Err(Refusal::value("type", other, "subscribe, unsubscribe, publish, auth or ping")),
     }
 }
 
 /// Where a subscription begins: behind a cursor, with a number, or with so many of the newest; else with what is new.
 fn begins(said: &Said<'_>) -> Result<From, Refusal> {
     if let Some(cursor) = said.cursor.as_deref() {
-        let token = cursor.parse().map_err(|_| Refusal::Parameter("the cursor is none of this server's"))?;
-        return Ok(From::Shown(token));
+        return http::shown(cursor);
     }
     let history = match said.history.map(RawValue::get) {
         None | Some("0") => From::New,
@@ -156,9 +159,9 @@ mod tests {
         calls.remove(0)
     }
 
-    fn words(text: &str) -> &'static str {
+    fn words(text: &str) -> String {
         match call(text) {
-            Call::Refuse { refusal, .. } => refusal.words(),
+            Call::Refuse { refusal, .. } => refusal.detail().to_owned(),
             other => panic!("{other:?}"),
         }
     }
@@ -233,13 +236,14 @@ mod tests {
             assert!(words(&text).starts_with("history is how many"), "{history}");
         }
         assert_eq!(words(r#"{"type":"subscribe","channel":""}"#), "the channel is missing or empty");
-        assert!(
-            words(r#"{"type":"subscribe","channel":"a","cursor":"?"}"#).starts_with("the cursor is none")
+        assert_eq!(
+            words(r#"{"type":"subscribe","channel":"a","cursor":"?"}"#),
+            "cursor is \"?\": expected the 32 characters of one that was given"
         );
         assert!(
             words(r#"{"type":"publish","channel":"a","data":1,"ttl":0}"#).starts_with("ttl is the seconds")
         );
         assert_eq!(words(r#"{"type":"auth"}"#), "there is no token to show");
-        assert!(words(r#"{"type":"leave"}"#).starts_with("the type is subscribe"));
+        assert!(words(r#"{"type":"leave"}"#).starts_with("type is \"leave\": expected subscribe"));
     }
 }

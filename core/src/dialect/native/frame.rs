@@ -1,8 +1,9 @@
 //! What subscribers get: one object an event, the same on every transport and for everybody who reads the channel.
+use super::splice::splice;
 use super::style;
 use crate::bytes::escape;
 use crate::dialect::{Batch, News, Text};
-use crate::hub::{Because, Change, Lost, Message};
+use crate::hub::{Base, Because, Change, Lost, Message};
 use crate::log::Sealed;
 use crate::wire::http1::response::number;
 
@@ -38,8 +39,11 @@ impl Pen {
     fn news(&mut self, item: &News<'_>, out: &mut Text) {
         match *item {
             News::Messages(batch) => {
+                // A batch has no holes: whoever reads it has each message when the next one comes.
+                let mut has_base = out.base == Base::Held;
                 for (seq, message) in batch.channel.history().range(batch.from, batch.to) {
-                    self.message(&batch, seq, message, out);
+                    self.message(&batch, seq, message, has_base, out);
+                    has_base = out.base != Base::Unasked;
                 }
             }
             News::Several(batches) => self.several(batches, out),
@@ -133,8 +137,10 @@ impl Pen {
             if let Some(message) = batches[i].channel.history().get(seq) {
                 // What has expired in between is missing.
                 self.gap_before(&batches[i], next[i], seq, out);
+                // Of several channels nothing is known but what stands in this answer.
+                let has_base = out.base != Base::Unasked && batches[i].from < seq;
                 next[i] = seq + 1;
-                self.message(&batches[i], seq, message, out);
+                self.message(&batches[i], seq, message, has_base, out);
             }
         }
         // And what has behind the last. The cursor is past its place, or whoever asks next would be told the same again.
@@ -159,7 +165,8 @@ impl Pen {
         }
     }
 
-    fn message(&mut self, batch: &Batch<'_>, seq: u64, message: &Message, out: &mut Text) {
+    /// One message; by what differs from the one before, if whoever reads this has that and it is shorter.
+    fn message(&mut self, batch: &Batch<'_>, seq: u64, message: &Message, has_base: bool, out: &mut Text) {
         if self.style == style::STATS {
             out.bytes.extend_from_slice(b"data: ");
             out.bytes.extend_from_slice(message.body.as_bytes());
@@ -171,8 +178,32 @@ impl Pen {
         self.begin("message", batch.channel.name());
         field("seq", seq, &mut self.object);
         self.object.extend_from_slice(format!(",\"cursor\":\"{cursor}\"").as_bytes());
-        data(message, &mut self.object);
+        match if has_base { base(batch, seq) } else { None } {
+            Some(base) => self.data_after(base, message, out),
+            None => data(message, &mut self.object),
+        }
         self.put("message", Some(cursor), out);
+    }
+
+    /// Appends what was published: by what differs from the base, if both are text and that is shorter.
+    fn data_after(&mut self, base: &Message, message: &Message, out: &mut Text) {
+        let start = self.object.len();
+        if !base.is_base64() && !message.is_base64() {
+            let splice = splice(&base.body, &message.body);
+            self.object.extend_from_slice(b",\"splice\":[");
+            number(splice.start as u64, &mut self.object);
+            self.object.push(b',');
+            number(splice.deleted as u64, &mut self.object);
+            self.object.push(b']');
+            let left_out = message.body.len() - splice.text.len();
+            if let Some(bytes @ 1..) = left_out.checked_sub(self.object.len() - start) {
+                out.saved.messages += 1;
+                out.saved.bytes += bytes as u64;
+                return string("data", splice.text, &mut self.object);
+            }
+            self.object.truncate(start);
+        }
+        data(message, &mut self.object);
     }
 
     fn begin(&mut self, kind: &str, channel: &str) {
@@ -215,6 +246,13 @@ impl Pen {
             out.end_piece();
         }
     }
+}
+
+/// The message before number `seq`, if it is still there: whoever was told of a hole before `seq` is told the whole.
+fn base<'b>(batch: &Batch<'b>, seq: u64) -> Option<&'b Message> {
+    let history = batch.channel.history();
+    let before = seq.checked_sub(1)?;
+    history.get(before).filter(|_| history.is_live(before))
 }
 
 /// Appends a member that is a number.

@@ -100,7 +100,10 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
     let verb = match path(request.role, head) {
         Some(Path::Events) => {
             voice.style = style_of(head.field("accept").unwrap_or_default());
-            only(head, Method::Get, "GET, OPTIONS").and_then(|()| subscribe(head, &params, voice.style))
+            only(head, Method::Get, "GET, OPTIONS").and_then(|()| {
+                voice.deltas = deltas(&params)?;
+                subscribe(head, &params, voice.style)
+            })
         }
         Some(Path::History) => {
             only(head, Method::Get, "GET, HEAD, OPTIONS").and_then(|()| history(head, &params))
@@ -294,6 +297,15 @@ fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<
     }))
 }
 
+/// Whether messages are to be told by what differs from the one before.
+fn deltas(params: &Params<'_>) -> Result<bool, Refusal> {
+    match params.get("delta").as_deref() {
+        None | Some("" | "0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(other) => Err(Refusal::value("delta", other, "1 for messages as deltas, or 0")),
+    }
+}
+
 /// Up to where a subscriber knows each of the channels' rosters.
 fn rosters(params: &Params<'_>, channels: usize) -> Result<Vec<u64>, Refusal> {
     let expected =
@@ -327,7 +339,8 @@ fn begins(head: &Head<'_, '_>, params: &Params<'_>) -> Result<From, Refusal> {
     }
 }
 
-fn shown(cursor: &str) -> Result<From, Refusal> {
+/// Behind a cursor, which has to look like one.
+pub(super) fn shown(cursor: &str) -> Result<From, Refusal> {
     let expected = "the 32 characters of one that was given";
     cursor.parse().map(From::Shown).map_err(|_| Refusal::value("cursor", cursor, expected))
 }

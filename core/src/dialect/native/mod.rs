@@ -4,6 +4,7 @@ mod bulk;
 mod decode;
 mod frame;
 mod http;
+mod splice;
 mod style;
 
 pub(crate) use answer::problem;

@@ -222,6 +222,9 @@ impl Machine {
             None => self.hub.join(at, join, now),
         };
         let Ok(sub) = joined else { return Err(Refusal::TooManySubscribers) };
+        if listen.deltas {
+            self.hub.want_deltas(sub, Some(at));
+        }
         if let Some(socket) = self.websocket_mut(id) {
             // Most have one: room for exactly as many as there are.
             socket.seats.reserve_exact(1);

@@ -4,7 +4,7 @@ use super::booth;
 use crate::arena::Id;
 use crate::conn::{Conn, Phase};
 use crate::dialect::{Batch, News, Voice};
-use crate::hub::{Hub, Lost, Roster, Took, Visit};
+use crate::hub::{Base, Hub, Lost, Roster, Took, Visit};
 use crate::machine::deliver::{Delivery, people};
 use crate::machine::frames::{Range, Way, Wrap};
 
@@ -33,7 +33,7 @@ impl Delivery<'_> {
             self.counters.subscribers_slow += 1;
             return Took::Nothing;
         }
-        let Visit { at, channel, from, until, lost, .. } = *visit;
+        let Visit { at, channel, from, until, lost, base, .. } = *visit;
         let history = channel.history();
         let head = history.head();
         let window = socket.window.filter(|_| head - from <= DEFLATED_BEHIND_MAX);
@@ -54,7 +54,8 @@ impl Delivery<'_> {
         let took = Took::Upto { next: to, notices };
         // Who reads several channels at a location goes on with the others, and hears only that the last has ended.
         let closes = channel.is_closed() && to == head && (visit.others == 0 || !is_booth);
-        let (range, way) = ((at, from, to, lost), Way::new(dialect, style, Wrap::Messages(window)));
+        let (range, way) =
+            ((at, from, to, lost), Way { base, ..Way::new(dialect, style, Wrap::Messages(window)) });
         if heard && !closes && !says_lost {
             // As almost always: nothing is allocated for it.
             self.tell_all(conn, id, range, way, messages.as_slice());
@@ -85,6 +86,9 @@ impl Delivery<'_> {
         if !news.is_empty() {
             let frame = self.frames.shared(range, way, news);
             self.post.say_shared(conn, id, frame);
+            if way.base != Base::Unasked {
+                self.count_deltas(Some(range));
+            }
         }
     }
 
