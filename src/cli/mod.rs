@@ -89,9 +89,9 @@ pub(crate) enum Command {
     /// Have the daemon read its configuration file again
     ///
     /// The whole file is checked first. If there is anything wrong with it, everything stays as it was, the reason is said here,
-    /// and the exit code is 5. Nobody is disconnected. What takes a restart is said, and the rest is in force. That is where it
-    /// listens (server.front, server.admin, server.ccomet, server.simple_comet, control.path, control.read_path,
-    /// control.write_path), and another history.file or control.values_file that has something in it already.
+    /// and the exit code is 5. Nobody is disconnected. Where the daemon listens takes a restart (server.front, server.admin,
+    /// server.ccomet, server.simple_comet, control.path, control.read_path, control.write_path): if that has changed it is said,
+    /// and the rest is in force. Another history.file or control.values_file must have nothing in it yet.
     Reload(Target),
 
     /// Give a key a value, and push it to everybody who listens to the channel of that name
