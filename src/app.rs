@@ -22,7 +22,9 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         Command::Start(flags) if flags.run.is_in_background() || flags.foreground => {
             (serve::run(&flags.run), flags.json)
         }
-        Command::CheckConfig { file, json } => (check_config(file.as_deref(), *json), *json),
+        Command::CheckConfig { file, config, json } => {
+            (check_config(file.as_deref().or(config.as_deref()), *json), *json)
+        }
         Command::ImportIcometConf { file } => (import_icomet_conf(file), false),
         Command::Completions { shell } => (completions(*shell), false),
         Command::Man { directory } => (manual(directory), false),
