@@ -101,12 +101,12 @@ fn check_config(file: Option<&Path>, json: bool) -> Result<(), Box<dyn Error>> {
         let config: toml::Table = settings::effective(&said).parse()?;
         let told = json!({
             "config": config,
-            "warnings": settings.warnings(),
+            "warnings": settings.warnings(None),
             "connections_max": possible.min(settings.limits.connections_max),
         });
         return Ok(print(&format!("{told}\n"))?);
     }
-    for warning in settings.warnings() {
+    for warning in settings.warnings(None) {
         say(&format!("rcomet: warning: {warning}"));
     }
     let mut text = match file {

@@ -16,7 +16,7 @@ use crate::exit::Failure;
 use crate::journal::JournalFile;
 use crate::logging::{self, Logging};
 use crate::reactor::{Bound, Doors, Fresh, Reactor, Signals};
-use crate::settings::Settings;
+use crate::settings::{Settings, Side};
 use crate::values::ValuesFile;
 use crate::{activation, dashboard, demo, pid_file, place};
 
@@ -76,7 +76,8 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
         values: values.as_ref().map(|(file, _)| file.path().display().to_string()),
         listeners: bound.iter().map(|one| (one.role.name().to_owned(), one.address.to_string())).collect(),
     };
-    let mut fresh = fresh(&settings, descriptors);
+    let sides: Vec<Side> = bound.iter().map(|one| (one.role, one.address.clone())).collect();
+    let mut fresh = fresh(&settings, &sides, descriptors);
     for note in std::mem::take(&mut fresh.notes) {
         log::warn!("{note}");
     }
@@ -89,7 +90,7 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
     }
     background.report(Ok(()));
     let running = settings;
-    reactor.run(&mut Again { source, running, descriptors, logging, beside, pid_file, read: None })?;
+    reactor.run(&mut Again { source, running, sides, descriptors, logging, beside, pid_file, read: None })?;
     Ok(())
 }
 
@@ -143,9 +144,9 @@ fn listen(settings: &Settings, in_background: bool) -> Result<Vec<Bound>, Box<dy
     Ok(bound)
 }
 
-/// What the daemon is given: the settings, with what this machine and the demo make of them.
-fn fresh(settings: &Settings, descriptors: Descriptors) -> Fresh {
-    let mut notes = settings.warnings();
+/// What the daemon is given: the settings, with what this machine and the demo make of them. It listens at `sides`.
+fn fresh(settings: &Settings, sides: &[Side], descriptors: Descriptors) -> Fresh {
+    let mut notes = settings.warnings(Some(sides));
     let mut config = settings.core();
     let wanted = config.limits.connections_max;
     let possible = descriptors.connections(settings.descriptors());

@@ -134,7 +134,7 @@ fn a_warning_is_no_refusal() {
     let output = rcomet(&["check-config", path.to_str().expect("a path")]);
     assert_eq!(output.status.code(), Some(0));
     assert!(
-        stderr(&output).starts_with("rcomet: warning: server.admin listens on 0.0.0.0:8000 and"),
+        stderr(&output).starts_with("rcomet: warning: the admin side listens on 0.0.0.0:8000 and"),
         "{output:?}"
     );
 }

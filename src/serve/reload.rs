@@ -10,7 +10,7 @@ use crate::journal::JournalFile;
 use crate::logging::Logging;
 use crate::pid_file::{self, PidFile};
 use crate::reactor::{Fresh, Histories, Reload};
-use crate::settings::{Server, Settings, Source};
+use crate::settings::{Server, Settings, Side, Source};
 use crate::values::ValuesFile;
 
 /// Reads everything again.
@@ -18,6 +18,8 @@ pub(super) struct Again {
     pub(super) source: Source,
     /// What is in force.
     pub(super) running: Settings,
+    /// Where the daemon listens.
+    pub(super) sides: Vec<Side>,
     pub(super) descriptors: Descriptors,
     pub(super) logging: Logging,
     /// Where the pid file is when the settings name none.
@@ -124,7 +126,7 @@ impl Reload for Again {
         let failed = |failure: Failure| failure.to_string();
         let histories = self.other_history_file(&settings, kept).map_err(failed)?;
         let values = self.other_values_file(&settings).map_err(failed)?;
-        let mut fresh = fresh(&settings, self.descriptors);
+        let mut fresh = fresh(&settings, &self.sides, self.descriptors);
         notes.append(&mut fresh.notes);
         fresh.notes = notes;
         (fresh.histories, fresh.values) = (histories, values);
@@ -197,7 +199,7 @@ mod tests {
         assert_eq!((&settings.server.front, settings.server.demo), (&running.server.front, true));
         assert_eq!(settings.control.path, running.control.path);
         assert_ne!(settings.control.mode, running.control.mode);
-        let config: rcomet_core::Config = fresh(&settings, Descriptors::in_reach()).config;
+        let config: rcomet_core::Config = fresh(&settings, &[], Descriptors::in_reach()).config;
         assert!(!config.pages.is_empty(), "the demo has come");
     }
 
