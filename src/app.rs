@@ -22,7 +22,9 @@ pub(crate) fn run(command: &Command) -> ExitCode {
         Command::Start(flags) if flags.run.is_in_background() || flags.foreground => {
             (serve::run(&flags.run), flags.json)
         }
-        Command::CheckConfig { file, json } => (check_config(file.as_deref(), *json), *json),
+        Command::CheckConfig { file, config, json } => {
+            (check_config(file.as_deref().or(config.as_deref()), *json), *json)
+        }
         Command::ImportIcometConf { file } => (import_icomet_conf(file), false),
         Command::Completions { shell } => (completions(*shell), false),
         Command::Man { directory } => (manual(directory), false),
@@ -99,12 +101,12 @@ fn check_config(file: Option<&Path>, json: bool) -> Result<(), Box<dyn Error>> {
         let config: toml::Table = settings::effective(&said).parse()?;
         let told = json!({
             "config": config,
-            "warnings": settings.warnings(),
+            "warnings": settings.warnings(None),
             "connections_max": possible.min(settings.limits.connections_max),
         });
         return Ok(print(&format!("{told}\n"))?);
     }
-    for warning in settings.warnings() {
+    for warning in settings.warnings(None) {
         say(&format!("rcomet: warning: {warning}"));
     }
     let mut text = match file {

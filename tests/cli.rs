@@ -81,11 +81,41 @@ fn a_good_file_is_shown_whole() {
     assert_eq!(rcomet(&["check-config", "rcomet.example.toml"]).status.code(), Some(0));
 }
 
+/// The file is named as `run` and `start` have it, too; twice it is not.
+#[test]
+fn the_file_to_be_checked_may_be_named_as_it_is_for_run() {
+    let path = file("named.toml", "[limits]\nchannels_max = 7\n");
+    let path = path.to_str().expect("a path");
+    let plain = stdout(&rcomet(&["check-config", path]));
+    assert!(
+        plain.starts_with(&format!("# In force with {path}:\n")) && plain.contains("\nchannels_max = 7\n")
+    );
+    assert_eq!(stdout(&rcomet(&["check-config", "--config", path])), plain);
+    let twice = rcomet(&["check-config", path, "--config", path]);
+    assert_eq!((twice.status.code(), stdout(&twice)), (Some(2), String::new()));
+    assert!(stderr(&twice).contains("'[FILE]' cannot be used with '--config <FILE>'"), "{}", stderr(&twice));
+    let help = stdout(&rcomet(&["check-config", "--help"]));
+    assert!(help.contains("[FILE]\n") && help.contains("--config <FILE>\n"), "{help}");
+    let completions = stdout(&rcomet(&["completions", "bash"]));
+    assert!(completions.contains("opts=\"-h --config --json --help\""), "{completions}");
+}
+
+/// What an admin side does not do is not offered.
+#[test]
+fn stop_and_reload_name_no_admin_side() {
+    for (command, offers) in [("stop", false), ("reload", false), ("status", true), ("write", true)] {
+        let help = stdout(&rcomet(&[command, "--help"]));
+        assert_eq!((help.contains("--url"), help.contains("--socket")), (offers, true), "{command}: {help}");
+    }
+}
+
 #[test]
 fn a_bad_file_is_refused_with_its_place() {
     let path = file("bad.toml", "[limits]\nchanels_max = 7\n");
     let path = path.to_str().expect("a path");
-    for arguments in [vec!["check-config", path], vec!["run", "--config", path]] {
+    for arguments in
+        [vec!["check-config", path], vec!["check-config", "--config", path], vec!["run", "--config", path]]
+    {
         let output = rcomet(&arguments);
         assert_eq!((output.status.code(), stdout(&output)), (Some(1), String::new()));
         let wanted =
@@ -104,7 +134,7 @@ fn a_warning_is_no_refusal() {
     let output = rcomet(&["check-config", path.to_str().expect("a path")]);
     assert_eq!(output.status.code(), Some(0));
     assert!(
-        stderr(&output).starts_with("rcomet: warning: server.admin listens on 0.0.0.0:8000 and"),
+        stderr(&output).starts_with("rcomet: warning: the admin side listens on 0.0.0.0:8000 and"),
         "{output:?}"
     );
 }

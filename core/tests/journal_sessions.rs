@@ -1,6 +1,8 @@
 //! Bayeux's sessions over a restart: ended on purpose, where they stood; cut off, where their clients say that they stand.
 #[path = "support/bayeux.rs"]
 mod bayeux;
+#[path = "journal_sessions/endings.rs"]
+mod endings;
 #[path = "journal_sessions/rests.rs"]
 mod rests;
 mod support;

@@ -18,7 +18,7 @@ over a restart of the daemon only where that keeps values (`rcomet start --value
 /// The flags of `rcomet write`.
 #[derive(Args, Debug)]
 pub(crate) struct WriteFlags {
-    /// The key
+    /// The key, which is a channel's name
     pub(crate) key: String,
 
     /// The value; - reads it from standard input
@@ -51,19 +51,20 @@ Examples:
       version. Ask again with that (--since 179521979400001), and nothing is
       missed.
 
-Exit codes: 4 when the key has no value, 6 when nothing was written within --timeout.";
+Exit codes: 4 when the key has no value or was deleted, 6 when nothing was written within --timeout, or nothing yet after --since without \
+--wait.";
 
 /// The flags of `rcomet read`.
 #[derive(Args, Debug)]
 pub(crate) struct ReadFlags {
-    /// The key
+    /// The key, which is a channel's name
     pub(crate) key: String,
 
     /// Wait for the next value
     #[arg(long, short)]
     pub(crate) wait: bool,
 
-    /// Print the next value behind this version, at once if there is one; 0 for the present one, or the first
+    /// Print the next value after this version, at once if there is one; with 0 the present value
     #[arg(long, value_name = "VERSION")]
     pub(crate) since: Option<u64>,
 
@@ -71,7 +72,7 @@ pub(crate) struct ReadFlags {
     #[arg(long, short, conflicts_with = "wait")]
     pub(crate) follow: bool,
 
-    /// Wait for so many seconds at most [default: for ever]
+    /// Give up after so many seconds [default: wait for ever]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
 
@@ -79,10 +80,12 @@ pub(crate) struct ReadFlags {
     pub(crate) target: Target,
 }
 
+pub(super) const ABSENT_HELP: &str = "Exit codes: 4 when there is no such key.";
+
 /// The flags of `rcomet refresh`.
 #[derive(Args, Debug)]
 pub(crate) struct RefreshFlags {
-    /// The key
+    /// The key, which is a channel's name
     pub(crate) key: String,
 
     #[command(flatten)]
@@ -92,7 +95,7 @@ pub(crate) struct RefreshFlags {
 /// The flags of `rcomet delete`.
 #[derive(Args, Debug)]
 pub(crate) struct DeleteFlags {
-    /// The key
+    /// The key, which is a channel's name
     pub(crate) key: String,
 
     #[command(flatten)]
@@ -107,7 +110,7 @@ text is shown escaped; with --json everything is there byte for byte.";
 #[derive(Args, Debug)]
 pub(crate) struct DumpFlags {
     /// Only keys that begin with this
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
 
     #[command(flatten)]

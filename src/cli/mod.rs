@@ -34,7 +34,7 @@ Examples:
   rcomet start
   rcomet write greeting 'hello world' && rcomet read greeting
   rcomet stop
-      In the background; a value, and back; and the end of it.
+      Serve in the background; give a key a value, and read it again; stop.
 
   rcomet subscribe news
   rcomet publish news 'it rains'
@@ -48,7 +48,7 @@ Examples:
 Exit codes:
   0  done                             4  there is no such key, channel or client
   1  it went wrong                    5  refused: by the daemon or its socket
-  2  it was asked for in a wrong way  6  nothing happened in time
+  2  the command is not understood    6  nothing happened in time
   3  no daemon runs                   7  a daemon runs already
 
 Signals to the daemon: TERM and INT end connections cleanly and leave, a second one leaves at once; HUP reads the configuration \
@@ -75,23 +75,26 @@ pub(crate) enum Command {
 
     /// End the daemon, and wait until it has gone
     ///
-    /// As with signal TERM, whoever waits for a message gets an answer first, for at most `server.drain_ms_max` milliseconds.
+    /// As with signal TERM, connections are ended cleanly first: whoever waits for a message gets an answer. That takes
+    /// `server.drain_ms_max` milliseconds at most.
     #[command(
+        mut_arg("url", target::nowhere),
         after_help = "Exit codes: 1 when it has gone without saving what it keeps over a restart, 3 when no daemon runs, 6 when it \
         has not gone within --timeout."
     )]
     Stop(StopFlags),
 
-    /// Say whether a daemon runs, and how it stands
+    /// Say whether a daemon runs, since when, and where it listens
     #[command(after_help = STATUS_HELP)]
     Status(Target),
 
     /// Have the daemon read its configuration file again
     ///
     /// The whole file is checked first. If there is anything wrong with it, everything stays as it was, the reason is said here,
-    /// and the exit code is 5. Nobody is disconnected. What takes a restart is said, and the rest is in force. That is where it
-    /// listens (server.front, server.admin, server.ccomet, server.simple_comet, control.path, control.read_path,
-    /// control.write_path), and another history.file or control.values_file that has something in it already.
+    /// and the exit code is 5. Nobody is disconnected. Where the daemon listens takes a restart (server.front, server.admin,
+    /// server.ccomet, server.simple_comet, control.path, control.read_path, control.write_path): if that has changed it is said,
+    /// and the rest is in force. Another history.file or control.values_file must have nothing in it yet.
+    #[command(mut_arg("url", target::nowhere))]
     Reload(Target),
 
     /// Give a key a value, and push it to everybody who listens to the channel of that name
@@ -103,9 +106,11 @@ pub(crate) enum Command {
     Read(ReadFlags),
 
     /// Give a key the value that it has once more, so that whoever waits for it gets it again
+    #[command(after_help = keys::ABSENT_HELP)]
     Refresh(RefreshFlags),
 
     /// Forget a key and its value
+    #[command(after_help = keys::ABSENT_HELP)]
     Delete(DeleteFlags),
 
     /// Print all keys and their values, the oldest key first
@@ -142,18 +147,22 @@ pub(crate) enum Command {
 
     /// Show what would be in force with a configuration file, or what is wrong with it
     ///
-    /// Prints every option with the value it would have, in the shape of a configuration file. Exits with 1 if the file
-    /// cannot be used.
+    /// Prints every option with the value it would have, in the shape of a configuration file; what is allowed but probably not
+    /// meant is said on standard error. Exits with 1 if the file cannot be used, and says where in it and why.
     CheckConfig {
         /// The file; without one, the defaults are shown
         file: Option<PathBuf>,
+
+        /// The file, as `run` and `start` are given it
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        config: Option<PathBuf>,
 
         /// Print an object, for programs: `config`, `warnings`, and the `connections_max` that this machine allows
         #[arg(long)]
         json: bool,
     },
 
-    /// Make a configuration file out of icomet's
+    /// Make a configuration file out of that of icomet, another comet server
     ///
     /// Prints it to standard output. What cannot be carried over is said in its comments and on standard error.
     ImportIcometConf {
@@ -163,15 +172,18 @@ pub(crate) enum Command {
 
     /// Print completions for a shell
     ///
-    /// For bash: rcomet completions bash > ~/.local/share/bash-completion/completions/rcomet
+    /// For bash, in a directory that must be there: rcomet completions bash >
+    /// ~/.local/share/bash-completion/completions/rcomet
     Completions {
         /// The shell
         shell: Shell,
     },
 
     /// Write manual pages, one for each command
+    ///
+    /// As root, for everybody: rcomet man /usr/local/share/man/man1
     Man {
-        /// Into this directory, which must be there
+        /// Where to; the directory must be there
         directory: PathBuf,
     },
 }
@@ -179,8 +191,9 @@ pub(crate) enum Command {
 const START_EXAMPLES: &str = "\
 Examples:
   rcomet start
-      With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000,
-      and the control socket.
+      With the defaults: for subscribers on 127.0.0.1:8100 (the front side),
+      for application servers on 127.0.0.1:8000 (the admin side), and for the
+      other commands by the control socket. All of it on this machine only.
 
   rcomet start --no-tcp --control /home/me/app/rcomet.sock
       Without any port: only who may open that file can reach it. The other
@@ -189,8 +202,8 @@ Examples:
 
   rcomet start --config /etc/rcomet.toml --log-file /var/log/rcomet.log
 
-Exit codes: 7 when a daemon runs already at the same control socket, or has the pid file or another file of this one; 6 when \
-it is not ready within --wait, and then it is ended; 1 when it cannot start. The reason is said.
+Exit codes: 7 when a daemon runs already at the same control socket, or has the pid file or another file that this one was to have; \
+6 when it is not ready within --wait, and then it is ended; 1 when it cannot start. The reason is said.
 
 Under systemd use `rcomet run`: it says itself when it is ready.";
 
@@ -209,11 +222,11 @@ pub(crate) struct StartFlags {
     #[command(flatten)]
     pub(crate) run: RunFlags,
 
-    /// In the background; that is what start does anyway
+    /// Serve in the background; that is what start does anyway
     #[arg(long, short, conflicts_with = "foreground")]
     pub(crate) daemon: bool,
 
-    /// In the foreground after all, as `rcomet run`
+    /// Serve in the foreground after all, as `rcomet run` does
     #[arg(long)]
     pub(crate) foreground: bool,
 

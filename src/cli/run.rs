@@ -11,11 +11,13 @@ use crate::settings::{Address, Level, LimitFlag, Source};
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   rcomet run
-      With the defaults: front on 127.0.0.1:8100, admin on 127.0.0.1:8000.
+      With the defaults: for subscribers on 127.0.0.1:8100 (the front side),
+      for application servers on 127.0.0.1:8000 (the admin side). Both are
+      reached from this machine only.
 
   rcomet run --front 0.0.0.0:8100 --front '[::]:8100' --auth token
-      Let the world subscribe, but only with a token; publishing stays on
-      this machine.
+      Let the world subscribe, but only with a token, as --auth says; who
+      publishes must be on this machine.
 
   rcomet run --config /etc/rcomet.toml --log debug --limit channels_max=1000
       A file, and two things said differently from it.";
@@ -26,7 +28,7 @@ pub(crate) struct RunFlags {
     /// Read this configuration file
     ///
     /// It is TOML; rcomet.example.toml shows every option. Without a file every option has its default, and the daemon
-    /// listens on this machine only. Signal HUP makes the daemon read it again.
+    /// listens on this machine only. `rcomet reload`, or signal HUP, makes the daemon read it again.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -44,11 +46,11 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "ADDR")]
     admin: Vec<Address>,
 
-    /// Listen here for clients of CComet [default: nowhere]
+    /// Listen here for clients of CComet, another comet server [default: nowhere]
     #[arg(long, value_name = "ADDR")]
     ccomet: Vec<Address>,
 
-    /// Listen here for clients of Simple Comet [default: nowhere]
+    /// Listen here for clients of Simple Comet, another comet server [default: nowhere]
     #[arg(long, value_name = "ADDR")]
     simple_comet: Vec<Address>,
 
@@ -83,7 +85,7 @@ pub(crate) struct RunFlags {
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
 
-    /// Write the log to the end of this file, instead of standard error
+    /// Write the log to the end of this file, instead of standard error; with `start`, instead of nowhere
     ///
     /// It is opened again with every reload, so that it can be moved away before.
     #[arg(long, value_name = "FILE")]
@@ -93,30 +95,30 @@ pub(crate) struct RunFlags {
     #[arg(long, hide = true)]
     in_background: bool,
 
-    /// Who may subscribe: everybody, or whoever has the channel's token
+    /// What is asked of subscribers: `none` lets everybody in, `token` those who have the channel's token [default: none]
     ///
     /// With `token`, the application server asks /sign on the admin side for a channel's token and gives it to those
     /// who may subscribe.
-    #[arg(long, value_name = "HOW", value_parser = ["none", "token"])]
+    #[arg(long, value_name = "WHAT", value_parser = ["none", "token"])]
     auth: Option<String>,
 
-    /// Serve a web chat too, at /chat/, pages on the dialects, at /dialects/ and /comet/, and notes, at /notifier/
+    /// Serve a web chat too, at /chat/, pages on the protocols, at /dialects/ and /comet/, and notes, at /notifier/
     ///
-    /// Everybody may then publish to the channels /chat/* and chat.* from the public side, in every dialect; and the public
-    /// side speaks CComet and Simple Comet, too.
+    /// Everybody may then publish to the channels /chat/* and chat.* from the front side, in every protocol; and the front side
+    /// speaks CComet and Simple Comet, too.
     #[arg(long)]
     demo: bool,
 
-    /// How much is logged, to standard error [default: info]
+    /// How much is logged [default: info]
     ///
-    /// Goes before the environment's RCOMET_LOG, which can also name single modules (RCOMET_LOG=warn,rcomet_core=trace)
-    /// and which goes before the file.
+    /// It holds before the environment's RCOMET_LOG, which can also name single modules (RCOMET_LOG=warn,rcomet_core=trace),
+    /// and that before the configuration file.
     #[arg(long, value_name = "LEVEL")]
     log: Option<Level>,
 
     /// Set one of the limits, such as channels_max=1000
     ///
-    /// May be given several times.
+    /// May be given several times. `rcomet run --help` lists all limits with their defaults.
     #[arg(long = "limit", value_name = "NAME=VALUE")]
     limits: Vec<LimitFlag>,
 }

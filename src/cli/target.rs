@@ -1,7 +1,7 @@
 //! Which daemon is meant, and how answers are wanted: the flags of all commands that ask a running daemon.
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Arg, Args};
 
 /// The daemon that is asked.
 #[derive(Args, Clone, Debug, Default)]
@@ -11,12 +11,15 @@ pub(crate) struct Target {
     pub(crate) socket: Option<PathBuf>,
 
     /// Reach the daemon by its admin side, such as http://127.0.0.1:8000
-    ///
-    /// Stopping and reloading go by the control socket only.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
 
     /// Print JSON, for programs: an object, or for lists one object a line; errors too, on standard error
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Of no use: the admin side neither stops nor reloads the daemon, and says so to whoever tries.
+pub(super) fn nowhere(url: Arg) -> Arg {
+    url.hide(true)
 }

@@ -8,8 +8,8 @@ Examples:
   rcomet publish news 'it rains'
   some-program | rcomet publish news -
 
-Prints nothing, or with --json where the message has come to stand. Unlike a key that was written, a channel that was only \
-published to is forgotten when nobody has listened for a while (`icomet.channel_timeout_ms`).";
+Prints nothing, or with --json the message's number and its cursor. Unlike a key that was written, a channel that was only \
+published to is forgotten when nobody has listened for a while (the option `icomet.channel_timeout_ms`).";
 
 /// The flags of `rcomet publish`.
 #[derive(Args, Debug)]
@@ -34,18 +34,18 @@ Examples:
   rcomet subscribe news --count 1
       The next message, and no more.
 
-Messages are printed one a line; of several channels with the channel's name and a tab before. That something is missing, or that \
-a channel was closed, is said on standard error. With --json each event is an object as in docs/api.md, with a cursor to go on \
+Messages are printed one a line; of several channels, each with its channel's name and a tab before it. When something is missing, \
+or a channel was closed, that is said on standard error. With --json each event is an object as in docs/api.md, with a cursor to go on \
 from with --since. Exit codes: 0 after --count messages or when all channels were closed, 3 when the daemon has gone.";
 
 /// The flags of `rcomet subscribe`.
 #[derive(Args, Debug)]
 pub(crate) struct SubscribeFlags {
-    /// Channels
+    /// Channels to listen to; they need not be there yet
     #[arg(required = true, value_name = "CHANNEL")]
     pub(crate) channels: Vec<String>,
 
-    /// Go on behind this cursor, as a message had it with --json
+    /// Go on after this cursor: each message has one with --json
     #[arg(long, value_name = "CURSOR")]
     pub(crate) since: Option<String>,
 
@@ -65,7 +65,7 @@ pub(crate) struct SubscribeFlags {
 #[derive(Args, Debug)]
 pub(crate) struct ChannelsFlags {
     /// Only channels that begin with this
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
 
     /// At most so many [default: all]
@@ -103,7 +103,7 @@ pub(crate) struct DisconnectFlags {
     #[arg(long, value_name = "CHANNEL")]
     pub(crate) channel: Option<String>,
 
-    /// Of those who read the channel only the one who is listed under this name
+    /// Of those who read the channel, only those who gave this name
     #[arg(long, value_name = "NAME", requires = "channel")]
     pub(crate) who: Option<String>,
 
@@ -150,7 +150,7 @@ pub(crate) struct ExplainFlags {
     #[arg(long, value_name = "CHANNEL")]
     pub(crate) channel: String,
 
-    /// The message's number in its channel
+    /// The message's number in its channel, as `rcomet subscribe --json` shows it
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seq: u64,
 

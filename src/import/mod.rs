@@ -71,7 +71,7 @@ pub(crate) fn import(name: &str, content: &str) -> Result<Imported, Fault> {
     timeouts(&conf, &mut page)?;
 
     let made = settings::parse("the file made from it", &page.text)?;
-    page.notes.extend(made.warnings());
+    page.notes.extend(made.warnings(None));
     Ok(Imported { toml: page.text, notes: page.notes })
 }
 

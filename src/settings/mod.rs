@@ -6,13 +6,14 @@ mod fault;
 mod history;
 mod show;
 mod source;
+mod warnings;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use log::LevelFilter;
 use rcomet_core::config::{
-    AddressRules, Admin, Bayeux, Ccomet, Front, Http, Icomet, Location, Push, SimpleComet, Tokens, Websocket,
+    Admin, Bayeux, Ccomet, Front, Http, Icomet, Location, Push, SimpleComet, Tokens, Websocket,
 };
 use rcomet_core::{Config, Limits, Role};
 use serde::Deserialize;
@@ -23,6 +24,7 @@ pub(crate) use self::fault::Fault;
 pub(crate) use self::history::History;
 pub(crate) use self::show::effective;
 pub(crate) use self::source::{LimitFlag, Source, parse};
+pub(crate) use self::warnings::Side;
 
 /// The whole file, section by section.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -208,43 +210,6 @@ impl Settings {
         }
         self.core().check()
     }
-
-    /// What works but is probably not meant.
-    pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.core().warnings();
-        // Addresses for documentation (RFC 5737, RFC 3849): if even these may come in, everybody may.
-        let anybody = [
-            IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-            IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-        ];
-        let rules = AddressRules::new(&self.admin.allow, &self.admin.deny);
-        let exposed =
-            self.server.admin.iter().find(|address| address.ip().is_some_and(|ip| !ip.is_loopback()));
-        if let Some(address) = exposed.filter(|_| anybody.iter().any(|ip| rules.allows(*ip))) {
-            warnings.push(format!(
-                "server.admin listens on {address} and admin.allow lets everybody in: whoever reaches that port may \
-                 publish, read and close every channel"
-            ));
-        }
-        let exposed = self.server.simple_comet.iter().find(|a| a.ip().is_some_and(|ip| !ip.is_loopback()));
-        if let Some(address) = exposed.filter(|_| self.simple_comet.publish) {
-            warnings.push(format!(
-                "server.simple_comet listens on {address} and simple_comet.publish is on: whoever reaches that port may \
-                 register, push to and delete every channel"
-            ));
-        }
-        for (option, rule, listener) in self.bayeux.named_listeners() {
-            // Addresses are compared as they are shown, as the core does.
-            if !self.server.front.iter().any(|address| address.to_string() == listener.as_str()) {
-                warnings.push(format!(
-                    "{option}: the rule for `{}` names the listener {}, which is none of server.front: nobody comes in by it",
-                    rule.channel.as_str(),
-                    listener.as_str()
-                ));
-            }
-        }
-        warnings
-    }
 }
 
 #[cfg(test)]
@@ -261,7 +226,7 @@ mod tests {
         assert_eq!(settings, Settings::default());
         assert_eq!(settings.core(), Config::default());
         assert_eq!(settings.check(), Ok(()));
-        assert_eq!(settings.warnings(), Vec::<String>::new());
+        assert_eq!(settings.warnings(None), Vec::<String>::new());
         assert!(
             settings
                 .server
@@ -270,36 +235,6 @@ mod tests {
                 .chain(&settings.server.admin)
                 .all(|a| a.ip().is_some_and(|ip| ip.is_loopback()))
         );
-    }
-
-    #[test]
-    fn an_open_admin_side_is_worth_a_warning() {
-        let open = "[server]\nadmin = [\"0.0.0.0:8000\"]\n[admin]\nallow = [\"all\"]\ndeny = []\n";
-        assert!(
-            settings(open).warnings()[0].starts_with("server.admin listens on 0.0.0.0:8000 and admin.allow")
-        );
-        let network = "[server]\nadmin = [\"0.0.0.0:8000\"]\n[admin]\nallow = [\"10\"]\ndeny = [\"all\"]\n";
-        assert_eq!(settings(network).warnings(), Vec::<String>::new());
-        assert_eq!(
-            settings("[admin]\nallow = [\"all\"]\ndeny = []\n").warnings(),
-            Vec::<String>::new(),
-            "loopback"
-        );
-    }
-
-    #[test]
-    fn a_rule_for_a_listener_that_is_not_there_is_worth_a_warning() {
-        let text = "[server]\nfront = [\"[::1]:81\", \"unix:/run/a.sock\"]\n[bayeux]\npublish = [\"/a\", { channel = \"/b/**\", \
-                    listeners = [\"[0::1]:81\", \"unix:/run/a.sock\", \"127.0.0.1:82\"] }]\n";
-        let warnings = settings(text).warnings();
-        assert_eq!(warnings.len(), 1, "{warnings:?}");
-        assert!(
-            warnings[0]
-                .starts_with("bayeux.publish: the rule for `/b/**` names the listener 127.0.0.1:82, which")
-        );
-        let wrong = "[bayeux]\nsubscribe = [\"/a\", { channel = \"/b\", listeners = [\"here\"] }]\n";
-        let said = parse("f", wrong).expect_err("it is none").to_string();
-        assert!(said.starts_with("f:2:51: `here` is no address of a listener: expected"), "{said}");
     }
 
     #[test]

@@ -156,6 +156,58 @@ fn sockets_that_are_given_are_served() {
     assert_eq!(patience::exit(&mut daemon).code(), Some(0));
 }
 
+/// The answer to a request of a Bayeux client.
+fn asked_in_bayeux(address: &str, messages: &str) -> String {
+    let mut socket = std::net::TcpStream::connect(address).expect("it listens");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    let length = messages.len();
+    let request = format!(
+        "POST /bayeux HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{messages}"
+    );
+    std::io::Write::write_all(&mut socket, request.as_bytes()).expect("it is taken");
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut socket, &mut answer).expect("an answer");
+    answer
+}
+
+/// Rules for a listener hold by the manager's socket, whatever the file says of addresses; and only of others is warned.
+#[test]
+fn rules_hold_for_a_socket_that_is_given() {
+    let home = Home::new();
+    let front = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let given = front.local_addr().expect("bound").to_string();
+    // Of another machine: the daemon is not to listen there, since it has the manager's.
+    let text = format!(
+        "[server]\nfront = [\"192.0.2.1:1\"]\nadmin = []\n[bayeux]\nsubscribe = [{{ channel = \"/given\", listeners = [\"{given}\"] }}, \
+         {{ channel = \"/other\", listeners = [\"192.0.2.1:1\"] }}]\n"
+    );
+    let file = home.file("own.toml", &text);
+    let daemon = activated(&home, front.into(), "front", &format!("--config {file}"));
+    until("the control socket", || home.socket().exists());
+    let hello = "[{\"channel\":\"/meta/handshake\",\"version\":\"1.0\",\"supportedConnectionTypes\":[\"long-polling\"]}]";
+    let answer = asked_in_bayeux(&given, hello);
+    let (_, rest) = answer.split_once("\"clientId\":\"").expect("a session");
+    let client = rest.split('"').next().expect("its id");
+    let subscribe = |channel: &str| {
+        let message = format!(
+            "[{{\"channel\":\"/meta/subscribe\",\"clientId\":\"{client}\",\"subscription\":\"{channel}\"}}]"
+        );
+        asked_in_bayeux(&given, &message)
+    };
+    assert!(subscribe("/given").contains("\"successful\":true"));
+    assert!(subscribe("/other").contains("403::subscribe_denied"));
+
+    let words = "bayeux.subscribe: the rule for `/other` names the listener 192.0.2.1:1, where nothing of the front side listens: \
+                 nobody comes in by it\n";
+    let reload = home.rcomet(&["reload"]);
+    assert_eq!((stderr(&reload), code(&reload)), (format!("rcomet: note: {words}"), 0));
+    signal("TERM", daemon.id());
+    let log = stderr(&patience::rest(daemon));
+    let warned: Vec<&str> = log.lines().filter(|line| line.contains("names the listener")).collect();
+    assert_eq!(warned.len(), 2, "at the start and by the reload: {log}");
+    assert!(warned.iter().all(|line| line.ends_with(words.trim_end())), "{log}");
+}
+
 #[test]
 fn a_control_socket_can_be_given_and_stays_with_who_made_it() {
     let home = Home::new();

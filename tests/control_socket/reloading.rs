@@ -134,13 +134,16 @@ fn a_file_of_values_is_taken_by_a_reload() {
     std::os::unix::fs::symlink(home.at("second"), home.at("link")).expect("a link");
     assert_eq!(home.reload_with(&at("link")), (String::new(), 0));
 
-    // One with values in it waits for a start, and says so.
-    let (said, code) = home.reload_with(&first);
+    // One with values in it is for a start: all of it is refused.
+    let (said, code) = home.reload_with(&(first + &home.other_pid_file()));
     let wanted = format!(
-        "rcomet: note: control.values_file has changed: {} has values in it, and to put them back takes a restart; the rest is in force\n",
-        home.directory.join("first").display()
+        "stays as it was: control.values_file: {} has values in it already, and only a start puts those back: expected a file with \
+         none, or a restart\n",
+        home.at("first").display()
     );
-    assert_eq!((said, code), (wanted, 0));
+    assert!(code == 5 && said.ends_with(&wanted), "{said}");
+    assert_eq!(home.status_of("values_file").as_str(), home.at("second").to_str());
+    assert!(!home.at("other.pid").exists(), "{:?}", home.files());
     // None: nothing is kept from now on.
     assert_eq!(home.reload_with(""), (String::new(), 0));
     home.says(&["write", "k", "later"]);
@@ -156,6 +159,11 @@ impl Home {
     /// A configuration with histories in this file.
     fn histories(&self, name: &str) -> String {
         format!("[history]\nfile = \"{}\"\n", self.at(name).display())
+    }
+
+    /// A setting that is seen to be in force.
+    fn other_pid_file(&self) -> String {
+        format!("[server]\npid_file = \"{}\"\n", self.at("other.pid").display())
     }
 
     /// The first word of what the daemon's status says of a file.
@@ -232,11 +240,13 @@ fn histories_do_not_move_where_something_is() {
     // It is no more; but what it had is there, and is not written over.
     home.says(&["stop", "--socket", &other]);
     let before = fs::read_to_string(&taken).expect("it is there");
-    let note = format!(
-        "rcomet: note: history.file has changed: there is a file in {taken} already, and to put back what is in it takes a restart; \
-         the rest is in force\n"
+    let (said, code) = home.reload_with(&(home.histories("taken") + &home.other_pid_file()));
+    let wanted = format!(
+        "stays as it was: history.file: {taken} is there already, and only a start puts back what is in it: expected a file that is \
+         not there yet, or a restart\n"
     );
-    assert_eq!(home.reload_with(&home.histories("taken")), (note, 0));
+    assert!(code == 5 && said.ends_with(&wanted), "{said}");
+    assert!(!home.at("other.pid").exists(), "{:?}", home.files());
     assert_eq!(home.status_of("history_file").as_str(), home.at("ours").to_str());
     assert_eq!(fs::read_to_string(&taken).expect("it is there"), before);
     // Where nothing can be written: all of it is refused.
@@ -297,15 +307,9 @@ fn a_reload_takes_histories_for_values_and_values_for_histories() {
     home.start_with(&values("others"));
     assert_eq!(home.says(&["read", "k"]), "two");
 
-    // One that has to wait has the other wait as well: there would be none else.
+    // Refused for the one, it keeps the other.
     let (said, code) = home.reload_with(&home.histories("file"));
-    let notes: Vec<&str> = said.lines().collect();
-    assert_eq!((notes.len(), code), (2, 0), "{said}");
-    assert!(notes[0].starts_with("rcomet: note: history.file has changed: there is a file in "), "{said}");
-    assert_eq!(
-        notes[1],
-        "rcomet: note: control.values_file has changed: it waits for the restart as well, since a daemon has one of the two"
-    );
+    assert!(code == 5 && said.contains("history.file: ") && said.contains(" is there already"), "{said}");
     assert_eq!(home.status_of("values_file").as_str(), home.at("others").to_str());
     home.says(&["stop"]);
     home.start_with(&values("others"));

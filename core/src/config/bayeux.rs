@@ -2,9 +2,11 @@
 //! Knows nothing of sessions.
 use serde::Deserialize;
 
+use super::history::HistoryRules;
 use super::rule::{ListenerAddress, Rule};
 use crate::dialect::bayeux::style;
 use crate::hub::Pattern;
+use crate::limits::Limits;
 
 /// `[bayeux]`: Bayeux 1.0, on the public side and on the admin side.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -94,6 +96,28 @@ impl Bayeux {
         let rules =
             options.into_iter().flat_map(|(option, rules)| rules.iter().map(move |rule| (option, rule)));
         rules.flat_map(|(option, rule)| rule.listeners.iter().map(move |listener| (option, rule, listener)))
+    }
+
+    /// What is to be said where histories keep by their age what a client that comes back late never hears of. Only to whoever has chosen
+    /// something for Bayeux, and nothing for how long sessions are remembered.
+    pub(super) fn forgets_early(&self, history: &HistoryRules, limits: &Limits) -> Option<String> {
+        let usual = Self::default();
+        // The names of its channels begin with a slash.
+        let rules = history.rule.iter().enumerate().filter(|(_, rule)| rule.channels.meets("/"));
+        let rules =
+            rules.map(|(i, rule)| (rule.keep(limits).age_ms, format!("history.rule: number {}", i + 1)));
+        let all = rules.chain([(limits.history_age_ms_max, "limits.history_age_ms_max".to_owned())]);
+        let (age_ms, option) = all.max_by_key(|(age_ms, _)| *age_ms)?;
+        let known_ms = self.max_interval_ms.saturating_add(self.remember_ms);
+        if *self == usual || self.remember_ms != usual.remember_ms || age_ms <= known_ms {
+            return None;
+        }
+        Some(format!(
+            "{option} keeps messages for {} s, and Bayeux's sessions are forgotten after {} s (bayeux.max_interval_ms and \
+             bayeux.remember_ms): a client that comes back later is not told what it has missed; bayeux.remember_ms = {age_ms} covers it",
+            age_ms / 1_000,
+            known_ms / 1_000
+        ))
     }
 
     /// What is wrong, in words for the administrator.
@@ -213,6 +237,33 @@ mod tests {
         for bad in ["", "cometd", "/a/", "/a//b", "/a b", "/a?b"] {
             assert!(MountPath::try_from(bad.to_owned()).unwrap_err().contains("expected"), "{bad}");
         }
+    }
+
+    #[test]
+    fn histories_that_keep_longer_than_sessions_are_remembered_are_worth_a_warning() {
+        let warned = |bayeux: &str, history: &str, age_ms: u64| {
+            let bayeux: Bayeux = serde_json::from_str(bayeux).expect("a section");
+            let history: HistoryRules = serde_json::from_str(history).expect("rules");
+            bayeux.forgets_early(&history, &Limits { history_age_ms_max: age_ms, ..Limits::default() })
+        };
+        let (used, none) = (r#"{"publish":["/chat/*"]}"#, "{}");
+        let rule = |name: &str, age: u64| format!(r#"{{"rule":[{{"match":"{name}","age_seconds":{age}}}]}}"#);
+        let words = "keeps messages for 3661 s, and Bayeux's sessions are forgotten after 3660 s";
+        for name in ["/chat/*", "/*", "*", "/chat/1"] {
+            let said = warned(used, &rule(name, 3_661), 0).expect(name);
+            assert!(said.starts_with(&format!("history.rule: number 1 {words}")), "{said}");
+            assert!(said.ends_with("bayeux.remember_ms = 3661000 covers it"), "{said}");
+        }
+        assert!(
+            warned(used, none, 3_661_000).is_some_and(|said| said.starts_with("limits.history_age_ms_max"))
+        );
+        // Not of its channels; not longer; as long as a channel lives, which sleepers read; and who has not chosen anything, or has chosen that.
+        assert_eq!(warned(used, &rule("chat/*", 3_661), 0), None);
+        assert_eq!(warned(used, &rule("/chat/*", 3_660), 0), None);
+        assert_eq!(warned(used, none, 0), None);
+        assert_eq!(warned("{}", &rule("/*", 3_661), 0), None);
+        let chosen = r#"{"publish":["/chat/*"],"remember_ms":0}"#;
+        assert_eq!(warned(chosen, &rule("/*", 3_661), 0), None);
     }
 
     #[test]

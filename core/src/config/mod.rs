@@ -268,6 +268,7 @@ impl Config {
         }
         warnings.extend(self.push.warnings(&self.http));
         warnings.extend(self.capped());
+        warnings.extend(self.bayeux.forgets_early(&self.history, &self.limits));
         warnings
     }
 }

@@ -11,6 +11,11 @@ pub struct ChannelPattern {
 }
 
 impl ChannelPattern {
+    /// Whether a channel can be meant whose name begins so.
+    pub(super) fn meets(&self, beginning: &str) -> bool {
+        self.name.starts_with(beginning) || (self.is_prefix && beginning.starts_with(&self.name))
+    }
+
     /// Whether the channel called `name` is meant.
     pub fn matches(&self, name: &str) -> bool {
         if self.is_prefix { name.starts_with(&self.name) } else { name == self.name }

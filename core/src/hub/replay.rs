@@ -48,6 +48,7 @@ impl Hub {
             Entry::Session(_)
             | Entry::Subscribed(_)
             | Entry::Unsubscribed(..)
+            | Entry::Missed(_)
             | Entry::Handed(_)
             | Entry::Over(_) => {}
         }

@@ -13,7 +13,7 @@ mod write;
 use std::sync::Arc;
 
 pub use read::Line;
-pub use session::{KeptAcks, KeptSeat, KeptSession, Subscribed};
+pub use session::{KeptAcks, KeptSeat, KeptSession, Missed, Subscribed};
 pub use write::write_end;
 
 use crate::hub::{Kind, Media, Posted, Registered};
@@ -69,6 +69,8 @@ pub enum Entry {
     Subscribed(Box<Subscribed>),
     /// A session, by its secret, does not read this any more.
     Unsubscribed(Box<str>, Box<str>),
+    /// A session of Bayeux reads something no more, because there is no room for it or no right to, and is to be told.
+    Missed(Box<Missed>),
     /// A session, by its secret, is handed something: it does not rest any more where it was written down.
     Handed(Box<str>),
     /// A session is over.

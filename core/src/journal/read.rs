@@ -94,6 +94,7 @@ impl Line {
             EntryLine::Session(line) => Entry::Session(Box::new(line.into())),
             EntryLine::Subscribed(line) => Entry::Subscribed(Box::new(line.into())),
             EntryLine::Unsubscribed((client, name)) => Entry::Unsubscribed(client.into(), name.into()),
+            EntryLine::Missed(line) => Entry::Missed(Box::new(line.into())),
             EntryLine::Handed(client) => Entry::Handed(client.into()),
             EntryLine::Over(client) => Entry::Over(client.into()),
             EntryLine::End(head) => return Ok(Self::End(head)),

@@ -39,6 +39,9 @@ pub struct KeptSession {
     pub parts: bool,
     /// Its client does not say where it stands, and stands here: it has been handed nothing since.
     pub rests: bool,
+    /// Messages of channels that it does not read any more, which it will never get, and the last batch in which that was not told. 0
+    /// is none.
+    pub missed: (u64, u64),
     /// What it reads.
     pub seats: Vec<KeptSeat>,
 }
@@ -102,6 +105,19 @@ pub struct Subscribed {
     pub lost: u64,
 }
 
+/// A subscription that has ended with its channel: there was no room in the place of that, or no right to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The session's secret.
+    pub client: Box<str>,
+    /// The channel.
+    pub name: Box<str>,
+    /// With the ack extension, the number of the last batch.
+    pub behind: u64,
+    /// Messages of the channel that the session will never get; 1 if it had all.
+    pub lost: u64,
+}
+
 impl KeptSession {
     /// Up to where a client has all of a seat that shows this number.
     pub fn place(&self, seat: &KeptSeat, shown: u64) -> u64 {
@@ -145,9 +161,25 @@ impl KeptSession {
         }
     }
 
-    /// A subscription has ended.
+    /// A subscription has ended. What was lost with an earlier life of its channel is to be told all the same.
     pub fn unsubscribe(&mut self, name: &str) {
-        self.seats.retain(|seat| *seat.name != *name);
+        if let Ok(at) = self.seats.binary_search_by(|seat| (*seat.name).cmp(name)) {
+            let seat = self.seats.remove(at);
+            self.miss(seat.lost, seat.behind.unwrap_or(0));
+        }
+    }
+
+    /// So many messages it will never get, which is told behind this batch.
+    pub fn miss(&mut self, lost: u64, behind: u64) {
+        if lost > 0 {
+            self.missed = (self.missed.0.saturating_add(lost), self.missed.1.max(behind));
+        }
+    }
+
+    /// What it has missed that is not told up to this batch, at most.
+    pub fn missed_behind(&self, shown: u64) -> u64 {
+        let (lost, behind) = self.missed;
+        if shown <= behind { lost } else { 0 }
     }
 
     /// Bytes of it where it waits for its client.
@@ -188,6 +220,8 @@ pub(super) struct SessionLine<'a> {
     parts: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     rests: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missed: Option<(u64, u64)>,
     seats: Vec<SeatLine<'a>>,
 }
 
@@ -227,6 +261,18 @@ pub(super) struct SubscribedLine<'a> {
     lost: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MissedLine<'a> {
+    #[serde(borrow)]
+    client: Cow<'a, str>,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    behind: u64,
+    lost: u64,
+}
+
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
@@ -262,6 +308,7 @@ impl<'a> From<&'a KeptSession> for SessionLine<'a> {
             open: kept.is_open,
             parts: kept.parts,
             rests: kept.rests,
+            missed: Some(kept.missed).filter(|missed| *missed != (0, 0)),
             seats: kept.seats.iter().map(seat).collect(),
         }
     }
@@ -305,6 +352,7 @@ impl From<SessionLine<'_>> for KeptSession {
             is_open: line.open,
             parts: line.parts,
             rests: line.rests,
+            missed: line.missed.unwrap_or_default(),
             seats,
         }
     }
@@ -321,5 +369,19 @@ impl From<SubscribedLine<'_>> for Subscribed {
     fn from(line: SubscribedLine<'_>) -> Self {
         let SubscribedLine { client, name, since, born, behind, lost } = line;
         Self { client: client.into(), name: name.into(), since, born, behind, lost }
+    }
+}
+
+impl<'a> From<&'a Missed> for MissedLine<'a> {
+    fn from(missed: &'a Missed) -> Self {
+        let Missed { ref client, ref name, behind, lost } = *missed;
+        Self { client: Cow::Borrowed(client), name: Cow::Borrowed(name), behind, lost }
+    }
+}
+
+impl From<MissedLine<'_>> for Missed {
+    fn from(line: MissedLine<'_>) -> Self {
+        let MissedLine { client, name, behind, lost } = line;
+        Self { client: client.into(), name: name.into(), behind, lost }
     }
 }

@@ -110,6 +110,7 @@ fn channels_and_sessions_read_back() {
         is_open: true,
         parts: true,
         rests: false,
+        missed: (3, 2),
         seats: vec![
             KeptSeat {
                 name: "/a/**".into(),
@@ -153,6 +154,7 @@ fn channels_and_sessions_read_back() {
             is_open: false,
             parts: false,
             rests: true,
+            missed: (0, 0),
             ..session.clone()
         })),
         Entry::Session(Box::new(KeptSession {
@@ -171,6 +173,8 @@ fn channels_and_sessions_read_back() {
             lost: 1,
         })),
         Entry::Unsubscribed("c".into(), "/a".into()),
+        Entry::Missed(Box::new(Missed { client: "c".into(), name: "/a".into(), behind: 0, lost: 1 })),
+        Entry::Missed(Box::new(Missed { client: "c".into(), name: "/a".into(), behind: u64::MAX, lost: 2 })),
         Entry::Handed("c".into()),
         Entry::Over("c".into()),
     ] {

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::session::{SessionLine, SubscribedLine};
+use super::session::{MissedLine, SessionLine, SubscribedLine};
 use super::{Entry, First, Opened, Said, Shape};
 use crate::hub::Kind;
 
@@ -56,6 +56,8 @@ pub(super) enum EntryLine<'a> {
     Subscribed(SubscribedLine<'a>),
     #[serde(borrow)]
     Unsubscribed((Cow<'a, str>, Cow<'a, str>)),
+    #[serde(borrow)]
+    Missed(MissedLine<'a>),
     #[serde(borrow)]
     Handed(Cow<'a, str>),
     #[serde(borrow)]
@@ -186,6 +188,7 @@ impl Entry {
             Self::Unsubscribed(client, name) => {
                 EntryLine::Unsubscribed((Cow::Borrowed(client), Cow::Borrowed(name)))
             }
+            Self::Missed(missed) => EntryLine::Missed((&**missed).into()),
             Self::Handed(client) => EntryLine::Handed(Cow::Borrowed(client)),
             Self::Over(client) => EntryLine::Over(Cow::Borrowed(client)),
         };

@@ -43,6 +43,12 @@ impl Journal {
                     kept.unsubscribe(&name);
                 }
             }
+            Entry::Missed(missed) => {
+                if let Some(kept) = self.sessions.get_mut(&missed.client) {
+                    kept.unsubscribe(&missed.name);
+                    kept.miss(missed.lost, missed.behind);
+                }
+            }
             Entry::Handed(client) => {
                 if let Some(kept) = self.sessions.get_mut(&client) {
                     kept.rests = false;

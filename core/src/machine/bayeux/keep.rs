@@ -10,7 +10,7 @@ use super::session::Session;
 use crate::arena::Id;
 use crate::conn::Role;
 use crate::hub::Channel;
-use crate::journal::{Entry, KeptSeat, KeptSession, Subscribed};
+use crate::journal::{Entry, KeptSeat, KeptSession, Missed, Subscribed};
 use crate::machine::Machine;
 
 impl Machine {
@@ -57,6 +57,7 @@ impl Machine {
             is_open: session.stood.is_some(),
             parts: session.parts,
             rests: session.rests,
+            missed: session.stood.as_ref().map_or((0, 0), |stood| stood.missed),
             seats,
         })
     }
@@ -143,6 +144,27 @@ impl Machine {
         if let Some(session) = sessions.get(id) {
             hub.note_entry(|| Entry::Unsubscribed(session.client.as_str().into(), name.into()));
         }
+    }
+
+    /// A session does not read something any more that it believes to read, and will not get so many messages of that: which it is told, by
+    /// the next server if it comes to that. Where it stands for another server is for its client to say first, and this is behind that.
+    pub(super) fn miss(&mut self, id: Id<Session>, name: &str, lost: u64) {
+        let Self { hub, sessions, .. } = self;
+        let Some(session) = sessions.get_mut(id) else { return };
+        let behind = match &mut session.stood {
+            Some(stood) => {
+                stood.miss(lost, u64::MAX);
+                u64::MAX
+            }
+            None => {
+                session.gap.lost += lost;
+                session.acks.map_or(0, |acks| acks.last)
+            }
+        };
+        hub.note_entry(|| {
+            let (client, name) = (session.client.as_str().into(), name.into());
+            Entry::Missed(Box::new(Missed { client, name, behind, lost }))
+        });
     }
 
     /// The indexes of patterns that sessions read, and in each the first message that somebody may still have to be handed.

@@ -70,6 +70,11 @@ impl Machine {
         {
             return false;
         }
+        kept.is_open |= !is_clean;
+        if !kept.is_open || kept.acks.is_none() {
+            // Nobody will say whether it has been told.
+            kept.lost += std::mem::take(&mut kept.missed).0;
+        }
         let until = now.after_ms(self.awake_ms());
         let acks = kept.acks.map(Acks::resume);
         let Some(id) = self.sessions.insert(client, kept.peer, acks, until) else { return false };
@@ -86,7 +91,6 @@ impl Machine {
         if let Some(browser) = kept.browser.as_deref().and_then(ClientId::read) {
             self.sessions.set_browser(id, browser);
         }
-        kept.is_open |= !is_clean;
         if kept.is_open {
             self.reopen(id, kept);
             return true;
@@ -149,9 +153,11 @@ impl Machine {
     fn reopen(&mut self, id: Id<Session>, mut kept: KeptSession) {
         let (acknowledges, rests) = (kept.acks.is_some(), kept.rests);
         let mut gap = Gap { lost: kept.lost, is_unsure: kept.is_unsure };
+        // Than its client believes: there is no room.
+        let mut reads_less = false;
         for seat in std::mem::take(&mut kept.seats) {
             let Some(at) = self.seat_of(&seat) else {
-                gap.is_unsure = true;
+                reads_less = true;
                 continue;
             };
             let begin = self.start_of(at, &seat, if acknowledges { seat.had } else { seat.handed });
@@ -168,10 +174,14 @@ impl Machine {
             if self.take_again(id, at, &seat, (next, next), VecDeque::new()) {
                 kept.seats.push(seat);
             } else {
-                gap.is_unsure = true;
+                reads_less = true;
             }
         }
+        gap.is_unsure |= reads_less;
+        // What its client shows of batches does not say that it has been told.
+        kept.parts |= acknowledges && reads_less;
         let Some(session) = self.sessions.get_mut(id) else { return };
+        session.parts |= kept.parts;
         if !acknowledges && !rests {
             // They may have been told, or handed over.
             gap.is_unsure |= std::mem::take(&mut gap.lost) > 0;
@@ -210,7 +220,7 @@ impl Machine {
         let newest = self.hub.numbers().1.saturating_sub(acks.from);
         let shown = shown.map(|shown| shown.min(newest));
         // What was lost with the end of a text nobody knows.
-        let (mut lost, mut is_unsure) = (0, kept.parts);
+        let (mut lost, mut is_unsure) = (kept.missed_behind(shown.unwrap_or(0)), kept.parts);
         for seat in &kept.seats {
             let Some(session) = self.sessions.get(id) else { return };
             let Some(sub) = session.find(&seat.name).ok().map(|place| session.seats[place].sub) else {

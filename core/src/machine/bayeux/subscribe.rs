@@ -230,14 +230,14 @@ impl Machine {
         });
         self.drop_subscription(id, &name);
         let follows = !is_over && self.move_on(id, &name);
+        if !follows {
+            // That it hears nothing more is said, also if it had everything so far.
+            return self.miss(id, &name, unread.max(1));
+        }
         // None if it slept, and gave way to the channel.
-        let Some(session) = self.sessions.get_mut(id) else { return };
-        // That it hears nothing more is said, also if it had everything so far.
-        session.gap.lost += unread.max(u64::from(!follows));
-        if follows {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.gap.lost += unread;
             self.note_seat(id, &name, unread);
-        } else {
-            self.note_unseat(id, &name);
         }
     }
 
