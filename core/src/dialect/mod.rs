@@ -251,6 +251,8 @@ pub struct Voice {
     pub style: u8,
     /// What stands around each message besides; part of that key, too.
     pub wording: WordingId,
+    /// Bytes that stand before what its client calls a channel; part of that key, too.
+    pub prefix: u8,
     /// What stands around the shared bytes: before them the opening of a JSONP call, behind them the boundary of a stream of parts.
     pub before: Option<Box<str>>,
 }
@@ -258,7 +260,7 @@ pub struct Voice {
 impl Voice {
     /// A voice with nothing around it.
     pub fn new(dialect: DialectId, style: u8) -> Self {
-        Self { dialect, style, wording: WordingId::default(), before: None }
+        Self { dialect, style, wording: WordingId::default(), prefix: 0, before: None }
     }
 }
 

@@ -30,6 +30,10 @@ pub struct Text {
     pub boundary: Boundary,
     /// What stands around messages; `None` for the usual.
     pub wording: Option<Arc<Wording>>,
+    /// Bytes that stand before what its reader calls a channel.
+    pub prefix: u8,
+    /// What stands before the names of those channels that are told of; `None` where all are.
+    pub told: Option<Arc<str>>,
     /// Where pieces end.
     ends: Vec<usize>,
     /// Which of them are bytes, and not text; most have none.
