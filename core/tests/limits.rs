@@ -1,6 +1,6 @@
 //! Every limit reached on purpose: the answer is clear, a counter moves, and nothing else is lost.
 //! Here are those of connections and requests; `limits/channels.rs` has those of channels, `limits/pace.rs` how fast may
-//! be published to one, `limits/memory.rs` those of memory, `limits/change.rs` other limits for a running server, and the way out.
+//! be published to one, `limits/memory.rs` those of memory, `limits/halfway.rs` what is left of what was stopped halfway, `limits/change.rs` other limits for a running server, and the way out.
 #[path = "limits/answers.rs"]
 mod answers;
 #[path = "limits/bayeux.rs"]
@@ -13,6 +13,8 @@ mod change;
 mod channels;
 #[path = "limits/control.rs"]
 mod control;
+#[path = "limits/halfway.rs"]
+mod halfway;
 #[path = "support/listener.rs"]
 mod listener;
 #[path = "limits/memory.rs"]

@@ -148,6 +148,12 @@ fn some_methods_are_never_answered() {
     for method in ["PATCH", "PROPFIND"] {
         assert!(admin(&mut server, method, "/pub/a", "", "").starts_with("HTTP/1.1 405 "), "{method}");
     }
+    let mut server = locations(&[r#"{"path": "/group/{g}", "role": "group"}"#]);
+    for method in ["PUT", "PATCH"] {
+        let answer = admin(&mut server, method, "/group/g", "", "x");
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{method}: {answer}");
+        assert_eq!(field(&answer, "Allow"), Some("GET, HEAD, POST, DELETE, OPTIONS"), "{method}");
+    }
 }
 
 #[test]

@@ -23,6 +23,11 @@ impl ChannelPrefix {
         &self.0
     }
 
+    /// How long it is.
+    pub fn bytes(&self) -> u8 {
+        self.0.len() as u8
+    }
+
     /// The bits of a style that say how long it is; the lowest two are the dialect's.
     pub fn style(&self) -> u8 {
         (self.0.len() as u8) << 2
@@ -31,7 +36,12 @@ impl ChannelPrefix {
 
 /// What a client calls a channel, in an answer of this style.
 pub fn without_prefix(name: &str, style: u8) -> &str {
-    name.get(usize::from(style >> 2)..).unwrap_or(name)
+    without(name, style >> 2)
+}
+
+/// What a client calls a channel, behind a prefix of so many bytes.
+pub fn without(name: &str, prefix_bytes: u8) -> &str {
+    name.get(usize::from(prefix_bytes)..).unwrap_or(name)
 }
 
 impl TryFrom<String> for ChannelPrefix {

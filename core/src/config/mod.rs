@@ -24,7 +24,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
-pub use channel_prefix::{ChannelPrefix, without_prefix};
+pub use channel_prefix::{ChannelPrefix, without, without_prefix};
 pub use history::{HistoryRule, HistoryRules};
 pub use host_name::HostName;
 pub use location::Location;
@@ -169,6 +169,9 @@ pub struct Icomet {
     pub no_batch: bool,
     /// Tell a subscriber that has missed messages with a record of type `gap`; otherwise only the numbers show it.
     pub gap_records: bool,
+    /// What stands before the names of channels of icomet's paths in all other dialects, our own API among them, at most 63 bytes: a
+    /// name space of their own. By default there is one for all.
+    pub channel_prefix: ChannelPrefix,
 }
 
 impl Default for Icomet {
@@ -179,6 +182,7 @@ impl Default for Icomet {
             poll_head: PollHead::AtOnce,
             no_batch: false,
             gap_records: true,
+            channel_prefix: ChannelPrefix::default(),
         }
     }
 }

@@ -253,6 +253,8 @@ pub struct Voice {
     pub wording: WordingId,
     /// Whether messages may be told by what differs from the one before, where that is shorter.
     pub deltas: bool,
+    /// Bytes that stand before what its client calls a channel; part of that key, too.
+    pub prefix: u8,
     /// What stands around the shared bytes: before them the opening of a JSONP call, behind them the boundary of a stream of parts.
     pub before: Option<Box<str>>,
 }
@@ -260,7 +262,7 @@ pub struct Voice {
 impl Voice {
     /// A voice with nothing around it.
     pub fn new(dialect: DialectId, style: u8) -> Self {
-        Self { dialect, style, wording: WordingId::default(), deltas: false, before: None }
+        Self { dialect, style, wording: WordingId::default(), deltas: false, prefix: 0, before: None }
     }
 }
 

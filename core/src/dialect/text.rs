@@ -44,6 +44,10 @@ pub struct Text {
     pub base: Base,
     /// What deltas have left out of it.
     pub saved: Saved,
+    /// Bytes that stand before what its reader calls a channel.
+    pub prefix: u8,
+    /// What stands before the names of those channels that are told of; `None` where all are.
+    pub told: Option<Arc<str>>,
     /// Where pieces end.
     ends: Vec<usize>,
     /// Which of them are bytes, and not text; most have none.

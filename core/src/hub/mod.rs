@@ -265,6 +265,11 @@ impl Hub {
         }
     }
 
+    /// How many channels were ever made.
+    pub fn made(&self) -> u64 {
+        self.made
+    }
+
     /// How many channels have a name.
     pub fn channels(&self) -> usize {
         self.names.len()

@@ -61,6 +61,7 @@ impl Machine {
         wordings.give(&mut self.config.push);
         self.heads.wordings = wordings.clone();
         self.frames.set_wordings(wordings);
+        self.frames.set_told(self.config.icomet.channel_prefix.text());
     }
 
     /// An answer that is still to come names the origin it was asked from, if that is still allowed.

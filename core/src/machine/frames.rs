@@ -44,6 +44,8 @@ pub(super) struct Way {
     pub(super) dialect: DialectId,
     pub(super) style: u8,
     pub(super) wording: WordingId,
+    /// Bytes before what its reader calls a channel.
+    pub(super) prefix: u8,
     /// It answers somebody who has been waiting.
     pub(super) live: bool,
     pub(super) wrap: Wrap,
@@ -54,13 +56,14 @@ pub(super) struct Way {
 impl Way {
     /// A way of saying something live, with nothing around messages.
     pub(super) fn new(dialect: DialectId, style: u8, wrap: Wrap) -> Self {
-        Self { dialect, style, wording: WordingId::default(), live: true, wrap, base: Base::Unasked }
+        Self { dialect, style, wording: WordingId::default(), prefix: 0, live: true, wrap, base: Base::Unasked }
     }
 
     /// The way of this voice.
     pub(super) fn of(voice: &Voice, live: bool, wrap: Wrap) -> Self {
         let base = if voice.deltas { Base::Unknown } else { Base::Unasked };
-        Self { dialect: voice.dialect, style: voice.style, wording: voice.wording, live, wrap, base }
+        let &Voice { dialect, style, wording, prefix, .. } = voice;
+        Self { dialect, style, wording, prefix, live, wrap, base }
     }
 }
 
@@ -121,6 +124,11 @@ impl Frames {
     /// What readers can have around messages from now on.
     pub(super) fn set_wordings(&mut self, wordings: Wordings) {
         self.pen.wordings = wordings;
+    }
+
+    /// Only of channels whose names begin so is told who lists them by icomet's paths, if not of all.
+    pub(super) fn set_told(&mut self, prefix: &str) {
+        self.pen.text.told = Some(prefix).filter(|prefix| !prefix.is_empty()).map(Into::into);
     }
 
     /// The wordings that there are.
@@ -221,7 +229,7 @@ impl Frames {
 
 impl Pen {
     fn write(&mut self, way: Way, news: &[News<'_>]) -> &[u8] {
-        let Way { dialect, style, wording, live, wrap, base } = way;
+        let Way { dialect, style, wording, prefix, live, wrap, base } = way;
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         // What one long frame has taken is not kept.
@@ -229,6 +237,7 @@ impl Pen {
         give_back(&mut self.scratch);
         text.wording = self.wordings.get(wording).cloned();
         text.base = base;
+        text.prefix = prefix;
         self.scratch.clear();
         let speaker = dialect.speaker();
         speaker.frame(style, news, live, &mut text);

@@ -198,14 +198,12 @@ impl Machine {
             self.check_person(who)?;
         }
         self.check_message_in_group(name, body.len())?;
-        let at = match found {
-            // Publishing prolongs its life.
-            Some(at) => at,
-            None => self.open_channel(name, self.channel_ms())?,
-        };
-        self.check_pace(at, 1)?;
         let size = body.len() + sender.as_ref().map_or(0, |s| s.len()) + 256;
-        self.make_room(at, size)?;
+        // Publishing prolongs its life.
+        let at = match found {
+            Some(at) => self.ready(at, size)?,
+            None => self.open_for(name, size)?,
+        };
         // Only a closed channel takes nothing, and a closed one has no name to be found by.
         self.hub.publish(at, body, sender, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(self.hub.id_of(self.hub.head().offset))
@@ -231,6 +229,31 @@ impl Machine {
         let missing = (self.used_bytes() + size).saturating_sub(most);
         self.hub.make_room(at, missing, self.post.now);
         if self.used_bytes() + size <= most { Ok(()) } else { Err(Refusal::Memory) }
+    }
+
+    /// The channel, if one message more of this size may be published to it and fits.
+    fn ready(&mut self, at: Id<Channel>, size: usize) -> Result<Id<Channel>, Refusal> {
+        self.check_pace(at, 1)?;
+        self.make_room(at, size)?;
+        Ok(at)
+    }
+
+    /// The channel called `name`, for one message of this size. One that is made for it and cannot take it is not left behind.
+    pub(super) fn open_for(&mut self, name: &str, size: usize) -> Result<Id<Channel>, Refusal> {
+        let made = self.hub.made();
+        let at = self.open_channel(name, self.channel_ms())?;
+        let ready = self.ready(at, size);
+        if ready.is_err() && self.hub.made() > made {
+            self.unmake(&[at]);
+        }
+        ready
+    }
+
+    /// Ends channels that were made for something that has been refused after all.
+    pub(super) fn unmake(&mut self, made: &[Id<Channel>]) {
+        for &at in made {
+            self.hub.close(at, self.post.now);
+        }
     }
 
     /// The channel called `name`, made if need be.

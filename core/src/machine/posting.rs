@@ -55,18 +55,10 @@ impl Machine {
             return self.publish_again(posting, body.len());
         }
         self.check_posting(posting, body.len())?;
-        let mut at = Vec::with_capacity(posting.channels.len());
-        let life_ms = self.channel_ms().max(posting.channel_ms);
-        for name in &posting.channels {
-            at.push(match posting.group {
-                Some(_) => self.make_channel(name, life_ms)?,
-                None => self.open_channel(name, life_ms)?,
-            });
-        }
-        at.iter().try_for_each(|&at| self.check_pace(at, 1))?;
-        let size = (body.len() + media.bytes() + 256).saturating_mul(at.len());
-        for &at in &at {
-            self.make_room(at, size)?;
+        let (mut at, mut made) = (Vec::with_capacity(posting.channels.len()), Vec::new());
+        if let Err(refusal) = self.open_all(posting, body.len() + media.bytes() + 256, &mut at, &mut made) {
+            self.unmake(&made);
+            return Err(refusal);
         }
         let subscribers: usize = at.iter().filter_map(|&at| self.hub.peek(at)).map(Channel::members).sum();
         for &at in &at {
@@ -81,6 +73,31 @@ impl Machine {
         }
         let info = self.info_of(&at);
         Ok(Info { subscribers: subscribers as u64, reached: Some(subscribers > 0), ..info })
+    }
+
+    /// Opens all the channels, and makes room in each; those that are `made` for it were not there before.
+    fn open_all(
+        &mut self,
+        posting: &Posting,
+        size: usize,
+        at: &mut Vec<Id<Channel>>,
+        made: &mut Vec<Id<Channel>>,
+    ) -> Result<(), Refusal> {
+        let life_ms = self.channel_ms().max(posting.channel_ms);
+        for name in &posting.channels {
+            let before = self.hub.made();
+            let opened = match posting.group {
+                Some(_) => self.make_channel(name, life_ms)?,
+                None => self.open_channel(name, life_ms)?,
+            };
+            at.push(opened);
+            if self.hub.made() > before {
+                made.push(opened);
+            }
+        }
+        at.iter().try_for_each(|&at| self.check_pace(at, 1))?;
+        let size = size.saturating_mul(at.len());
+        at.iter().try_for_each(|&at| self.make_room(at, size))
     }
 
     /// Appends the last message of a channel once more, if it is still there.

@@ -1,5 +1,6 @@
 //! Answers of icomet's calls that are over at once: byte for byte what its clients know, blanks included.
 use crate::bytes::escape;
+use crate::config::without;
 use crate::dialect::{Answer, JSON, Outcome, PLAIN, Refusal, SCRIPT, Voice};
 use crate::wire::http1::Status;
 use crate::wire::http1::response::number;
@@ -8,7 +9,7 @@ use crate::wire::http1::response::number;
 pub(super) fn answer(voice: &Voice, outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
     let ok = |content_type| Answer { status: Status::OK, content_type };
     match outcome {
-        Outcome::Refused(refusal) => refused(refusal, out),
+        Outcome::Refused(refusal) => refused(refusal, voice.prefix, out),
         Outcome::Broadcast => {
             out.extend_from_slice(b"ok\n");
             ok(PLAIN)
@@ -22,19 +23,19 @@ pub(super) fn answer(voice: &Voice, outcome: &Outcome<'_>, out: &mut Vec<u8>) ->
         _ => {
             // A call, if one was asked for; `/info` and `/check` know no callback and never have one.
             out.extend_from_slice(voice.before.as_deref().unwrap_or_default().as_bytes());
-            object(outcome, out);
+            object(outcome, voice.prefix, out);
             out.extend_from_slice(if voice.before.is_some() { b");\n" } else { b"\n" });
             ok(if voice.before.is_some() { SCRIPT } else { JSON })
         }
     }
 }
 
-fn object(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
+fn object(outcome: &Outcome<'_>, prefix: u8, out: &mut Vec<u8>) {
     let text = |out: &mut Vec<u8>, text: &str| out.extend_from_slice(text.as_bytes());
     match outcome {
         Outcome::Signed { channel, oldest, token, expires_s, poll_s } => {
             text(out, "{\"type\":\"sign\",\"cname\":\"");
-            escape::json(channel, out);
+            escape::json(without(channel, prefix), out);
             text(out, "\",\"seq\":");
             number(*oldest, out);
             text(out, ",\"token\":\"");
@@ -59,14 +60,14 @@ fn object(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
         }
         Outcome::Count { channel, subscribers } => {
             text(out, "{\"cname\": \"");
-            escape::json(channel, out);
+            escape::json(without(channel, prefix), out);
             text(out, "\", \"subscribers\": ");
             number(*subscribers as u64, out);
             text(out, "}");
         }
         Outcome::Exists { channel, exists: true } => {
             text(out, "{\"");
-            escape::json(channel, out);
+            escape::json(without(channel, prefix), out);
             text(out, "\": 1}");
         }
         Outcome::Exists { exists: false, .. } => text(out, "{}"),
@@ -74,12 +75,12 @@ fn object(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
     }
 }
 
-fn refused(refusal: &Refusal, out: &mut Vec<u8>) -> Answer {
+fn refused(refusal: &Refusal, prefix: u8, out: &mut Vec<u8>) -> Answer {
     match refusal {
         // Plain text, whatever the name holds: icomet sent it as html.
         Refusal::NoChannel(name) => {
             out.extend_from_slice(b"channel[");
-            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(without(name, prefix).as_bytes());
             out.extend_from_slice(b"] not connected\n");
         }
         _ => {

@@ -23,6 +23,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         style |= form::NO_GAPS;
     }
     let mut voice = Voice::new(DialectId::Icomet, style);
+    voice.prefix = config.icomet.channel_prefix.bytes();
     let verb = match request.role {
         Role::Admin => admin(request, config),
         _ => front(request, config),
@@ -70,7 +71,7 @@ fn callback(request: &Request<'_, '_>, config: &Config) -> Result<Option<Box<str
 
 fn front<'b>(request: &Request<'_, 'b>, config: &Config) -> Result<Verb<'b>, Refusal> {
     let get = |hold: Hold| match request.head.method {
-        Method::Get => Ok(Verb::Listen(listen(request, hold)?)),
+        Method::Get => Ok(Verb::Listen(listen(request, hold, config)?)),
         _ => Err(Refusal::Method("GET, OPTIONS")),
     };
     match &*request.head.path {
@@ -78,7 +79,7 @@ fn front<'b>(request: &Request<'_, 'b>, config: &Config) -> Result<Verb<'b>, Ref
         b"/stream" | b"/sse" | b"/iframe" => get(Hold::Stream),
         b"/ping" => Ok(Verb::Ping),
         b"/push" | b"/pub" if !config.front.publish.is_empty() => {
-            let verb = publish(request)?;
+            let verb = publish(request, config)?;
             match &verb {
                 Verb::Publish { channel, .. } if config.front.publish.iter().any(|p| p.matches(channel)) => {
                     Ok(verb)
@@ -93,7 +94,7 @@ fn front<'b>(request: &Request<'_, 'b>, config: &Config) -> Result<Verb<'b>, Ref
 fn admin<'b>(request: &Request<'_, 'b>, config: &Config) -> Result<Verb<'b>, Refusal> {
     let params = request.params;
     match &*request.head.path {
-        b"/push" | b"/pub" => publish(request),
+        b"/push" | b"/pub" => publish(request, config),
         b"/broadcast" => match request.head.method {
             Method::Get | Method::Post => {
                 Ok(Verb::Broadcast { body: params.get("content").unwrap_or_default() })
@@ -103,34 +104,40 @@ fn admin<'b>(request: &Request<'_, 'b>, config: &Config) -> Result<Verb<'b>, Ref
         b"/sign" => {
             let wanted_s = params.integer("expires").and_then(|s| u64::try_from(s).ok()).filter(|s| *s > 0);
             let life_ms = wanted_s.map_or(config.icomet.channel_timeout_ms, |s| s.saturating_mul(1_000));
-            Ok(Verb::Sign { channel: named(params)?, life_ms: life_ms.min(LIFE_MS_MAX) })
+            Ok(Verb::Sign { channel: named(params, config)?, life_ms: life_ms.min(LIFE_MS_MAX) })
         }
-        b"/close" => Ok(Verb::Close(named(params)?)),
-        b"/clear" => Ok(Verb::Clear(named(params)?)),
-        b"/info" => Ok(match params.get("cname").filter(|name| !name.is_empty()) {
+        b"/close" => Ok(Verb::Close(named(params, config)?)),
+        b"/clear" => Ok(Verb::Clear(named(params, config)?)),
+        b"/info" => Ok(match called(params, config) {
             Some(name) => Verb::Count(name),
             None => Verb::Totals,
         }),
-        b"/check" => Ok(Verb::Exists(params.get("cname").unwrap_or_default())),
+        b"/check" => Ok(Verb::Exists(called(params, config).unwrap_or_default())),
         b"/psub" => Ok(Verb::Announcements),
         _ => Err(Refusal::NotFound),
     }
+}
+
+/// The channel that a request means, if it names one.
+fn called<'b>(params: &Params<'b>, config: &Config) -> Option<Cow<'b, str>> {
+    let name = params.get("cname").filter(|name| !name.is_empty())?;
+    Some(config.icomet.channel_prefix.before(name))
 }
 
 /// A signed channel lives a year without subscribers at the most.
 const LIFE_MS_MAX: u64 = 365 * 24 * 3600 * 1000;
 
 /// A missing name meant the channel "" in icomet: messages vanished there, with a friendly answer.
-fn named<'b>(params: &Params<'b>) -> Result<Cow<'b, str>, Refusal> {
-    let name = params.get("cname").filter(|name| !name.is_empty());
-    name.ok_or(Refusal::Parameter("the parameter cname, the channel's name, is missing or empty"))
+fn named<'b>(params: &Params<'b>, config: &Config) -> Result<Cow<'b, str>, Refusal> {
+    called(params, config)
+        .ok_or(Refusal::Parameter("the parameter cname, the channel's name, is missing or empty"))
 }
 
-fn publish<'b>(request: &Request<'_, 'b>) -> Result<Verb<'b>, Refusal> {
+fn publish<'b>(request: &Request<'_, 'b>, config: &Config) -> Result<Verb<'b>, Refusal> {
     if !matches!(request.head.method, Method::Get | Method::Post) {
         return Err(Refusal::Method("GET, POST"));
     }
-    let channel = named(request.params)?;
+    let channel = named(request.params, config)?;
     let content = request.params.get("content").unwrap_or_default();
     let body = if &*request.head.path == b"/pub" { inside_of_json_string(&content)? } else { content };
     Ok(Verb::Publish { channel, body, sender: None })
@@ -147,7 +154,7 @@ fn inside_of_json_string(text: &str) -> Result<Cow<'static, str>, Refusal> {
     })
 }
 
-fn listen<'b>(request: &Request<'_, 'b>, hold: Hold) -> Result<Listen<'b>, Refusal> {
+fn listen<'b>(request: &Request<'_, 'b>, hold: Hold, config: &Config) -> Result<Listen<'b>, Refusal> {
     let params = request.params;
     let seq = params.integer("seq").unwrap_or(0);
     let from = match (last_event_id(request).or(shown(params)?), u64::try_from(seq)) {
@@ -158,7 +165,7 @@ fn listen<'b>(request: &Request<'_, 'b>, hold: Hold) -> Result<Listen<'b>, Refus
     };
     let roster = params.integer("roster").and_then(|n| u64::try_from(n).ok());
     Ok(Listen {
-        channel: params.get("cname").unwrap_or_default(),
+        channel: called(params, config).unwrap_or_default(),
         from,
         hold,
         ahead: Ahead::Tell,

@@ -1,6 +1,9 @@
 //! What icomet's subscribers get: objects of four fields, in five framings and, for `/psub`, lines.
+use std::borrow::Cow;
+
 use super::form;
 use crate::bytes::escape;
+use crate::config::without;
 use crate::dialect::{Batch, News, Refusal, Text};
 use crate::hub::{Change, Kind, Lost, Message};
 use crate::log::Sealed;
@@ -106,6 +109,7 @@ fn each(
     out: &mut Text,
 ) {
     let mut object = Vec::with_capacity(256);
+    let prefix = out.prefix;
     for item in news {
         object.clear();
         let id = match *item {
@@ -125,32 +129,32 @@ fn each(
                     Lost::Some(count) => count.to_string(),
                     Lost::Nothing | Lost::Unknown(_) => String::new(),
                 };
-                fields("gap", channel, next, &count, &mut object);
+                fields("gap", without(channel, prefix), next, &count, &mut object);
                 None
             }
             News::NextSeq { channel, next, cursor } => {
-                fields("next_seq", channel, next, "", &mut object);
+                fields("next_seq", without(channel, prefix), next, "", &mut object);
                 Some(cursor)
             }
             // Of those who have one cursor for all their channels.
             News::Ready { .. } | News::Expiring { .. } | News::Expired => continue,
             News::Life { channel, next, life } => {
-                fields("epoch", channel, next, &life.to_string(), &mut object);
+                fields("epoch", without(channel, prefix), next, &life.to_string(), &mut object);
                 None
             }
             News::Quiet { channel, echo, .. } => {
-                begin("noop", channel, &mut object);
+                begin("noop", without(channel, prefix), &mut object);
                 signed(echo.number(), &mut object);
                 end("", &mut object);
                 None
             }
             News::Closed { channel, next } => {
-                fields("close", channel, next, "", &mut object);
+                fields("close", without(channel, prefix), next, "", &mut object);
                 None
             }
             News::Roster { channel, roster } => {
                 let names = serde_json::to_string(&roster.names()).unwrap_or_default();
-                fields("roster", channel, roster.head() - 1, &names, &mut object);
+                fields("roster", without(channel, prefix), roster.head() - 1, &names, &mut object);
                 None
             }
             News::Notice { channel, number, notice } => {
@@ -159,11 +163,11 @@ fn each(
                     Change::Leave => "leave",
                     Change::Sign => continue,
                 };
-                fields(kind, channel.name(), number, &notice.who, &mut object);
+                fields(kind, without(channel.name(), prefix), number, &notice.who, &mut object);
                 None
             }
             News::Refused { channel, refusal } => {
-                fields(refusal_type(refusal), channel, 0, refusal.words(), &mut object);
+                fields(refusal_type(refusal), without(channel, prefix), 0, refusal.words(), &mut object);
                 None
             }
         };
@@ -177,13 +181,15 @@ fn messages(
     take: &mut impl FnMut(Option<Sealed>, &[u8], &mut Text),
     out: &mut Text,
 ) {
-    let name = batch.channel.name();
+    let name = without(batch.channel.name(), out.prefix);
     let mut object = Vec::with_capacity(256);
     for (seq, message) in batch.channel.history().range(batch.from, batch.to) {
         object.clear();
         if style & form::MASK == form::LINES {
-            object.extend_from_slice(message.body.as_bytes());
-            take(None, &object, out);
+            if let Some(line) = line(&message.body, out.told.as_deref()) {
+                object.extend_from_slice(line.as_bytes());
+                take(None, &object, out);
+            }
             continue;
         }
         let id = batch.cursor(seq, message);
@@ -196,6 +202,13 @@ fn messages(
             take(None, &object, out);
         }
     }
+}
+
+/// What is told of a channel that has come or gone, `1 NAME` or `0 NAME`, by the name that it has here; nothing of one that has none.
+fn line<'m>(body: &'m str, told: Option<&str>) -> Option<Cow<'m, str>> {
+    let Some(prefix) = told else { return Some(Cow::Borrowed(body)) };
+    let (what, name) = body.split_once(' ')?;
+    Some(Cow::Owned(format!("{what} {}", name.strip_prefix(prefix)?)))
 }
 
 fn data(channel: &str, seq: u64, message: &Message, out: &mut Vec<u8>) {

@@ -278,9 +278,7 @@ impl Machine {
     /// Appends what was published.
     fn append_data(&mut self, channel: &str, data: &RawValue, ext: Option<&str>) -> Result<(), Refusal> {
         let (kind, body) = body_of(data);
-        let at = self.open_channel(channel, self.channel_ms())?;
-        self.check_pace(at, 1)?;
-        self.make_room(at, body.len() + ext.map_or(0, str::len) + 256)?;
+        let at = self.open_for(channel, body.len() + ext.map_or(0, str::len) + 256)?;
         self.hub.publish_json(at, kind, body, ext, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(())
     }
