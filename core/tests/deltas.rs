@@ -404,6 +404,7 @@ fn what_cannot_be_asked_for_is_said() {
     let socket = Socket::open(&mut server);
     let answer = socket.ask(&mut server, r#"{"type":"subscribe","channel":"a","delta":"yes"}"#);
     assert_eq!((&answer[0]["type"], &answer[0]["status"]), (&"error".into(), &400.into()));
+    assert_eq!(answer[0]["reason"], "delta is \"yes\": expected true or false");
 }
 
 #[test]

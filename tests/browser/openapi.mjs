@@ -36,6 +36,7 @@ messages_max = 1
 const contract = new Contract();
 /** Members that are not in every answer of their kind. */
 const SPARE = [
+  'Event message: splice',
   'Reply authenticated: id',
   'Reply pong: id',
   'Reply published: id',
@@ -43,6 +44,7 @@ const SPARE = [
   'Reply subscribed: id',
   'Reply unsubscribed: id',
   'get /events: channel',
+  'get /events: events..splice',
   'get /explain: clients..address',
   'get /explain: clients..dialect',
   'get /explain: clients..transport',
@@ -210,6 +212,33 @@ await run(async () => {
     await has(brief, 'end');
     assert.ok(['expiring', 'expired'].every((type) => types(brief).includes(type)), `${types(brief)}`);
     hold(brief);
+  });
+
+  await check('deltas, on each transport', async () => {
+    const text = (n) => `${'much that stays '.repeat(9)}${n}`;
+    const told = { socket: [] };
+    for (const accept of ['text/event-stream', 'application/x-ndjson']) {
+      told[accept] = stream('/events?channel=d&delta=1', accept);
+      await has(told[accept], 'ready');
+    }
+    const socket = new WebSocket(`ws://${daemon.front}/ws`);
+    ends.push(() => socket.terminate());
+    socket.on('message', (data) => told.socket.push(JSON.parse(data)));
+    await soon(new Promise((done) => socket.on('open', done)), 'the WebSocket');
+    const command = { type: 'subscribe', channel: 'd', delta: true };
+    contract.object('Command', command);
+    socket.send(JSON.stringify(command));
+    await has(told.socket, 'subscribed');
+    for (const n of [1, 2]) await publish({ channel: 'd', data: text(n) });
+    const headers = { accept: 'application/json' };
+    for (const heard of Object.values(told)) await until(2, () => heard.filter(({ type }) => type === 'message').length);
+    told.poll = (await expects(200, 'front', 'GET', '/events', '/events?channel=d&delta=1&history=all', { headers })).events;
+    for (const [how, heard] of Object.entries(told)) {
+      const messages = heard.filter(({ type }) => type === 'message');
+      assert.deepEqual(messages.map(({ splice, data }) => [splice, data]), [[undefined, text(1)], [[text(1).length - 1, 1], '2']], how);
+      hold(messages);
+    }
+    await expects(400, 'front', 'GET', '/events', '/events?channel=d&delta=yes', { headers });
   });
 
   await check('each reason for a gap, on each transport', async () => {

@@ -254,8 +254,21 @@ impl Refusal {
 
     /// That a parameter's value is not what was expected. What strangers say is repeated up to a length.
     pub(super) fn value(name: &str, said: &str, expected: &str) -> Self {
-        let end = said.char_indices().nth(REPEATED).map_or(said.len(), |(end, _)| end);
-        let more = if end < said.len() { "…" } else { "" };
-        Self::Value(format!("{name} is \"{}{more}\": expected {expected}", &said[..end]).into())
+        let (said, more) = repeated(said);
+        Self::Value(format!("{name} is \"{said}{more}\": expected {expected}").into())
+    }
+
+    /// The same of a member of a JSON text, as it stands there.
+    pub(super) fn json(name: &str, said: &str, expected: &str) -> Self {
+        let (said, more) = repeated(said);
+        Self::Value(format!("{name} is {said}{more}: expected {expected}").into())
+    }
+}
+
+/// As much of what a stranger has said as is repeated, and what stands for the rest.
+fn repeated(said: &str) -> (&str, &'static str) {
+    match said.char_indices().nth(REPEATED) {
+        Some((end, _)) => (&said[..end], "…"),
+        None => (said, ""),
     }
 }

@@ -287,7 +287,9 @@ impl Hub {
                     if let Reads::One(one) = &mut reader.reads {
                         debug_assert!(one.next <= next && next <= channel.history.head());
                         (one.next, one.notices) = (next, notices);
-                        reader.base = reader.base.after(from, next);
+                        if reader.base == Base::Unknown {
+                            reader.base = reader.base.after(from, next);
+                        }
                     }
                 }
                 Took::Last { next } => {

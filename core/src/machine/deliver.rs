@@ -148,12 +148,13 @@ impl Delivery<'_> {
         if is_all && !says_lost {
             // As almost always: nothing is allocated for it.
             let took = Took::Upto { next: to, notices };
-            return self.hand_news(conn, id, (messages.as_slice(), range, base), last, took);
+            return self.hand_news(conn, id, messages.as_slice(), range, (last, base), took);
         }
         let gap = says_lost.then(|| News::Gap { channel: channel.name(), next: from, lost });
         let mut news: Vec<_> = gap.into_iter().chain(messages).collect();
         if is_all {
-            return self.hand_news(conn, id, (&news, range, base), last, Took::Upto { next: to, notices });
+            let took = Took::Upto { next: to, notices };
+            return self.hand_news(conn, id, &news, range, (last, base), took);
         }
         if let (false, Some(roster)) = (heard || (told && appetite != Appetite::Everything), channel.roster())
         {
@@ -182,15 +183,16 @@ impl Delivery<'_> {
             self.end_stream(conn, id, manner);
             return Took::Last { next: to };
         }
-        self.hand_news(conn, id, (&news, None, base), last, Took::Upto { next: to, notices })
+        self.hand_news(conn, id, &news, None, (last, base), Took::Upto { next: to, notices })
     }
 
     fn hand_news(
         &mut self,
         conn: &mut Conn,
         id: Id<Conn>,
-        (news, range, base): (&[News<'_>], Option<Range>, Base),
-        last: u64,
+        news: &[News<'_>],
+        range: Option<Range>,
+        (last, base): (u64, Base),
         took: Took,
     ) -> Took {
         let Phase::Parked(parked) = &mut conn.phase else { return Took::AndLeaves };
@@ -231,6 +233,7 @@ impl Delivery<'_> {
     }
 
     /// Counts what deltas have left out of the frame that was said last: the one for a range, or one subscriber's own.
+    #[inline(never)]
     pub(super) fn count_deltas(&mut self, range: Option<Range>) {
         let saved = self.frames.saved(range);
         self.counters.deltas_delivered += saved.messages;

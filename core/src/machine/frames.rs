@@ -91,7 +91,9 @@ type Key = (Range, Way);
 /// Makes frames and keeps the latest at hand.
 #[derive(Default)]
 pub(super) struct Frames {
-    at_hand: Vec<(Key, Bytes, Saved)>,
+    at_hand: Vec<(Key, Bytes)>,
+    /// What deltas have left out of each of them.
+    saved: Vec<Saved>,
     /// The one that was wanted last, which is the one that is wanted next.
     latest: usize,
     oldest: usize,
@@ -162,12 +164,12 @@ impl Frames {
     /// The frame for `range`, if it is at hand.
     pub(super) fn find(&mut self, range: Range, way: Way) -> Option<Bytes> {
         let key = (range, way);
-        if let Some((k, frame, _)) = self.at_hand.get(self.latest)
+        if let Some((k, frame)) = self.at_hand.get(self.latest)
             && *k == key
         {
             return Some(frame.clone());
         }
-        self.latest = self.at_hand.iter().position(|(k, ..)| *k == key)?;
+        self.latest = self.at_hand.iter().position(|(k, _)| *k == key)?;
         Some(self.at_hand[self.latest].1.clone())
     }
 
@@ -180,10 +182,12 @@ impl Frames {
     fn put_at_hand(&mut self, key: Key, frame: Bytes) -> Bytes {
         if self.at_hand.len() < AT_HAND {
             self.latest = self.at_hand.len();
-            self.at_hand.push((key, frame.clone(), self.pen.saved));
+            self.at_hand.push((key, frame.clone()));
+            self.saved.push(self.pen.saved);
         } else {
             self.latest = self.oldest;
-            self.at_hand[self.oldest] = (key, frame.clone(), self.pen.saved);
+            self.at_hand[self.oldest] = (key, frame.clone());
+            self.saved[self.oldest] = self.pen.saved;
             self.oldest = (self.oldest + 1) % AT_HAND;
         }
         frame
@@ -192,7 +196,7 @@ impl Frames {
     /// What deltas have left out of the frame that was asked for last: the one for a range, or one subscriber's own.
     pub(super) fn saved(&self, range: Option<Range>) -> Saved {
         match range {
-            Some(_) => self.at_hand.get(self.latest).map_or_else(Saved::default, |(.., saved)| *saved),
+            Some(_) => self.saved.get(self.latest).copied().unwrap_or_default(),
             None => self.pen.saved,
         }
     }
@@ -213,6 +217,7 @@ impl Frames {
     /// Forgets what is at hand; what waits for connections stays alive with them.
     pub(super) fn forget(&mut self) {
         self.at_hand.clear();
+        self.saved.clear();
         (self.latest, self.oldest) = (0, 0);
     }
 

@@ -1,5 +1,6 @@
 //! What a client says: one JSON object a message.
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -38,7 +39,8 @@ struct Said<'m> {
 pub(super) fn calls(text: &str) -> Vec<Call<'_>> {
     let refuse = |tag, why| vec![Call::Refuse { tag, refusal: Refusal::Parameter(why) }];
     let Ok(said) = serde_json::from_str::<Said<'_>>(text) else {
-        return refuse(None, "a message is a JSON object with a type; see docs/websocket.md for its fields");
+        let (tag, refusal) = misunderstood(text);
+        return vec![Call::Refuse { tag, refusal }];
     };
     let tag = said.id.map(RawValue::get);
     if tag.is_some_and(|tag| !is_id(tag)) {
@@ -81,6 +83,42 @@ fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
         })
     };
     Ok(names.into_iter().map(listen).collect())
+}
+
+/// Members and what each has to be.
+const MEMBERS: [(&str, &str); 10] = [
+    ("type", "a string"),
+    ("channel", "a string"),
+    ("channels", "a list of strings"),
+    ("cursor", "a string"),
+    ("seq", "a whole number"),
+    ("token", "a string"),
+    ("who", "a string"),
+    ("roster", "a whole number, from 0"),
+    ("ttl", "a whole number of seconds, from 1"),
+    ("delta", "true or false"),
+];
+
+/// Why a message is not understood: it is no object, it has no type, or one of its members is not what it should be. Known by
+/// its id, where it has one.
+fn misunderstood(text: &str) -> (Option<&str>, Refusal) {
+    let no_object = "a message is a JSON object with a type; see docs/websocket.md for its fields";
+    let Ok(members) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text) else {
+        return (None, Refusal::Parameter(no_object));
+    };
+    let tag = members.get("id").map(|id| id.get()).filter(|id| is_id(id));
+    let wrong = MEMBERS.iter().find_map(|(name, expected)| {
+        let said = members.get(*name)?.get();
+        // Others alone would have been understood.
+        let alone = if *name == "type" {
+            format!("{{\"type\":{said}}}")
+        } else {
+            format!("{{\"type\":\"\",\"{name}\":{said}}}")
+        };
+        let is_wrong = serde_json::from_str::<Said<'_>>(&alone).is_err();
+        is_wrong.then(|| Refusal::json(name, said, expected))
+    });
+    (tag, wrong.unwrap_or(Refusal::Parameter(no_object)))
 }
 
 /// The first byte of a JSON text says what it is.
@@ -215,9 +253,7 @@ mod tests {
 
     #[test]
     fn what_is_not_is_answered_in_words() {
-        for text in
-            ["", "{", "[]", "7", "{\"type\":7}", "{\"id\":1}", "{\"type\":\"ping\",\"type\":\"ping\"}"]
-        {
+        for text in ["", "{", "[]", "7", "{}", "{\"id\":1}", "{\"type\":\"ping\",\"type\":\"ping\"}"] {
             assert!(words(text).starts_with("a message is a JSON object"), "{text}");
         }
         for id in ["null", "true", "[1]", "{}", &format!("\"{}\"", "x".repeat(200))] {
@@ -245,5 +281,30 @@ mod tests {
         );
         assert_eq!(words(r#"{"type":"auth"}"#), "there is no token to show");
         assert!(words(r#"{"type":"leave"}"#).starts_with("type is \"leave\": expected subscribe"));
+    }
+
+    #[test]
+    fn a_member_that_is_not_what_it_should_be_is_named() {
+        for (member, wants) in [
+            (r#""channel":5"#, "channel is 5: expected a string"),
+            (r#""channels":["a",{}]"#, r#"channels is ["a",{}]: expected a list of strings"#),
+            (r#""channel":"a","delta":1"#, "delta is 1: expected true or false"),
+            (r#""channel":"a","delta":"yes""#, "delta is \"yes\": expected true or false"),
+            (r#""channel":"a","seq":1.5"#, "seq is 1.5: expected a whole number"),
+            (r#""channel":"a","roster":-1"#, "roster is -1: expected a whole number, from 0"),
+            (r#""channel":"a","ttl":"1""#, "ttl is \"1\": expected a whole number of seconds, from 1"),
+            (r#""cursor":[],"channel":"a""#, "cursor is []: expected a string"),
+        ] {
+            // Its answer is known by the id all the same.
+            let text = format!(r#"{{"type":"subscribe","id":7,{member}}}"#);
+            match call(&text) {
+                Call::Refuse { tag: Some("7"), refusal } => assert_eq!(refusal.detail(), wants),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(words(r#"{"type":7}"#), "type is 7: expected a string");
+        assert_eq!(words(r#"{"type":null}"#), "type is null: expected a string");
+        let long = format!(r#"{{"type":"ping","who":[{}1]}}"#, "1,".repeat(100));
+        assert_eq!(words(&long), format!("who is [{}1…: expected a string", "1,".repeat(19)));
     }
 }
