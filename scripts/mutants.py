@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRATCH = Path(os.environ.get("MUTANTS_DIR") or ROOT / "target" / "mutants")
 TREE, TARGET = SCRATCH / "tree", SCRATCH / "target"
 CORE = ["cargo", "test", "--offline", "-p", "rcomet-core"]
-WORLD, OTHERS = CORE + ["--test", "world", "--test", "simple_world", "--test", "push_world", "--test", "control_world"], CORE + ["--lib", "--tests"]
+WORLDS = ["world", "simple_world", "bayeux_world", "journal_sessions", "push_world", "control_world"]
+WORLD, OTHERS = CORE + [word for world in WORLDS for word in ("--test", world)], CORE + ["--lib", "--tests"]
 # What a run may take, in seconds. A bug that makes the server go round and round is noticed by that.
 PATIENCE = 300
 

@@ -1,6 +1,5 @@
 //! Seconds and tags: what messages are known by to those who go by the clock. They never go back, whatever the clock does.
-//! Knows
-//! nothing of messages, nor of the life that ids say besides ([`crate::log::Life`]).
+//! Knows nothing of messages, nor of the life that ids say besides ([`crate::log::Life`]).
 
 /// The second and the tag of the next message.
 #[derive(Debug, Default)]

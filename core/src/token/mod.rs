@@ -51,7 +51,7 @@ impl Wrong {
         match self {
             Self::TooLong => "the token is longer than token_bytes_max",
             Self::Form => {
-                "the token is no signed token: expected three parts in base64url, the first a JSON header with alg"
+                "the token is no signed token: expected three parts in base64url, the first a JSON header with alg, and with kid as text if there is one"
             }
             Self::Critical => "the token's header has crit, and nothing that it can name is known here",
             Self::Key => {
