@@ -56,7 +56,15 @@ pub(super) struct Way {
 impl Way {
     /// A way of saying something live, with nothing around messages.
     pub(super) fn new(dialect: DialectId, style: u8, wrap: Wrap) -> Self {
-        Self { dialect, style, wording: WordingId::default(), prefix: 0, live: true, wrap, base: Base::Unasked }
+        Self {
+            dialect,
+            style,
+            wording: WordingId::default(),
+            prefix: 0,
+            live: true,
+            wrap,
+            base: Base::Unasked,
+        }
     }
 
     /// The way of this voice.
