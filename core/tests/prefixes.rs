@@ -1,7 +1,15 @@
 //! Dialects whose channels are a name space of their own among those of all: their clients see nothing of it.
+#[path = "support/bayeux.rs"]
+mod bayeux;
 #[path = "support/rest.rs"]
 mod rest;
+#[path = "prefixes/sessions.rs"]
+mod sessions;
 mod support;
+#[path = "support/websocket.rs"]
+mod websocket;
+#[path = "support/wire.rs"]
+mod wire;
 
 use rcomet_core::config::ChannelPrefix;
 use rcomet_core::{Config, Role};

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::history::HistoryRules;
 use super::rule::{ListenerAddress, Rule};
+use super::segment_prefix::SegmentPrefix;
 use crate::dialect::bayeux::style;
 use crate::hub::Pattern;
 use crate::limits::Limits;
@@ -47,6 +48,9 @@ pub struct Bayeux {
     /// What becomes of a session that has missed messages: `message`, one on `/service/rcomet/gap` says how many; or
     /// `rehandshake`, it is over and its client begins again.
     pub gap: Gap,
+    /// Whole segments that stand before the names of its broadcast channels in all other dialects, such as `/bx`, at most 63 bytes: a
+    /// name space of their own. `/meta` and `/service` have none. By default there is one for all.
+    pub channel_prefix: SegmentPrefix,
 }
 
 /// What becomes of a session that has missed messages.
@@ -79,6 +83,7 @@ impl Default for Bayeux {
             parse_text: false,
             timestamp: false,
             gap: Gap::Message,
+            channel_prefix: SegmentPrefix::default(),
         }
     }
 }
@@ -102,8 +107,9 @@ impl Bayeux {
     /// something for Bayeux, and nothing for how long sessions are remembered.
     pub(super) fn forgets_early(&self, history: &HistoryRules, limits: &Limits) -> Option<String> {
         let usual = Self::default();
-        // The names of its channels begin with a slash.
-        let rules = history.rule.iter().enumerate().filter(|(_, rule)| rule.channels.meets("/"));
+        // The names of its channels begin with a slash, and with what stands before it.
+        let beginning = format!("{}/", self.channel_prefix.text());
+        let rules = history.rule.iter().enumerate().filter(|(_, rule)| rule.channels.meets(&beginning));
         let rules =
             rules.map(|(i, rule)| (rule.keep(limits).age_ms, format!("history.rule: number {}", i + 1)));
         let all = rules.chain([(limits.history_age_ms_max, "limits.history_age_ms_max".to_owned())]);
@@ -262,6 +268,9 @@ mod tests {
         assert_eq!(warned(used, &rule("/chat/*", 3_660), 0), None);
         assert_eq!(warned(used, none, 0), None);
         assert_eq!(warned("{}", &rule("/*", 3_661), 0), None);
+        let prefixed = r#"{"channel_prefix":"/bx"}"#;
+        assert!(warned(prefixed, &rule("/bx/*", 3_661), 0).is_some());
+        assert_eq!(warned(prefixed, &rule("/chat/*", 3_661), 0), None);
         let chosen = r#"{"publish":["/chat/*"],"remember_ms":0}"#;
         assert_eq!(warned(chosen, &rule("/*", 3_661), 0), None);
     }

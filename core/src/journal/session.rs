@@ -15,6 +15,8 @@ use super::write::is_false;
 pub struct KeptSession {
     /// Its secret.
     pub client: Box<str>,
+    /// What stands before the names of its channels, and its client does not see.
+    pub prefix: Box<str>,
     /// The browser that it belongs to.
     pub browser: Option<Box<str>>,
     /// Where its client came from.
@@ -185,7 +187,8 @@ impl KeptSession {
     /// Bytes of it where it waits for its client.
     pub fn bytes(&self) -> usize {
         let names: usize = self.seats.iter().map(|seat| size_of::<KeptSeat>() + seat.name.len()).sum();
-        size_of::<Self>() + self.client.len() + self.listener.as_ref().map_or(0, |own| own.len()) + names
+        let listener = self.listener.as_ref().map_or(0, |own| own.len());
+        size_of::<Self>() + self.client.len() + self.prefix.len() + listener + names
     }
 }
 
@@ -194,6 +197,8 @@ impl KeptSession {
 pub(super) struct SessionLine<'a> {
     #[serde(borrow)]
     client: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prefix: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     browser: Option<Cow<'a, str>>,
     peer: IpAddr,
@@ -293,6 +298,7 @@ impl<'a> From<&'a KeptSession> for SessionLine<'a> {
         };
         Self {
             client: Cow::Borrowed(&kept.client),
+            prefix: Some(&*kept.prefix).filter(|prefix| !prefix.is_empty()).map(Cow::Borrowed),
             browser: kept.browser.as_deref().map(Cow::Borrowed),
             peer: kept.peer,
             admin: kept.is_admin,
@@ -334,6 +340,7 @@ impl From<SessionLine<'_>> for KeptSession {
         seats.dedup_by(|next, first| next.name == first.name);
         Self {
             client: line.client.into(),
+            prefix: line.prefix.map(Into::into).unwrap_or_default(),
             browser: line.browser.map(Into::into),
             peer: line.peer,
             is_admin: line.admin,

@@ -98,6 +98,7 @@ fn channels_and_sessions_read_back() {
     };
     let session = KeptSession {
         client: "0123456789abcdef0123456789abcdef".into(),
+        prefix: "/a".into(),
         browser: Some("b".into()),
         peer: "2001:db8::1".parse().expect("an address"),
         is_admin: true,
@@ -159,6 +160,7 @@ fn channels_and_sessions_read_back() {
         })),
         Entry::Session(Box::new(KeptSession {
             acks: None,
+            prefix: "".into(),
             is_unsure: false,
             listener: None,
             ..session.clone()

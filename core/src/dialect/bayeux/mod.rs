@@ -66,7 +66,7 @@ impl Dialect for Bayeux {
                     out.bytes.push(b',');
                 }
                 let channel = message.channel().unwrap_or(batch.channel.name());
-                write::event(channel, message, style, &mut out.bytes);
+                write::event(name::told(channel, out.prefix), message, style, &mut out.bytes);
             }
         }
         if is_whole {

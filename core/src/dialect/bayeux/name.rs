@@ -1,5 +1,6 @@
 //! Names of channels and what kind of channel they are (`protocols/bayeux.md`, section 3).
 //! Knows nothing of who may use them.
+use crate::config::without;
 
 /// What a channel is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +21,16 @@ pub fn kind(name: &str) -> Kind {
         Some("service") => Kind::Service,
         _ => Kind::Broadcast,
     }
+}
+
+/// What a client calls the channel or pattern `name`, before whose broadcast channels so many bytes stand that it does not see. What
+/// would read as a private channel of its own, because another dialect has such a name behind the prefix, is told whole.
+pub fn told(name: &str, prefix_bytes: u8) -> &str {
+    if prefix_bytes == 0 || kind(name) != Kind::Broadcast {
+        return name;
+    }
+    let short = without(name, prefix_bytes);
+    if kind(short) == Kind::Broadcast { short } else { name }
 }
 
 /// Whether `name` names one channel: what CometD and its clients allow, which is what the specification and Faye allow
@@ -62,6 +73,21 @@ mod tests {
         for bad in ["*", "**", "/a*", "/*/a", "/**/a", "/a/***", "/a//*", "//*", "/a/*/*", "/a/*/**", "/:/*"]
         {
             assert!(!is_pattern(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_behind_a_prefix_are_told_without_it_and_private_ones_whole() {
+        for (name, wanted) in [
+            ("/bx/room", "/room"),
+            ("/bx/metal/x", "/metal/x"),
+            ("/service/echo", "/service/echo"),
+            ("/bx/service/echo", "/bx/service/echo"),
+            ("/bx/meta/connect", "/bx/meta/connect"),
+            ("", ""),
+        ] {
+            assert_eq!(told(name, 3), wanted);
+            assert_eq!(told(name, 0), name);
         }
     }
 

@@ -8,7 +8,7 @@ use super::seats::Seat;
 use super::service::MAILBOX;
 use super::session::Session;
 use crate::arena::Id;
-use crate::dialect::bayeux::write;
+use crate::dialect::bayeux::{name, write};
 use crate::hub::{Channel, Hub, Message, Pattern};
 
 /// What a session is handed.
@@ -26,6 +26,8 @@ pub(super) struct Gathered {
     pub(super) range: Option<(Id<Channel>, u64, u64)>,
     /// It lacks more than this.
     pub(super) more: bool,
+    /// Bytes before what its client calls a channel.
+    pub(super) prefix: u8,
 }
 
 /// How much is gathered, and how it is written.
@@ -57,7 +59,8 @@ impl Gathered {
 
 /// Gathers what a session lacks. Events that nobody else gets so are appended to `out`.
 pub(super) fn gather(hub: &Hub, session: &Session, fill: Fill, out: &mut Vec<u8>) -> Gathered {
-    let mut gathered = Gathered { gap: session.gap, ..Gathered::default() };
+    let prefix = session.prefix.bytes();
+    let mut gathered = Gathered { gap: session.gap, prefix, ..Gathered::default() };
     let mut first = None;
     let mut due = Due::new();
     for (i, seat) in session.seats.iter().enumerate() {
@@ -149,7 +152,8 @@ fn gather_all(
         if !out.is_empty() {
             out.push(b',');
         }
-        write::event(message.channel().unwrap_or(channel.name()), message, fill.style, out);
+        let name = message.channel().unwrap_or(channel.name());
+        write::event(name::told(name, gathered.prefix), message, fill.style, out);
         bytes += message.weight();
         gathered.count += 1;
         gathered.at = gathered.at.max(offset);

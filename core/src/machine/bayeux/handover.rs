@@ -186,7 +186,7 @@ impl Delivery<'_> {
     ) -> Option<bytes::Bytes> {
         let (channel, from, to) = gathered.range?;
         let style = style | self.config.bayeux.style();
-        let way = Way::new(DialectId::Bayeux, style, wrap);
+        let way = Way { prefix: gathered.prefix, ..Way::new(DialectId::Bayeux, style, wrap) };
         let news = [News::Messages(Batch::new(hub.peek(channel)?, from, to, hub))];
         Some(self.frames.shared((channel, from, to, Lost::Nothing), way, &news))
     }

@@ -119,6 +119,7 @@ impl Machine {
         let acks = acks.map(|_| Acks::begin(self.hub.numbers().1));
         let until = self.post.now.after_ms(self.awake_ms());
         let id = self.sessions.insert(client, peer, acks, until).ok_or("403::Too many sessions")?;
+        self.sessions.set_prefix(id, self.config.bayeux.channel_prefix.clone());
         self.counters.bayeux_sessions_opened += 1;
         if let Some(dead) = message.client_id.as_deref().and_then(ClientId::read) {
             self.sessions.succeed(dead, id);

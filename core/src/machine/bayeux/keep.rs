@@ -45,6 +45,7 @@ impl Machine {
         let acks = session.acks.map(|acks| acks.kept());
         Some(KeptSession {
             client: session.client.as_str().into(),
+            prefix: session.prefix.text().into(),
             browser: session.browser.map(|browser| browser.as_str().into()),
             peer: session.peer(),
             is_admin,

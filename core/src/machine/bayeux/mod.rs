@@ -23,6 +23,7 @@ mod sleep;
 mod subscribe;
 mod wire;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -36,6 +37,7 @@ pub(in crate::machine) use wire::Spoken;
 use super::Machine;
 use crate::arena::Id;
 use crate::bytes::escape;
+use crate::config::SegmentPrefix;
 use crate::conn::{Conn, HeldTalk, Manner, Phase, Role};
 use crate::dialect::bayeux::message::{self, Message, NoBatch, Timesync};
 use crate::dialect::bayeux::name::{self, Kind};
@@ -237,7 +239,8 @@ impl Machine {
         let Some(data) = message.data else {
             return refused(out, "402:data:Missing required parameter");
         };
-        if !self.may_publish(speaker, channel) {
+        let whole = self.prefix_of(session).before(channel);
+        if !self.may_publish(speaker, channel, &whole) {
             self.counters.publishes_refused += 1;
             return refused(out, "403::publish_denied");
         }
@@ -251,7 +254,7 @@ impl Machine {
             _ => {
                 // What is for us alone is not for others.
                 let ext = message.ext.filter(|ext| message::member(ext, "rcomet").is_none());
-                self.append_data(channel, data, ext.map(RawValue::get).filter(|ext| ext.starts_with('{')))
+                self.append_data(&whole, data, ext.map(RawValue::get).filter(|ext| ext.starts_with('{')))
             }
         };
         match done {
@@ -263,7 +266,23 @@ impl Machine {
         }
     }
 
-    fn may_publish(&self, speaker: &Speaker<'_>, channel: &str) -> bool {
+    /// What stands before the names of channels for a session, or for an application server without one.
+    fn prefix_of(&self, id: Option<Id<Session>>) -> &SegmentPrefix {
+        let session = id.and_then(|id| self.sessions.get(id));
+        session.map_or(&self.config.bayeux.channel_prefix, |session| &session.prefix)
+    }
+
+    /// What all others call the channel of a message that has not been looked at yet.
+    fn whole_name<'m>(&self, message: &Message<'_>, channel: &'m str) -> Cow<'m, str> {
+        if self.sessions.are_plain() && self.config.bayeux.channel_prefix.is_empty() {
+            return Cow::Borrowed(channel);
+        }
+        let named = message.client_id.as_deref().and_then(ClientId::read);
+        self.prefix_of(named.and_then(|client| self.sessions.find(&client))).before(channel)
+    }
+
+    /// Whether a channel may be published to, which is called `whole` by all others.
+    fn may_publish(&self, speaker: &Speaker<'_>, channel: &str, whole: &str) -> bool {
         if self.config.token.required && speaker.role != Role::Admin {
             // Its messages have no place for a token.
             return false;
@@ -272,7 +291,7 @@ impl Machine {
         let mut rules = self.config.bayeux.publish.iter();
         speaker.role == Role::Admin
             || rules.any(|rule| rule.channel.matches(channel) && rule.holds_at(listener))
-            || self.config.front.publish.iter().any(|pattern| pattern.matches(channel))
+            || self.config.front.publish.iter().any(|pattern| pattern.matches(whole))
     }
 
     /// Appends what was published.
@@ -291,7 +310,8 @@ impl Machine {
         batch.iter().flatten().find_map(|message| {
             message.data?;
             let channel = message.channel.as_deref().filter(|name| name::kind(name) != Kind::Meta)?;
-            self.hub.crowded(channel, self.hub.find(channel), bytes)
+            let whole = self.whole_name(message, channel);
+            self.hub.crowded(&whole, self.hub.find(&whole), bytes)
         })
     }
 

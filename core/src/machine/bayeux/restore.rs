@@ -52,6 +52,7 @@ impl Machine {
         let bytes = size_of::<Session>()
             + 256
             + kept.seats.iter().map(|seat| size_of::<Seat>() + 64 + seat.name.len()).sum::<usize>();
+        let prefix = self.config.bayeux.channel_prefix.clone();
         let may = |seat: &KeptSeat| {
             let is_pattern = name::is_pattern(&seat.name);
             let is_there =
@@ -61,11 +62,17 @@ impl Machine {
             let needs_more = self.needs_token(role) && (is_pattern || !is_same);
             (is_there.is_some() || !is_pattern)
                 && !needs_more
-                && self.may_subscribe(role, listener.and_then(|at| self.listener_at(at)), &seat.name)
+                && self.may_subscribe(
+                    role,
+                    listener.and_then(|at| self.listener_at(at)),
+                    name::told(&seat.name, prefix.bytes()),
+                )
         };
         if self.sessions.find(&client).is_some()
             || self.sessions.len() >= self.config.limits.bayeux_sessions_max
             || self.is_short_of(bytes)
+            // Its client would call other channels by the names that it knows.
+            || *kept.prefix != *prefix.text()
             || !kept.seats.iter().all(may)
         {
             return false;
@@ -78,6 +85,7 @@ impl Machine {
         let until = now.after_ms(self.awake_ms());
         let acks = kept.acks.map(Acks::resume);
         let Some(id) = self.sessions.insert(client, kept.peer, acks, until) else { return false };
+        self.sessions.set_prefix(id, prefix);
         if let Some(session) = self.sessions.get_mut(id) {
             session.role = role;
             session.listener = listener.unwrap_or(Conn::NO_LISTENER);

@@ -10,7 +10,7 @@ use crate::journal::KeptSession;
 /// One subscription of a session.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    /// The channel or pattern.
+    /// The channel or pattern, as all others call it.
     pub(super) name: Box<str>,
     pub(super) sub: Id<Subscription>,
     /// The place in the log before its first message: where it ended when this was subscribed, if it began with what was new.

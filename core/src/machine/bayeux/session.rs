@@ -11,6 +11,7 @@ use super::browsers::Browsers;
 use super::client_id::ClientId;
 use super::seats::Seat;
 use crate::arena::{Arena, Id};
+use crate::config::SegmentPrefix;
 use crate::conn::{Conn, Role};
 use crate::hub::{Owner, Seed};
 use crate::journal::KeptSession;
@@ -28,7 +29,9 @@ const SUCCESSORS_MAX: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(super) client: ClientId,
-    /// Sorted by name.
+    /// What stands before the names of its channels, and does for as long as it lives.
+    pub(super) prefix: SegmentPrefix,
+    /// Sorted by name, as all others call them.
     pub(super) seats: Vec<Seat>,
     /// Where its connect waits, or the WebSocket that it is on.
     pub(super) conn: Option<Id<Conn>>,
@@ -83,6 +86,8 @@ pub(crate) struct Sessions {
     /// How many are asleep.
     pub(super) asleep: usize,
     pub(super) names_bytes: usize,
+    /// There has been a session with a prefix.
+    has_prefixes: bool,
     /// Bytes of what was written down of those whose clients have not come back.
     pub(super) stood_bytes: usize,
     /// Cursors to be moved.
@@ -135,6 +140,7 @@ impl Sessions {
             seats: 0,
             asleep: 0,
             names_bytes: 0,
+            has_prefixes: false,
             stood_bytes: 0,
             moves: Vec::new(),
             homeless: Vec::new(),
@@ -170,6 +176,19 @@ impl Sessions {
         self.table.get_mut(id)
     }
 
+    /// What stands before the names of a new session's channels.
+    pub(super) fn set_prefix(&mut self, id: Id<Session>, prefix: SegmentPrefix) {
+        self.has_prefixes |= !prefix.is_empty();
+        if let Some(session) = self.table.get_mut(id) {
+            session.prefix = prefix;
+        }
+    }
+
+    /// Whether no session has a prefix, and none has had one.
+    pub(super) fn are_plain(&self) -> bool {
+        !self.has_prefixes
+    }
+
     pub(super) fn find(&self, client: &ClientId) -> Option<Id<Session>> {
         self.by_client.get(client).copied()
     }
@@ -201,6 +220,7 @@ impl Sessions {
     ) -> Option<Id<Session>> {
         let session = Session {
             client,
+            prefix: SegmentPrefix::default(),
             seats: Vec::new(),
             conn: None,
             acks,

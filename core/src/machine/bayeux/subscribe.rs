@@ -21,11 +21,12 @@ const INVALID: &str = "405::Invalid channel";
 
 impl Machine {
     pub(super) fn subscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
-        self.change_subscriptions("/meta/subscribe", speaker, message, out, |machine, id, names| {
-            machine.check_subscriptions(speaker, message, id, names)?;
+        self.change_subscriptions("/meta/subscribe", speaker, message, out, |machine, id, mut names| {
+            machine.check_subscriptions(speaker, message, id, &names)?;
+            machine.name_whole(id, &mut names);
             let begin = replay(message);
             let mut added: Vec<&str> = Vec::new();
-            for name in names {
+            for name in &names {
                 match machine.add_subscription(id, name, begin, speaker.role) {
                     Ok(true) => added.push(name),
                     Ok(false) => {}
@@ -47,7 +48,8 @@ impl Machine {
     }
 
     pub(super) fn unsubscribe(&mut self, speaker: &Speaker<'_>, message: &Message<'_>, out: &mut Vec<u8>) {
-        self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, names| {
+        self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, mut names| {
+            machine.name_whole(id, &mut names);
             for name in names.iter().filter(|name| **name != MAILBOX) {
                 machine.drop_subscription(id, name);
                 machine.note_unseat(id, name);
@@ -62,12 +64,12 @@ impl Machine {
         speaker: &Speaker<'_>,
         message: &Message<'_>,
         out: &mut Vec<u8>,
-        change: impl FnOnce(&mut Self, Id<Session>, &[Cow<'_, str>]) -> Result<(), &'static str>,
+        change: impl FnOnce(&mut Self, Id<Session>, Vec<Cow<'_, str>>) -> Result<(), &'static str>,
     ) {
         let Some(id) = self.session_of(speaker, message) else {
             return Self::say_unknown(message, channel, out);
         };
-        let result = message.subscriptions().map_err(|_| MISSING).and_then(|names| change(self, id, &names));
+        let result = message.subscriptions().map_err(|_| MISSING).and_then(|names| change(self, id, names));
         let sync = self.timesync(message);
         let reply = Reply::begin(out, message.echo(), channel, result.is_ok());
         let reply = reply.ext(None, sync.as_ref(), self.post.now);
@@ -83,7 +85,20 @@ impl Machine {
         }
     }
 
-    /// Whether all of these may be subscribed; nothing has changed if not.
+    /// Turns names as a session's client writes them into those that all others have for the same.
+    fn name_whole(&self, id: Id<Session>, names: &mut [Cow<'_, str>]) {
+        let prefix = self.prefix_of(Some(id));
+        if prefix.is_empty() {
+            return;
+        }
+        for name in names {
+            if let Cow::Owned(whole) = prefix.before(name) {
+                *name = Cow::Owned(whole);
+            }
+        }
+    }
+
+    /// Whether all of these, which are as the client writes them, may be subscribed; nothing has changed if not.
     fn check_subscriptions(
         &mut self,
         speaker: &Speaker<'_>,
@@ -93,10 +108,12 @@ impl Machine {
     ) -> Result<(), &'static str> {
         let role = speaker.role;
         let most = self.config.limits.channel_name_bytes_max;
+        let prefix = self.prefix_of(Some(id)).clone();
         let mut fresh = 0;
         for name in names {
             let is_pattern = name::is_pattern(name);
-            if name.len() > most || !(is_pattern || name::is_channel(name)) {
+            let whole = &*prefix.before(name);
+            if whole.len() > most || !(is_pattern || name::is_channel(name)) {
                 self.counters.names_refused += 1;
                 return Err(INVALID);
             }
@@ -108,16 +125,16 @@ impl Machine {
             if !self.may_subscribe(role, self.listener_of(speaker.conn), name) {
                 return Err("403::subscribe_denied");
             }
-            if self.needs_token(role) && !self.shows_token(message, name) {
+            if self.needs_token(role) && !self.shows_token(message, whole) {
                 self.counters.tokens_refused += 1;
                 return Err("403::Token error");
             }
             // It was registered for clients who are known by name, and they are not known here.
-            let registered = self.hub.find(name).and_then(|at| self.hub.peek(at)?.registered());
+            let registered = self.hub.find(whole).and_then(|at| self.hub.peek(at)?.registered());
             if registered.is_some_and(|own| own.sessions) && role != Role::Admin {
                 return Err("403::subscribe_denied");
             }
-            fresh += usize::from(self.sessions.get(id).is_some_and(|session| session.find(name).is_err()));
+            fresh += usize::from(self.sessions.get(id).is_some_and(|session| session.find(whole).is_err()));
         }
         let has = self.sessions.get(id).map_or(0, |session| session.seats.len());
         if fresh > 0 && has + fresh > self.config.limits.bayeux_subscriptions_max {
@@ -127,7 +144,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Whether `bayeux.subscribe` allows a channel or pattern to whoever comes in there, by that listener.
+    /// Whether `bayeux.subscribe` allows a channel or pattern, called as clients call it, to whoever comes in there, by that listener.
     pub(super) fn may_subscribe(&self, role: Role, listener: Option<&str>, name: &str) -> bool {
         let is_pattern = name::is_pattern(name);
         let mut rules = self.config.bayeux.subscribe.iter();
