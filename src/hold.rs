@@ -20,7 +20,7 @@ pub(crate) fn take(option: &str, path: &Path, what: &str) -> Result<(PathBuf, Op
     let path = led_to(path);
     let failed = |why: String| Failure::Other(format!("{option}: {}: {why}", path.display()));
     loop {
-        let file = match File::open(&path) {
+        let file = match open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok((path, None)),
             Err(error) => return Err(failed(format!("cannot be read: {error}"))),
@@ -45,6 +45,11 @@ pub(crate) fn take(option: &str, path: &Path, what: &str) -> Result<(PathBuf, Op
     }
 }
 
+/// Opens what is there to be read, whatever it is: a pipe would be waited for until somebody writes to it.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)
+}
+
 /// Where a file for this place is written until it is whole.
 pub(crate) fn draft_of(path: &Path) -> PathBuf {
     let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
@@ -59,7 +64,7 @@ pub(crate) fn draft_of(path: &Path) -> PathBuf {
 /// There is no room, or no right to write there.
 pub(crate) fn begin(at: &Path) -> io::Result<File> {
     // Of several that begin where there is nothing yet, one has the place.
-    if let Ok(other) = File::open(at)
+    if let Ok(other) = open(at)
         && matches!(other.try_lock(), Err(TryLockError::WouldBlock))
     {
         return Err(io::Error::other("another process is writing there"));

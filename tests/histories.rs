@@ -197,7 +197,7 @@ fn without_room_nothing_is_published() {
     let place = Place::new();
     let file = place.file();
     let begin = format!(
-        "trap '' XFSZ; ulimit -S -f 300; exec {} run --control '' --history-file {} --demo --limit history_messages_max=20 {}",
+        "ulimit -S -f 300; exec {} run --control '' --history-file {} --demo --limit history_messages_max=20 {}",
         env!("CARGO_BIN_EXE_rcomet"),
         file.display(),
         ANYWHERE.join(" ")

@@ -257,6 +257,26 @@ fn deleting_one_channel_ends_the_reading_of_several() {
     assert!(server.received(stream).contains(":410: 410 Gone\n\n"), "the last of them");
 }
 
+/// What was published before a channel's end is for its readers, though they go on with other channels.
+#[test]
+fn what_waits_of_a_channel_that_is_deleted_is_lost_to_readers_of_several() {
+    for fields in ["Accept: text/event-stream\r\n", "TE: chunked\r\n", "Accept: multipart/mixed\r\n"] {
+        let several = r#"{"path": "/sub?ids=", "split": ",", "role": "subscriber"}"#;
+        let mut server = locations(&[PUB, several]);
+        let stream = get(&mut server, "/sub?ids=a,b", fields);
+        server.received(stream);
+        let publisher = server.connect(Role::Admin);
+        let post = |body: &str| format!("POST /pub/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n{body}");
+        let both = post("one") + &post("two");
+        server.send(publisher, format!("{both}DELETE /pub/a HTTP/1.1\r\nHost: x\r\n\r\n"));
+        let told = server.received(stream);
+        let places = ["one", "two"].map(|body| told.find(body));
+        assert!(places[0].is_some() && places[0] < places[1], "{fields}{told}");
+        admin(&mut server, "POST", "/pub/b", "", "three");
+        assert!(server.received(stream).contains("three"), "it goes on with the other");
+    }
+}
+
 #[test]
 fn what_is_said_of_several_channels_means_nothing() {
     let all = r#"{"path": "/all?ids=", "split": ",", "role": "publisher"}"#;

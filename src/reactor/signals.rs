@@ -1,9 +1,11 @@
 //! What the administrator says through signals.
 //! Knows nothing of how it is done.
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use mio::{Interest, Registry};
-use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook_mio::v1_0::Signals as Source;
 
 use super::token::About;
@@ -27,6 +29,8 @@ impl Signals {
     /// # Errors
     /// The operating system refuses.
     pub(crate) fn catch() -> io::Result<Self> {
+        // A file that may not become longer (`ulimit -f`) is one that cannot be written, of which whoever writes hears; and no end.
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         Ok(Self(Source::new([SIGHUP, SIGINT, SIGTERM])?))
     }
 

@@ -10,6 +10,7 @@ mod warnings;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use log::LevelFilter;
 use rcomet_core::config::{
@@ -208,6 +209,15 @@ impl Settings {
                     .into(),
             );
         }
+        let kept =
+            [("history.file", self.history.path()), ("control.values_file", self.control.values_path())];
+        let pid_file = Some(Path::new(&self.server.pid_file)).filter(|path| !path.as_os_str().is_empty());
+        if let Some((option, _)) = kept.into_iter().find(|(_, path)| path.is_some() && *path == pid_file) {
+            let pid_file = &self.server.pid_file;
+            return Err(format!(
+                "server.pid_file: {pid_file} is {option} as well: expected a place of its own"
+            ));
+        }
         self.core().check()
     }
 }
@@ -218,6 +228,21 @@ mod tests {
 
     fn settings(text: &str) -> Settings {
         parse("rcomet.toml", text).expect("it works")
+    }
+
+    #[test]
+    fn a_file_is_for_one_thing() {
+        for (option, kept) in
+            [("history.file", "[history]\nfile"), ("control.values_file", "[control]\nvalues_file")]
+        {
+            let said = |pid_file: &str| {
+                parse("f", &format!("[server]\npid_file = \"{pid_file}\"\n{kept} = \"/run/x\"\n"))
+            };
+            let why = said("/run/x").expect_err("one place").to_string();
+            let wanted = format!("server.pid_file: /run/x is {option} as well: expected a place of its own");
+            assert!(why.contains(&wanted), "{why}");
+            assert!(said("/run/y").is_ok());
+        }
     }
 
     #[test]

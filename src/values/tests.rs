@@ -1,6 +1,7 @@
 //! The file itself: whose it is, what is refused, and what is left behind.
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcomet_core::Config;
@@ -114,6 +115,10 @@ fn what_cannot_be_used_is_said_with_its_line() {
     fs::remove_file(&path).expect("it is there");
     fs::create_dir(&path).expect("a directory");
     assert!(why(&path).contains("is no file: expected one"), "{}", why(&path));
+    // A pipe to which nobody writes is not waited for.
+    let pipe = place.0.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    assert!(why(&pipe).contains("is no file: expected one"), "{}", why(&pipe));
     let nowhere = place.0.join("no/such/values");
     let (mut file, _) = ValuesFile::open(&nowhere, 1 << 20).expect("nothing yet");
     let why = file.save(&mut machine(), false).expect_err("there is no such directory");

@@ -6,7 +6,7 @@ export function deltas() {
   const bases = new Map(); // by channel: its last message
   return (event) => {
     const { type, channel, seq, splice } = event;
-    if (type === 'closed') bases.delete(channel);
+    if (type === 'closed' || type === 'unsubscribed') bases.delete(channel);
     if (type !== 'message') return event;
     let { data } = event;
     if (splice) {

@@ -19,6 +19,15 @@ describe('deltas', () => {
     for (const end of ends) await end();
     await daemon.end();
   });
+  test('a channel that is read no more leaves nothing behind', () => {
+    const whole = deltas();
+    for (const type of ['closed', 'unsubscribed']) {
+      whole({ type: 'message', channel: 'a', seq: 1, data: 'one' });
+      whole({ type, channel: 'a' });
+      assert.throws(() => whole({ type: 'message', channel: 'a', seq: 2, splice: [0, 1], data: 'x' }), /some were left out/);
+    }
+  });
+
   const publish = async (channel, all = texts) => { for (const one of all) await daemon.publish(channel, one); };
   const counted = async () => {
     const metrics = await (await fetch(`http://${daemon.admin}/metrics`)).text();

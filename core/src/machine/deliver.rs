@@ -163,11 +163,9 @@ impl Delivery<'_> {
         let hears_end = parked.hold == Hold::Stream || news.is_empty() || speaker.polls_hear_ends();
         let closes = channel.is_closed() && to == head && hears_end;
         let goes_on = parked.hold == Hold::Poll && !speaker.polls_hear_ends();
-        if closes && visit.others > 0 && (goes_on || !speaker.hears_each_end()) {
-            // It goes on waiting for the others.
-            return Took::Upto { next: to, notices };
-        }
-        if closes {
+        // Else it goes on waiting for the others.
+        let is_last = visit.others == 0;
+        if closes && (is_last || !goes_on && speaker.hears_each_end()) {
             news.push(News::Closed { channel: channel.name(), next: head });
         }
         if news.is_empty() {
@@ -177,7 +175,7 @@ impl Delivery<'_> {
         if appetite == Appetite::OneObject {
             news.truncate(1);
         }
-        if closes && parked.hold == Hold::Stream && visit.others == 0 {
+        if closes && parked.hold == Hold::Stream && is_last {
             let (manner, voice) = (parked.manner, parked.voice.clone());
             self.say_news(conn, Asker { id, manner, voice: &voice }, &news);
             self.end_stream(conn, id, manner);
