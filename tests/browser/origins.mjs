@@ -99,10 +99,13 @@ async function cometd(url, without, options = {}) {
 
 const got = (page) => page.evaluate(() => globalThis.got);
 
-/** All of these, once each; in this order, unless they were published by scripts: those of a batch that is too long for one URL are fetched
- * side by side, and may overtake each other on their way to the server. */
+/** Where a batch leaves its client as several requests side by side, which may overtake each other on their way to the server: what is too
+ * long for one URL, and what Faye's client cuts at 2,048 bytes. */
+const SIDE_BY_SIDE = ['callback-polling', 'cross-origin-long-polling'];
+
+/** All of these, once each; in this order, unless their client has published them side by side. */
 const heard = (page, wanted, type) => {
-  const sorted = (all) => (type === 'callback-polling' ? all.map((data) => JSON.stringify(data)).sort() : all);
+  const sorted = (all) => (SIDE_BY_SIDE.includes(type) ? all.map((data) => JSON.stringify(data)).sort() : all);
   return until(sorted(wanted), async () => sorted(await got(page)));
 };
 
