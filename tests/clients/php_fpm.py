@@ -25,7 +25,8 @@ class Fpm:
     """PHP-FPM with two workers, as a user's own process, and a daemon beside it."""
 
     def __init__(self):
-        self.daemon = Daemon()
+        # By its settings, and not by hand: the daemon sets what they say until it serves.
+        self.daemon = Daemon('[control]\nmode = "666"\n')
         self.socket = os.path.join(self.daemon.folder, 'fpm.sock')
         config = os.path.join(self.daemon.folder, 'fpm.conf')
         # Its workers have no environment but what is said here, as is usual, and no functions that start programs.
@@ -45,7 +46,6 @@ php_admin_value[error_reporting] = -1
 php_admin_value[display_errors] = 1
 """)
         os.chmod(self.daemon.folder, 0o755)
-        os.chmod(self.daemon.control, 0o666)
         self.process = subprocess.Popen([os.environ.get('RCOMET_FPM') or fpm(), '-n', '-y', config], stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self.process.stderr.read, daemon=True).start()
         until(True, lambda: self.process.poll() is not None or self._listens())
