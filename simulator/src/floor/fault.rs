@@ -4,7 +4,7 @@ use std::str::FromStr;
 use mio::net::TcpStream;
 
 use super::channel::Channel;
-use super::{Ear, Sent, send};
+use super::ear::{Ear, Sent, send};
 use crate::payload::Stamp;
 
 /// What is done wrong, and with which message of a channel: counted from when somebody has first listened to it, unless it is said

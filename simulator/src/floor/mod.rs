@@ -11,13 +11,14 @@
 //!
 //! It answers in the dialects that rcomet has for subscribers who listen long, each message in each of them prepared once.
 mod channel;
+mod ear;
 mod fault;
 mod request;
 mod sign;
 mod voice;
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -27,6 +28,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use self::channel::Channel;
+use self::ear::{Ear, Sent, send};
 pub use self::fault::Fault;
 use self::request::Request;
 use self::sign::Signs;
@@ -96,18 +98,6 @@ struct Session {
     channel: usize,
     /// The number of the message that it gets if it has not acknowledged any.
     next: u64,
-}
-
-#[derive(Clone, Copy)]
-struct Ear {
-    channel: usize,
-    voice: Voice,
-    /// The number of the message that it gets next.
-    next: u64,
-    /// Its place among those who wait; `None` while it does not.
-    place: Option<usize>,
-    /// The message under whose number it has got another one, on purpose; 0 is none.
-    pretends: u64,
 }
 
 /// Serves until the process is ended.
@@ -322,7 +312,7 @@ impl Floor {
             return false;
         };
         let channel = &mut channels[ear.channel];
-        match bring_up_to_date(stream, ear, channel, fault) {
+        match ear.bring_up_to_date(stream, channel, fault) {
             Sent::Dead => return false,
             Sent::Answer => {}
             Sent::Silence => {
@@ -349,7 +339,7 @@ impl Floor {
             };
             let channel = &mut channels[channel];
             ear.place = None;
-            match bring_up_to_date(stream, ear, channel, fault) {
+            match ear.bring_up_to_date(stream, channel, fault) {
                 Sent::Dead => self.close(index),
                 Sent::Answer => {}
                 Sent::Silence => {
@@ -380,47 +370,4 @@ impl Floor {
             ear.place = Some(place);
         }
     }
-}
-
-/// What has become of a subscriber.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    /// It has got the answer to its question, and will ask again.
-    Answer,
-    /// It waits on.
-    Silence,
-    /// It takes no more.
-    Dead,
-}
-
-/// Sends one subscriber what it does not have: all of it to a stream, one message to a poll.
-fn bring_up_to_date(
-    stream: &mut TcpStream,
-    ear: &mut Ear,
-    channel: &mut Channel,
-    fault: &mut Option<Fault>,
-) -> Sent {
-    while ear.next <= channel.head() {
-        let number = ear.next;
-        ear.next += 1;
-        let sent = if fault.is_some() {
-            fault::deliver(stream, ear, channel, fault, number)
-        } else {
-            match channel.frame(number, ear.voice) {
-                // What is no longer kept is skipped: the subscriber will say that it is lost.
-                None => Sent::Silence,
-                Some(frame) => send(stream, frame),
-            }
-        };
-        match sent {
-            Sent::Dead => return Sent::Dead,
-            Sent::Answer if ear.voice.polls() => return Sent::Answer,
-            _ => {}
-        }
-    }
-    Sent::Silence
-}
-
-fn send(stream: &mut TcpStream, bytes: &[u8]) -> Sent {
-    if stream.write(bytes).is_ok_and(|n| n == bytes.len()) { Sent::Answer } else { Sent::Dead }
 }

@@ -2,8 +2,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::Floor;
+use super::ear::{Ear, Sent, send};
 use super::voice::{self, Voice};
-use super::{Ear, Floor, Sent, send};
 
 /// Who hears one next. All wait equally long, so whoever came first is first.
 pub(super) struct Signs {
