@@ -161,7 +161,7 @@ impl Frames {
 
     /// The frame for `range`, made of `news` if it is not at hand. A range of a channel never changes, so it may be old.
     pub(super) fn shared(&mut self, range: Range, way: Way, news: &[News<'_>]) -> Bytes {
-        if let Some(frame) = self.find(range, way) {
+        if let Some(frame) = self.find(&range, &way) {
             return frame;
         }
         let bytes = self.pen.write(way, news);
@@ -170,14 +170,20 @@ impl Frames {
     }
 
     /// The frame for `range`, if it is at hand.
-    pub(super) fn find(&mut self, range: Range, way: Way) -> Option<Bytes> {
-        let key = (range, way);
-        if let Some((k, frame)) = self.at_hand.get(self.latest)
-            && *k == key
+    #[inline]
+    pub(super) fn find(&mut self, range: &Range, way: &Way) -> Option<Bytes> {
+        if let Some((key, frame)) = self.at_hand.get(self.latest)
+            && key.0 == *range
+            && key.1 == *way
         {
             return Some(frame.clone());
         }
-        self.latest = self.at_hand.iter().position(|(k, _)| *k == key)?;
+        self.find_earlier(range, way)
+    }
+
+    #[inline(never)]
+    fn find_earlier(&mut self, range: &Range, way: &Way) -> Option<Bytes> {
+        self.latest = self.at_hand.iter().position(|((r, w), _)| r == range && w == way)?;
         Some(self.at_hand[self.latest].1.clone())
     }
 

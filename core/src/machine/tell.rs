@@ -112,7 +112,7 @@ impl Delivery<'_> {
     fn share_answer(&mut self, conn: &mut Conn, to: Asker<'_>, range: Range, tidings: Tidings<'_>) {
         let Asker { id, manner, voice } = to;
         let way = Way::of(voice, tidings.live, Wrap::Answer(manner));
-        let frame = match self.frames.find(range, way) {
+        let frame = match self.frames.find(&range, &way) {
             Some(frame) => frame,
             None => {
                 let after = epilogue(voice);
