@@ -346,10 +346,15 @@ fn what_there_is_no_room_for_is_refused_with_its_line() {
     let twice = twice.replace("\"first\":17", "\"second\":17");
     let why = again_with(config(), twice.as_bytes(), 1_000).err().expect("it is refused");
     assert!(why.contains("the channel `first`: it is there twice"), "{why}");
-    // What the rules for histories have no room for is no mistake: it would have gone at once.
+    // The last value is kept however large it is, as it was when it was written.
     let mut small = config();
     small.limits.history_bytes_max = 500;
     let (server, restored) = again_with(small, &text, 1_000).expect("it is taken");
+    assert_eq!((restored, server.machine.load().0), (Restored { values: 3, expired: 0 }, 3));
+    // What is too old by the rules for histories is no mistake: it would have gone meanwhile.
+    let mut young = config();
+    young.limits.history_age_ms_max = 500;
+    let (server, restored) = again_with(young, &text, 1_000).expect("it is taken");
     assert_eq!((restored, server.machine.load().0), (Restored { values: 0, expired: 3 }, 0));
 }
 
