@@ -56,7 +56,7 @@ impl Peers {
 }
 
 impl Listeners {
-    /// Puts in force what is said anew; all of it or nothing.
+    /// Puts in force what is said, first at the start and then anew; all of it or nothing.
     ///
     /// # Errors
     /// What cannot be, in words.
@@ -90,6 +90,8 @@ impl Listeners {
             Door::Tcp(socket) if send_buffer_bytes > 0 => SockRef::from(socket)
                 .set_send_buffer_size(send_buffer_bytes)
                 .map_err(|error| format!("server.send_buffer_bytes: {error}")),
+            // Whom it is for was set when it was made: what somebody has set by hand since then is meant.
+            Door::Unix(_, Some(_)) if self.doors.is_none() => Ok(()),
             Door::Unix(_, Some(file)) => {
                 let access = doors.access(listener.role);
                 file.set(access).map_err(|error| format!("{}: {error}", file.path().display()))
