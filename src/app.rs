@@ -85,7 +85,8 @@ pub(crate) fn ended(error: &(dyn Error + 'static), json: bool) -> ExitCode {
     let words = error.to_string();
     if json {
         let word = failure.map_or("failed", Failure::word);
-        say(&json!({ "error": word, "detail": words }).to_string());
+        // In the order in which people read it.
+        say(&format!("{{\"error\":{},\"detail\":{}}}", json!(word), json!(words)));
     } else if !words.is_empty() {
         say(&format!("rcomet: {words}"));
     }
@@ -154,8 +155,13 @@ pub(crate) fn say(line: &str) {
 
 /// Prints a result. A reader that has seen enough (`| head`) is content.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for what need not be text.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other.map_err(|error| Failure::Other(format!("cannot print: {error}"))),
     }

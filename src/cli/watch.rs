@@ -1,4 +1,6 @@
 //! The flags of commands about channels and connections.
+use std::ffi::OsString;
+
 use clap::Args;
 
 use super::Target;
@@ -19,7 +21,7 @@ pub(crate) struct PublishFlags {
 
     /// The message, which is text; - reads it from standard input
     #[arg(allow_hyphen_values = true)]
-    pub(crate) message: String,
+    pub(crate) message: OsString,
 
     #[command(flatten)]
     pub(crate) target: Target,

@@ -1,7 +1,10 @@
 //! `subscribe`.
+use std::borrow::Cow;
+use std::io::{self, IsTerminal as _};
+
 use serde_json::Value;
 
-use super::table::shown;
+use super::table::{on_terminal, shown};
 use crate::app::{print, say};
 use crate::cli::SubscribeFlags;
 use crate::client::{Ask, Client, escaped};
@@ -47,6 +50,10 @@ fn tell(event: &Value, kind: &str, is_one: bool) -> Result<(), Failure> {
     match kind {
         "message" => {
             let data = event["data"].as_str().unwrap_or_default();
+            let data = match io::stdout().is_terminal() {
+                true => on_terminal(data.as_bytes()).into(),
+                false => Cow::Borrowed(data),
+            };
             if is_one { print(&format!("{data}\n")) } else { print(&format!("{channel}\t{data}\n")) }
         }
         "gap" => {
