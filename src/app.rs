@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, OWN_WORD};
 use crate::descriptors::Descriptors;
 use crate::exit::Failure;
 use crate::settings::Source;
@@ -139,13 +139,27 @@ fn import_icomet_conf(file: &Path) -> Result<(), Box<dyn Error>> {
 fn completions(shell: clap_complete::Shell) -> Result<(), Box<dyn Error>> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "rcomet", &mut text);
-    Ok(print(&String::from_utf8_lossy(&text))?)
+    Ok(print(&without_own_words(&String::from_utf8_lossy(&text)))?)
+}
+
+/// Nobody else says what `start` says to the process that it makes; what clap writes for shells names hidden words all the same. They
+/// stand in a list of words for bash, and on lines of their own for others.
+fn without_own_words(script: &str) -> String {
+    let word = format!(" --{OWN_WORD}");
+    let lines = script.lines().map(|line| line.replacen(&word, "", 1));
+    lines.filter(|line| !line.contains(OWN_WORD)).fold(String::new(), |text, line| text + &line + "\n")
 }
 
 fn manual(directory: &Path) -> Result<(), Box<dyn Error>> {
-    let command = Cli::command().disable_help_subcommand(true);
-    clap_mangen::generate_to(command, directory)
-        .map_err(|error| format!("cannot write manual pages into {}: {error}", directory.display()).into())
+    let mut whole = Cli::command().disable_help_subcommand(true);
+    whole.build();
+    let version = format!("rcomet {}", env!("CARGO_PKG_VERSION"));
+    for command in std::iter::once(&whole).chain(whole.get_subcommands()) {
+        let page = clap_mangen::Man::new(command.clone()).source(&version);
+        page.generate_to(directory)
+            .map_err(|error| format!("cannot write manual pages into {}: {error}", directory.display()))?;
+    }
+    Ok(())
 }
 
 /// Says something to whoever has started us. If nobody listens, that is no reason to fail.

@@ -128,8 +128,8 @@ Examples:
       One connection, by its number.
 
   rcomet disconnect --channel news
-      All who read a channel. Polls are answered, streams end; most clients
-      connect again at once.
+      All who read a channel. Polls are answered, streams end; most
+      clients connect again at once.
 
 Exit codes: 4 when there is no such connection.";
 

@@ -142,7 +142,9 @@ fn the_admin_side_can_be_asked_instead() {
 fn completions_and_manuals_are_written() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(home.says(&["completions", shell]).contains("subscribe"), "{shell}");
+        let text = home.says(&["completions", shell]);
+        assert!(text.contains("subscribe") && text.contains("no-tcp"), "{shell}");
+        assert!(!text.contains("in-background"), "{shell}: that is for nobody to say");
     }
     let script = home.file("completions.bash", &home.says(&["completions", "bash"]));
     let asked = format!(
@@ -158,4 +160,5 @@ fn completions_and_manuals_are_written() {
     }
     let page = fs::read_to_string(home.directory.join("rcomet-read.1")).expect("it is there");
     assert!(page.starts_with(".") && page.contains("Print the value of a key"), "{page}");
+    assert!(page.contains(&format!("\"rcomet {}\"", env!("CARGO_PKG_VERSION"))), "{page}");
 }
