@@ -192,9 +192,9 @@ const START_EXAMPLES: &str = "\
 Examples:
   rcomet start
       With the defaults: for subscribers on 127.0.0.1:8100 (the front
-      side), for application servers on 127.0.0.1:8000 (the admin side),
-      and for the other commands by the control socket. All of it on this
-      machine only.
+      side), for application servers on 127.0.0.1:8000 (the admin
+      side), and for the other commands by the control socket. All of it
+      on this machine only.
 
   rcomet start --no-tcp --control /home/me/app/rcomet.sock
       Without any port: only who may open that file can reach it. The

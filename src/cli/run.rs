@@ -15,14 +15,14 @@ pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   rcomet run
       With the defaults: for subscribers on 127.0.0.1:8100 (the front
-      side), for application servers on 127.0.0.1:8000 (the admin side).
-      Both are reached from this machine only.
+      side), for application servers on 127.0.0.1:8000 (the admin
+      side). Both are reached from this machine only.
 
   rcomet run --front 0.0.0.0:8100 --front '[::]:8100' --auth token
       Let the world subscribe, but only with a token, as --auth says;
       who publishes must be on this machine.
 
-  rcomet run --config /etc/rcomet.toml --log debug --limit headers_max=99
+  rcomet run --config my.toml --log debug --limit channels_max=1000
       A file, and two things said differently from it.";
 
 /// The flags of `rcomet run`. They go before the file.
