@@ -50,8 +50,8 @@ Examples:
 
   rcomet read greeting --wait --since 0 --json
       The present value at once, or the first that is written; with its
-      version. Ask again with that (--since 179521979400001), and nothing
-      is missed.
+      version. Ask again with that (--since 179521979400001), and
+      nothing is missed.
 
 Exit codes: 4 when the key has no value or was deleted, 6 when nothing was written within --timeout, or nothing yet after --since without \
 --wait.";

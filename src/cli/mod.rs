@@ -193,13 +193,13 @@ Examples:
   rcomet start
       With the defaults: for subscribers on 127.0.0.1:8100 (the front
       side), for application servers on 127.0.0.1:8000 (the admin
-      side), and for the other commands by the control socket. All of it
-      on this machine only.
+      side), and for the other commands by the control socket. All of
+      it on this machine only.
 
   rcomet start --no-tcp --control /home/me/app/rcomet.sock
       Without any port: only who may open that file can reach it. The
-      other commands need --socket with the same path, or RCOMET_CONTROL
-      in their environment.
+      other commands need --socket with the same path, or
+      RCOMET_CONTROL in their environment.
 
   rcomet start --config /etc/rcomet.toml --log-file /var/log/rcomet.log
 
