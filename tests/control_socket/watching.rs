@@ -66,6 +66,16 @@ fn what_is_published_is_printed() {
 }
 
 #[test]
+fn who_names_a_channel_twice_reads_it_once_and_hears_of_its_end() {
+    let home = Home::running(&[]);
+    home.says(&["write", "k", "v"]);
+    let mut twice = Printed::by(home.spawn(&["subscribe", "k", "k", "--history", "1"]));
+    assert_eq!(twice.next(), "v");
+    home.says(&["delete", "k"]);
+    assert_eq!(twice.code(), Some(0), "all channels were closed");
+}
+
+#[test]
 fn who_is_there_is_listed_and_sent_away() {
     let home = Home::running(&[]);
     let mut one = Printed::by(home.spawn(&["subscribe", "a", "--json"]));
