@@ -314,6 +314,15 @@ fn it_is_time_to_save_when_something_has_changed() {
     assert!(server.machine.begin_saving().head > preface.head);
     let counters = *server.machine.counters();
     assert_eq!((counters.values_saves, counters.values_saves_failed), (5, 1));
+    // A shorter time holds at once, and for what has changed before; a longer one does not put off what is due.
+    for (before_ms, after_ms, wait_ms) in [(3_600_000, 10_000, 10_100), (10_000, 3_600_000, 10_100)] {
+        let with = |values_ms| Config { values_ms, ..config() };
+        let mut server = Server::new(with(before_ms));
+        put(&mut server, "k", b"1");
+        server.machine.reconfigure(with(after_ms));
+        server.pass_ms(wait_ms);
+        assert_eq!(server.saves, 1, "{before_ms} and then {after_ms}");
+    }
     let mut server = Server::default();
     put(&mut server, "k", b"1");
     server.pass_ms(1_000_000);
