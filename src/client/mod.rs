@@ -185,7 +185,7 @@ impl Client {
             if ask.until.is_some() {
                 wire.set_patience(ask.patience_now(), PATIENCE)?;
             }
-            let n = self.read(&mut wire, &mut buffer)?;
+            let n = self.read(ask, &mut wire, &mut buffer)?;
             let taken = if n == 0 { fetched.end() } else { fetched.take(&buffer[..n]).map(|_| ()) };
             taken.map_err(|fault| {
                 Failure::Other(format!("{}: the answer cannot be read: {fault:?}", self.name()))
@@ -234,9 +234,12 @@ impl Client {
         Ok(wire)
     }
 
-    fn read(&self, wire: &mut Wire, buffer: &mut [u8]) -> Result<usize, Failure> {
+    fn read(&self, ask: &Ask<'_>, wire: &mut Wire, buffer: &mut [u8]) -> Result<usize, Failure> {
+        // Whoever has something done wants to know what came of it, whether anybody reads that or not.
+        let is_awaited = ask.patience.is_none_or(|time| time > PATIENCE);
         loop {
-            match wire.wait().and_then(|()| wire.read(buffer)) {
+            let ready = if is_awaited { wire.wait() } else { Ok(()) };
+            match ready.and_then(|()| wire.read(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
                     return Err(self.hangs());

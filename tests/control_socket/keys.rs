@@ -88,6 +88,19 @@ fn a_reader_that_has_seen_enough_ends_the_command() {
         child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
         assert_eq!(said, "", "{words:?}");
     }
+    // Whoever has something done is told how it went all the same.
+    for (words, wanted) in [(&["write", "k", "two"][..], 0), (&["delete", "no-such-key"], 4)] {
+        let mut child = home.command(words).stdout(broken_pipe()).spawn().expect("it starts");
+        assert_eq!(patience::exit(&mut child).code(), Some(wanted), "{words:?}");
+    }
+    assert_eq!(home.says(&["read", "k"]), "two");
+}
+
+/// A pipe that nobody reads any more.
+fn broken_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
 }
 
 #[test]
