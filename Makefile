@@ -32,6 +32,7 @@ unit: ## every Rust test: the core in memory, the simulated world, the real bina
 	$(LIMIT) scripts/tools.sh curl=curl
 	$(LIMIT) cargo test --workspace --locked --no-run
 	$(LIMIT) cargo test --workspace --locked
+	BY_RELOAD=1 $(LIMIT) cargo test -p rcomet-core --locked --tests
 
 sim: ## the simulated worlds with more seeds: make sim SEEDS=10000
 	SEEDS=$(SEEDS) cargo test --release -p rcomet-core --test world --test simple_world --test bayeux_world --test push_world \

@@ -18,6 +18,16 @@ gzip -9n target/package/man/*
 target/package/rcomet completions bash >target/package/completions.bash
 target/package/rcomet completions zsh >target/package/completions.zsh
 target/package/rcomet completions fish >target/package/completions.fish
+# Debian wants a list of changes in its own form: ours is beside it.
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+when=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+cat >target/package/changelog <<CHANGELOG
+rcomet ($version-1) unstable; urgency=medium
+
+  * See /usr/share/doc/rcomet/CHANGELOG.md.
+
+ -- The rcomet developers <rcomet@localhost>  $(date -Rud "@$when")
+CHANGELOG
 
 cargo deb --quiet --no-build --locked
 cargo generate-rpm

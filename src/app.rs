@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use serde_json::json;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, OWN_WORD};
 use crate::descriptors::Descriptors;
 use crate::exit::Failure;
 use crate::settings::Source;
@@ -85,7 +85,8 @@ pub(crate) fn ended(error: &(dyn Error + 'static), json: bool) -> ExitCode {
     let words = error.to_string();
     if json {
         let word = failure.map_or("failed", Failure::word);
-        say(&json!({ "error": word, "detail": words }).to_string());
+        // In the order in which people read it.
+        say(&format!("{{\"error\":{},\"detail\":{}}}", json!(word), json!(words)));
     } else if !words.is_empty() {
         say(&format!("rcomet: {words}"));
     }
@@ -138,13 +139,27 @@ fn import_icomet_conf(file: &Path) -> Result<(), Box<dyn Error>> {
 fn completions(shell: clap_complete::Shell) -> Result<(), Box<dyn Error>> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "rcomet", &mut text);
-    Ok(print(&String::from_utf8_lossy(&text))?)
+    Ok(print(&without_own_words(&String::from_utf8_lossy(&text)))?)
+}
+
+/// Nobody else says what `start` says to the process that it makes; what clap writes for shells names hidden words all the same. They
+/// stand in a list of words for bash, and on lines of their own for others.
+fn without_own_words(script: &str) -> String {
+    let word = format!(" --{OWN_WORD}");
+    let lines = script.lines().map(|line| line.replacen(&word, "", 1));
+    lines.filter(|line| !line.contains(OWN_WORD)).fold(String::new(), |text, line| text + &line + "\n")
 }
 
 fn manual(directory: &Path) -> Result<(), Box<dyn Error>> {
-    let command = Cli::command().disable_help_subcommand(true);
-    clap_mangen::generate_to(command, directory)
-        .map_err(|error| format!("cannot write manual pages into {}: {error}", directory.display()).into())
+    let mut whole = Cli::command().disable_help_subcommand(true);
+    whole.build();
+    let version = format!("rcomet {}", env!("CARGO_PKG_VERSION"));
+    for command in std::iter::once(&whole).chain(whole.get_subcommands()) {
+        let page = clap_mangen::Man::new(command.clone()).source(&version);
+        page.generate_to(directory)
+            .map_err(|error| format!("cannot write manual pages into {}: {error}", directory.display()))?;
+    }
+    Ok(())
 }
 
 /// Says something to whoever has started us. If nobody listens, that is no reason to fail.
@@ -154,8 +169,13 @@ pub(crate) fn say(line: &str) {
 
 /// Prints a result. A reader that has seen enough (`| head`) is content.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// The same for what need not be text.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other.map_err(|error| Failure::Other(format!("cannot print: {error}"))),
     }

@@ -89,8 +89,18 @@ fn serve(flags: &RunFlags, background: &mut Background) -> Result<(), Box<dyn Er
         reactor.keep_histories(file, sync_ms)?;
     }
     background.report(Ok(()));
-    let running = settings;
-    reactor.run(&mut Again { source, running, sides, descriptors, logging, beside, pid_file, read: None })?;
+    let (running, overruled) = (settings, source.overruled());
+    reactor.run(&mut Again {
+        source,
+        running,
+        overruled,
+        sides,
+        descriptors,
+        logging,
+        beside,
+        pid_file,
+        read: None,
+    })?;
     Ok(())
 }
 

@@ -49,6 +49,7 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
 <link rel="stylesheet" href="page.css">
 </head>
 <body>
+<main>
 <h1>Write a note</h1>
 <p class="lead">It pops up on <a href="./<?= $who === '' ? '' : "?for=$who" ?>">the page with the bubbles</a>.</p>
 <?php if ($said !== '') { ?><p role="status"><?= $escaped($said) ?></p><?php } ?>
@@ -57,5 +58,6 @@ if ($_SERVER['REQUEST_METHOD'] === 'POST') {
   <label class="field">For (nobody means everybody) <input name="for" maxlength="40" pattern="[\w\-]*" value="<?= $escaped($who) ?>" autocomplete="off"></label>
   <p class="buttons"><button>Write</button> <button name="refresh" value="1" formnovalidate>Announce the last again</button></p>
 </form>
+</main>
 </body>
 </html>

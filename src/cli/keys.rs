@@ -1,4 +1,6 @@
 //! The flags of commands about keys.
+use std::ffi::OsString;
+
 use clap::Args;
 
 use super::Target;
@@ -18,12 +20,12 @@ over a restart of the daemon only where that keeps values (`rcomet start --value
 /// The flags of `rcomet write`.
 #[derive(Args, Debug)]
 pub(crate) struct WriteFlags {
-    /// The key, which is a channel's name
-    pub(crate) key: String,
+    /// The key, which is a channel's name; any bytes
+    pub(crate) key: OsString,
 
     /// The value; - reads it from standard input
     #[arg(allow_hyphen_values = true)]
-    pub(crate) value: String,
+    pub(crate) value: OsString,
 
     /// Keep the value for so many seconds only
     #[arg(long, value_name = "SECONDS")]
@@ -48,8 +50,8 @@ Examples:
 
   rcomet read greeting --wait --since 0 --json
       The present value at once, or the first that is written; with its
-      version. Ask again with that (--since 179521979400001), and nothing is
-      missed.
+      version. Ask again with that (--since 179521979400001), and
+      nothing is missed.
 
 Exit codes: 4 when the key has no value or was deleted, 6 when nothing was written within --timeout, or nothing yet after --since without \
 --wait.";
@@ -57,8 +59,8 @@ Exit codes: 4 when the key has no value or was deleted, 6 when nothing was writt
 /// The flags of `rcomet read`.
 #[derive(Args, Debug)]
 pub(crate) struct ReadFlags {
-    /// The key, which is a channel's name
-    pub(crate) key: String,
+    /// The key, which is a channel's name; any bytes
+    pub(crate) key: OsString,
 
     /// Wait for the next value
     #[arg(long, short)]
@@ -85,8 +87,8 @@ pub(super) const ABSENT_HELP: &str = "Exit codes: 4 when there is no such key.";
 /// The flags of `rcomet refresh`.
 #[derive(Args, Debug)]
 pub(crate) struct RefreshFlags {
-    /// The key, which is a channel's name
-    pub(crate) key: String,
+    /// The key, which is a channel's name; any bytes
+    pub(crate) key: OsString,
 
     #[command(flatten)]
     pub(crate) target: Target,
@@ -95,8 +97,8 @@ pub(crate) struct RefreshFlags {
 /// The flags of `rcomet delete`.
 #[derive(Args, Debug)]
 pub(crate) struct DeleteFlags {
-    /// The key, which is a channel's name
-    pub(crate) key: String,
+    /// The key, which is a channel's name; any bytes
+    pub(crate) key: OsString,
 
     #[command(flatten)]
     pub(crate) target: Target,
@@ -111,7 +113,7 @@ text is shown escaped; with --json everything is there byte for byte.";
 pub(crate) struct DumpFlags {
     /// Only keys that begin with this
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
-    pub(crate) prefix: String,
+    pub(crate) prefix: OsString,
 
     #[command(flatten)]
     pub(crate) target: Target,

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use self::keys::{DeleteFlags, DumpFlags, ReadFlags, RefreshFlags, WriteFlags};
-pub(crate) use self::run::RunFlags;
+pub(crate) use self::run::{OWN_WORD, RunFlags};
 pub(crate) use self::target::Target;
 pub(crate) use self::watch::{
     ChannelsFlags, ClientsFlags, DisconnectFlags, ExplainFlags, PublishFlags, SubscribeFlags, TopFlags,
@@ -34,7 +34,7 @@ Examples:
   rcomet start
   rcomet write greeting 'hello world' && rcomet read greeting
   rcomet stop
-      Serve in the background; give a key a value, and read it again; stop.
+      Serve in the background; give a key a value, read it again; stop.
 
   rcomet subscribe news
   rcomet publish news 'it rains'
@@ -42,14 +42,14 @@ Examples:
       A browser listens with
       new EventSource('http://127.0.0.1:8100/events?channel=news').
 
-  rcomet check-config /etc/rcomet.toml && rcomet run --config /etc/rcomet.toml
+  rcomet check-config my.toml && rcomet run --config my.toml
       Serve with a configuration file, once it is known to be right.
 
 Exit codes:
-  0  done                             4  there is no such key, channel or client
-  1  it went wrong                    5  refused: by the daemon or its socket
-  2  the command is not understood    6  nothing happened in time
-  3  no daemon runs                   7  a daemon runs already
+  0  done                           4  no such key, channel or client
+  1  it went wrong                  5  refused
+  2  the command is not understood  6  nothing happened in time
+  3  no daemon runs                 7  a daemon runs already
 
 Signals to the daemon: TERM and INT end connections cleanly and leave, a second one leaves at once; HUP reads the configuration \
 again.";
@@ -191,14 +191,15 @@ pub(crate) enum Command {
 const START_EXAMPLES: &str = "\
 Examples:
   rcomet start
-      With the defaults: for subscribers on 127.0.0.1:8100 (the front side),
-      for application servers on 127.0.0.1:8000 (the admin side), and for the
-      other commands by the control socket. All of it on this machine only.
+      With the defaults: for subscribers on 127.0.0.1:8100 (the front
+      side), for application servers on 127.0.0.1:8000 (the admin
+      side), and for the other commands by the control socket. All of
+      it on this machine only.
 
   rcomet start --no-tcp --control /home/me/app/rcomet.sock
-      Without any port: only who may open that file can reach it. The other
-      commands need --socket with the same path, or RCOMET_CONTROL in their
-      environment.
+      Without any port: only who may open that file can reach it. The
+      other commands need --socket with the same path, or
+      RCOMET_CONTROL in their environment.
 
   rcomet start --config /etc/rcomet.toml --log-file /var/log/rcomet.log
 
@@ -212,7 +213,7 @@ Exit codes: 0 when a daemon runs, 3 when none does: `rcomet status && ...`; 5 wh
 6 when one is there that does not answer within 5 seconds.
 
 The daemon is looked for at --socket, else at $RCOMET_CONTROL, else at the first of these where one answers:
-  /run/rcomet/control.sock              (first for root, last for others)
+  /run/rcomet/control.sock             (root's first, others' last)
   $XDG_RUNTIME_DIR/rcomet/control.sock
   $HOME/.rcomet/control.sock";
 
@@ -294,7 +295,8 @@ mod tests {
         command.build();
         for sub in std::iter::once(&command).chain(command.get_subcommands()) {
             // The long one of `run` has the limits, whose meanings are as long as they are.
-            let texts = [(sub.get_after_help(), 80), (sub.get_after_long_help(), usize::MAX)];
+            // In a manual page of 80 columns it has a margin.
+            let texts = [(sub.get_after_help(), 71), (sub.get_after_long_help(), usize::MAX)];
             for (text, most) in texts {
                 for line in text.map(ToString::to_string).unwrap_or_default().lines() {
                     let name = sub.get_name();

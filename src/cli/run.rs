@@ -8,18 +8,21 @@ use toml::Table;
 
 use crate::settings::{Address, Level, LimitFlag, Source};
 
+/// What nobody else says.
+pub(crate) const OWN_WORD: &str = "in-background";
+
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   rcomet run
-      With the defaults: for subscribers on 127.0.0.1:8100 (the front side),
-      for application servers on 127.0.0.1:8000 (the admin side). Both are
-      reached from this machine only.
+      With the defaults: for subscribers on 127.0.0.1:8100 (the front
+      side), for application servers on 127.0.0.1:8000 (the admin
+      side). Both are reached from this machine only.
 
   rcomet run --front 0.0.0.0:8100 --front '[::]:8100' --auth token
-      Let the world subscribe, but only with a token, as --auth says; who
-      publishes must be on this machine.
+      Let the world subscribe, but only with a token, as --auth says;
+      who publishes must be on this machine.
 
-  rcomet run --config /etc/rcomet.toml --log debug --limit channels_max=1000
+  rcomet run --config my.toml --log debug --limit channels_max=1000
       A file, and two things said differently from it.";
 
 /// The flags of `rcomet run`. They go before the file.
@@ -92,7 +95,7 @@ pub(crate) struct RunFlags {
     log_file: Option<PathBuf>,
 
     /// Said by `rcomet start` to the process that it makes.
-    #[arg(long, hide = true)]
+    #[arg(long = OWN_WORD, hide = true)]
     in_background: bool,
 
     /// What is asked of subscribers: `none` lets everybody in, `token` those who have the channel's token [default: none]

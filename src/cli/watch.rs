@@ -1,4 +1,6 @@
 //! The flags of commands about channels and connections.
+use std::ffi::OsString;
+
 use clap::Args;
 
 use super::Target;
@@ -19,7 +21,7 @@ pub(crate) struct PublishFlags {
 
     /// The message, which is text; - reads it from standard input
     #[arg(allow_hyphen_values = true)]
-    pub(crate) message: String,
+    pub(crate) message: OsString,
 
     #[command(flatten)]
     pub(crate) target: Target,
@@ -126,8 +128,8 @@ Examples:
       One connection, by its number.
 
   rcomet disconnect --channel news
-      All who read a channel. Polls are answered, streams end; most clients
-      connect again at once.
+      All who read a channel. Polls are answered, streams end; most
+      clients connect again at once.
 
 Exit codes: 4 when there is no such connection.";
 

@@ -6,11 +6,14 @@ mod stream;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process;
 use std::time::{Duration, Instant};
 
 use rcomet_core::wire::http1::fetched::Fetched;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::stream::Lines;
@@ -68,12 +71,37 @@ impl Wire {
         }
     }
 
+    /// Waits until there is something to read, for as long as a read would. Whoever reads what we print may have seen enough meanwhile
+    /// (`| head -1`), and would else be waited for until there is something more to print.
+    fn wait(&self) -> io::Result<()> {
+        let time = match self {
+            Self::Unix(stream) => stream.read_timeout()?,
+            Self::Tcp(stream) => stream.read_timeout()?,
+        };
+        let out = io::stdout();
+        let mut ends = [PollFd::new(self, PollFlags::IN), PollFd::new(&out, PollFlags::empty())];
+        let ready = poll(&mut ends, time.and_then(|time| Timespec::try_from(time).ok()).as_ref())?;
+        if ready > 0 && ends[1].revents().intersects(PollFlags::ERR) {
+            process::exit(0);
+        }
+        if ready == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+    }
+
     fn shut(&self) {
         // Whoever is gone is gone.
         let _ = match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Both),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
         };
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+        }
     }
 }
 
@@ -157,7 +185,7 @@ impl Client {
             if ask.until.is_some() {
                 wire.set_patience(ask.patience_now(), PATIENCE)?;
             }
-            let n = self.read(&mut wire, &mut buffer)?;
+            let n = self.read(ask, &mut wire, &mut buffer)?;
             let taken = if n == 0 { fetched.end() } else { fetched.take(&buffer[..n]).map(|_| ()) };
             taken.map_err(|fault| {
                 Failure::Other(format!("{}: the answer cannot be read: {fault:?}", self.name()))
@@ -206,9 +234,12 @@ impl Client {
         Ok(wire)
     }
 
-    fn read(&self, wire: &mut Wire, buffer: &mut [u8]) -> Result<usize, Failure> {
+    fn read(&self, ask: &Ask<'_>, wire: &mut Wire, buffer: &mut [u8]) -> Result<usize, Failure> {
+        // Whoever has something done wants to know what came of it, whether anybody reads that or not.
+        let is_awaited = ask.patience.is_none_or(|time| time > PATIENCE);
         loop {
-            match wire.read(buffer) {
+            let ready = if is_awaited { wire.wait() } else { Ok(()) };
+            match ready.and_then(|()| wire.read(buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => {
                     return Err(self.hangs());

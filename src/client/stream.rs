@@ -90,7 +90,7 @@ impl Lines {
             if self.ended {
                 return Ok(None);
             }
-            match self.wire.read(&mut block) {
+            match self.wire.wait().and_then(|()| self.wire.read(&mut block)) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(Failure::Other(format!("{}: {error}", self.name))),
                 Ok(0) => self.ended = true,

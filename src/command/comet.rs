@@ -1,15 +1,16 @@
 //! `Comet`: the command line of CometServer, for what calls it: scripts, and the PHP class whose option `cometSrv` names it.
 //! Wire: `protocols/php-cometserver.md`, section 1; `docs/control.md`, "In the place of CometServer".
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 
 use clap::Parser;
 use serde_json::Value;
 
-use super::keys::{every_key, get, put, value_of};
+use super::keys::{bytes_of, every_key, get, put, value_of};
 use super::lifecycle;
 use super::number;
-use crate::app::print;
+use crate::app::{print, print_bytes};
 use crate::cli::{Cli, Command, Target};
 use crate::client::Client;
 use crate::exit::Failure;
@@ -33,11 +34,10 @@ rcomet in the place of CometServer
 ";
 
 /// What follows the program's name, if we are called in the place of CometServer: by the name `Comet`, or with `--comet` first.
-fn said(arguments: &[OsString]) -> Option<(Values, Vec<String>)> {
+fn said(arguments: &[OsString]) -> Option<(Values, Vec<OsString>)> {
     let name = std::path::Path::new(arguments.first()?).file_name()?;
-    let mut rest: Vec<String> =
-        arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let values = match rest.first().map(String::as_str) {
+    let mut rest: Vec<OsString> = arguments.iter().skip(1).cloned().collect();
+    let values = match rest.first().and_then(|word| word.to_str()) {
         Some("--comet") => Values::AsTheyAre,
         Some("--comet=decoded") => Values::Decoded,
         _ if name == "Comet" => return Some((Values::AsTheyAre, rest)),
@@ -58,48 +58,48 @@ pub(crate) fn comet(arguments: &[OsString]) -> Option<Result<(), Failure>> {
     }))
 }
 
-fn obey(values: Values, words: &[String]) -> Result<(), Failure> {
-    let word = |at: usize| words.get(at).map_or("", String::as_str);
+fn obey(values: Values, words: &[OsString]) -> Result<(), Failure> {
+    let word = |at: usize| words.get(at).map_or(&[][..], |word| word.as_bytes());
     if words.len() > 3 {
         return Err(Failure::Usage("too many arguments: type help to list available commands".into()));
     }
     let find = || Client::find(&Target::default());
     match word(0) {
-        "help" => print(HELP),
-        "start" => start(),
-        "stop" => {
+        b"help" => print(HELP),
+        b"start" => start(),
+        b"stop" => {
             print("Stopping server\n")?;
             let Ok(Cli { command: Command::Stop(flags) }) = Cli::try_parse_from(["rcomet", "stop"]) else {
                 return Err(Failure::Other("cannot stop".into()));
             };
             lifecycle::stopped(&flags).map(drop)
         }
-        "status" => {
+        b"status" => {
             let status = lifecycle::ask_status(&find()?, lifecycle::STATUS)?;
             print(&format!("Server is running pid({})\n", number(&status, "pid")))
         }
-        "write" => {
+        b"write" => {
             let value = given_as(values, word(2));
             put(&find()?, word(1), &value, "").map(drop)
         }
-        "read" => {
+        b"read" => {
             let answer = match get(&find()?, word(1), None) {
                 // An unknown key and an empty value are the same to its callers, and no failure.
                 Err(Failure::Unknown(_)) => Value::Null,
                 other => other?,
             };
-            print(&format!("value: {}\n", taken_as(values, &value_of(&answer))))
+            print_bytes(&[b"value: ", &taken_as(values, &value_of(&answer))[..], b"\n"].concat())
         }
-        "dump" => {
+        b"dump" => {
             let mut index = 0;
-            every_key(&find()?, "", |key| {
-                let name = key["key"].as_str().unwrap_or_default();
-                let line = format!("* index [{index}] - {name}: [{}]\n", taken_as(values, &value_of(key)));
+            every_key(&find()?, OsStr::new(""), |key| {
+                let (head, name) = (format!("* index [{index}] - "), bytes_of(key, "key", "key_base64"));
+                let value = taken_as(values, &value_of(key));
                 index += 1;
-                print(&line)
+                print_bytes(&[head.as_bytes(), &name, b": [", &value, b"]\n"].concat())
             })
         }
-        "" => Err(Failure::Usage("no arguments: type help to list available commands".into())),
+        b"" => Err(Failure::Usage("no arguments: type help to list available commands".into())),
         _ => Err(Failure::Usage("invalid command: type help to list available commands".into())),
     }
 }
@@ -120,17 +120,17 @@ fn start() -> Result<(), Failure> {
     }
 }
 
-fn given_as(values: Values, word: &str) -> Vec<u8> {
+fn given_as(values: Values, word: &[u8]) -> Vec<u8> {
     match values {
-        Values::AsTheyAre => word.as_bytes().to_vec(),
-        Values::Decoded => form_decoded(word.as_bytes()),
+        Values::AsTheyAre => word.to_vec(),
+        Values::Decoded => form_decoded(word),
     }
 }
 
-fn taken_as(values: Values, value: &[u8]) -> String {
+fn taken_as(values: Values, value: &[u8]) -> Vec<u8> {
     match values {
-        Values::AsTheyAre => String::from_utf8_lossy(value).into_owned(),
-        Values::Decoded => form_encoded(value),
+        Values::AsTheyAre => value.to_vec(),
+        Values::Decoded => form_encoded(value).into_bytes(),
     }
 }
 

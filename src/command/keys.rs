@@ -1,14 +1,16 @@
 //! `write`, `read`, `refresh`, `delete`, `dump`.
-use std::io::{IsTerminal, Write};
+use std::ffi::OsStr;
+use std::io::IsTerminal as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::table::{Table, shown};
+use super::table::{Table, on_terminal, shown_bytes};
 use super::{given, number, print_json};
-use crate::app::{print, say};
+use crate::app::{print, print_bytes, say};
 use crate::cli::{DeleteFlags, DumpFlags, ReadFlags, RefreshFlags, WriteFlags};
 use crate::client::{Ask, Client, escaped, in_seconds};
 use crate::exit::Failure;
@@ -24,14 +26,14 @@ fn of(key: &[u8]) -> String {
 }
 
 /// Gives a key a value; the answer.
-pub(super) fn put(client: &Client, key: &str, value: &[u8], query: &str) -> Result<Value, Failure> {
-    let target = format!("{}{query}", of(key.as_bytes()));
+pub(super) fn put(client: &Client, key: &[u8], value: &[u8], query: &str) -> Result<Value, Failure> {
+    let target = format!("{}{query}", of(key));
     client.ask(&Ask::new("PUT", &target).with("application/octet-stream", value))?.json()
 }
 
 /// What is known of a key; in so many seconds, if that is said.
-pub(super) fn get(client: &Client, key: &str, timeout: Option<u64>) -> Result<Value, Failure> {
-    let target = of(key.as_bytes());
+pub(super) fn get(client: &Client, key: &[u8], timeout: Option<u64>) -> Result<Value, Failure> {
+    let target = of(key);
     client.ask(&bounded(Ask::new("GET", &target), timeout.map(Duration::from_secs)))?.json()
 }
 
@@ -48,7 +50,8 @@ pub(super) fn value_of(answer: &Value) -> Vec<u8> {
     bytes_of(answer, "value", "base64")
 }
 
-fn bytes_of(answer: &Value, name: &str, encoded: &str) -> Vec<u8> {
+/// The bytes of a key or a value, which stand under one name as text and under another encoded.
+pub(super) fn bytes_of(answer: &Value, name: &str, encoded: &str) -> Vec<u8> {
     match (answer[name].as_str(), answer[encoded].as_str()) {
         (Some(text), _) => text.as_bytes().to_vec(),
         (None, Some(text)) => STANDARD.decode(text).unwrap_or_default(),
@@ -62,7 +65,7 @@ pub(crate) fn write(flags: &WriteFlags) -> Result<(), Failure> {
     let said = [("ttl", flags.ttl), ("history", flags.history)];
     let said: Vec<String> = said.iter().filter_map(|(name, n)| n.map(|n| format!("{name}={n}"))).collect();
     let query = if said.is_empty() { String::new() } else { format!("?{}", said.join("&")) };
-    let answer = put(&Client::find(&flags.target)?, &flags.key, &value, &query)?;
+    let answer = put(&Client::find(&flags.target)?, flags.key.as_bytes(), &value, &query)?;
     if flags.target.json { print_json(&answer) } else { Ok(()) }
 }
 
@@ -82,9 +85,11 @@ pub(crate) fn delete(flags: &DeleteFlags) -> Result<(), Failure> {
     if flags.target.json { print_json(&serde_json::json!({ "deleted": true })) } else { Ok(()) }
 }
 
-fn named(failure: Failure, key: &str) -> Failure {
+fn named(failure: Failure, key: &OsStr) -> Failure {
     match failure {
-        Failure::Unknown(_) => Failure::Unknown(format!("there is no value under the key `{}`", shown(key))),
+        Failure::Unknown(_) => {
+            Failure::Unknown(format!("there is no value under the key `{}`", shown_bytes(key.as_bytes())))
+        }
         other => other,
     }
 }
@@ -93,7 +98,8 @@ fn named(failure: Failure, key: &str) -> Failure {
 pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
     let client = Client::find(&flags.target)?;
     if !flags.wait && !flags.follow && flags.since.is_none() {
-        let answer = get(&client, &flags.key, flags.timeout).map_err(|failure| named(failure, &flags.key))?;
+        let answer = get(&client, flags.key.as_bytes(), flags.timeout)
+            .map_err(|failure| named(failure, &flags.key))?;
         return show(flags, &answer, false);
     }
     let until = flags.timeout.map(in_seconds);
@@ -111,7 +117,10 @@ pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
         let answer = client.ask(&bounded(Ask::new("GET", &target).waiting(wait), bound))?.json()?;
         if answer["deleted"] == true {
             if !flags.follow {
-                return Err(Failure::Unknown(format!("the key `{}` was deleted", shown(&flags.key))));
+                return Err(Failure::Unknown(format!(
+                    "the key `{}` was deleted",
+                    shown_bytes(flags.key.as_bytes())
+                )));
             }
             continue;
         }
@@ -126,13 +135,17 @@ pub(crate) fn read(flags: &ReadFlags) -> Result<(), Failure> {
         // What is written before the next request is behind this.
         since = answer["since"].as_u64().or(since);
         if is_once || until.is_some_and(|until| Instant::now() >= until) {
-            let words = format!("nothing has been written to the key `{}`", shown(&flags.key));
+            let words =
+                format!("nothing has been written to the key `{}`", shown_bytes(flags.key.as_bytes()));
             return Err(Failure::TimedOut(words));
         }
     }
 }
 
 fn show(flags: &ReadFlags, answer: &Value, is_line: bool) -> Result<(), Failure> {
+    if flags.target.json {
+        return print_json(answer);
+    }
     match &answer["missing"] {
         Value::Number(count) => say(&format!("rcomet: {count} values before this one are missing")),
         Value::Null if answer.get("missing").is_some() => {
@@ -140,26 +153,22 @@ fn show(flags: &ReadFlags, answer: &Value, is_line: bool) -> Result<(), Failure>
         }
         _ => {}
     }
-    if flags.target.json {
-        return print_json(answer);
-    }
     let mut bytes = value_of(answer);
     // Scripts get the value and nothing else; people, and whoever reads line by line, a line.
-    if is_line || (std::io::stdout().is_terminal() && !bytes.ends_with(b"\n")) {
+    let is_seen = std::io::stdout().is_terminal();
+    if is_seen {
+        bytes = on_terminal(&bytes).into_bytes();
+    }
+    if is_line || (is_seen && !bytes.ends_with(b"\n")) {
         bytes.push(b'\n');
     }
-    let mut out = std::io::stdout();
-    match out.write_all(&bytes).and_then(|()| out.flush()) {
-        // Whoever reads has seen enough.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe && !is_line => Ok(()),
-        other => other.map_err(|error| Failure::Other(format!("cannot print: {error}"))),
-    }
+    print_bytes(&bytes)
 }
 
 /// All keys, page by page.
 pub(super) fn every_key(
     client: &Client,
-    prefix: &str,
+    prefix: &OsStr,
     mut each: impl FnMut(&Value) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut after = String::new();
@@ -183,10 +192,9 @@ pub(crate) fn dump(flags: &DumpFlags) -> Result<(), Failure> {
     let mut table = Table::new(&["VERSION", "AGE", "WAITING", "KEY", "VALUE"]);
     every_key(&client, &flags.prefix, |key| {
         let age = format!("{}s", number(key, "age_ms") / 1_000);
-        let text = |bytes: Vec<u8>| shown(&String::from_utf8_lossy(&bytes)).into_owned();
-        let name = text(bytes_of(key, "key", "key_base64"));
+        let name = shown_bytes(&bytes_of(key, "key", "key_base64"));
         let (version, waiting) = (number(key, "version").to_string(), number(key, "waiting").to_string());
-        table.row(vec![version, age, waiting, name, text(value_of(key))]);
+        table.row(vec![version, age, waiting, name, shown_bytes(&value_of(key))]);
         Ok(())
     })?;
     print(&table.text())

@@ -13,7 +13,7 @@ use super::ending::Files;
 use super::{number, print_json};
 use crate::app::{print, say};
 use crate::background::{FAILED, READY};
-use crate::cli::{StartFlags, StopFlags, Target};
+use crate::cli::{OWN_WORD, StartFlags, StopFlags, Target};
 use crate::client::{Ask, Client, in_seconds};
 use crate::exit::Failure;
 
@@ -46,7 +46,7 @@ pub(crate) fn start(flags: &StartFlags) -> Result<(), Failure> {
     let mut child = Command::new(program)
         .arg0("rcomet")
         .arg("start")
-        .arg("--in-background")
+        .arg(format!("--{OWN_WORD}"))
         .args(env::args_os().skip(2))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

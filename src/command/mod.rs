@@ -10,6 +10,9 @@ mod subscribe;
 mod table;
 mod top;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use serde_json::Value;
 
 pub(crate) use self::channels::{channels, clients, disconnect, publish};
@@ -28,7 +31,7 @@ fn print_json(value: &Value) -> Result<(), Failure> {
 }
 
 /// What is said on the command line, or comes by standard input when `-` stands there.
-fn given(argument: &str) -> Result<Vec<u8>, Failure> {
+fn given(argument: &OsStr) -> Result<Vec<u8>, Failure> {
     if argument != "-" {
         return Ok(argument.as_bytes().to_vec());
     }

@@ -1,7 +1,11 @@
 //! `subscribe`.
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::io::{self, IsTerminal as _};
+
 use serde_json::Value;
 
-use super::table::shown;
+use super::table::{on_terminal, shown};
 use crate::app::{print, say};
 use crate::cli::SubscribeFlags;
 use crate::client::{Ask, Client, escaped};
@@ -10,8 +14,10 @@ use crate::exit::Failure;
 /// `rcomet subscribe`.
 pub(crate) fn subscribe(flags: &SubscribeFlags) -> Result<(), Failure> {
     let client = Client::find(&flags.target)?;
+    // Who names one twice reads it once.
+    let names: BTreeSet<&String> = flags.channels.iter().collect();
     let mut query: Vec<String> =
-        flags.channels.iter().map(|name| format!("channel={}", escaped(name.as_bytes()))).collect();
+        names.iter().map(|name| format!("channel={}", escaped(name.as_bytes()))).collect();
     let said = [("cursor", &flags.since), ("history", &flags.history)];
     query.extend(said.iter().filter_map(|(name, value)| {
         value.as_ref().map(|value| format!("{name}={}", escaped(value.as_bytes())))
@@ -20,7 +26,7 @@ pub(crate) fn subscribe(flags: &SubscribeFlags) -> Result<(), Failure> {
     let ask = Ask { accept: "application/x-ndjson", ..Ask::new("GET", &target) };
     let mut lines = client.listen(&ask)?;
     let mut left = flags.count.unwrap_or(u64::MAX);
-    let (mut open, is_one) = (flags.channels.len(), flags.channels.len() == 1);
+    let (mut open, is_one) = (names.len(), names.len() == 1);
     while left > 0 && open > 0 {
         let Some(line) = lines.next()? else {
             return Err(Failure::NotRunning(
@@ -47,6 +53,10 @@ fn tell(event: &Value, kind: &str, is_one: bool) -> Result<(), Failure> {
     match kind {
         "message" => {
             let data = event["data"].as_str().unwrap_or_default();
+            let data = match io::stdout().is_terminal() {
+                true => on_terminal(data.as_bytes()).into(),
+                false => Cow::Borrowed(data),
+            };
             if is_one { print(&format!("{data}\n")) } else { print(&format!("{channel}\t{data}\n")) }
         }
         "gap" => {

@@ -61,6 +61,26 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The same for bytes: what is no text is escaped as well.
+pub(super) fn shown_bytes(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(&shown(chunk.valid()));
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+/// The same for what may have lines: their ends and tabs do no harm.
+pub(super) fn on_terminal(bytes: &[u8]) -> String {
+    let parts = bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\t'));
+    let escaped = parts.map(|part| match part.split_last() {
+        Some((end @ (b'\n' | b'\t'), line)) => shown_bytes(line) + if *end == b'\n' { "\n" } else { "\t" },
+        _ => shown_bytes(part),
+    });
+    escaped.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +96,8 @@ mod tests {
     fn terminals_are_not_upset() {
         assert_eq!(shown("a\x1b[31mb\n"), "a\\u{1b}[31mb\\n");
         assert_eq!(shown("käse"), "käse");
+        assert_eq!(shown_bytes(b"k\xff\x1b\xc3\xa4"), "k\\xff\\u{1b}ä");
+        assert_eq!(on_terminal(b"a\x1b\tb\nc\r\n\n\xff"), "a\\u{1b}\tb\nc\\r\n\n\\xff");
+        assert_eq!((on_terminal(b""), on_terminal(b"\n")), (String::new(), "\n".into()));
     }
 }

@@ -238,6 +238,24 @@ mod tests {
     }
 
     #[test]
+    fn the_mode_of_a_socket_file_is_set_once_at_the_start_and_by_each_reload() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let (mut listeners, path, _poll) = listeners("mode");
+        let mode = || fs::metadata(&path).expect("it is there").permissions().mode() & 0o777;
+        let usual = Access::default();
+        let made = usual.mode.0;
+        let doors = Doors { usual, control: Vec::new(), peers: Vec::new(), send_buffer_bytes: 0 };
+        assert_eq!(mode(), made);
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("it is ours");
+        listeners.set_doors(&doors).expect("the start");
+        assert_eq!(mode(), 0o640, "what was set by hand while the daemon started");
+        listeners.set_doors(&doors).expect("a reload");
+        assert_eq!(mode(), made);
+    }
+
+    #[test]
     fn trouble_pauses_until_a_descriptor_is_free_or_time_has_passed() {
         let (mut listeners, path, _poll) = listeners("trouble");
         let _client = Client::connect(&path).expect("to connect");

@@ -56,7 +56,7 @@ impl Peers {
 }
 
 impl Listeners {
-    /// Puts in force what is said anew; all of it or nothing.
+    /// Puts in force what is said, first at the start and then anew; all of it or nothing.
     ///
     /// # Errors
     /// What cannot be, in words.
@@ -65,9 +65,11 @@ impl Listeners {
         let before = self.doors.clone();
         for at in 0..self.list.len() {
             if let Err(why) = self.set_door(at, doors) {
-                if let Some(before) = &before {
+                if let Some(before) = before {
                     // What was possible once is possible again, or at least nothing worse than it was.
-                    (0..=at).for_each(|at| drop(self.set_door(at, before)));
+                    self.doors = Some(doors.clone());
+                    (0..=at).for_each(|at| drop(self.set_door(at, &before)));
+                    self.doors = Some(before);
                 }
                 return Err(why);
             }
@@ -90,9 +92,11 @@ impl Listeners {
             Door::Tcp(socket) if send_buffer_bytes > 0 => SockRef::from(socket)
                 .set_send_buffer_size(send_buffer_bytes)
                 .map_err(|error| format!("server.send_buffer_bytes: {error}")),
+            // Whom it is for was set when it was made: what somebody has set by hand since then is meant.
             Door::Unix(_, Some(file)) => {
-                let access = doors.access(listener.role);
-                file.set(access).map_err(|error| format!("{}: {error}", file.path().display()))
+                let Some(before) = &self.doors else { return Ok(()) };
+                let (access, before) = (doors.access(listener.role), before.access(listener.role));
+                file.set(access, before).map_err(|error| format!("{}: {error}", file.path().display()))
             }
             Door::Tcp(_) | Door::Unix(_, None) => Ok(()),
         }

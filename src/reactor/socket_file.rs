@@ -20,6 +20,8 @@ pub(super) struct SocketFile {
     path: PathBuf,
     /// Its device and number: what stands there later under this name is another's.
     identity: (u64, u64),
+    /// Whose it was before anybody was named: user and group.
+    made_by: (u32, u32),
 }
 
 impl SocketFile {
@@ -32,18 +34,27 @@ impl SocketFile {
         clear(path)?;
         socket.bind(&SockAddr::unix(path)?)?;
         let found = fs::symlink_metadata(path)?;
-        let file = Self { path: path.into(), identity: (found.dev(), found.ino()) };
-        file.set(access)?;
+        let (identity, made_by) = ((found.dev(), found.ino()), (found.uid(), found.gid()));
+        let file = Self { path: path.into(), identity, made_by };
+        file.set(access, &Access::default())?;
         Ok(file)
     }
 
-    /// Says who may use it.
+    /// Says who may use it, of which `before` was said last: somebody who is named no more does not have it any longer.
     ///
     /// # Errors
     /// There is no such user or group, or the operating system refuses.
-    pub(super) fn set(&self, access: &Access) -> io::Result<()> {
-        let owner = (!access.owner.is_empty()).then(|| user(&access.owner)).transpose()?;
-        let group = (!access.group.is_empty()).then(|| group(&access.group)).transpose()?;
+    pub(super) fn set(&self, access: &Access, before: &Access) -> io::Result<()> {
+        let owner = match (&*access.owner, &*before.owner) {
+            ("", "") => None,
+            ("", _) => Some(self.made_by.0),
+            (name, _) => Some(user(name)?),
+        };
+        let group = match (&*access.group, &*before.group) {
+            ("", "") => None,
+            ("", _) => Some(self.made_by.1),
+            (name, _) => Some(group(name)?),
+        };
         // By a descriptor, and not by name: whoever may write in the directory could put a link there to any file.
         let file = open(&self.path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
         let found = fstat(&file)?;

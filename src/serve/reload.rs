@@ -7,7 +7,7 @@ use crate::descriptors::Descriptors;
 use crate::exit::Failure;
 use crate::hold;
 use crate::journal::JournalFile;
-use crate::logging::Logging;
+use crate::logging::{self, Logging};
 use crate::pid_file::{self, PidFile};
 use crate::reactor::{Fresh, Histories, Reload};
 use crate::settings::{Server, Settings, Side, Source};
@@ -25,6 +25,8 @@ pub(super) struct Again {
     /// Where the pid file is when the settings name none.
     pub(super) beside: Option<PathBuf>,
     pub(super) pid_file: Option<PidFile>,
+    /// What the file says where a flag says otherwise.
+    pub(super) overruled: Vec<(String, toml::Value)>,
     /// What has been read and is not in force yet.
     pub(super) read: Option<Read>,
 }
@@ -35,10 +37,34 @@ type Change<F> = Option<Option<F>>;
 /// Settings that can be put in force, with what was taken for them.
 pub(super) struct Read {
     settings: Settings,
+    overruled: Vec<(String, toml::Value)>,
     pid_file: Change<PidFile>,
 }
 
 impl Again {
+    /// What the file says anew and what has no effect, because something goes before the file.
+    fn without_effect(&self, settings: &Settings, overruled: &[(String, toml::Value)]) -> Vec<String> {
+        let addresses = settings.server.roles().map(|(_, name, _)| format!("server.{name}"));
+        let doors = settings.control.doors().map(|(name, _)| format!("control.{name}"));
+        let is_address = |name: &String| addresses.contains(name) || doors.contains(name);
+        let new = overruled.iter().filter(|said| !self.overruled.contains(said));
+        let mut notes: Vec<String> = new
+            .filter(|(name, _)| !is_address(name))
+            .map(|(name, _)| {
+                format!(
+                    "{name} has changed, and the daemon's command line goes before it: the rest is in force"
+                )
+            })
+            .collect();
+        if self.logging == Logging::Environment && settings.log.level != self.running.log.level {
+            notes.push(format!(
+                "log.level has changed, and {} in the daemon's environment goes before it: the rest is in force",
+                logging::VARIABLE
+            ));
+        }
+        notes
+    }
+
     /// Takes the pid file that the settings name, if that is another than ours.
     fn other_pid_file(&self, settings: &Settings) -> Result<Change<PidFile>, Failure> {
         if settings.server.pid_file == self.running.server.pid_file {
@@ -122,7 +148,9 @@ impl Reload for Again {
             );
         }
         let (mut settings, _) = self.source.read().map_err(|error| error.to_string())?;
+        let overruled = self.source.overruled();
         let mut notes = keep_addresses(&mut settings, &self.running);
+        notes.append(&mut self.without_effect(&settings, &overruled));
         let failed = |failure: Failure| failure.to_string();
         let histories = self.other_history_file(&settings, kept).map_err(failed)?;
         let values = self.other_values_file(&settings).map_err(failed)?;
@@ -131,18 +159,18 @@ impl Reload for Again {
         fresh.notes = notes;
         (fresh.histories, fresh.values) = (histories, values);
         let pid_file = self.other_pid_file(&settings).map_err(failed)?;
-        self.read = Some(Read { settings, pid_file });
+        self.read = Some(Read { settings, overruled, pid_file });
         Ok(fresh)
     }
 
     fn adopted(&mut self) {
-        if let Some(Read { settings, pid_file }) = self.read.take() {
+        if let Some(Read { settings, overruled, pid_file }) = self.read.take() {
             if let Some(pid_file) = pid_file {
                 self.pid_file = pid_file;
             }
             self.logging.set_level(settings.log.level);
             self.logging.reopen();
-            self.running = settings;
+            (self.running, self.overruled) = (settings, overruled);
         }
     }
 

@@ -48,6 +48,23 @@ impl Source {
     }
 }
 
+impl Source {
+    /// What the file says and is not in force, because a flag says otherwise: options with what the file says.
+    pub(crate) fn overruled(&self) -> Vec<(String, Value)> {
+        let content = self.file.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        let mut table: Table = content.and_then(|content| content.parse().ok()).unwrap_or_default();
+        with_real_names(&mut table);
+        let flags = self.flags.iter().filter_map(|(section, options)| Some((section, options.as_table()?)));
+        let all = flags
+            .flat_map(|(section, options)| options.iter().map(move |(name, flag)| (section, name, flag)));
+        all.filter_map(|(section, name, flag)| {
+            let path = format!("{section}.{name}");
+            lookup(&table, &path).filter(|said| *said != flag).cloned().map(|said| (path, said))
+        })
+        .collect()
+    }
+}
+
 /// Reads and checks settings that are not in a file, or no longer.
 ///
 /// # Errors

@@ -60,7 +60,7 @@ inside getent passwd rcomet | grep -q 'nologin$' || { echo 'the user is missing,
 inside test -e /usr/lib/systemd/system/rcomet.socket || { echo 'rcomet.socket is missing'; exit 1; }
 # A page leads to its neighbours and to the example by the links that it has in the sources.
 doc=/usr/share/doc/rcomet
-for page in README.md rcomet.example.toml docs/operations.md docs/control.md docs/openapi.yaml clients/php/README.md; do
+for page in README.md CHANGELOG.md changelog.Debian.gz copyright rcomet.example.toml docs/operations.md docs/control.md docs/openapi.yaml clients/php/README.md; do
     inside test -e "$doc/$page" || { echo "$doc/$page is missing"; exit 1; }
 done
 told 'dpkg -i: the service is enabled and started, and nothing else' 'daemon-reload

@@ -1,5 +1,7 @@
 //! Values written, read, waited for and listed from the command line; and the command line in the place of CometServer's.
-use std::io::{Read, Write};
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
 
 use patience::Lines;
 use serde_json::Value;
@@ -43,6 +45,62 @@ fn values_come_back_byte_for_byte() {
             && table.ends_with("  two words  of it\n"),
         "{table}"
     );
+}
+
+/// Words of the command line are bytes, as keys and values are.
+#[test]
+fn keys_and_values_on_the_command_line_need_not_be_text() {
+    let home = Home::running(&[]);
+    let (key, value) = (OsStr::from_bytes(b"k\xff"), OsStr::from_bytes(b"\xfe\x01v"));
+    let with = |words: &[&str], more: &[&OsStr]| patience::output(home.command(words).args(more));
+    assert_eq!(code(&with(&["write"], &[key, value])), 0);
+    assert_eq!(with(&["read"], &[key]).stdout, value.as_bytes());
+    assert_eq!(json(&home.says(&["dump", "--json"]))["key_base64"], "a/8=");
+    assert!(home.says(&["dump"]).ends_with("  k\\xff  \\xfe\\u{1}v\n"), "{}", home.says(&["dump"]));
+    assert_eq!(code(&with(&["refresh"], &[key])), 0);
+    // In the place of CometServer's they are the same bytes.
+    assert_eq!(with(&["--comet", "read"], &[key]).stdout, b"value: \xfe\x01v\n");
+    assert_eq!(code(&with(&["--comet", "write"], &[key, OsStr::from_bytes(b"\xfd")])), 0);
+    assert_eq!(with(&["--comet", "dump"], &[]).stdout, b"* index [0] - k\xff: [\xfd]\n");
+    assert_eq!(code(&with(&["delete"], &[key])), 0);
+    let unknown = with(&["read", "--json"], &[key]);
+    let wanted = "{\"error\":\"unknown\",\"detail\":\"there is no value under the key `k\\\\xff`\"}\n";
+    assert_eq!((code(&unknown), stderr(&unknown)), (4, wanted.into()));
+    let refused = with(&["publish", "c"], &[value]);
+    assert!(code(&refused) == 2 && stderr(&refused).contains("a message is UTF-8 text"), "{refused:?}");
+}
+
+/// `| head -1`: whoever has seen enough is not waited for until there is something more to print.
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_command() {
+    let home = Home::running(&[]);
+    home.says(&["write", "k", "one"]);
+    for words in [&["read", "k", "--follow"][..], &["subscribe", "k", "--history", "1"]] {
+        let mut child = home.spawn(words);
+        let mut pipe = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut line = String::new();
+        pipe.read_line(&mut line).expect("a line");
+        assert_eq!(line, "one\n", "{words:?}");
+        // It has nothing to print for as long as nobody writes.
+        drop(pipe);
+        assert_eq!(patience::exit(&mut child).code(), Some(0), "{words:?}");
+        let mut said = String::new();
+        child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        assert_eq!(said, "", "{words:?}");
+    }
+    // Whoever has something done is told how it went all the same.
+    for (words, wanted) in [(&["write", "k", "two"][..], 0), (&["delete", "no-such-key"], 4)] {
+        let mut child = home.command(words).stdout(broken_pipe()).spawn().expect("it starts");
+        assert_eq!(patience::exit(&mut child).code(), Some(wanted), "{words:?}");
+    }
+    assert_eq!(home.says(&["read", "k"]), "two");
+}
+
+/// A pipe that nobody reads any more.
+fn broken_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
 }
 
 #[test]

@@ -207,6 +207,33 @@ fn a_configuration_is_read_again_and_the_answer_says_what_came_of_it() {
     assert_eq!(stdout(&patience::rest(waiter)), "2");
 }
 
+/// What goes before the file is said when the file changes: nobody should believe that it is in force.
+#[test]
+fn a_reload_says_what_the_command_line_and_the_environment_go_before() {
+    let home = Home::new();
+    let said = |channels: u32, level: &str| {
+        let text = format!(
+            "[server]\nfront = [\"127.0.0.1:1\"]\n[limits]\nchannels_max = {channels}\n[log]\nlevel = \"{level}\"\n"
+        );
+        home.file("rcomet.toml", &text)
+    };
+    let file = said(5, "info");
+    let words = ["start", "--no-tcp", "--config", &file, "--limit", "channels_max=1"];
+    let started = patience::output(home.command(&words).env("RCOMET_LOG", "warn"));
+    assert_eq!(code(&started), 0, "{started:?}");
+    home.says(&["reload"]);
+    said(9, "debug");
+    let noted = home.rcomet(&["reload"]);
+    let wanted = "\
+        rcomet: note: limits.channels_max has changed, and the daemon's command line goes before it: the rest is in force\n\
+        rcomet: note: log.level has changed, and RCOMET_LOG in the daemon's environment goes before it: the rest is in force\n";
+    assert_eq!((code(&noted), stderr(&noted)), (0, wanted.into()));
+    home.says(&["write", "a", "1"]);
+    assert_eq!(code(&home.rcomet(&["write", "b", "1"])), 5);
+    // Once, and not again.
+    home.says(&["reload"]);
+}
+
 #[test]
 fn without_a_file_there_is_nothing_to_read_again() {
     let home = Home::running(&[]);

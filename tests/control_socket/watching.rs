@@ -66,6 +66,16 @@ fn what_is_published_is_printed() {
 }
 
 #[test]
+fn who_names_a_channel_twice_reads_it_once_and_hears_of_its_end() {
+    let home = Home::running(&[]);
+    home.says(&["write", "k", "v"]);
+    let mut twice = Printed::by(home.spawn(&["subscribe", "k", "k", "--history", "1"]));
+    assert_eq!(twice.next(), "v");
+    home.says(&["delete", "k"]);
+    assert_eq!(twice.code(), Some(0), "all channels were closed");
+}
+
+#[test]
 fn who_is_there_is_listed_and_sent_away() {
     let home = Home::running(&[]);
     let mut one = Printed::by(home.spawn(&["subscribe", "a", "--json"]));
@@ -142,7 +152,9 @@ fn the_admin_side_can_be_asked_instead() {
 fn completions_and_manuals_are_written() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(home.says(&["completions", shell]).contains("subscribe"), "{shell}");
+        let text = home.says(&["completions", shell]);
+        assert!(text.contains("subscribe") && text.contains("no-tcp"), "{shell}");
+        assert!(!text.contains("in-background"), "{shell}: that is for nobody to say");
     }
     let script = home.file("completions.bash", &home.says(&["completions", "bash"]));
     let asked = format!(
@@ -158,4 +170,5 @@ fn completions_and_manuals_are_written() {
     }
     let page = fs::read_to_string(home.directory.join("rcomet-read.1")).expect("it is there");
     assert!(page.starts_with(".") && page.contains("Print the value of a key"), "{page}");
+    assert!(page.contains(&format!("\"rcomet {}\"", env!("CARGO_PKG_VERSION"))), "{page}");
 }

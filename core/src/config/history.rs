@@ -39,6 +39,7 @@ impl HistoryRule {
             messages: self.messages_max.unwrap_or(limits.history_messages_max),
             bytes: self.bytes_max.unwrap_or(limits.history_bytes_max),
             age_ms: self.age_seconds.map_or(limits.history_age_ms_max, |s| s.saturating_mul(1_000)),
+            newest: false,
         }
     }
 }
@@ -68,13 +69,18 @@ mod tests {
         let rule: HistoryRule =
             serde_json::from_str(r#"{"match":"room/*","messages_max":7}"#).expect("a rule");
         let limits = Limits::default();
-        let usual = Keep { messages: 7, bytes: limits.history_bytes_max, age_ms: limits.history_age_ms_max };
+        let usual = Keep {
+            messages: 7,
+            bytes: limits.history_bytes_max,
+            age_ms: limits.history_age_ms_max,
+            newest: false,
+        };
         assert_eq!(rule.keep(&limits), usual);
         let rule: HistoryRule =
             serde_json::from_str(r#"{"match":"a","bytes_max":9,"age_seconds":60}"#).expect("a rule");
         assert_eq!(
             rule.keep(&limits),
-            Keep { messages: limits.history_messages_max, bytes: 9, age_ms: 60_000 }
+            Keep { messages: limits.history_messages_max, bytes: 9, age_ms: 60_000, newest: false }
         );
     }
 

@@ -201,7 +201,8 @@ impl Channel {
 
     /// What it keeps, where `usual` is what those do for whose name there is no rule.
     pub(super) fn keep(&self, usual: &Keep) -> Keep {
-        let usual = self.ruled.as_deref().unwrap_or(usual);
+        let newest = self.posted.as_ref().is_some_and(|own| own.messages_max > 0);
+        let usual = &Keep { newest, ..*self.ruled.as_deref().unwrap_or(usual) };
         match (&self.registered, &self.posted) {
             (Some(own), _) => Keep { messages: own.messages_max, ..*usual },
             (None, Some(own)) => {

@@ -102,6 +102,8 @@ pub struct Keep {
     pub bytes: usize,
     /// At most so long; 0 is for ever.
     pub age_ms: u64,
+    /// Whether the newest message is kept however many bytes it has, also when nobody waits: it is the value of a key.
+    pub newest: bool,
 }
 
 /// While listeners are being served, at least so many messages are kept whatever [`Keep::messages`] says, so that a
@@ -197,6 +199,7 @@ impl History {
     pub fn trim(&mut self, keep: &Keep, somebody_listens: bool, now: Moment) -> usize {
         let (most, least) =
             if somebody_listens { (keep.messages.max(LIVE_MESSAGES), 1) } else { (keep.messages, 0) };
+        let least = least.max(usize::from(keep.newest));
         let before = self.messages.len();
         while let Some(oldest) = self.messages.front() {
             let too_old = keep.age_ms > 0 && now.since(oldest.at) >= keep.age_ms;

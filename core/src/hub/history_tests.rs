@@ -24,7 +24,7 @@ fn filled(n: u64, keep: &Keep, listens: bool) -> History {
     history
 }
 
-const MANY: Keep = Keep { messages: 10, bytes: 1 << 20, age_ms: 0 };
+const MANY: Keep = Keep { messages: 10, bytes: 1 << 20, age_ms: 0, newest: false };
 
 #[test]
 fn the_last_n_are_kept() {
@@ -48,6 +48,9 @@ fn bytes_and_age_count_too() {
     assert_eq!(history.base(), 7);
     let history = filled(9, &Keep { bytes: 1, ..MANY }, true);
     assert_eq!(history.base(), 9, "the newest stays for those who listen");
+    let value = Keep { bytes: 1, newest: true, ..MANY };
+    assert_eq!(filled(9, &value, false).base(), 9, "the newest is a value");
+    assert_eq!(filled(9, &Keep { messages: 0, ..value }, false).base(), 10, "unless nothing is to be kept");
     let mut history = filled(9, &MANY, false);
     let aged = Keep { age_ms: 4_000, ..MANY };
     assert_eq!(history.next_expiry(&aged), Some(Moment(5_000)));

@@ -10,7 +10,7 @@ use crate::log::{Epoch, Log};
 fn hub() -> Hub {
     let settings = Settings::new(&Limits::default(), 60_000, 60_000);
     // Nothing is forgotten here: what is lost by limits is another matter.
-    let keep = Keep { messages: 10_000, bytes: 1 << 30, age_ms: 0 };
+    let keep = Keep { messages: 10_000, bytes: 1 << 30, age_ms: 0, newest: false };
     Hub::new(Settings { keep, ..settings }, Log::new(Epoch::from_random([7; 8]), 0), Seed::new(1, 2))
 }
 

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use crate::hub::history::{Beside, Keep, Kind, Message};
 
-    const MANY: Keep = Keep { messages: 100, bytes: 1 << 20, age_ms: 0 };
+    const MANY: Keep = Keep { messages: 100, bytes: 1 << 20, age_ms: 0, newest: false };
 
     fn message(n: u64, until: Option<u64>) -> Message {
         let beside = until.map(|until| Arc::new(Beside { until: Some(Moment(until)), ..Beside::default() }));

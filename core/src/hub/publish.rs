@@ -131,12 +131,22 @@ impl Hub {
         history.bytes().saturating_sub(newest.map_or(0, Message::weight))
     }
 
+    /// Bytes of all of a channel's messages but the newest.
+    pub fn older_bytes(&self, id: Id<Channel>) -> usize {
+        let Some(channel) = self.channels.get(id) else { return 0 };
+        let history = &channel.history;
+        let newest = history.get(history.head().saturating_sub(1));
+        history.bytes().saturating_sub(newest.map_or(0, Message::weight))
+    }
+
     /// Takes room from a channel's history until `bytes` are free or only what waits is left; returns whether anything
     /// was taken.
     pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
         let Some(channel) = self.channels.get_mut(id) else { return false };
         let before = channel.history.weight();
-        let keep = Keep { bytes: before.1.saturating_sub(bytes), ..channel.keep(&self.settings.keep) };
+        // A value makes room for the one that takes its place.
+        let usual = channel.keep(&self.settings.keep);
+        let keep = Keep { bytes: before.1.saturating_sub(bytes), newest: false, ..usual };
         self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
         let is_less = channel.history.bytes() < before.1;
         self.weigh(id, before);

@@ -82,7 +82,7 @@ mod tests {
     use crate::hub::{From, Lost};
 
     fn keep(messages: usize, bytes: usize) -> Keep {
-        Keep { messages, bytes, age_ms: 0 }
+        Keep { messages, bytes, age_ms: 0, newest: false }
     }
 
     fn pattern(text: &str) -> ChannelPattern {

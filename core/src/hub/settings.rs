@@ -44,6 +44,7 @@ impl Settings {
                 messages: limits.history_messages_max,
                 bytes: limits.history_bytes_max,
                 age_ms: limits.history_age_ms_max,
+                newest: false,
             },
             ahead_bytes: limits.history_bytes_max.min(limits.outbox_bytes_max) / 2,
             channel_timeout_ms,

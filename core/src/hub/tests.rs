@@ -86,7 +86,8 @@ fn the_end_of_a_large_channel_is_reached_however_often_it_is_published_to() {
 
 #[test]
 fn starts_say_what_is_missing() {
-    let mut hub = hub(Settings { keep: Keep { messages: 4, bytes: 1 << 20, age_ms: 0 }, ..settings() });
+    let mut hub =
+        hub(Settings { keep: Keep { messages: 4, bytes: 1 << 20, age_ms: 0, newest: false }, ..settings() });
     let room = hub.open("room", 9, Moment(0)).unwrap();
     for _ in 0..10 {
         hub.publish(room, "x".into(), None, Moment(0));
@@ -107,7 +108,8 @@ fn starts_say_what_is_missing() {
 
 #[test]
 fn cursors_resume_after_exactly_what_was_seen() {
-    let mut hub = hub(Settings { keep: Keep { messages: 4, bytes: 1 << 20, age_ms: 0 }, ..settings() });
+    let mut hub =
+        hub(Settings { keep: Keep { messages: 4, bytes: 1 << 20, age_ms: 0, newest: false }, ..settings() });
     let (room, other) = (hub.open("room", 9, Moment(0)).unwrap(), hub.open("other", 9, Moment(0)).unwrap());
     let fresh = hub.cursor(hub.peek(room).unwrap(), 1);
     let mut cursors = vec![fresh];

@@ -34,6 +34,7 @@ impl Machine {
         self.frames.set(config.websocket.compression_bytes_min);
         self.beaten = Beaten::of(&config);
         let before = std::mem::replace(&mut self.config, config);
+        self.hurry_values();
         self.give_wordings();
         self.heads.forget();
         self.frames.forget();

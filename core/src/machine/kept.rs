@@ -136,6 +136,13 @@ impl Machine {
         self.keeping.due = self.keeping_ms().map(|_| self.post.now);
     }
 
+    /// The settings have changed: what is due is so no later than they say now.
+    pub(super) fn hurry_values(&mut self) {
+        if let (Some(due), Some(ms)) = (self.keeping.due, self.keeping_ms()) {
+            self.keeping.due = Some(due.min(self.post.now.after_ms(ms)));
+        }
+    }
+
     fn keeping_ms(&self) -> Option<u64> {
         Some(self.config.values_ms).filter(|ms| *ms > 0)
     }

@@ -227,6 +227,10 @@ impl Machine {
             return Ok(());
         }
         let missing = (self.used_bytes() + size).saturating_sub(most);
+        // If all that it can lose is not enough, it loses nothing: what is published is refused, and what was there stays.
+        if self.hub.spare_bytes(at) < missing {
+            return Err(Refusal::Memory);
+        }
         self.hub.make_room(at, missing, self.post.now);
         if self.used_bytes() + size <= most { Ok(()) } else { Err(Refusal::Memory) }
     }

@@ -105,6 +105,10 @@ impl Machine {
         let found = posting.channels.first().and_then(|name| self.hub.find(name));
         let at = found.ok_or(Refusal::NoValue)?;
         self.check_pace(at, 1)?;
+        // What is to be said again cannot make room for itself.
+        if self.is_short_of((bytes + 256).saturating_sub(self.hub.older_bytes(at))) {
+            return Err(Refusal::Memory);
+        }
         self.make_room(at, bytes + 256)?;
         self.hub.publish_again(at, self.post.now).ok_or(Refusal::NoValue)?;
         Ok(self.info_of(&[at]))

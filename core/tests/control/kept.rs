@@ -314,6 +314,15 @@ fn it_is_time_to_save_when_something_has_changed() {
     assert!(server.machine.begin_saving().head > preface.head);
     let counters = *server.machine.counters();
     assert_eq!((counters.values_saves, counters.values_saves_failed), (5, 1));
+    // A shorter time holds at once, and for what has changed before; a longer one does not put off what is due.
+    for (before_ms, after_ms, wait_ms) in [(3_600_000, 10_000, 10_100), (10_000, 3_600_000, 10_100)] {
+        let with = |values_ms| Config { values_ms, ..config() };
+        let mut server = Server::new(with(before_ms));
+        put(&mut server, "k", b"1");
+        server.machine.reconfigure(with(after_ms));
+        server.pass_ms(wait_ms);
+        assert_eq!(server.saves, 1, "{before_ms} and then {after_ms}");
+    }
     let mut server = Server::default();
     put(&mut server, "k", b"1");
     server.pass_ms(1_000_000);
@@ -346,10 +355,15 @@ fn what_there_is_no_room_for_is_refused_with_its_line() {
     let twice = twice.replace("\"first\":17", "\"second\":17");
     let why = again_with(config(), twice.as_bytes(), 1_000).err().expect("it is refused");
     assert!(why.contains("the channel `first`: it is there twice"), "{why}");
-    // What the rules for histories have no room for is no mistake: it would have gone at once.
+    // The last value is kept however large it is, as it was when it was written.
     let mut small = config();
     small.limits.history_bytes_max = 500;
     let (server, restored) = again_with(small, &text, 1_000).expect("it is taken");
+    assert_eq!((restored, server.machine.load().0), (Restored { values: 3, expired: 0 }, 3));
+    // What is too old by the rules for histories is no mistake: it would have gone meanwhile.
+    let mut young = config();
+    young.limits.history_age_ms_max = 500;
+    let (server, restored) = again_with(young, &text, 1_000).expect("it is taken");
     assert_eq!((restored, server.machine.load().0), (Restored { values: 0, expired: 3 }, 0));
 }
 

@@ -121,6 +121,61 @@ fn nothing_is_lost_between_two_polls() {
     assert_eq!(last["version"], heard["version"], "0 is for who knows nothing: the present value");
 }
 
+/// It is as large as a request may be, and text or not: it is kept whatever is said of histories.
+#[test]
+fn a_value_of_any_size_that_is_taken_is_there() {
+    let mut server = Server::default();
+    let most = Config::default().limits.body_bytes_max;
+    for byte in [b'a', 0xff] {
+        let value = vec![byte; most];
+        put(&mut server, "k", b"a small one before");
+        let version = put(&mut server, "k", &value);
+        let (status, read) = get(&mut server, "/keys/k");
+        assert_eq!((status, &read["version"]), (200, &json!(version)));
+        let text = read["value"].as_str().map(|text| text.len());
+        let length = text.or_else(|| read["base64"].as_str().map(|text| text.len() / 4 * 3));
+        assert!(length.is_some_and(|length| length.abs_diff(most) < 3), "{length:?}");
+        assert_eq!(get(&mut server, "/keys").1["keys"][0]["version"], json!(version));
+    }
+    // Only the newest, and no more than it is: what comes next takes its place.
+    put(&mut server, "k", b"a small one behind");
+    assert!(server.machine.memory().history_bytes < 1_000);
+    // What was only published is no value, and goes as it did.
+    let mut config = Config::default();
+    config.limits.history_bytes_max = 1_000;
+    let mut server = Server::new(config);
+    put(&mut server, "k", &[b'a'; 2_000]);
+    assert_eq!(get(&mut server, "/keys/k").0, 200);
+    server.push("c", &"a".repeat(2_000));
+    assert_eq!(get(&mut server, "/keys/c").0, 404);
+}
+
+#[test]
+fn a_write_that_is_refused_for_want_of_memory_leaves_the_value_before() {
+    let mut config = Config::default();
+    config.limits.memory_bytes_max = 2 << 20;
+    let mut server = Server::new(config);
+    put(&mut server, "k", &vec![b'1'; 300_000]);
+    put(&mut server, "other", &vec![b'2'; 100_000]);
+    // Even without the value before there is no room for this one.
+    assert_eq!(http(&mut server, ALL, "PUT", "/keys/k", &vec![b'3'; 1_000_000]).0, 503);
+    assert_eq!(get(&mut server, "/keys/k").1["value"].as_str().map(str::len), Some(300_000));
+    // There is for this one, in its place.
+    put(&mut server, "k", &vec![b'4'; 400_000]);
+    put(&mut server, "k?history=1", &vec![b'5'; 400_000]);
+    for i in 0.. {
+        if server.machine.memory().total_bytes() > (2 << 20) - 390_000 {
+            break;
+        }
+        put(&mut server, &format!("more{i}"), &[b'6'; 20_000]);
+    }
+    let read = get(&mut server, "/keys/k").1;
+    assert!(read["value"].as_str().is_some_and(|value| value.len() == 400_000 && value.starts_with('5')));
+    // It cannot be said again beside itself, and is not lost for that.
+    assert_eq!(http(&mut server, ALL, "POST", "/keys/k/refresh", b"").0, 503);
+    assert_eq!(get(&mut server, "/keys/k").1, read);
+}
+
 #[test]
 fn who_waits_is_told_how_it_ended() {
     let mut server = Server::default();

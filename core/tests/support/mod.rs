@@ -100,7 +100,14 @@ impl Server {
     pub fn begun_at(config: Config, seed: u64, date: Date) -> Self {
         config.check().expect("the test's configuration works");
         let entropy = Box::new(Chance::from_seed(seed));
-        let machine = Machine::new(config, entropy, Moment(0), date);
+        // Everything has to be the same when the configuration came by a reload.
+        let machine = if std::env::var_os("BY_RELOAD").is_some() {
+            let mut machine = Machine::new(Config::default(), entropy, Moment(0), date);
+            machine.reconfigure(config);
+            machine
+        } else {
+            Machine::new(config, entropy, Moment(0), date)
+        };
         Self {
             machine,
             now: Moment(0),
