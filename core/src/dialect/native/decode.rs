@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::http;
 use crate::dialect::{Ahead, Bulk, Call, Hold, Item, Listen, Refusal, Verb};
 use crate::hub::From;
+use crate::wire::params::json_text;
 
 /// Bytes of an `id` at most: it is sent back.
 const ID_BYTES_MAX: usize = 128;
@@ -137,7 +138,7 @@ fn verb<'m>(said: Said<'m>) -> Result<Verb<'m>, Refusal> {
             let data = said.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
             let item = Item {
                 channel: channel.into_owned(),
-                body: Arc::from(&*text_of(data)),
+                body: Arc::from(&*json_text(data)),
                 ttl_ms: ttl_ms(said.ttl)?,
             };
             Ok(Verb::PublishAll(Bulk { items: vec![item], token: "".into(), once: None }))
@@ -176,14 +177,6 @@ pub(super) fn ttl_ms(seconds: Option<u64>) -> Result<u64, Refusal> {
         None => Ok(0),
         Some(0) => Err(Refusal::Parameter("ttl is the seconds for which a message is good: at least 1")),
         Some(seconds) => Ok(seconds.saturating_mul(1_000)),
-    }
-}
-
-/// A string is the text that it holds; anything else is its JSON.
-pub(super) fn text_of(data: &RawValue) -> Cow<'_, str> {
-    match serde_json::from_str::<String>(data.get()) {
-        Ok(text) => Cow::Owned(text),
-        Err(_) => Cow::Borrowed(data.get()),
     }
 }
 
