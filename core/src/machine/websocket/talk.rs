@@ -32,6 +32,8 @@ impl Machine {
             Err(fault) => return self.fail(id, fault),
         };
         let count = calls.len();
+        // The message counts as one request, and so does each thing more that it asks for.
+        self.served += count.saturating_sub(done + 1);
         for (number, call) in calls.into_iter().enumerate().skip(done) {
             if let Call::Do { verb: Verb::PublishAll(bulk), .. } = &call
                 && let Some(at) = self.crowded_by_items(id, &bulk.items)
@@ -190,9 +192,11 @@ impl Machine {
         let first = self.websocket(id).and_then(|socket| socket.seats.first()).map(|seat| seat.sub);
         // Of the channels that it reads already, it may not have everything yet.
         let others = first.and_then(|sub| self.hub.subscription(sub));
-        let mut places: Vec<Place> = others.into_iter().flat_map(Subscription::seats).collect();
-        places.push((at, start.next));
-        let cursor = is_last.then(|| standing(&self.hub, &places));
+        let cursor = is_last.then(|| {
+            let mut places: Vec<Place> = others.into_iter().flat_map(Subscription::seats).collect();
+            places.push((at, start.next));
+            standing(&self.hub, &places)
+        });
         let (mut delivery, conns, hub) = self.delivery();
         let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
         if start.lost != Lost::Nothing {
