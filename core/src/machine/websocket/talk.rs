@@ -34,6 +34,9 @@ impl Machine {
         let count = calls.len();
         // The message counts as one request, and so does each thing more that it asks for.
         self.served += count.saturating_sub(done + 1);
+        if !self.take_token(id, &calls) {
+            return;
+        }
         for (number, call) in calls.into_iter().enumerate().skip(done) {
             if let Call::Do { verb: Verb::PublishAll(bulk), .. } = &call
                 && let Some(at) = self.crowded_by_items(id, &bulk.items)
@@ -53,6 +56,28 @@ impl Machine {
             let is_last = number + 1 == count;
             self.answer_call(id, call, is_last, message, is_text);
         }
+    }
+
+    /// The signed token that a message subscribes with is for all of its channels, and looked at once. `false`: it is wrong, and each of
+    /// them has been refused.
+    fn take_token(&mut self, id: Id<Conn>, calls: &[Call<'_>]) -> bool {
+        let Some(Call::Do { verb: Verb::Listen(Listen { token, .. }), .. }) = calls.first() else {
+            return true;
+        };
+        if !is_signed(token) {
+            return true;
+        }
+        let Err(refusal) = self.renew(id, token) else {
+            self.revoke(id);
+            return true;
+        };
+        for call in calls {
+            let Call::Do { tag, verb: Verb::Listen(listen) } = call else { continue };
+            self.note_refusals(id, [&*listen.channel].into_iter(), &refusal);
+            self.answer_tagged(id, *tag, &Outcome::Refused(&refusal));
+        }
+        self.count_refusal(&refusal);
+        false
     }
 
     /// A channel whose listeners must be served before these are published, if whoever asks for it may.
@@ -170,10 +195,6 @@ impl Machine {
             return Err(Refusal::TooManySubscriptions);
         }
         let voice = Voice::new(socket.tongue.talker().dialect(), socket.style);
-        if is_signed(&listen.token) {
-            self.renew(id, &listen.token)?;
-            self.revoke(id);
-        }
         let at = self.admit_listener(id, Role::Front, listen)?;
         let has_past = self.bearers.grant(id).is_none_or(|grant| grant.allows(Act::History, &listen.channel))
             || !self.needs_token(Role::Front)
