@@ -121,6 +121,31 @@ fn more_subscriptions_than_one_may_have() {
 }
 
 #[test]
+fn no_more_people_are_named_at_once_than_one_answer_may_name() {
+    let mut server = Server::new(config(|c| c.limits.presence_bytes_max = 10_000));
+    for n in 0..40 {
+        let person = Socket::open(&mut server);
+        for channel in ["a", "b"] {
+            let heard = person.ask(
+                &mut server,
+                &format!(r#"{{"type":"subscribe","channel":"{channel}","who":"person-number-{n}"}}"#),
+            );
+            assert_eq!(heard[0]["type"], "subscribed");
+        }
+    }
+    let socket = Socket::open(&mut server);
+    let answers = socket.ask(&mut server, r#"{"type":"subscribe","channels":["a","b"],"who":"Ann","id":1}"#);
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer["status"] == 413 && answer["id"] == 1), "{answers:?}");
+    assert_eq!(server.machine.counters().presences_refused, 1);
+    let one = socket.ask(&mut server, r#"{"type":"subscribe","channel":"a","who":"Ann"}"#);
+    assert_eq!(one[0]["type"], "subscribed");
+    let other = Socket::open(&mut server);
+    let nameless = other.ask(&mut server, r#"{"type":"subscribe","channels":["a","b"]}"#);
+    assert!(nameless.iter().all(|answer| answer["type"] == "subscribed"), "{nameless:?}");
+}
+
+#[test]
 fn what_channels_of_one_message_have_in_common_is_not_multiplied_without_bound() {
     let mut server = Server::new(config(|_| {}));
     let socket = Socket::open(&mut server);

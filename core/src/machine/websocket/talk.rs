@@ -34,7 +34,7 @@ impl Machine {
         let count = calls.len();
         // The message counts as one request, and so does each thing more that it asks for.
         self.served += count.saturating_sub(done + 1);
-        if !self.take_token(id, &calls) {
+        if done == 0 && !self.take_common(id, &calls) {
             return;
         }
         for (number, call) in calls.into_iter().enumerate().skip(done) {
@@ -58,19 +58,17 @@ impl Machine {
         }
     }
 
-    /// The signed token that a message subscribes with is for all of its channels, and looked at once. `false`: it is wrong, and each of
-    /// them has been refused.
-    fn take_token(&mut self, id: Id<Conn>, calls: &[Call<'_>]) -> bool {
+    /// What the channels that a message subscribes to have in common is looked at once: the signed token that is for all of them, and how
+    /// many people are to be named at once. `false`: each of them has been refused.
+    fn take_common(&mut self, id: Id<Conn>, calls: &[Call<'_>]) -> bool {
         let Some(Call::Do { verb: Verb::Listen(Listen { token, .. }), .. }) = calls.first() else {
             return true;
         };
-        if !is_signed(token) {
-            return true;
+        let mut outcome = Ok(());
+        if is_signed(token) {
+            outcome = self.renew(id, token).map(|()| self.revoke(id));
         }
-        let Err(refusal) = self.renew(id, token) else {
-            self.revoke(id);
-            return true;
-        };
+        let Err(refusal) = outcome.and_then(|()| self.check_company(calls)) else { return true };
         for call in calls {
             let Call::Do { tag, verb: Verb::Listen(listen) } = call else { continue };
             self.note_refusals(id, [&*listen.channel].into_iter(), &refusal);
@@ -78,6 +76,21 @@ impl Machine {
         }
         self.count_refusal(&refusal);
         false
+    }
+
+    /// Whether there is room to say who is in all of the channels that a message subscribes to under a name.
+    fn check_company(&self, calls: &[Call<'_>]) -> Result<(), Refusal> {
+        let mut names: Vec<&str> = Vec::new();
+        for call in calls {
+            if let Call::Do { verb: Verb::Listen(Listen { channel, who: Some(_), .. }), .. } = call {
+                names.push(channel);
+            }
+        }
+        if names.len() < 2 {
+            return Ok(());
+        }
+        let at: Vec<Option<Id<Channel>>> = names.iter().map(|name| self.hub.find(name)).collect();
+        self.check_presence(&names, &at)
     }
 
     /// A channel whose listeners must be served before these are published, if whoever asks for it may.
