@@ -3,11 +3,20 @@ import { $, bytes, el, number, row, rows } from './dom.js';
 
 const SHOWN_MOST = 500; // messages; older ones go
 const LOOK_MS = 2_000;
+const REASONS = {
+  epoch: 'the server was started anew, without its histories',
+  channel: 'the channel was made anew',
+  cursor: 'the server does not know what this page has seen',
+  history: 'they are no longer kept',
+};
 
 let name = '';
 let turn = 0; // whatever was asked before we went elsewhere is not listened to
 let source = null;
 let timer = 0;
+let place = ''; // the cursor of what was seen last
+let coming = []; // lines that are to be drawn
+let isOver = false; // it was closed, and is not to be opened anew by looking at it
 
 export function leave() {
   turn++;
@@ -35,31 +44,65 @@ export function openChannel(which) {
   $('one-log').replaceChildren();
   $('publish-said').value = '';
   fault('');
+  [place, coming, isOver] = ['', [], false];
   look(mine);
-  timer = setInterval(() => document.hidden || look(mine), LOOK_MS);
-  source = new EventSource(`events?channel=${encodeURIComponent(name)}&history=100`);
+  timer = setInterval(() => document.hidden || isOver || look(mine), LOOK_MS);
+  listen();
+}
+
+// Only what somebody sees has a connection: a browser has few to a server, for all of its tabs.
+function listen() {
+  source?.close();
+  if (document.hidden || isOver) return;
+  const mine = turn;
+  source = new EventSource(`events?channel=${encodeURIComponent(name)}&${place ? `cursor=${place}` : 'history=100'}`);
   source.onopen = () => { $('one-live').textContent = 'live'; };
-  source.onerror = () => { $('one-live').textContent = 'connecting…'; };
-  source.onmessage = ({ data }) => {
-    const { seq, data: text } = JSON.parse(data);
-    say(number(seq), text);
+  source.onerror = () => {
+    $('one-live').textContent = 'connecting…';
+    if (source.readyState === EventSource.CLOSED) refused(mine);
+  };
+  source.addEventListener('ready', ({ lastEventId }) => { place = lastEventId; });
+  source.onmessage = ({ data, lastEventId }) => {
+    const { seq, data: text, encoding } = JSON.parse(data);
+    place = lastEventId;
+    say(number(seq), encoding ? `${encoding}: ${text}` : text);
   };
   source.addEventListener('gap', ({ data }) => {
-    const { missing } = JSON.parse(data);
-    say('', missing === null ? 'Here some messages are missing; how many is not facts.' : `Here ${missing} messages are missing.`, 'said');
+    const { missing, because } = JSON.parse(data);
+    say('', missing === null ? `Here messages may be missing: ${REASONS[because]}.` : `Here ${missing === 1 ? '1 message is' : `${missing} messages are`} missing.`, 'said');
   });
   source.addEventListener('closed', () => {
     say('', 'The channel was closed.', 'said');
     source.close(); // or it would be opened anew
-    clearInterval(timer);
+    isOver = true;
     $('one-live').textContent = 'closed';
   });
 }
+document.addEventListener('visibilitychange', () => { if (!$('one').hidden) listen(); });
 
+/** An event source does not tell why it was refused; the same question, asked for one answer, does. */
+async function refused(mine) {
+  try {
+    await ask(`events?channel=${encodeURIComponent(name)}&wait=0`, { headers: { accept: 'application/json' } });
+    if (mine === turn) setTimeout(() => mine === turn && listen(), LOOK_MS);
+  } catch (error) {
+    if (mine !== turn) return;
+    $('one-live').textContent = 'refused';
+    say('', `The server refuses: ${error.message}.`, 'said');
+  }
+}
+
+/** Puts a line below the others; many that come at once are drawn at once. */
 function say(number, text, kind = '') {
+  if (coming.push([number, text, kind]) === 1) requestAnimationFrame(show);
+  else if (coming.length > SHOWN_MOST) coming.shift();
+}
+
+function show() {
   const log = $('one-log');
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  log.append(el('li', kind, el('i', '', number), el('span', '', text)));
+  log.append(...coming.map(([number, text, kind]) => el('li', kind, el('i', '', number), el('span', '', text))));
+  coming = [];
   while (log.childElementCount > SHOWN_MOST) log.firstChild.remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
@@ -96,6 +139,11 @@ $('publish').onsubmit = async (event) => {
     said.className = '';
     said.value = `Published as number ${seq}.`;
     $('publish-data').value = '';
+    if (isOver) {
+      // It is there again.
+      [place, isOver] = ['', false];
+      listen();
+    }
   } catch (error) {
     said.className = 'bad';
     said.value = `Not published: ${error.message}`;

@@ -5,6 +5,7 @@ import { plot } from './plot.js';
 
 const KEPT_S = 300; // the plots show as much
 const LATELY_MS = 60_000; // a limit that was reached within this time stands out
+const AGAIN_MS = 5_000; // after a refusal
 const KINDS = [['history_bytes', 'Messages kept', 'k1'], ['buffers_bytes', 'Buffers', 'k2'], ['frames_bytes', 'Frames on their way', 'k3'], ['tables_bytes', 'Tables', 'k4']];
 
 // ---- what comes
@@ -17,11 +18,25 @@ fetch('metrics').then((answer) => answer.text()).then((text) => {
   meanings = Object.fromEntries([...text.matchAll(/^# HELP rcomet_(\w+?)(?:_total)? (.*)$/gm)].map(([, name, words]) => [name, words]));
 }).catch(() => {}); // names alone will do
 
-const source = new EventSource('stats');
-source.onopen = () => line('live', 'Live');
-source.onerror = () => line('lost', source.readyState === EventSource.CLOSED ? 'The server refused; reload to try again' : 'No connection. Trying again…');
-source.onmessage = ({ data }) => {
-  const now = JSON.parse(data);
+let source = null;
+let again = 0;
+
+// A browser has only so many connections to a server for all of its tabs: those that nobody sees give theirs back.
+function listen() {
+  source?.close();
+  clearTimeout(again);
+  if (document.hidden) return;
+  source = new EventSource('stats');
+  source.onopen = () => line('live', 'Live');
+  source.onerror = () => {
+    line('lost', source.readyState === EventSource.CLOSED ? 'The server refused. Trying again…' : 'No connection. Trying again…');
+    // What is refused, a browser does not ask for again.
+    if (source.readyState === EventSource.CLOSED) again = setTimeout(listen, AGAIN_MS);
+  };
+  source.onmessage = ({ data }) => take(JSON.parse(data));
+}
+
+function take(now) {
   const last = past.at(-1);
   // The server was started anew: what it counts begins anew.
   if (last && now.gauges.uptime_seconds < last.gauges.uptime_seconds) past.length = 0;
@@ -29,8 +44,12 @@ source.onmessage = ({ data }) => {
   while (past.length > 2 && past[0].at < now.at - KEPT_S * 1000) past.shift();
   line('live', 'Live');
   if (!document.hidden) requestAnimationFrame(draw);
-};
-document.onvisibilitychange = () => document.hidden || draw();
+}
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) draw();
+  listen();
+});
+listen();
 
 function line(state, words) {
   document.body.dataset.line = state;
@@ -110,10 +129,11 @@ function drawChannels(channels, all) {
 }
 
 function drawLimits(limits) {
-  const isFirst = past.length === 1;
+  // When a limit was reached is known as exactly as these two are apart: not at all at first, and not after a time unseen.
+  const isExact = past.length > 1 && past.at(-1).at - past.at(-2).at < LATELY_MS;
   for (const [name, n] of Object.entries(limits)) {
     const known = reached.get(name);
-    if (known?.n !== n) reached.set(name, { n, at: isFirst ? 0 : Date.now() });
+    if (known?.n !== n) reached.set(name, { n, at: isExact ? Date.now() : 0 });
   }
   for (const name of [...reached.keys()]) if (!(name in limits)) reached.delete(name);
   rows('limits', [...reached].sort(([, a], [, b]) => b.at - a.at || b.n - a.n).map(([name, { n, at }]) => {

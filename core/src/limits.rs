@@ -31,7 +31,7 @@ limits! {
     connections_max: usize = 100_000,
     /// Connections of one client address. A newcomer beyond them is answered 503. Loopback is exempt: a proxy speaks for many. 0 means no limit.
     connections_per_address_max: u32 = 1_024,
-    /// Bytes of tables, histories and buffers together. Newcomers and new channels are answered 503; a publish first takes room from its own channel's history.
+    /// Bytes of tables, histories and buffers together. Newcomers on the public sides and new channels are answered 503; a publish first takes room from its own channel's history.
     memory_bytes_max: usize = 1 << 30,
     /// Bytes of a request line; longer is 414. Publishing by GET is common, so this is generous.
     request_line_bytes_max: usize = 64 << 10,

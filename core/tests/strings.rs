@@ -26,10 +26,12 @@ enum Way {
     Broadcast,
     /// CComet's `/publish`.
     Publish,
+    /// The API's `POST /publish`.
+    Api,
 }
 
-const WAYS: [Way; 7] =
-    [Way::Query, Way::Form, Way::RawForm, Way::Json, Way::Pub, Way::Broadcast, Way::Publish];
+const WAYS: [Way; 8] =
+    [Way::Query, Way::Form, Way::RawForm, Way::Json, Way::Pub, Way::Broadcast, Way::Publish, Way::Api];
 
 /// A channel with somebody in every framing, and a publisher.
 struct Room {
@@ -86,6 +88,8 @@ impl Room {
             Way::Json => post("application/json", &format!("{{\"cname\":\"u\",\"content\":{json}}}")),
             Way::Pub => get(format!("/pub?cname=u&content={}", encode(&json[1..json.len() - 1]))),
             Way::Broadcast => get(format!("/broadcast?content={}", encode(text))),
+            Way::Api => post("application/json", &format!("{{\"channel\":\"u\",\"data\":{json}}}"))
+                .replacen("/push", "/publish", 1),
             Way::Publish => get(format!("/publish?channel=u&sname=s&msg={}&callback=f", encode(text))),
         };
         let client = if way == Way::Publish { self.publisher } else { self.admin };
@@ -94,6 +98,10 @@ impl Room {
         match way {
             Way::Broadcast => assert_eq!(body(&answer), "ok\n"),
             Way::Publish => assert_eq!(script::items(&answer), ["publish   "]),
+            Way::Api => assert!(
+                body(&answer).starts_with("{\"published\":[{\"channel\":\"u\","),
+                "{text:?}: {answer}"
+            ),
             _ => assert_eq!(body(&answer), "{\"type\":\"ok\"}\n", "{way:?} {text:?}"),
         }
         self.count += 1;
@@ -236,10 +244,16 @@ fn what_is_not_unicode_is_replaced_and_costs_nothing_else() {
         admin,
         format!("POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"),
     );
+    let json = r#"{"channel":"a","data":"x\ud800y\udc00z"}"#;
+    let length = json.len();
+    server.send(
+        admin,
+        format!("POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{json}"),
+    );
     let got: Vec<String> = stream
         .hear(&mut server)
         .iter()
         .map(|m| m["content"].as_str().unwrap().replace('\u{fffd}', ""))
         .collect();
-    assert_eq!(got, ["xyz", "ab", "xyz"]);
+    assert_eq!(got, ["xyz", "ab", "xyz", "xyz"]);
 }

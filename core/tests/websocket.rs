@@ -232,6 +232,11 @@ fn tokens_are_asked_for_and_publishing_is_for_named_channels() {
     let shut = socket.ask(&mut server, r#"{"type":"publish","channel":"shut","data":"x","id":4}"#);
     let want = serde_json::json!({"type":"error","id":4,"status":403,"reason":"publishing to this channel from here is not allowed"});
     assert_eq!(shut, [want]);
+    // Half a character, as scripts cut them off.
+    let half = socket.ask(&mut server, r#"{"type":"publish","channel":"open.s","data":"cut \ud83d","id":5}"#);
+    assert_eq!(half[0]["type"], "published");
+    let told = half.iter().find(|said| said["type"] == "message").expect("it reads the channel");
+    assert!(told["data"].as_str().is_some_and(|data| data.starts_with("cut \u{fffd}")), "{told}");
     let nonsense = socket.ask(&mut server, "nonsense");
     assert_eq!((&nonsense[0]["type"], &nonsense[0]["status"]), (&"error".into(), &400.into()));
     socket.send(&mut server, frame(0x82, b"bytes"));

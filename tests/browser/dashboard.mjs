@@ -7,9 +7,10 @@ const page = await browser.newPage();
 const complaints = [];
 page.on('pageerror', (error) => complaints.push(String(error)));
 page.on('console', (message) => {
-  // A look at a channel may be under way while it is closed.
-  const isGone = message.text().includes('404') && /\/channels\/(odd|report)/.test(message.location().url);
-  if (message.type() === 'error' && !isGone) complaints.push(`${message.text()} ${message.location().url}`);
+  // A look at a channel may be under way while it is closed, or before it is there.
+  const isGone = message.text().includes('404') && /\/channels\/(odd|report|long|bytes|hidden|fast)/.test(message.location().url);
+  const isRefused = message.text().includes('400') && message.location().url.includes('channel=long');
+  if (message.type() === 'error' && !isGone && !isRefused) complaints.push(`${message.text()} ${message.location().url}`);
 });
 
 const text = (selector) => page.locator(selector).innerText();
@@ -77,6 +78,63 @@ await run(async () => {
     await until('closed', () => text('#one-live'));
     const { channels } = await (await fetch(`${admin}/channels?prefix=odd`)).json();
     assert.deepEqual(channels, []);
+  });
+
+  await check('what its box publishes then is shown again', async () => {
+    await page.fill('#publish-data', 'a new life');
+    await page.press('#publish-data', 'Enter');
+    await until(['The channel was closed.', 'a new life'], async () => (await page.locator('#one-log li span').allTextContents()).slice(-2));
+    await until('live', () => text('#one-live'));
+  });
+
+  await check('bytes that are no text are said to be', async () => {
+    await page.goto(`${admin}/dashboard#channel=bytes`);
+    await until('live', () => text('#one-live'));
+    await fetch(`${admin}/publish?channel=bytes`, { method: 'POST', headers: { 'content-type': 'image/png' }, body: new Uint8Array([0xff, 0xfe, 0]) });
+    await until(['base64: //4A'], () => page.locator('#one-log li span').allTextContents());
+  });
+
+  await check('a channel that cannot be says why', async () => {
+    await page.goto(`${admin}/dashboard#channel=${'long'.repeat(100)}`);
+    await until('refused', () => text('#one-live'));
+    await untilLike(/^The server refuses: .*too long/, () => page.locator('#one-log li span').first().innerText());
+  });
+
+  await check('a tab that nobody sees holds no connection, and misses nothing', async () => {
+    await page.goto(`${admin}/dashboard#channel=hidden`);
+    await until('live', () => text('#one-live'));
+    await push('hidden', 'before');
+    await until(['before'], () => page.locator('#one-log li span').allTextContents());
+    const become = (hidden) => page.evaluate((hidden) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+    const watching = async () => {
+      const { connections } = await (await fetch(`${admin}/stats`)).json();
+      return connections.filter(([, transport]) => transport === 'statistics').length;
+    };
+    const readers = async () => (await (await fetch(`${admin}/channels/hidden`)).json()).subscribers;
+    await until(1, watching);
+    await become(true);
+    await until(0, readers);
+    await until(0, watching);
+    await push('hidden', 'meanwhile');
+    await become(false);
+    await until(['before', 'meanwhile'], () => page.locator('#one-log li span').allTextContents());
+    await push('hidden', 'after');
+    await until(['before', 'meanwhile', 'after'], () => page.locator('#one-log li span').allTextContents());
+    await until(1, watching);
+  });
+
+  await check('a channel that is fast is drawn to its end', async () => {
+    await page.goto(`${admin}/dashboard#channel=fast`);
+    await until('live', () => text('#one-live'));
+    for (let i = 0; i < 20; i++) {
+      const messages = Array.from({ length: 100 }, (_, n) => ({ channel: 'fast', data: String(100 * i + n) }));
+      await fetch(`${admin}/publish`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ messages }) });
+    }
+    await until('1999', () => page.locator('#one-log li span').last().innerText());
+    assert.deepEqual(await page.locator('#one-log li span').allTextContents(), Array.from({ length: 500 }, (_, n) => String(1500 + n)));
   });
 
   await check('a name that ends in .json is that channel, and no other', async () => {

@@ -23,7 +23,7 @@ pub struct Websocket {
     pub message_bytes_max: usize,
     /// Milliseconds for a message to arrive, from its first frame; longer closes the connection with 1008.
     pub message_ms_max: u64,
-    /// Channels that one connection may subscribe to at once; one more is refused.
+    /// Channels that one connection may subscribe to at once; one more is refused, and so is a message that names more.
     pub subscriptions_max: usize,
     /// Control frames (pings, mostly) that a client may send in a minute; more closes the connection with 1008.
     pub control_frames_per_minute_max: u32,
@@ -45,7 +45,7 @@ impl Default for Websocket {
             frame_bytes_max: 1 << 20,
             message_bytes_max: 1 << 20,
             message_ms_max: 30_000,
-            subscriptions_max: 100,
+            subscriptions_max: 1_000,
             control_frames_per_minute_max: 600,
             ping_ms: 30_000,
             pong_ms_max: 20_000,

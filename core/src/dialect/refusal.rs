@@ -221,7 +221,7 @@ impl Refusal {
             Self::TooFast => {
                 "more messages for this channel than channel_messages_per_second_max: send it again later"
             }
-            Self::TooManySubscriptions => "this connection has subscribed to subscriptions_max channels",
+            Self::TooManySubscriptions => "this connection would have more channels than subscriptions_max",
             Self::TooManyBroadcasts => "too many broadcasts are still on their way: send it again",
             Self::Over => "this has lasted as long as it may",
             Self::Group(GroupFull::Channels) => "Group limit reached for number of channels.",

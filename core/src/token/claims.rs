@@ -7,6 +7,7 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::Wrong;
 use super::grant::{Act, Grant, Rule};
+use super::unread::{DO, EXP, MATCH, NBF, unread};
 use crate::config::ChannelPattern;
 
 /// The latest moment that a claim can name, in seconds since 1970: what a double holds exactly.
@@ -82,7 +83,7 @@ impl<'de: 'c, 'c> Deserialize<'de> for Audience<'c> {
 
 /// What the claims allow.
 pub(super) fn read(json: &[u8], expected: &Expected<'_>) -> Result<Grant, Wrong> {
-    let claims: Claims<'_> = super::object(json).ok_or(Wrong::Claims)?;
+    let claims: Claims<'_> = super::object(json).ok_or_else(|| Wrong::Claims(unread(json)))?;
     if let Some(issuer) = expected.issuer
         && claims.iss.as_deref() != Some(issuer)
     {
@@ -93,11 +94,11 @@ pub(super) fn read(json: &[u8], expected: &Expected<'_>) -> Result<Grant, Wrong>
     {
         return Err(Wrong::Audience);
     }
-    let until_s = seconds(claims.exp.ok_or(Wrong::NoExpiry)?)?.saturating_add(expected.leeway_s);
+    let until_s = seconds(claims.exp.ok_or(Wrong::NoExpiry)?, EXP)?.saturating_add(expected.leeway_s);
     if expected.now_s >= until_s {
         return Err(Wrong::Expired);
     }
-    let from_s = claims.nbf.map_or(Ok(0), seconds)?.saturating_sub(expected.leeway_s);
+    let from_s = claims.nbf.map_or(Ok(0), |date| seconds(date, NBF))?.saturating_sub(expected.leeway_s);
     if from_s > expected.now_s {
         return Err(Wrong::TooEarly);
     }
@@ -110,17 +111,17 @@ pub(super) fn read(json: &[u8], expected: &Expected<'_>) -> Result<Grant, Wrong>
 }
 
 fn rule(said: Said<'_>) -> Result<Rule, Wrong> {
-    let channels = ChannelPattern::try_from(said.channels.into_owned()).map_err(|_| Wrong::Claims)?;
+    let channels = ChannelPattern::try_from(said.channels.into_owned()).map_err(|_| Wrong::Claims(MATCH))?;
     let mut acts = 0;
     for act in &said.acts {
-        acts |= Act::named(act).ok_or(Wrong::Claims)? as u8;
+        acts |= Act::named(act).ok_or(Wrong::Claims(DO))? as u8;
     }
     Ok(Rule { channels, acts })
 }
 
 /// A NumericDate (RFC 7519, section 2) in whole seconds.
-fn seconds(date: f64) -> Result<u64, Wrong> {
-    if (0.0..=SECONDS_MAX).contains(&date) { Ok(date as u64) } else { Err(Wrong::Claims) }
+fn seconds(date: f64, words: &'static str) -> Result<u64, Wrong> {
+    if (0.0..=SECONDS_MAX).contains(&date) { Ok(date as u64) } else { Err(Wrong::Claims(words)) }
 }
 
 #[cfg(test)]
@@ -156,35 +157,56 @@ mod tests {
         assert!(said(r#"{"exp":2000,"nbf":1005}"#).is_ok());
         assert_eq!(said("{}"), Err(Wrong::NoExpiry));
         for wrong in ["-1", "1e300", "\"2000\"", "true", "[2000]", "9007199254740994"] {
-            assert_eq!(said(&format!("{{\"exp\":{wrong}}}")), Err(Wrong::Claims), "{wrong}");
+            assert_eq!(said(&format!("{{\"exp\":{wrong}}}")), Err(Wrong::Claims(EXP)), "{wrong}");
+            assert_eq!(
+                said(&format!("{{\"exp\":2000,\"nbf\":{wrong}}}")),
+                Err(Wrong::Claims(NBF)),
+                "{wrong}"
+            );
         }
     }
 
     #[test]
     fn what_is_not_understood_is_refused_and_not_left_out() {
-        for channels in [
-            r#"{"match":"a","do":["subscribe"]}"#,
-            r#"[{"match":"a"}]"#,
-            r#"[{"do":["subscribe"]}]"#,
-            r#"[{"match":"a","do":["delete"]}]"#,
-            r#"[{"match":"a*b","do":["subscribe"]}]"#,
-            r#"[{"match":"","do":["subscribe"]}]"#,
-            r#"[{"match":"a","do":["subscribe"],"not":["b"]}]"#,
-            r#"["a"]"#,
+        let words = |text: &str| match said(text) {
+            Err(Wrong::Claims(words)) => words,
+            other => panic!("{other:?}: {text}"),
+        };
+        for (channels, which) in [
+            (r#"{"match":"a","do":["subscribe"]}"#, "channels are not as expected: a list"),
+            ("null", "channels are not as expected: a list"),
+            (r#"[{"match":"a"}]"#, "a do of the"),
+            (r#"[{"match":"a","do":"subscribe"}]"#, "a do of the"),
+            (r#"[{"match":"a","do":[1]}]"#, "a do of the"),
+            (r#"[{"match":"b","do":[]},{"do":["subscribe"]}]"#, "a rule of the"),
+            (r#"[{"match":"a","do":["delete"]}]"#, "a do of the"),
+            (r#"[{"match":"a*b","do":["subscribe"]}]"#, "a match of the"),
+            (r#"[{"match":"","do":["subscribe"]}]"#, "a match of the"),
+            (r#"[{"match":7,"do":["subscribe"]}]"#, "a rule of the"),
+            (r#"[{"match":"a","do":["subscribe"],"not":["b"]}]"#, "a rule of the"),
+            (r#"["a"]"#, "a rule of the"),
+            (r#"[{"match":"a","match":"b","do":[]}]"#, "each once"),
         ] {
-            assert_eq!(
-                said(&format!("{{\"exp\":2000,\"channels\":{channels}}}")),
-                Err(Wrong::Claims),
-                "{channels}"
-            );
+            let said = words(&format!("{{\"exp\":2000,\"channels\":{channels}}}"));
+            assert!(said.contains(which), "{said}: {channels}");
+        }
+        for (claim, which) in [
+            (r#""iss":7"#, "token's iss is"),
+            (r#""sub":["ann"]"#, "token's sub is"),
+            (r#""aud":{"a":1}"#, "token's aud is"),
+            (r#""aud":["a",1]"#, "token's aud is"),
+            (r#""exp":2001"#, "each once"),
+        ] {
+            let said = words(&format!("{{\"exp\":2000,{claim}}}"));
+            assert!(said.contains(which), "{said}: {claim}");
         }
         let three = [r#"{"match":"a","do":[]}"#; 3].join(",");
         assert_eq!(said(&format!("{{\"exp\":2000,\"channels\":[{three}]}}")), Err(Wrong::Rules));
-        for text in ["", "[]", "7", "{", "{\"exp\":2000}x", "{\"exp\":1,\"exp\":2000}"] {
-            assert_eq!(said(text), Err(Wrong::Claims), "{text}");
+        for text in ["", "[]", "7", "{", "{\"exp\":2000}x"] {
+            assert!(words(text).ends_with("a JSON object"), "{text}");
         }
         let deep = format!("{{\"exp\":2000,\"x\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
-        assert!(matches!(said(&deep), Ok(_) | Err(Wrong::Claims)), "it ends, and nothing overflows");
+        assert!(matches!(said(&deep), Ok(_) | Err(Wrong::Claims(_))), "it ends, and nothing overflows");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod jws;
 mod key;
 mod known;
 mod pem;
+mod unread;
 
 pub use claims::Expected;
 pub use grant::{Act, Grant, Rule};
@@ -29,8 +30,8 @@ pub enum Wrong {
     Algorithm,
     /// Its signature is not right.
     Signature,
-    /// Its claims are not what is expected.
-    Claims,
+    /// Its claims are not what is expected: which one, and what would be.
+    Claims(&'static str),
     /// It has no `exp`.
     NoExpiry,
     /// It has more rules than `token_rules_max`.
@@ -59,7 +60,7 @@ impl Wrong {
             }
             Self::Algorithm => "the token's alg is not its key's",
             Self::Signature => "the token's signature is wrong",
-            Self::Claims => "the token's claims are not as expected: see docs/tokens.md",
+            Self::Claims(words) => words,
             Self::NoExpiry => "the token has no exp",
             Self::Rules => "the token has more rules than token_rules_max",
             Self::Expired => "the token has expired",

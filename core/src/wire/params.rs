@@ -274,7 +274,8 @@ fn json_object(body: &[u8]) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     Some(members)
 }
 
-fn json_text(value: &RawValue) -> Cow<'_, str> {
+/// A string is the text that it holds; anything else is its JSON.
+pub fn json_text(value: &RawValue) -> Cow<'_, str> {
     let Ok(bytes) = serde_json::Deserializer::from_str(value.get()).deserialize_bytes(StringBytes) else {
         return Cow::Borrowed(value.get());
     };

@@ -138,6 +138,34 @@ fn memory_bytes_max_gives_newcomers_503_and_keeps_everybody() {
 }
 
 #[test]
+fn memory_bytes_max_keeps_nobody_from_the_admin_side() {
+    let (mut server, _) = crowd(0);
+    // Many publishers come anew for each message.
+    for i in 20..200 {
+        let admin = server.connect(Role::Admin);
+        let answer = server.get(admin, &format!("/push?cname=a&content={i}:{}", "x".repeat(10_000)));
+        assert_eq!(status(&answer), "200", "{i}: {answer}");
+        server.vanish(admin);
+    }
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = 1_000;
+    server.machine.reconfigure(config);
+    let newcomer = server.connect(Role::Front);
+    assert_eq!(status(&server.received(newcomer)), "503");
+    for (path, code) in [
+        ("/healthz", "200"),
+        ("/readyz", "503"),
+        ("/metrics", "200"),
+        ("/stats", "200"),
+        ("/channels", "200"),
+    ] {
+        let admin = server.connect(Role::Admin);
+        assert_eq!(status(&server.get(admin, path)), code, "{path}");
+    }
+    assert_eq!(moved(&mut server, |c| c.memory_refused), 1);
+}
+
+#[test]
 fn those_who_read_many_channels_are_on_the_account() {
     let mut server = rest::with(|config| config.limits.explain_records_max = 0);
     let names: Vec<String> = (0..500).map(|i| format!("c{i}")).collect();

@@ -110,6 +110,36 @@ fn what_a_renewed_token_does_not_allow_is_over() {
 }
 
 #[test]
+fn the_token_of_several_subscriptions_is_looked_at_once() {
+    let mut server = server(true);
+    let socket = Socket::open(&mut server);
+    let subscribe = |token: &str, from: usize| {
+        let names: Vec<String> = (from..from + 500).map(|n| format!("\"c{n}\"")).collect();
+        format!(r#"{{"type":"subscribe","channels":[{}],"token":"{token}","id":3}}"#, names.join(","))
+    };
+    let kinds = |said: &[Value]| {
+        let count = |kind: &str| said.iter().filter(|one| one["type"] == kind && one["id"] == 3).count();
+        (count("subscribed"), count("error"))
+    };
+    let token = granting(LATER, "c*", &["subscribe"]);
+    assert_eq!(kinds(&socket.ask(&mut server, &subscribe(&token, 0))), (500, 0));
+    assert_eq!(server.machine.counters().tokens_accepted, 1);
+    let wrong = granting(START - 10, "c*", &["subscribe"]);
+    let said = socket.ask(&mut server, &subscribe(&wrong, 500));
+    assert_eq!((kinds(&said), &said[499]["status"]), ((0, 500), &json!(401)));
+    assert_eq!(server.machine.counters().tokens_refused, 1);
+    // Those that there were go on, by the token that is in force.
+    server.push("c7", "1");
+    assert_eq!(socket.heard(&mut server).len(), 1);
+    // One that allows less ends them, and each of the others is judged by it.
+    let less = granting(LATER, "c7*", &["subscribe"]);
+    let said = socket.ask(&mut server, &subscribe(&less, 500));
+    assert_eq!(kinds(&said), (100, 400), "700 to 799");
+    let over = said.iter().filter(|one| one["id"].is_null() && one["status"] == 403).count();
+    assert_eq!(over, 500 - 11, "7, and 70 to 79 stay");
+}
+
+#[test]
 fn where_none_is_required_sockets_are_as_they_were() {
     let mut config = config(false);
     config.front.publish = vec!["open.*".to_owned().try_into().expect("a pattern")];

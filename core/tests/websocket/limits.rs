@@ -112,6 +112,59 @@ fn more_subscriptions_than_one_may_have() {
     }
     assert_eq!(server.machine.counters().websocket_subscriptions_refused, 1);
     assert_eq!(server.machine.load(), (2, 1), "no channel is made for who may not subscribe");
+    // A message that names more than there may ever be is answered once, however many they are.
+    let names = (0..100_000).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(",");
+    let answers = socket.ask(&mut server, &format!(r#"{{"type":"subscribe","channels":[{names}],"id":7}}"#));
+    assert_eq!(answers.len(), 1);
+    assert_eq!((&answers[0]["status"], &answers[0]["id"]), (&429.into(), &7.into()));
+    assert_eq!(server.machine.counters().websocket_subscriptions_refused, 2);
+}
+
+#[test]
+fn no_more_people_are_named_at_once_than_one_answer_may_name() {
+    let mut server = Server::new(config(|c| c.limits.presence_bytes_max = 10_000));
+    for n in 0..40 {
+        let person = Socket::open(&mut server);
+        for channel in ["a", "b"] {
+            let heard = person.ask(
+                &mut server,
+                &format!(r#"{{"type":"subscribe","channel":"{channel}","who":"person-number-{n}"}}"#),
+            );
+            assert_eq!(heard[0]["type"], "subscribed");
+        }
+    }
+    let socket = Socket::open(&mut server);
+    let answers = socket.ask(&mut server, r#"{"type":"subscribe","channels":["a","b"],"who":"Ann","id":1}"#);
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer["status"] == 413 && answer["id"] == 1), "{answers:?}");
+    assert_eq!(server.machine.counters().presences_refused, 1);
+    let one = socket.ask(&mut server, r#"{"type":"subscribe","channel":"a","who":"Ann"}"#);
+    assert_eq!(one[0]["type"], "subscribed");
+    let other = Socket::open(&mut server);
+    let nameless = other.ask(&mut server, r#"{"type":"subscribe","channels":["a","b"]}"#);
+    assert!(nameless.iter().all(|answer| answer["type"] == "subscribed"), "{nameless:?}");
+}
+
+#[test]
+fn what_channels_of_one_message_have_in_common_is_not_multiplied_without_bound() {
+    let mut server = Server::new(config(|_| {}));
+    let socket = Socket::open(&mut server);
+    let names = (0..1_000).map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(",");
+    for (member, bytes, answers) in
+        [("token", 500_000, 1), ("who", 500_000, 1), ("token", 16_000, 1_000), ("who", 100, 1)]
+    {
+        let common = "x".repeat(bytes);
+        let names = if answers == 1 && bytes == 100 { "\"a\"" } else { &names };
+        let heard = socket.ask(
+            &mut server,
+            &format!(r#"{{"type":"subscribe","channels":[{names}],"{member}":"{common}"}}"#),
+        );
+        let said = heard.iter().filter(|said| said["type"] != "roster").count();
+        assert_eq!(said, answers, "{member} of {bytes}");
+        if bytes == 500_000 {
+            assert_eq!(heard[0]["status"], 400, "{member}");
+        }
+    }
 }
 
 #[test]

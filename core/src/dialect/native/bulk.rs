@@ -8,9 +8,10 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::decode::{text_of, ttl_ms};
+use super::decode::ttl_ms;
 use crate::dialect::{Item, Refusal};
 use crate::limits::PUBLISH_CEILING;
+use crate::wire::params::json_text;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +57,7 @@ pub(super) fn publish(body: &[u8]) -> Result<Vec<Item>, Refusal> {
 
 fn put(message: &Message<'_>, items: &mut Vec<Item>) -> Result<(), Refusal> {
     let data = message.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
-    let body: Arc<str> = Arc::from(&*text_of(data));
+    let body: Arc<str> = Arc::from(&*json_text(data));
     message.channels.check()?;
     let names = message.channel.iter().chain(&message.channels.items);
     if items.len() + names.clone().count() > PUBLISH_CEILING {

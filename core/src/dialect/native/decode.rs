@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::http;
 use crate::dialect::{Ahead, Bulk, Call, Hold, Item, Listen, Refusal, Verb};
 use crate::hub::From;
+use crate::wire::params::json_text;
 
 /// Bytes of an `id` at most: it is sent back.
 const ID_BYTES_MAX: usize = 128;
@@ -35,8 +36,12 @@ struct Said<'m> {
     delta: Option<bool>,
 }
 
+/// Bytes that the token and the name of a message may take in all of its subscriptions together: a token of 16 KiB for each of a
+/// thousand.
+const COPIED_BYTES_MAX: usize = 1 << 24;
+
 /// What one message asks for: one thing, or to subscribe to several channels.
-pub(super) fn calls(text: &str) -> Vec<Call<'_>> {
+pub(super) fn calls(text: &str, channels_max: usize) -> Vec<Call<'_>> {
     let refuse = |tag, why| vec![Call::Refuse { tag, refusal: Refusal::Parameter(why) }];
     let Ok(said) = serde_json::from_str::<Said<'_>>(text) else {
         let (tag, refusal) = misunderstood(text);
@@ -46,7 +51,11 @@ pub(super) fn calls(text: &str) -> Vec<Call<'_>> {
     if tag.is_some_and(|tag| !is_id(tag)) {
         return refuse(None, "an id is a string or a number, and short");
     }
-    let verbs = if said.kind == "subscribe" { listens(said) } else { verb(said).map(|verb| vec![verb]) };
+    let verbs = if said.kind == "subscribe" {
+        listens(said, channels_max)
+    } else {
+        verb(said).map(|verb| vec![verb])
+    };
     match verbs {
         Ok(verbs) => verbs.into_iter().map(|verb| Call::Do { tag, verb }).collect(),
         Err(refusal) => vec![Call::Refuse { tag, refusal }],
@@ -54,7 +63,7 @@ pub(super) fn calls(text: &str) -> Vec<Call<'_>> {
 }
 
 /// Subscriptions to one channel or several; those of one message begin together, with nothing between them.
-fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
+fn listens(said: Said<'_>, channels_max: usize) -> Result<Vec<Verb<'_>>, Refusal> {
     let from = begins(&said)?;
     let names = match (said.channel, said.channels) {
         (Some(one), None) => vec![one],
@@ -64,9 +73,19 @@ fn listens(said: Said<'_>) -> Result<Vec<Verb<'_>>, Refusal> {
     if names.is_empty() || names.iter().any(|name| name.is_empty()) {
         return Err(Refusal::Parameter("the channel is missing or empty"));
     }
+    if names.len() > channels_max {
+        return Err(Refusal::TooManySubscriptions);
+    }
     let (token, roster) = (said.token.unwrap_or_default(), said.roster);
     let deltas = said.delta.unwrap_or(false);
     let who = said.who.filter(|who| !who.is_empty());
+    // Each has its own.
+    let bytes = token.len() + who.as_ref().map_or(0, |who| who.len());
+    if names.len() > 1 && bytes.saturating_mul(names.len()) > COPIED_BYTES_MAX {
+        return Err(Refusal::Parameter(
+            "token and who are too long for so many channels at once: name fewer",
+        ));
+    }
     let listen = |channel| {
         Verb::Listen(Listen {
             channel,
@@ -137,7 +156,7 @@ fn verb<'m>(said: Said<'m>) -> Result<Verb<'m>, Refusal> {
             let data = said.data.ok_or(Refusal::Parameter("there is no data to publish"))?;
             let item = Item {
                 channel: channel.into_owned(),
-                body: Arc::from(&*text_of(data)),
+                body: Arc::from(&*json_text(data)),
                 ttl_ms: ttl_ms(said.ttl)?,
             };
             Ok(Verb::PublishAll(Bulk { items: vec![item], token: "".into(), once: None }))
@@ -179,20 +198,12 @@ pub(super) fn ttl_ms(seconds: Option<u64>) -> Result<u64, Refusal> {
     }
 }
 
-/// A string is the text that it holds; anything else is its JSON.
-pub(super) fn text_of(data: &RawValue) -> Cow<'_, str> {
-    match serde_json::from_str::<String>(data.get()) {
-        Ok(text) => Cow::Owned(text),
-        Err(_) => Cow::Borrowed(data.get()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn call(text: &str) -> Call<'_> {
-        let mut calls = calls(text);
+        let mut calls = calls(text, 100);
         assert_eq!(calls.len(), 1, "{calls:?}");
         calls.remove(0)
     }
@@ -240,7 +251,7 @@ mod tests {
 
     #[test]
     fn several_channels_are_asked_for_at_once() {
-        let all = calls(r#"{"type":"subscribe","channels":["a","b"],"history":2,"id":1}"#);
+        let all = calls(r#"{"type":"subscribe","channels":["a","b"],"history":2,"id":1}"#, 2);
         let named = |call: &Call<'_>| match call {
             Call::Do { tag: Some("1"), verb: Verb::Listen(listen) } => {
                 (listen.channel.to_string(), listen.from)

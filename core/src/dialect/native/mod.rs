@@ -34,8 +34,8 @@ impl Talker for Native {
         Ok(Opening { token: http::token(request.head, request.params), ..Opening::default() })
     }
 
-    fn text<'m>(&self, _topic: &str, text: &'m str, _config: &Config) -> Result<Vec<Call<'m>>, Fault> {
-        Ok(decode::calls(text))
+    fn text<'m>(&self, _topic: &str, text: &'m str, config: &Config) -> Result<Vec<Call<'m>>, Fault> {
+        Ok(decode::calls(text, config.websocket.subscriptions_max))
     }
 
     fn answer(&self, tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>) {

@@ -32,6 +32,11 @@ impl Machine {
             Err(fault) => return self.fail(id, fault),
         };
         let count = calls.len();
+        // The message counts as one request, and so does each thing more that it asks for.
+        self.served += count.saturating_sub(done + 1);
+        if done == 0 && !self.take_common(id, &calls) {
+            return;
+        }
         for (number, call) in calls.into_iter().enumerate().skip(done) {
             if let Call::Do { verb: Verb::PublishAll(bulk), .. } = &call
                 && let Some(at) = self.crowded_by_items(id, &bulk.items)
@@ -51,6 +56,41 @@ impl Machine {
             let is_last = number + 1 == count;
             self.answer_call(id, call, is_last, message, is_text);
         }
+    }
+
+    /// What the channels that a message subscribes to have in common is looked at once: the signed token that is for all of them, and how
+    /// many people are to be named at once. `false`: each of them has been refused.
+    fn take_common(&mut self, id: Id<Conn>, calls: &[Call<'_>]) -> bool {
+        let Some(Call::Do { verb: Verb::Listen(Listen { token, .. }), .. }) = calls.first() else {
+            return true;
+        };
+        let mut outcome = Ok(());
+        if is_signed(token) {
+            outcome = self.renew(id, token).map(|()| self.revoke(id));
+        }
+        let Err(refusal) = outcome.and_then(|()| self.check_company(calls)) else { return true };
+        for call in calls {
+            let Call::Do { tag, verb: Verb::Listen(listen) } = call else { continue };
+            self.note_refusals(id, [&*listen.channel].into_iter(), &refusal);
+            self.answer_tagged(id, *tag, &Outcome::Refused(&refusal));
+        }
+        self.count_refusal(&refusal);
+        false
+    }
+
+    /// Whether there is room to say who is in all of the channels that a message subscribes to under a name.
+    fn check_company(&self, calls: &[Call<'_>]) -> Result<(), Refusal> {
+        let mut names: Vec<&str> = Vec::new();
+        for call in calls {
+            if let Call::Do { verb: Verb::Listen(Listen { channel, who: Some(_), .. }), .. } = call {
+                names.push(channel);
+            }
+        }
+        if names.len() < 2 {
+            return Ok(());
+        }
+        let at: Vec<Option<Id<Channel>>> = names.iter().map(|name| self.hub.find(name)).collect();
+        self.check_presence(&names, &at)
     }
 
     /// A channel whose listeners must be served before these are published, if whoever asks for it may.
@@ -168,10 +208,6 @@ impl Machine {
             return Err(Refusal::TooManySubscriptions);
         }
         let voice = Voice::new(socket.tongue.talker().dialect(), socket.style);
-        if is_signed(&listen.token) {
-            self.renew(id, &listen.token)?;
-            self.revoke(id);
-        }
         let at = self.admit_listener(id, Role::Front, listen)?;
         let has_past = self.bearers.grant(id).is_none_or(|grant| grant.allows(Act::History, &listen.channel))
             || !self.needs_token(Role::Front)
@@ -190,9 +226,11 @@ impl Machine {
         let first = self.websocket(id).and_then(|socket| socket.seats.first()).map(|seat| seat.sub);
         // Of the channels that it reads already, it may not have everything yet.
         let others = first.and_then(|sub| self.hub.subscription(sub));
-        let mut places: Vec<Place> = others.into_iter().flat_map(Subscription::seats).collect();
-        places.push((at, start.next));
-        let cursor = is_last.then(|| standing(&self.hub, &places));
+        let cursor = is_last.then(|| {
+            let mut places: Vec<Place> = others.into_iter().flat_map(Subscription::seats).collect();
+            places.push((at, start.next));
+            standing(&self.hub, &places)
+        });
         let (mut delivery, conns, hub) = self.delivery();
         let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
         if start.lost != Lost::Nothing {
