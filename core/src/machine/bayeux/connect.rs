@@ -9,7 +9,7 @@ use super::session::{Session, Sessions};
 use super::sleep::rests_at;
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
-use crate::config::{self, Config};
+use crate::config::{self, Bayeux, Config};
 use crate::conn::{Attached, Conn, Connect, Phase};
 use crate::dialect::bayeux::message::{Message, Timesync};
 use crate::dialect::bayeux::write::{Ack, Advice, Reply};
@@ -21,9 +21,6 @@ use crate::machine::tell::Asker;
 use crate::time::Moment;
 
 pub(super) const CHANNEL: &str = "/meta/connect";
-
-/// Longer than anybody holds a connect; sums with it do not overflow.
-const FOR_EVER_MS: u64 = 1 << 40;
 
 impl Machine {
     pub(super) fn connect(
@@ -51,8 +48,10 @@ impl Machine {
             Self::say_unknown(message, CHANNEL, out);
             return Done::Answered;
         }
-        // The client's own pause counts when it announces one (section 4).
-        let pause_ms = message.advised("interval").unwrap_or(0).min(FOR_EVER_MS);
+        // The client's own pause counts when it announces one (section 4), but nobody stays awake longer than the patient are remembered:
+        // those who are awake give way to nobody.
+        let Bayeux { max_interval_ms, remember_ms, .. } = self.config.bayeux;
+        let pause_ms = message.advised("interval").unwrap_or(0).min(max_interval_ms.max(remember_ms));
         let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
         let hold_ms = message.advised("timeout").unwrap_or(u64::MAX).min(self.config.bayeux.timeout_ms);
         let connect = Connect {

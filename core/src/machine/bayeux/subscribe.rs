@@ -51,8 +51,10 @@ impl Machine {
         self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, mut names| {
             machine.name_whole(id, &mut names);
             for name in names.iter().filter(|name| **name != MAILBOX) {
-                machine.drop_subscription(id, name);
-                machine.note_unseat(id, name);
+                // What it does not read is no news to whoever reads the notes: a list of strangers would be written down.
+                if machine.drop_subscription(id, name) {
+                    machine.note_unseat(id, name);
+                }
             }
             Ok(())
         });
@@ -226,10 +228,11 @@ impl Machine {
         Ok(())
     }
 
-    fn drop_subscription(&mut self, id: Id<Session>, name: &str) {
-        if let Some(seat) = self.sessions.unseat(id, name) {
-            self.hub.leave(seat.sub, self.post.now);
-        }
+    /// Gives up a subscription; whether there was one.
+    fn drop_subscription(&mut self, id: Id<Session>, name: &str) -> bool {
+        let Some(seat) = self.sessions.unseat(id, name) else { return false };
+        self.hub.leave(seat.sub, self.post.now);
+        true
     }
 
     /// A channel that a session reads has ended. Another of its name takes its place; what the session had not got
