@@ -111,6 +111,9 @@ impl Machine {
         let role = speaker.role;
         let most = self.config.limits.channel_name_bytes_max;
         let prefix = self.prefix_of(Some(id)).clone();
+        // Read once: both it and the names may be as long as a request.
+        let token =
+            if self.needs_token(role) { Some(shown_token(message).unwrap_or_default()) } else { None };
         let mut fresh = 0;
         for name in names {
             let is_pattern = name::is_pattern(name);
@@ -127,7 +130,9 @@ impl Machine {
             if !self.may_subscribe(role, self.listener_of(speaker.conn), name) {
                 return Err("403::subscribe_denied");
             }
-            if self.needs_token(role) && !self.shows_token(message, whole) {
+            // Patterns have none.
+            let is_token_of = |shown| self.hub.find(whole).is_some_and(|at| self.hub.has_token(at, shown));
+            if token.as_deref().is_some_and(|shown| !is_token_of(shown)) {
                 self.counters.tokens_refused += 1;
                 return Err("403::Token error");
             }
@@ -155,14 +160,6 @@ impl Machine {
                 let of = &rule.channel;
                 (if is_pattern { of.covers(name) } else { of.matches(name) }) && rule.holds_at(listener)
             })
-    }
-
-    /// Whether `ext.rcomet.token` is the channel's token. Patterns have none.
-    fn shows_token(&self, message: &Message<'_>, name: &str) -> bool {
-        let shown = message.extension("rcomet").and_then(|own| member(own, "token"));
-        let shown = shown.and_then(|token| string(token.get()));
-        let at = self.hub.find(name);
-        at.zip(shown).is_some_and(|(at, shown)| self.hub.has_token(at, &shown))
     }
 
     /// Subscribes; false if it was subscribed already, or is private and needs no seat.
@@ -274,6 +271,11 @@ impl Machine {
         let begin = self.hub.start(at, From::Oldest, self.post.now);
         self.take_seat(id, name, at, begin).is_ok()
     }
+}
+
+/// The channel's token that a subscription shows: `ext.rcomet.token`.
+fn shown_token<'r>(message: &Message<'r>) -> Option<Cow<'r, str>> {
+    string(member(message.extension("rcomet")?, "token")?.get())
 }
 
 /// Where a subscription begins: with what is new, or with so many of the newest messages that there are
