@@ -10,13 +10,14 @@ use super::{SUBSCRIPTION_BYTES_MAX, Scarce, Speaker, error};
 use crate::arena::Id;
 use crate::conn::Role;
 use crate::dialect::Refusal;
-use crate::dialect::bayeux::message::{Message, member, string};
+use crate::dialect::bayeux::message::{Message, NoBatch, member, string};
 use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::Reply;
 use crate::hub::{Channel, From, Join, Place, Start};
 use crate::machine::Machine;
 
 const MISSING: &str = "402:subscription:Missing required parameter";
+const TOO_MANY: &str = "403::Too many subscriptions";
 const INVALID: &str = "405::Invalid channel";
 
 impl Machine {
@@ -71,7 +72,16 @@ impl Machine {
         let Some(id) = self.session_of(speaker, message) else {
             return Self::say_unknown(message, channel, out);
         };
-        let result = message.subscriptions().map_err(|_| MISSING).and_then(|names| change(self, id, names));
+        // Nobody has more, and a longer list would be looked through in vain.
+        let most = self.config.limits.bayeux_subscriptions_max.max(1);
+        let result = match message.subscriptions(most) {
+            Ok(names) => change(self, id, names),
+            Err(NoBatch::Length) => {
+                self.counters.bayeux_subscriptions_refused += 1;
+                Err(TOO_MANY)
+            }
+            Err(_) => Err(MISSING),
+        };
         let sync = self.timesync(message);
         let reply = Reply::begin(out, message.echo(), channel, result.is_ok());
         let reply = reply.ext(None, sync.as_ref(), self.post.now);
@@ -146,7 +156,7 @@ impl Machine {
         let has = self.sessions.get(id).map_or(0, |session| session.seats.len());
         if fresh > 0 && has + fresh > self.config.limits.bayeux_subscriptions_max {
             self.counters.bayeux_subscriptions_refused += 1;
-            return Err("403::Too many subscriptions");
+            return Err(TOO_MANY);
         }
         Ok(())
     }
