@@ -21,8 +21,8 @@ pub struct Bayeux {
     /// Milliseconds that a client is told to wait before its next connect.
     pub interval_ms: u64,
     /// Milliseconds, beyond `interval_ms`, after which a session falls asleep whose client does not connect: it counts no
-    /// more for its address, and gives way when there are too many. A pause that its client announces comes on top of that, as far as it
-    /// is no longer than `remember_ms` or this.
+    /// more for its address, and gives way when there are too many. A pause that its client announces comes on top of that, but no
+    /// more than an hour, or than `remember_ms` if that is longer.
     pub max_interval_ms: u64,
     /// Milliseconds that a sleeping session is remembered: a client that comes back goes on where it was. A session costs
     /// no queue, so there is no hurry. 0: it is over when it would fall asleep.

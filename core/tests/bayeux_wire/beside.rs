@@ -234,14 +234,22 @@ fn a_service_answers_a_poll_too_and_with_acknowledgements_again() {
     assert_eq!(other.send(&mut server, "/service/s", json!({"data": 2}))[0]["successful"], true);
 }
 
-/// A pause that a client announces is waited for, as long as the patient are remembered, and no longer: who is awake gives way to nobody.
+/// A pause that a client announces is waited for, an hour or as long as sessions are remembered, and no longer: who is awake gives way to
+/// nobody.
 #[test]
 fn nobody_stays_awake_for_as_long_as_it_says() {
-    for (pause_ms, awake_ms) in
-        [(json!(600_000), 660_000), (json!(1e15), 3_660_000), (json!(-1), 60_000), (json!("9"), 60_000)]
-    {
+    const HOUR_MS: u64 = 3_600_000;
+    for (pause_ms, remember_ms, awake_ms) in [
+        (json!(600_000), HOUR_MS, 660_000),
+        (json!(1e15), HOUR_MS, HOUR_MS + 60_000),
+        (json!(1e15), 2 * HOUR_MS, 2 * HOUR_MS + 60_000),
+        (json!(1e15), 0, HOUR_MS + 60_000),
+        (json!(-1), HOUR_MS, 60_000),
+        (json!("9"), HOUR_MS, 60_000),
+    ] {
         let mut config = config();
         config.limits.bayeux_sessions_max = 2;
+        config.bayeux.remember_ms = remember_ms;
         let mut server = Server::new(config);
         let (mut a, mut b) = (Fellow::new(&mut server), Wired::new(&mut server));
         let advice = json!({"advice": {"timeout": 0, "interval": pause_ms}});

@@ -9,7 +9,7 @@ use super::session::{Session, Sessions};
 use super::sleep::rests_at;
 use super::{Done, Speaker};
 use crate::arena::{Arena, Id};
-use crate::config::{self, Bayeux, Config};
+use crate::config::{self, Config};
 use crate::conn::{Attached, Conn, Connect, Phase};
 use crate::dialect::bayeux::message::{Message, Timesync};
 use crate::dialect::bayeux::write::{Ack, Advice, Reply};
@@ -21,6 +21,10 @@ use crate::machine::tell::Asker;
 use crate::time::Moment;
 
 pub(super) const CHANNEL: &str = "/meta/connect";
+
+/// A pause that a client announces is waited for so long at most, or for as long as those who sleep are remembered: who is awake gives
+/// way to nobody, and nobody is to be so for as long as it likes.
+const PAUSE_MS: u64 = 3_600_000;
 
 impl Machine {
     pub(super) fn connect(
@@ -48,10 +52,9 @@ impl Machine {
             Self::say_unknown(message, CHANNEL, out);
             return Done::Answered;
         }
-        // The client's own pause counts when it announces one (section 4), but nobody stays awake longer than the patient are remembered:
-        // those who are awake give way to nobody.
-        let Bayeux { max_interval_ms, remember_ms, .. } = self.config.bayeux;
-        let pause_ms = message.advised("interval").unwrap_or(0).min(max_interval_ms.max(remember_ms));
+        // The client's own pause counts when it announces one (section 4).
+        let pause_max_ms = self.config.bayeux.remember_ms.max(PAUSE_MS);
+        let pause_ms = message.advised("interval").unwrap_or(0).min(pause_max_ms);
         let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
         let hold_ms = message.advised("timeout").unwrap_or(u64::MAX).min(self.config.bayeux.timeout_ms);
         let connect = Connect {
