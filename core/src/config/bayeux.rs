@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::history::HistoryRules;
 use super::rule::{ListenerAddress, Rule};
 use super::segment_prefix::SegmentPrefix;
-use crate::dialect::bayeux::style;
+use crate::dialect::bayeux::{name, style};
 use crate::hub::Pattern;
 use crate::limits::Limits;
 
@@ -215,11 +215,11 @@ impl NamePattern {
 impl TryFrom<String> for NamePattern {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let is_name = text.starts_with('/') && text.len() > 1 && !text.contains('*');
-        if is_name || Pattern::of_segments(&text).is_some() {
+        // A rule for what no client can name would be in force and allow nothing.
+        if name::is_channel(&text) || name::is_pattern(&text) {
             Ok(Self(text))
         } else {
-            Err(format!("`{text}` is no channel: expected /some/name, /some/* or /some/**"))
+            Err(format!("`{text}` is no channel of Bayeux's: expected /some/name, /some/* or /some/**"))
         }
     }
 }
@@ -283,7 +283,7 @@ mod tests {
         assert!(pattern("/a/**").covers("/a/b/*") && pattern("/**").covers("/a/*"));
         assert!(!pattern("/a/**").covers("/ab/*") && !pattern("/a/*").covers("/a/**"));
         assert!(!pattern("/a").covers("/a/*") && !pattern("/a/b/**").covers("/a/**"));
-        for bad in ["", "/", "a", "/a*", "/*/b"] {
+        for bad in ["", "/", "a", "/a*", "/*/b", "/chat/", "/a//b", "/a//*", "/a:b", "/a:b/**", "/\u{e4}"] {
             assert!(NamePattern::try_from(bad.to_owned()).unwrap_err().contains("expected"), "{bad}");
         }
     }
