@@ -55,6 +55,21 @@ fn publisher(pipelined: usize) -> (Room, Vec<u8>, usize) {
     (room("/sse?cname=other"), one.repeat(pipelined).into_bytes(), MANY / pipelined)
 }
 
+/// The same request by request, to a channel beside ten thousand patterns that it does not match.
+fn beside_patterns() -> (Room, Vec<u8>, usize) {
+    let mut machine = machine();
+    for session_n in 0..100 {
+        let names: Vec<String> = (0..100).map(|n| format!("/other/{session_n}/{n}/**")).collect();
+        session(&mut machine, false, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let publisher = connect(&mut machine, Role::Admin);
+    push(&mut machine, publisher, "/a/b/c");
+    settle(&mut machine);
+    let content = "x".repeat(100);
+    let one = format!("GET /push?cname=/a/b/c&content={content} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    (Room { machine, publisher, subscribers: Vec::new(), again: Vec::new() }, one.into_bytes(), MANY)
+}
+
 /// Bayeux's clients, each with its next connect: it acknowledges the answer before, as `rcomet-sim` does.
 struct Meeting {
     machine: Machine,
@@ -160,6 +175,7 @@ fn bayeux_told(mut meeting: Meeting) -> Meeting {
 #[library_benchmark]
 #[bench::one_by_one(args = (1), setup = publisher)]
 #[bench::pipelined(args = (20), setup = publisher)]
+#[bench::beside_patterns(setup = beside_patterns)]
 fn publish((mut room, request, times): (Room, Vec<u8>, usize)) -> Room {
     for _ in 0..times {
         room.machine.recv(room.publisher, &request, NOW);

@@ -3,6 +3,8 @@
 mod bayeux;
 #[path = "bayeux_requests/long.rs"]
 mod long;
+#[path = "bayeux_requests/meta.rs"]
+mod meta;
 #[path = "bayeux_requests/scripts.rs"]
 mod scripts;
 mod support;

@@ -351,36 +351,6 @@ fn a_batch_is_done_in_order_and_answered_in_order() {
     assert_eq!(reply[4]["successful"], true, "a connect among others does not wait");
 }
 
-/// What they hear is written once: on their way, a thousand answers take the memory of one, and of their heads.
-#[test]
-fn a_thousand_sessions_hear_the_same() {
-    const BYTES: usize = 50_000;
-    let mut server = server();
-    let mut all: Vec<Fellow> = (0..1_000).map(|_| Fellow::new(&mut server)).collect();
-    for a in &mut all {
-        a.subscribe(&mut server, "/a");
-        a.connect(&mut server);
-        server.clog(a.connection, true);
-    }
-    let before = server.machine.memory();
-    let publisher = server.connect(Role::Admin);
-    let content = "x".repeat(BYTES);
-    let form = format!("cname=/a&content={content}");
-    let head = "POST /push HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n";
-    server.send(publisher, format!("{head}Content-Length: {}\r\n\r\n{form}", form.len()));
-    assert!(server.received(publisher).contains("ok"));
-    let memory = server.machine.memory();
-    let frames = memory.frames_bytes - before.frames_bytes;
-    assert!((BYTES..2 * BYTES).contains(&frames), "{frames}");
-    let own = memory.blocks_bytes - before.blocks_bytes;
-    assert!(own < all.len() * BYTES / 10, "{own}");
-    for a in &mut all {
-        server.clog(a.connection, false);
-        assert_eq!(a.data(&mut server), [json!(content)]);
-    }
-    assert_eq!(server.machine.memory().frames_bytes, before.frames_bytes, "and is given back");
-}
-
 #[test]
 fn sessions_are_shown() {
     let mut server = server();

@@ -3,6 +3,8 @@
 mod bayeux;
 #[path = "bayeux_wire/beside.rs"]
 mod beside;
+#[path = "bayeux_wire/crowd.rs"]
+mod crowd;
 #[path = "bayeux_wire/overlap.rs"]
 mod overlap;
 mod support;

@@ -389,3 +389,26 @@ fn what_is_written_of_sessions_is_little() {
     publish(&mut server, "/a", 99);
     assert_eq!(numbers(&back(&mut server, &mut fellow)), [99]);
 }
+
+/// A list of what a client gives up is as long as it likes: of what it does not read nothing is written down.
+#[test]
+fn what_is_given_up_and_was_not_read_is_not_written() {
+    let mut server = server();
+    let mut fellow = Fellow::new(&mut server);
+    fellow.subscribe(&mut server, "/a");
+    let before = text(&mut server).lines().count();
+    let mut names: Vec<String> = (0..900).map(|n| format!("/{n}")).collect();
+    for lines in [0, 1] {
+        let reply = fellow.send(&mut server, "/meta/unsubscribe", json!({ "subscription": names }));
+        assert_eq!(reply[0]["successful"], true);
+        assert_eq!(text(&mut server).lines().count(), before + lines);
+        names.extend(["/a", "/a"].map(String::from));
+    }
+    assert_eq!(crash(&mut server, 7).sessions, 1);
+    publish(&mut server, "/a", 1);
+    fellow.move_to_new_connection(&mut server);
+    fellow.connect(&mut server);
+    server.pass_ms(100);
+    let heard = fellow.heard(&mut server);
+    assert!(heard.is_none_or(|heard| numbers(&heard).is_empty()), "it has been given up");
+}

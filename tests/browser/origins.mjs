@@ -109,6 +109,14 @@ const heard = (page, wanted, type) => {
   return until(sorted(wanted), async () => sorted(await got(page)));
 };
 
+/** An application server publishes all of these in one go. */
+async function flood(daemon, channel, all) {
+  const headers = { 'Content-Type': 'application/json' };
+  const body = JSON.stringify(all.map((data) => ({ channel, data })));
+  const replies = await (await fetch(`http://${daemon.admin}/cometd`, { method: 'POST', headers, body })).json();
+  assert.ok(replies.length === all.length && replies.every((reply) => reply.successful));
+}
+
 /** What every client does by every transport. */
 async function day(begin, daemon, { path = '/cometd', without = [], type }) {
   const page = await begin(`http://${daemon.front}${path}`, without);
@@ -119,6 +127,11 @@ async function day(begin, daemon, { path = '/cometd', without = [], type }) {
   const many = Array.from({ length: 30 }, (_, n) => n);
   await page.batch('/x/a', many);
   await heard(page, [{ n: 1 }, 'two \u2028 </script>', ...many], type);
+  // What others publish comes in its order, by whatever transport.
+  const thousand = Array.from({ length: 1000 }, (_, n) => 1000 + n);
+  await flood(daemon, '/x/b', thousand);
+  await until(thousand, async () => (await got(page)).slice(many.length + 2));
+  await page.evaluate((length) => globalThis.got.splice(length), many.length + 2);
   // Two connects come back with nothing, and the session goes on.
   const before = await daemon.counter('bayeux_sessions_opened');
   await pause(2500);

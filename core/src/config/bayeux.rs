@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::history::HistoryRules;
 use super::rule::{ListenerAddress, Rule};
 use super::segment_prefix::SegmentPrefix;
-use crate::dialect::bayeux::style;
+use crate::dialect::bayeux::{name, style};
 use crate::hub::Pattern;
 use crate::limits::Limits;
 
@@ -21,7 +21,8 @@ pub struct Bayeux {
     /// Milliseconds that a client is told to wait before its next connect.
     pub interval_ms: u64,
     /// Milliseconds, beyond `interval_ms`, after which a session falls asleep whose client does not connect: it counts no
-    /// more for its address, and gives way when there are too many.
+    /// more for its address, and gives way when there are too many. A pause that its client announces comes on top of that, but no
+    /// more than an hour, or than `remember_ms` if that is longer.
     pub max_interval_ms: u64,
     /// Milliseconds that a sleeping session is remembered: a client that comes back goes on where it was. A session costs
     /// no queue, so there is no hurry. 0: it is over when it would fall asleep.
@@ -214,11 +215,11 @@ impl NamePattern {
 impl TryFrom<String> for NamePattern {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let is_name = text.starts_with('/') && text.len() > 1 && !text.contains('*');
-        if is_name || Pattern::of_segments(&text).is_some() {
+        // A rule for what no client can name would be in force and allow nothing.
+        if name::is_channel(&text) || name::is_pattern(&text) {
             Ok(Self(text))
         } else {
-            Err(format!("`{text}` is no channel: expected /some/name, /some/* or /some/**"))
+            Err(format!("`{text}` is no channel of Bayeux's: expected /some/name, /some/* or /some/**"))
         }
     }
 }
@@ -282,7 +283,7 @@ mod tests {
         assert!(pattern("/a/**").covers("/a/b/*") && pattern("/**").covers("/a/*"));
         assert!(!pattern("/a/**").covers("/ab/*") && !pattern("/a/*").covers("/a/**"));
         assert!(!pattern("/a").covers("/a/*") && !pattern("/a/b/**").covers("/a/**"));
-        for bad in ["", "/", "a", "/a*", "/*/b"] {
+        for bad in ["", "/", "a", "/a*", "/*/b", "/chat/", "/a//b", "/a//*", "/a:b", "/a:b/**", "/\u{e4}"] {
             assert!(NamePattern::try_from(bad.to_owned()).unwrap_err().contains("expected"), "{bad}");
         }
     }

@@ -125,7 +125,7 @@ mod tests {
     fn what_is_no_rule_is_said_with_what_would_be() {
         for (bad, wanted) in [
             ("1", "expected a channel such as"),
-            ("\"a\"", "`a` is no channel: expected"),
+            ("\"a\"", "`a` is no channel of Bayeux's: expected"),
             ("{\"channel\": \"/a\"}", "missing field `listeners`"),
             ("{\"channel\": \"/a\", \"listeners\": []}", "expected at least one address of server.front"),
             (

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use super::history::{History, Keep, Mark};
 use super::roster::Roster;
+use super::secret::Secret;
 use super::{Group, Settings, Subscription};
 use crate::arena::{Arena, Generation, Id};
 use crate::log::Position;
 use crate::time::Moment;
-
-/// A channel's secret: `/sign` gives it to the application server, who gives it to the subscriber.
-pub type Token = [u8; 16];
 
 /// One channel.
 pub struct Channel {
@@ -21,7 +19,7 @@ pub struct Channel {
     /// In the queue of those whose members are due visits.
     pub(super) hot: bool,
     pub(super) roster: Option<Box<Roster>>,
-    pub(super) token: Option<Box<Token>>,
+    pub(super) secret: Option<Box<Secret>>,
     /// Where the log stood when this channel was made: the identity of its life.
     pub(super) born: Position,
     /// Without members it lives until then.
@@ -113,7 +111,7 @@ impl Channel {
             walk: Walk::default(),
             hot: false,
             roster: None,
-            token: None,
+            secret: None,
             born,
             idle_until,
             armed: Moment::NEVER,
@@ -187,11 +185,6 @@ impl Channel {
     /// Whether it has been closed.
     pub fn is_closed(&self) -> bool {
         self.closed
-    }
-
-    /// Its secret, if one was ever asked for.
-    pub fn token(&self) -> Option<&Token> {
-        self.token.as_deref()
     }
 
     /// How it was registered, if it was.
@@ -328,7 +321,7 @@ impl Channel {
         self.name.len()
             + self.members.capacity() * size_of::<Id<Subscription>>()
             + self.history.table_bytes()
-            + self.token.as_ref().map_or(0, |_| size_of::<Token>())
+            + self.secret.as_ref().map_or(0, |_| size_of::<Secret>())
             + self.registered.as_ref().map_or(0, |_| size_of::<Registered>())
             + self.posted.as_ref().map_or(0, |_| size_of::<Posted>())
             + self.ruled.as_ref().map_or(0, |_| size_of::<Keep>())

@@ -160,7 +160,7 @@ impl Hub {
         waiting.push_back(Note::Entry(channel.as_opened(&self.log)));
         let lives_long = channel.idle_until > now.after_ms(self.settings.channel_timeout_ms);
         let has_time = lives_long || channel.idle_ms > 0;
-        if has_time || channel.posted.is_some() || channel.registered.is_some() || channel.token.is_some() {
+        if has_time || channel.posted.is_some() || channel.registered.is_some() || channel.secret.is_some() {
             waiting.push_back(channel.as_shaped());
         }
         let (base, head) = (channel.history.base(), channel.history.head());
@@ -290,7 +290,7 @@ impl Channel {
             posted: self.posted.as_deref().copied(),
             idle_ms: self.idle_ms,
             registered: self.registered.as_deref().copied(),
-            token: self.token.as_deref().copied(),
+            token: self.secret.as_deref().map(|secret| secret.bytes()),
             until_ms: None,
         };
         Note::Shape(Box::new(shape), self.idle_until)

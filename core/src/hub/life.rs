@@ -2,10 +2,8 @@
 //! Knows nothing of delivery.
 use std::sync::Arc;
 
-use subtle::ConstantTimeEq;
-
 use super::subscription::Ear;
-use super::{Change, Channel, Denied, Full, Hub, Owner, Posted, Registered, Roster, Session, Token};
+use super::{Change, Channel, Denied, Full, Hub, Owner, Posted, Registered, Roster, Secret, Session};
 use crate::arena::Id;
 use crate::journal::Entry;
 use crate::time::Moment;
@@ -160,26 +158,21 @@ impl Hub {
     }
 
     /// The channel's secret, made of `random` if it has none yet.
-    pub fn token(&mut self, id: Id<Channel>, random: impl FnOnce() -> Token) -> Option<Token> {
+    pub fn token(&mut self, id: Id<Channel>, random: impl FnOnce() -> [u8; 16]) -> Option<Secret> {
         let channel = self.channels.get_mut(id)?;
-        if let Some(token) = &channel.token {
-            return Some(**token);
+        if let Some(secret) = &channel.secret {
+            return Some(**secret);
         }
-        let token = random();
-        channel.token = Some(Box::new(token));
+        let secret = Secret::new(random());
+        channel.secret = Some(Box::new(secret));
         self.note_shape(id);
-        Some(token)
+        Some(secret)
     }
 
-    /// Whether `shown` is the channel's secret in hexadecimal; the comparison takes the same time for every wrong one.
+    /// Whether `shown` is the channel's secret in hexadecimal.
     pub fn has_token(&self, id: Id<Channel>, shown: &str) -> bool {
-        let Some(token) = self.channels.get(id).and_then(Channel::token) else { return false };
-        let mut hex = [0; 32];
-        for (pair, byte) in hex.chunks_mut(2).zip(token) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-        }
-        hex.ct_eq(shown.as_bytes()).into()
+        let secret = self.channels.get(id).and_then(|channel| channel.secret.as_ref());
+        secret.is_some_and(|secret| secret.is(shown))
     }
 
     /// Ends a channel: its name is free at once, its members are told in [`Hub::pump`]. Returns the number of the

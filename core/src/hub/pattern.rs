@@ -131,11 +131,16 @@ impl<T> Patterns<T> {
     /// Shows every id whose pattern matches `name`, each once, in an order that depends on nothing but the patterns and
     /// the name.
     pub fn each_match(&self, name: &str, mut show: impl FnMut(Id<T>)) {
-        let mut look = |pattern: Pattern<'_>| {
+        self.each_candidate(name, |pattern| {
             if let Some(id) = self.find(pattern) {
                 show(id);
             }
-        };
+        });
+    }
+
+    /// Every pattern that would match `name`, if there is one: as many as the name has segments, and one for each length of prefixes,
+    /// however many patterns there are.
+    fn each_candidate<'n>(&self, name: &'n str, mut look: impl FnMut(Pattern<'n>)) {
         if self.segments > 0 && name.starts_with('/') {
             // What stands behind the last slash may be nothing: then it is no segment.
             let has_segment = |at: &usize| at + 1 < name.len();
@@ -206,6 +211,34 @@ mod tests {
         assert!(!matches("/a/**", "/ab/c") && matches("/**", "/a") && matches("/*", "/a"));
         assert!(!matches("/**", "a") && !matches("/a/*", "/a/"));
         assert!(Pattern::Prefix("news.").matches("news.") && !Pattern::Prefix("news.").matches("news"));
+    }
+
+    /// What a name costs does not depend on how many patterns there are that it does not match.
+    #[test]
+    fn a_name_is_looked_up_so_many_times_among_however_many_patterns() {
+        let mut table = Patterns::new(Seed::new(1, 2));
+        let mut ids = Arena::with_limit(100_001);
+        let mut add = |table: &mut Patterns<()>, text: &str| {
+            let id = ids.insert(()).expect("room");
+            table.insert(Pattern::of_segments(text).expect("a pattern"), id);
+            id
+        };
+        let looks = |table: &Patterns<()>, name| {
+            let (mut looks, mut found) = (0, Vec::new());
+            table.each_candidate(name, |_| looks += 1);
+            table.each_match(name, |id| found.push(id));
+            (looks, found)
+        };
+        assert_eq!(looks(&table, "/a/b/c"), (0, vec![]));
+        for n in 0..100_000 {
+            add(&mut table, &format!("/other/{n}/{}", if n % 2 == 0 { "*" } else { "**" }));
+            if [1, 1_000, 99_999].contains(&n) {
+                assert_eq!(looks(&table, "/a/b/c"), (4, vec![]), "/a/b/*, /a/b/**, /a/** and /**");
+                assert_eq!(looks(&table, "news"), (0, vec![]), "only names with a slash have segments");
+            }
+        }
+        let id = add(&mut table, "/a/**");
+        assert_eq!(looks(&table, "/a/b/c"), (4, vec![id]));
     }
 
     proptest! {

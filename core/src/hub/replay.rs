@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::history::{Beside, History};
-use super::{Channel, Full, Hub, Kind, Message, Seed};
+use super::{Channel, Full, Hub, Kind, Message, Secret, Seed};
 use crate::arena::Id;
 use crate::counters::Counters;
 use crate::journal::{Entry, First, Opened, Said, Shape};
@@ -110,7 +110,7 @@ impl Hub {
             channel.posted = shape.posted.map(Box::new);
             channel.idle_ms = shape.idle_ms;
             channel.registered = shape.registered.map(Box::new);
-            channel.token = shape.token.map(Box::new);
+            channel.secret = shape.token.map(|bytes| Box::new(Secret::new(bytes)));
             let until = |unix_ms: u64| Moment(unix_ms.saturating_sub(zero_unix_ms));
             channel.outlive(shape.until_ms.map_or(Moment::NEVER, until));
             channel.outlive(now.after_ms(channel.life_ms(&self.settings)));

@@ -4,7 +4,7 @@ use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase};
 use crate::dialect::{DialectId, Outcome, Refusal, Voice};
-use crate::hub::{Channel, Denied, Registered, Token};
+use crate::hub::{Channel, Denied, Registered, Secret};
 
 impl Machine {
     /// Makes a channel known, and gives the number of its oldest message and its token, in hexadecimal.
@@ -12,11 +12,11 @@ impl Machine {
         let at = self.open_channel(name, life_ms)?;
         let entropy = &mut self.entropy;
         let token = self.hub.token(at, || {
-            let mut token: Token = [0; 16];
-            entropy.fill(&mut token);
-            token
+            let mut random = [0; 16];
+            entropy.fill(&mut random);
+            random
         });
-        let token = token.unwrap_or_default().iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = token.map(Secret::hex).unwrap_or_default();
         let oldest = self.hub.channel(at, self.post.now).map_or(1, |c| c.history().base());
         Ok((oldest, token))
     }

@@ -233,3 +233,35 @@ fn a_service_answers_a_poll_too_and_with_acknowledgements_again() {
         Fellow { connection: server.connect(Role::Admin), client: String::new(), ids: 0, acked: None };
     assert_eq!(other.send(&mut server, "/service/s", json!({"data": 2}))[0]["successful"], true);
 }
+
+/// A pause that a client announces is waited for, an hour or as long as sessions are remembered, and no longer: who is awake gives way to
+/// nobody.
+#[test]
+fn nobody_stays_awake_for_as_long_as_it_says() {
+    const HOUR_MS: u64 = 3_600_000;
+    for (pause_ms, remember_ms, awake_ms) in [
+        (json!(600_000), HOUR_MS, 660_000),
+        (json!(1e15), HOUR_MS, HOUR_MS + 60_000),
+        (json!(1e15), 2 * HOUR_MS, 2 * HOUR_MS + 60_000),
+        (json!(1e15), 0, HOUR_MS + 60_000),
+        (json!(-1), HOUR_MS, 60_000),
+        (json!("9"), HOUR_MS, 60_000),
+    ] {
+        let mut config = config();
+        config.limits.bayeux_sessions_max = 2;
+        config.bayeux.remember_ms = remember_ms;
+        let mut server = Server::new(config);
+        let (mut a, mut b) = (Fellow::new(&mut server), Wired::new(&mut server));
+        let advice = json!({"advice": {"timeout": 0, "interval": pause_ms}});
+        assert_eq!(a.send(&mut server, "/meta/connect", advice.clone())[0]["successful"], true);
+        assert_eq!(b.send(&mut server, "/meta/connect", advice)["successful"], true);
+        server.vanish(b.socket.0);
+        server.pass_ms(awake_ms - 2_000);
+        let begin = |server: &mut Server| Fellow::begin(server, Role::Front, "127.0.0.1", json!({})).1;
+        assert_eq!(begin(&mut server)["error"], "403::Too many sessions", "{pause_ms}");
+        server.pass_ms(4_000);
+        for _ in 0..2 {
+            assert_eq!(begin(&mut server)["successful"], true, "{pause_ms}: they sleep, and give way");
+        }
+    }
+}

@@ -122,7 +122,9 @@ fn body<'b>(request: &Request<'_, 'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
     if !is_json && request.body.starts_with(b"message=") {
         return form(request.body);
     }
-    if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+    // No form of ours begins so; curl calls everything a form if it is not told otherwise.
+    let begins_as_json = matches!(request.body.trim_ascii_start().first(), Some(b'[' | b'{'));
+    if kind.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") && !begins_as_json {
         return form(request.body);
     }
     std::str::from_utf8(request.body).map(|text| vec![Cow::Borrowed(text)]).map_err(|_| NO_TEXT)

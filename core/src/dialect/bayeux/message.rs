@@ -201,13 +201,16 @@ impl<'r> Message<'r> {
     /// The names it wants to subscribe or unsubscribe.
     ///
     /// # Errors
-    /// When it is neither a string nor an array of strings, or there is none.
-    pub fn subscriptions(&self) -> Result<Vec<Cow<'r, str>>, NoBatch> {
+    /// When it is neither a string nor an array of strings, or there is none; or there are more than `most`.
+    pub fn subscriptions(&self, most: usize) -> Result<Vec<Cow<'r, str>>, NoBatch> {
         let raw = self.subscription.ok_or(NoBatch::Empty)?.get();
         if raw.starts_with('"') {
             return Ok(vec![string(raw).ok_or(NoBatch::Json)?]);
         }
         let elements: Vec<&'r RawValue> = serde_json::from_str(raw).map_err(|_| NoBatch::Json)?;
+        if elements.len() > most {
+            return Err(NoBatch::Length);
+        }
         elements.into_iter().map(|element| string(element.get()).ok_or(NoBatch::Json)).collect()
     }
 

@@ -58,14 +58,19 @@ fn ids_that_cannot_be_repeated_are_left_out() {
 
 #[test]
 fn subscriptions_are_one_or_several() {
-    let of = |text| read_one(text).subscriptions().map(|s| s.join(" "));
+    let of = |text| read_one(text).subscriptions(3).map(|s| s.join(" "));
     assert_eq!(of(r#"{"subscription":"/a"}"#), Ok("/a".into()));
     assert_eq!(of(r#"{"subscription":["/a","\/b"]}"#), Ok("/a /b".into()));
     assert_eq!(of(r#"{"subscription":[]}"#), Ok(String::new()));
     assert_eq!(of("{}"), Err(NoBatch::Empty));
+    assert_eq!(
+        of(r#"{"subscription":[1,"/b","/c","/d"]}"#),
+        Err(NoBatch::Length),
+        "the rest is not looked at"
+    );
     for bad in ["null", "5", "{}", "[5]", "[\"/a\",null]"] {
         let text = format!("{{\"subscription\":{bad}}}");
-        assert_eq!(read_one(&text).subscriptions().map(|s| s.len()), Err(NoBatch::Json), "{bad}");
+        assert_eq!(read_one(&text).subscriptions(3).map(|s| s.len()), Err(NoBatch::Json), "{bad}");
     }
 }
 
@@ -159,7 +164,7 @@ fn strangers_never_make_it_panic() {
         let text = changed(seed, 1 + round % 5, &mut chance);
         if let Ok(batch) = read([&*text].into_iter(), 9, 9) {
             for message in batch.into_iter().flatten() {
-                let _ = (message.echo(), message.subscriptions(), message.advised("x"));
+                let _ = (message.echo(), message.subscriptions(3), message.advised("x"));
                 let _ = (message.extension("ack"), message.has_transport(&["x"]));
             }
         }

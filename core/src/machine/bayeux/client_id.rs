@@ -26,6 +26,11 @@ impl ClientId {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// Whether its first `N` digits are these; that takes the same time for all that are wrong.
+    pub(super) fn begins_with<const N: usize>(&self, digits: &str) -> bool {
+        self.0[..N].ct_eq(digits.as_bytes()).into()
+    }
+
     /// It in words, of which there are fewer to compare than bytes.
     fn words(&self) -> [u64; 4] {
         let (words, _) = self.0.as_chunks();
@@ -43,5 +48,29 @@ impl Eq for ClientId {}
 impl Hash for ClientId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_it_counts() {
+        let own = ClientId::from_random(std::array::from_fn(|i| i as u8 * 17));
+        assert_eq!(own.as_str(), "00112233445566778899aabbccddeeff");
+        assert!(ClientId::read(own.as_str()) == Some(own));
+        for at in 0..32 {
+            let mut wrong = own.0;
+            wrong[at] ^= 1;
+            assert!(ClientId(wrong) != own, "{at}");
+        }
+        for wrong in ["", &own.as_str()[..31], &own.as_str().repeat(2)] {
+            assert!(ClientId::read(wrong).is_none(), "{wrong}");
+        }
+        assert!(own.begins_with::<8>("00112233"));
+        for wrong in ["", "0011223", "001122334", "10112233", "00112234"] {
+            assert!(!own.begins_with::<8>(wrong), "{wrong}");
+        }
     }
 }

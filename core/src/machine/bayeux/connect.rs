@@ -22,8 +22,9 @@ use crate::time::Moment;
 
 pub(super) const CHANNEL: &str = "/meta/connect";
 
-/// Longer than anybody holds a connect; sums with it do not overflow.
-const FOR_EVER_MS: u64 = 1 << 40;
+/// A pause that a client announces is waited for so long at most, or for as long as those who sleep are remembered: who is awake gives
+/// way to nobody, and nobody is to be so for as long as it likes.
+const PAUSE_MS: u64 = 3_600_000;
 
 impl Machine {
     pub(super) fn connect(
@@ -52,7 +53,8 @@ impl Machine {
             return Done::Answered;
         }
         // The client's own pause counts when it announces one (section 4).
-        let pause_ms = message.advised("interval").unwrap_or(0).min(FOR_EVER_MS);
+        let pause_max_ms = self.config.bayeux.remember_ms.max(PAUSE_MS);
+        let pause_ms = message.advised("interval").unwrap_or(0).min(pause_max_ms);
         let pause_ms = pause_ms.max(self.config.bayeux.interval_ms);
         let hold_ms = message.advised("timeout").unwrap_or(u64::MAX).min(self.config.bayeux.timeout_ms);
         let connect = Connect {

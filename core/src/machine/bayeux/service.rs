@@ -28,9 +28,9 @@ impl Machine {
     }
 
     fn session_at(&self, address: &str) -> Option<Id<Session>> {
-        let (bits, _) = address.split_once('-')?;
+        let (bits, digits) = address.split_once('-')?;
         let id = Id::from_bits(u64::from_str_radix(bits, 16).ok()?)?;
-        (self.address(id)? == address).then_some(id)
+        self.sessions.get(id)?.client.begins_with::<DIGITS>(digits).then_some(id)
     }
 
     /// What is said to others of what a client publishes to a service: what its extensions have to say, and who it is.

@@ -10,13 +10,14 @@ use super::{SUBSCRIPTION_BYTES_MAX, Scarce, Speaker, error};
 use crate::arena::Id;
 use crate::conn::Role;
 use crate::dialect::Refusal;
-use crate::dialect::bayeux::message::{Message, member, string};
+use crate::dialect::bayeux::message::{Message, NoBatch, member, string};
 use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::Reply;
 use crate::hub::{Channel, From, Join, Place, Start};
 use crate::machine::Machine;
 
 const MISSING: &str = "402:subscription:Missing required parameter";
+const TOO_MANY: &str = "403::Too many subscriptions";
 const INVALID: &str = "405::Invalid channel";
 
 impl Machine {
@@ -51,8 +52,10 @@ impl Machine {
         self.change_subscriptions("/meta/unsubscribe", speaker, message, out, |machine, id, mut names| {
             machine.name_whole(id, &mut names);
             for name in names.iter().filter(|name| **name != MAILBOX) {
-                machine.drop_subscription(id, name);
-                machine.note_unseat(id, name);
+                // What it does not read is no news to whoever reads the notes: a list of strangers would be written down.
+                if machine.drop_subscription(id, name) {
+                    machine.note_unseat(id, name);
+                }
             }
             Ok(())
         });
@@ -69,7 +72,16 @@ impl Machine {
         let Some(id) = self.session_of(speaker, message) else {
             return Self::say_unknown(message, channel, out);
         };
-        let result = message.subscriptions().map_err(|_| MISSING).and_then(|names| change(self, id, names));
+        // Nobody has more, and a longer list would be looked through in vain.
+        let most = self.config.limits.bayeux_subscriptions_max.max(1);
+        let result = match message.subscriptions(most) {
+            Ok(names) => change(self, id, names),
+            Err(NoBatch::Length) => {
+                self.counters.bayeux_subscriptions_refused += 1;
+                Err(TOO_MANY)
+            }
+            Err(_) => Err(MISSING),
+        };
         let sync = self.timesync(message);
         let reply = Reply::begin(out, message.echo(), channel, result.is_ok());
         let reply = reply.ext(None, sync.as_ref(), self.post.now);
@@ -109,6 +121,9 @@ impl Machine {
         let role = speaker.role;
         let most = self.config.limits.channel_name_bytes_max;
         let prefix = self.prefix_of(Some(id)).clone();
+        // Read once: both it and the names may be as long as a request.
+        let token =
+            if self.needs_token(role) { Some(shown_token(message).unwrap_or_default()) } else { None };
         let mut fresh = 0;
         for name in names {
             let is_pattern = name::is_pattern(name);
@@ -125,7 +140,9 @@ impl Machine {
             if !self.may_subscribe(role, self.listener_of(speaker.conn), name) {
                 return Err("403::subscribe_denied");
             }
-            if self.needs_token(role) && !self.shows_token(message, whole) {
+            // Patterns have none.
+            let is_token_of = |shown| self.hub.find(whole).is_some_and(|at| self.hub.has_token(at, shown));
+            if token.as_deref().is_some_and(|shown| !is_token_of(shown)) {
                 self.counters.tokens_refused += 1;
                 return Err("403::Token error");
             }
@@ -139,7 +156,7 @@ impl Machine {
         let has = self.sessions.get(id).map_or(0, |session| session.seats.len());
         if fresh > 0 && has + fresh > self.config.limits.bayeux_subscriptions_max {
             self.counters.bayeux_subscriptions_refused += 1;
-            return Err("403::Too many subscriptions");
+            return Err(TOO_MANY);
         }
         Ok(())
     }
@@ -153,14 +170,6 @@ impl Machine {
                 let of = &rule.channel;
                 (if is_pattern { of.covers(name) } else { of.matches(name) }) && rule.holds_at(listener)
             })
-    }
-
-    /// Whether `ext.rcomet.token` is the channel's token. Patterns have none.
-    fn shows_token(&self, message: &Message<'_>, name: &str) -> bool {
-        let shown = message.extension("rcomet").and_then(|own| member(own, "token"));
-        let shown = shown.and_then(|token| string(token.get()));
-        let at = self.hub.find(name);
-        at.zip(shown).is_some_and(|(at, shown)| self.hub.has_token(at, &shown))
     }
 
     /// Subscribes; false if it was subscribed already, or is private and needs no seat.
@@ -226,10 +235,11 @@ impl Machine {
         Ok(())
     }
 
-    fn drop_subscription(&mut self, id: Id<Session>, name: &str) {
-        if let Some(seat) = self.sessions.unseat(id, name) {
-            self.hub.leave(seat.sub, self.post.now);
-        }
+    /// Gives up a subscription; whether there was one.
+    fn drop_subscription(&mut self, id: Id<Session>, name: &str) -> bool {
+        let Some(seat) = self.sessions.unseat(id, name) else { return false };
+        self.hub.leave(seat.sub, self.post.now);
+        true
     }
 
     /// A channel that a session reads has ended. Another of its name takes its place; what the session had not got
@@ -271,6 +281,11 @@ impl Machine {
         let begin = self.hub.start(at, From::Oldest, self.post.now);
         self.take_seat(id, name, at, begin).is_ok()
     }
+}
+
+/// The channel's token that a subscription shows: `ext.rcomet.token`.
+fn shown_token<'r>(message: &Message<'r>) -> Option<Cow<'r, str>> {
+    string(member(message.extension("rcomet")?, "token")?.get())
 }
 
 /// Where a subscription begins: with what is new, or with so many of the newest messages that there are
