@@ -115,7 +115,7 @@ impl TryFrom<String> for LocationPath {
     }
 }
 
-/// A channel's id with names in it, such as `user-{id}`.
+/// A channel's id with names in it, such as `user-{id}`, or another text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Template(Vec<Word>);
@@ -161,7 +161,14 @@ impl Template {
         self.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains('/')))
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    /// Bytes that it was written with.
+    pub(crate) fn len(&self) -> usize {
+        let braces = 2 * self.names().count();
+        self.0.iter().map(|(Word::Text(text) | Word::Name(text))| text.len()).sum::<usize>() + braces
+    }
+
+    /// The names in it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|word| match word {
             Word::Name(name) => Some(name.as_str()),
             Word::Text(_) => None,
@@ -172,8 +179,18 @@ impl Template {
 impl TryFrom<String> for Template {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no channel id: expected something like news, {{id}} or user-{{id}}");
+        let wrong = || {
+            format!(
+                "`{text}` is no text with names in it: expected something like news, {{id}} or user-{{id}}"
+            )
+        };
+        // Meant by whoever knows nginx, and a fixed text here: one channel for everybody.
+        let mut behind_dollars = text.split('$').skip(1);
+        if behind_dollars.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '{')) {
+            return Err(format!(
+                "`{text}` has a variable of nginx in it: write {{name}} for what the path names"
+            ));
+        }
         let mut words = Vec::new();
         let mut rest = text.as_str();
         while let Some((before, behind)) = rest.split_once('{') {

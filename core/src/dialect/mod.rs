@@ -23,7 +23,7 @@ pub use beaten::Beaten;
 pub use keys::{About, CHANNELS_NAMED, ClientPage, ClientView, DumpPage, KeyTask, KeyView, Order, Report};
 pub(crate) use native::problem;
 pub use news::{Batch, Echo, News};
-pub use outcome::{Figures, Info, Outcome, Placed};
+pub use outcome::{Figures, Info, Outcome, Placed, Reader};
 pub use push::{Outlet, Plan};
 pub use refusal::Refusal;
 pub use route::{Decoded, route, route_by_path};
