@@ -96,6 +96,12 @@ impl TryFrom<String> for LocationPath {
         };
         let (path, query) = text.split_once('?').unwrap_or((&text, ""));
         let is_plain = |part: &str| part.bytes().all(|c| c.is_ascii_graphic() && !b"{}?#%&=".contains(&c));
+        // It would be taken word for word, and no request would fit.
+        if text.contains(['^', '\\', '(', ')', '*', '|', '[', ']']) || text.ends_with('$') {
+            return Err(format!(
+                "`{text}` is a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
+            ));
+        }
         let mut pieces = Vec::new();
         for piece in path.strip_prefix('/').ok_or_else(wrong)?.split('/') {
             pieces.push(match named(piece) {
@@ -111,7 +117,13 @@ impl TryFrom<String> for LocationPath {
             let name = name.filter(|_| !argument.is_empty() && is_plain(argument)).ok_or_else(wrong)?;
             arguments.push((argument.into(), name.into()));
         }
-        Ok(Self { pieces, arguments, text })
+        let path = Self { pieces, arguments, text };
+        let twice =
+            path.names().enumerate().find(|(at, name)| path.names().take(*at).any(|one| one == *name));
+        match twice {
+            Some((_, name)) => Err(format!("`{path}` has two things that are called `{name}`")),
+            None => Ok(path),
+        }
     }
 }
 
@@ -248,6 +260,19 @@ mod tests {
             let read = LocationPath::try_from(bad.to_owned());
             assert!(read.is_err() || bad == "/sub?", "{bad}");
         }
+        for (bad, words) in [
+            ("/sub/(.*)$", "a regular expression"),
+            ("/sub/[a-z]+", "a regular expression"),
+            ("/sub/\\w+", "a regular expression"),
+            ("/sub$", "a regular expression"),
+            ("/sub/{id}/{id}", "two things that are called `id`"),
+            ("/sub/{id}?id=", "two things that are called `id`"),
+            ("/sub?a={id}&b={id}", "two things that are called `id`"),
+        ] {
+            let why = LocationPath::try_from(bad.to_owned()).expect_err(bad);
+            assert!(why.contains(words), "{bad}: {why}");
+        }
+        assert!(LocationPath::try_from("/$ub/{id}?a.b+c=".to_owned()).is_ok());
     }
 
     #[test]
