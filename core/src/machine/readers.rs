@@ -7,7 +7,7 @@ use crate::config::Template;
 use crate::conn::{Conn, Manner, Phase, Role};
 use crate::dialect::push::id_of;
 use crate::dialect::{DialectId, Outcome, Reader, Refusal, Voice};
-use crate::hub::Subscription;
+use crate::hub::Channel;
 
 /// Bytes of an address, a number or a word of ours, at most.
 const VALUE_BYTES: usize = 45;
@@ -43,8 +43,9 @@ impl Machine {
         self.reply_with(id, manner, |machine, out| {
             let owners = found
                 .iter()
-                .flat_map(|(at, channel)| machine.hub.owners(*at).map(move |owner| (owner, *channel)));
-            let readers = owners.take(most).filter_map(|(owner, channel)| machine.reader(owner, channel));
+                .flat_map(|(at, channel)| machine.hub.owners(*at).map(move |owner| (owner, *at, *channel)));
+            let readers =
+                owners.take(most).filter_map(|(owner, at, channel)| machine.reader(owner, at, channel));
             let readers: Vec<_> = readers.collect();
             let outcome = Outcome::Readers { readers: &readers, words, left_out: all.saturating_sub(most) };
             voice.dialect.speaker().answer(voice, &outcome, out)
@@ -52,7 +53,7 @@ impl Machine {
     }
 
     /// What is known of who reads a channel. A session that nobody waits for now reads, too.
-    fn reader<'a>(&'a self, owner: u64, channel: &'a str) -> Option<Reader<'a>> {
+    fn reader<'a>(&'a self, owner: u64, at: Id<Channel>, channel: &'a str) -> Option<Reader<'a>> {
         let mut reader =
             Reader { transport: "", dialect: "", address: None, connection: None, channel, who: None };
         if let Some(session) = Sessions::owner(owner) {
@@ -77,7 +78,7 @@ impl Machine {
         // The shell has to say some address of whoever comes by the control socket.
         reader.address = Some(conn.peer).filter(|_| !matches!(conn.role, Role::Control(_)));
         reader.connection = Some((conn.role.name(), owner));
-        reader.who = sub.and_then(|sub| self.hub.subscription(sub)).and_then(Subscription::who);
+        reader.who = sub.and_then(|sub| self.hub.subscription(sub)?.who_in(at));
         Some(reader)
     }
 }

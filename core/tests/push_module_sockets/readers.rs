@@ -70,6 +70,20 @@ fn of_each_reader_is_said_what_the_location_wants() {
 }
 
 #[test]
+fn a_reader_has_in_each_channel_the_name_that_it_has_there() {
+    let listed = r#"{"path": "/who?ids=", "split": ",", "role": "subscriber_info", "subscriber_info_string": "{channel}: {who}"}"#;
+    let mut server = locations(&[PUB, SUB, listed]);
+    let reader = socket(&mut server, "/ws", "");
+    for (channel, who) in [("a", r#""Ann""#), ("b", r#""Bob""#), ("c", "null")] {
+        let wish = format!(r#"{{"type":"subscribe","channel":"{channel}","who":{who}}}"#);
+        reader.send(&mut server, text(&wish));
+    }
+    reader.hear(&mut server);
+    let told = brief(&admin(&mut server, "GET", "/who?ids=a,b,c", "", ""));
+    assert_eq!(told, "200 a: Ann\nb: Bob\nc: -\n");
+}
+
+#[test]
 fn what_is_not_known_of_a_session_is_a_dash() {
     let listed = r#"{"path": "/who/{id}", "role": "subscriber_info", "channels": ["/{id}"],
         "subscriber_info_string": "{transport} {dialect} {side} {client} {who} {address}"}"#;
