@@ -360,7 +360,8 @@ fn polls_are_cut_off_at_the_end() {
     server.machine.drain(server.now);
     server.turn();
     let answer = server.received(poll);
-    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("Connection: close\r\n"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "{answer}");
     assert_eq!(server.received(stream), "0\r\n\r\n");
 }
 

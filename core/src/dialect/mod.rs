@@ -207,6 +207,11 @@ pub trait Dialect: Sync {
         true
     }
 
+    /// What a poll is told that the server ends before its time; if nothing, that nothing happened.
+    fn says_on_leaving(&self) -> Option<Refusal> {
+        None
+    }
+
     /// Whether a JSONP call is made of the news that nothing happened; else what is said is no call.
     fn calls_when_quiet(&self, _style: u8) -> bool {
         true

@@ -125,6 +125,12 @@ impl Dialect for Push {
         }
     }
 
+    /// Not 408: on a connection that was used before, Chromium asks once more by itself, finds nobody, and the page is told that
+    /// there was no answer. That is the end of clients with some versions of jQuery.
+    fn says_on_leaving(&self) -> Option<Refusal> {
+        Some(Refusal::Leaving)
+    }
+
     fn fields(
         &self,
         style: u8,
