@@ -127,6 +127,12 @@ impl TryFrom<String> for LocationPath {
     }
 }
 
+/// Whether a variable of nginx stands in a text: whoever writes one means what it has there.
+pub(super) fn has_variable(text: &str) -> bool {
+    let mut behind_dollars = text.split('$').skip(1);
+    behind_dollars.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '{'))
+}
+
 /// A channel's id with names in it, such as `user-{id}`, or another text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -196,9 +202,8 @@ impl TryFrom<String> for Template {
                 "`{text}` is no text with names in it: expected something like news, {{id}} or user-{{id}}"
             )
         };
-        // Meant by whoever knows nginx, and a fixed text here: one channel for everybody.
-        let mut behind_dollars = text.split('$').skip(1);
-        if behind_dollars.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '{')) {
+        // A fixed text here: one channel for everybody.
+        if has_variable(&text) {
             return Err(format!(
                 "`{text}` has a variable of nginx in it: write {{name}} for what the path names"
             ));
