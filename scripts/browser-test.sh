@@ -31,6 +31,7 @@ node tests/browser/events.mjs
 node tests/browser/openapi.mjs
 node tests/browser/locations.mjs
 node tests/browser/nchan.mjs
+node tests/browser/jquery-comet.mjs
 node tests/browser/bayeux.mjs
 node tests/browser/origins.mjs
 node tests/browser/dashboard.mjs

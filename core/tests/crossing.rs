@@ -70,6 +70,7 @@ const READERS: &[(&str, Begin)] = &[
     ("push poll by id", || Reader::boxed(&requests::PUSH_BY_ID)),
     ("push interval poll", || Reader::boxed(&requests::PUSH_INTERVAL)),
     ("push poll for parts", || Reader::boxed(&requests::PUSH_BATCH)),
+    ("push poll for lines", || Reader::boxed(&requests::PUSH_LINES)),
     ("push events", || Reader::boxed(&requests::PUSH_EVENTS)),
     ("push multipart", || Reader::boxed(&requests::PUSH_MULTIPART)),
     ("push chunked", || Bare::boxed("/activity?channel=", "TE: chunked\r\n")),
@@ -92,6 +93,7 @@ fn server() -> Server {
     for location in [
         r#"{"path": "/interval?channel=", "role": "subscriber", "transports": ["interval_poll"]}"#,
         r#"{"path": "/batch?channel=", "role": "subscriber", "longpoll_multipart": "on"}"#,
+        r#"{"path": "/lines?channel=", "role": "subscriber", "longpoll_multipart": "raw", "raw_stream_separator": "\u001e"}"#,
         r#"{"path": "/raw?channel=", "role": "subscriber", "transports": ["raw_stream"]}"#,
     ] {
         config.push.location.push(serde_json::from_str(location).expect("a location"));

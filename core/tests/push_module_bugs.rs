@@ -360,7 +360,8 @@ fn polls_are_cut_off_at_the_end() {
     server.machine.drain(server.now);
     server.turn();
     let answer = server.received(poll);
-    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("Connection: close\r\n"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "{answer}");
     assert_eq!(server.received(stream), "0\r\n\r\n");
 }
 
@@ -391,4 +392,48 @@ fn a_description_in_yaml_lacks_a_colon() {
         tag(0)
     );
     assert_eq!(split(&answer).1, wanted);
+}
+
+/// Nchan remembers it for some seconds (`protocols/push-module.md`, section 5.8).
+#[test]
+fn a_channel_that_was_deleted_can_be_deleted_again() {
+    let mut server = usual();
+    post(&mut server, "a", "one");
+    assert!(admin(&mut server, "DELETE", "/pub/a", "", "").starts_with("HTTP/1.1 200 "));
+    for method in ["DELETE", "GET", "HEAD"] {
+        assert_eq!(brief(&admin(&mut server, method, "/pub/a", "", "")), "404 ", "{method}");
+    }
+}
+
+#[test]
+fn an_empty_id_is_a_channel() {
+    let mut server = locations(&[
+        r#"{"path": "/pub?id=", "role": "publisher", "split": ","}"#,
+        r#"{"path": "/sub?id=", "role": "subscriber", "split": ","}"#,
+    ]);
+    for query in ["", "?id=", "?id", "?other=a", "?id=a,", "?id=,"] {
+        let published = admin(&mut server, "POST", &format!("/pub{query}"), "", "x");
+        assert_eq!(brief(&published), "404 No channel id provided.", "{query}");
+        assert_eq!(
+            brief(&ask(&mut server, &format!("/sub{query}"), "")),
+            "404 No channel id provided.",
+            "{query}"
+        );
+    }
+    assert_eq!(server.machine.load().0, 0);
+}
+
+/// Nchan takes them for a bad request, and the poll is lost (section 5.3).
+#[test]
+fn bytes_behind_a_held_poll_end_it() {
+    let mut server = usual();
+    let client = get(&mut server, "/sub/a", "");
+    server.send(client, format!("GET /sub/a HTTP/1.1\r\nHost: x\r\n{}\r\nGET /su", behind(0, "0")));
+    assert_eq!(server.received(client), "");
+    post(&mut server, "a", "one");
+    assert_eq!(brief(&server.received(client)), "200 one");
+    post(&mut server, "a", "two");
+    assert_eq!(brief(&server.received(client)), "200 two");
+    server.send(client, "b/a HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(brief(&server.received(client)), "200 one");
 }

@@ -3,6 +3,8 @@
 mod limits;
 #[path = "support/push.rs"]
 mod push;
+#[path = "push_module_sockets/readers.rs"]
+mod readers;
 mod support;
 #[path = "support/websocket.rs"]
 mod websocket;

@@ -5,6 +5,8 @@ mod rest;
 mod support;
 
 use rcomet_core::Role;
+use rcomet_core::journal::Ending;
+use rcomet_core::time::Date;
 use rest::{
     FIRST, Script, brief, code, delete, get, heard, hold, json, post, push, register, register_client,
     register_for_sessions, simple, with,
@@ -44,6 +46,30 @@ fn c2_numbers_are_numbers_and_never_go_back() {
     let entropy = Box::new(rcomet_core::chance::Chance::from_seed(2));
     let next = rcomet_core::Machine::new(config, entropy, rcomet_core::time::Moment(0), date);
     assert_eq!(next.last_id(), FIRST - 1 + 100_000);
+}
+
+/// Not even where the clock was set back meanwhile, and nothing is left of the channel: clients stop for ever at a smaller number.
+#[test]
+fn c2_where_histories_are_kept_numbers_go_on_whatever_the_clock_says() {
+    for ending in [Ending::Clean(0), Ending::Whole, Ending::Torn] {
+        let mut server = simple();
+        server.keep_journal();
+        register(&mut server, "a");
+        let ids: Vec<u64> = (0..3).map(|_| push(&mut server, "a", "x")).collect();
+        server.restart_at(ending, 2, Date::from_unix(support::START - 1_000));
+        assert!(post(&mut server, "/channels.json", "channel_id=a").contains("already exists"));
+        let answer = json(&get(&mut server, &format!("/channels/a.json?since={}", ids[1])));
+        let last = answer["last_id"].as_u64();
+        assert!(brief(&answer.to_string()) == "a: x" && last >= Some(ids[2]), "{answer} {ids:?}");
+        let next = push(&mut server, "a", "y");
+        assert!(Some(next) > last, "{next} {ids:?}");
+        delete(&mut server, "/channels/a.json");
+        // The file is written anew: not a line of the channel is in it.
+        server.keep_journal();
+        server.restart_at(ending, 3, Date::from_unix(support::START - 2_000));
+        register(&mut server, "b");
+        assert!(push(&mut server, "b", "z") > next);
+    }
 }
 
 #[test]

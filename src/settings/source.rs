@@ -228,6 +228,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_location_says_in_the_wrong_type_is_told_what_was_expected() {
+        for (option, wanted) in [
+            (
+                "first_message = true",
+                "4:17: expected \"oldest\", \"newest\", or a whole number, from the end if negative",
+            ),
+            ("first_message = -3000000000", "4:17: expected \"oldest\", \"newest\", or a whole number"),
+            ("access_control_allow_origin = true", "4:31: expected \"$http_origin\", \"*\", or a list"),
+            ("longpoll_multipart = true", "4:22: expected text in quotation marks\n"),
+            ("websocket_client_heartbeat = [\"ping\"]", "4:30: invalid length 1, expected a list of two\n"),
+            (
+                "timeout_ms = \"60s\"",
+                "4:14: invalid type: string \"60s\", expected a whole number, 0 or more\n",
+            ),
+        ] {
+            let said = refusal(&format!(
+                "[[push.location]]\npath = \"/s/{{id}}\"\nrole = \"subscriber\"\n{option}\n"
+            ));
+            assert!(said.starts_with(&format!("rcomet.toml:{wanted}")), "{said}");
+        }
+    }
+
+    #[test]
     fn what_is_no_value_has_its_place_in_a_list() {
         assert_eq!(
             refusal("[server]\nfront = [\n  \"127.0.0.1:8100\",\n  \"localhost:1\",\n]\n"),

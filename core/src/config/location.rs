@@ -145,6 +145,10 @@ pub struct Location {
     /// (`nchan_websocket_ping_interval`). If it is not said, `websocket.ping_ms` holds.
     #[serde(default)]
     pub websocket_ping_ms: Option<u64>,
+    /// Whether messages of WebSockets may be compressed, where `websocket.compression` lets them
+    /// (`nchan_deflate_message_for_websocket`).
+    #[serde(default = "yes")]
+    pub websocket_compression: bool,
     /// The channel in the group `meta` in which it is told what happens here, made of what the path names
     /// (`nchan_channel_events_channel_id`).
     #[serde(default)]
@@ -152,6 +156,9 @@ pub struct Location {
     /// What is told: `{event}` and `{channel}` are what happened, and where (`nchan_channel_event_string`).
     #[serde(default)]
     pub channel_event_string: Option<Template>,
+    /// What is said of each who reads (`nchan_subscriber_info_string`); `{transport} {address}` if it is not said.
+    #[serde(default)]
+    pub subscriber_info_string: Option<Template>,
     /// The application that says whether a request may be served (`nchan_authorize_request`).
     #[serde(default)]
     pub authorize_request: Option<Upstream>,
@@ -238,8 +245,10 @@ impl Location {
             longpoll_multipart: Batching::Off,
             websocket_client_heartbeat: None,
             websocket_ping_ms: None,
+            websocket_compression: yes(),
             channel_events_channel_id: None,
             channel_event_string: None,
+            subscriber_info_string: None,
             authorize_request: None,
             publisher_upstream_request: None,
             subscribe_request: None,
@@ -315,11 +324,7 @@ impl Location {
                 self.path
             ));
         }
-        let string = self.channel_event_string.as_ref();
-        let unknown = |name: &&str| !matches!(*name, "event" | "channel");
-        if let Some(unknown) = string.and_then(|string| string.names().find(unknown)) {
-            return Err(format!("channel_event_string knows {{event}} and {{channel}}, and no `{unknown}`"));
-        }
+        self.check_strings()?;
         if self.role != Duty::StubStatus && self.channels.is_empty() && self.path.names().next().is_none() {
             return Err(format!(
                 "`{}` names no channel: write /sub/{{id}}, /sub?id=, or channels",
@@ -379,6 +384,7 @@ mod tests {
             (r#"{"path": "/p/{a}", "role": "publisher", "group": "a/b"}"#, "a slash in its group"),
             (r#"{"path": "/p/{a}", "role": "publisher", "group": "{b}"}"#, "names no `b`"),
             (r#"{"path": "/p/{a}", "role": "publisher", "channel_event_string": "{id}"}"#, "and no `id`"),
+            (r#"{"path": "/p", "role": "publisher", "channels": ["$arg_id"]}"#, "write {name}"),
             (r#"{"path": "/p/{a}", "role": "publisher", "authorize_request": "https://a/"}"#, "TLS"),
         ] {
             let refused = location(json).expect_err(json);

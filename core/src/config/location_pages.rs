@@ -25,7 +25,10 @@ pub enum Pages {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected \"$http_origin\", \"*\", or a list such as [\"https://example.org\"]"
+)]
 enum PagesText {
     One(String),
     Several(Vec<String>),

@@ -96,6 +96,12 @@ impl TryFrom<String> for LocationPath {
         };
         let (path, query) = text.split_once('?').unwrap_or((&text, ""));
         let is_plain = |part: &str| part.bytes().all(|c| c.is_ascii_graphic() && !b"{}?#%&=".contains(&c));
+        // It would be taken word for word, and no request would fit.
+        if text.contains(['^', '\\', '(', ')', '*', '|', '[', ']']) || text.ends_with('$') {
+            return Err(format!(
+                "`{text}` is a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
+            ));
+        }
         let mut pieces = Vec::new();
         for piece in path.strip_prefix('/').ok_or_else(wrong)?.split('/') {
             pieces.push(match named(piece) {
@@ -111,11 +117,23 @@ impl TryFrom<String> for LocationPath {
             let name = name.filter(|_| !argument.is_empty() && is_plain(argument)).ok_or_else(wrong)?;
             arguments.push((argument.into(), name.into()));
         }
-        Ok(Self { pieces, arguments, text })
+        let path = Self { pieces, arguments, text };
+        let twice =
+            path.names().enumerate().find(|(at, name)| path.names().take(*at).any(|one| one == *name));
+        match twice {
+            Some((_, name)) => Err(format!("`{path}` has two things that are called `{name}`")),
+            None => Ok(path),
+        }
     }
 }
 
-/// A channel's id with names in it, such as `user-{id}`.
+/// Whether a variable of nginx stands in a text: whoever writes one means what it has there.
+pub(super) fn has_variable(text: &str) -> bool {
+    let mut behind_dollars = text.split('$').skip(1);
+    behind_dollars.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '{'))
+}
+
+/// A channel's id with names in it, such as `user-{id}`, or another text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Template(Vec<Word>);
@@ -161,7 +179,14 @@ impl Template {
         self.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains('/')))
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    /// Bytes that it was written with.
+    pub(crate) fn len(&self) -> usize {
+        let braces = 2 * self.names().count();
+        self.0.iter().map(|(Word::Text(text) | Word::Name(text))| text.len()).sum::<usize>() + braces
+    }
+
+    /// The names in it.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|word| match word {
             Word::Name(name) => Some(name.as_str()),
             Word::Text(_) => None,
@@ -172,8 +197,17 @@ impl Template {
 impl TryFrom<String> for Template {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong =
-            || format!("`{text}` is no channel id: expected something like news, {{id}} or user-{{id}}");
+        let wrong = || {
+            format!(
+                "`{text}` is no text with names in it: expected something like news, {{id}} or user-{{id}}"
+            )
+        };
+        // A fixed text here: one channel for everybody.
+        if has_variable(&text) {
+            return Err(format!(
+                "`{text}` has a variable of nginx in it: write {{name}} for what the path names"
+            ));
+        }
         let mut words = Vec::new();
         let mut rest = text.as_str();
         while let Some((before, behind)) = rest.split_once('{') {
@@ -231,6 +265,19 @@ mod tests {
             let read = LocationPath::try_from(bad.to_owned());
             assert!(read.is_err() || bad == "/sub?", "{bad}");
         }
+        for (bad, words) in [
+            ("/sub/(.*)$", "a regular expression"),
+            ("/sub/[a-z]+", "a regular expression"),
+            ("/sub/\\w+", "a regular expression"),
+            ("/sub$", "a regular expression"),
+            ("/sub/{id}/{id}", "two things that are called `id`"),
+            ("/sub/{id}?id=", "two things that are called `id`"),
+            ("/sub?a={id}&b={id}", "two things that are called `id`"),
+        ] {
+            let why = LocationPath::try_from(bad.to_owned()).expect_err(bad);
+            assert!(why.contains(words), "{bad}: {why}");
+        }
+        assert!(LocationPath::try_from("/$ub/{id}?a.b+c=".to_owned()).is_ok());
     }
 
     #[test]

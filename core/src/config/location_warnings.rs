@@ -34,8 +34,10 @@ impl Push {
 fn idle_options(location: &Location) -> Vec<String> {
     let usual = Location::new(location.path.clone(), location.role);
     let of_groups = [("group_methods", location.group_methods != usual.group_methods)];
+    let of_lists = [("subscriber_info_string", location.subscriber_info_string.is_some())];
     let of_both = [
         ("websocket_ping_ms", location.websocket_ping_ms.is_some()),
+        ("websocket_compression", !location.websocket_compression),
         ("channel_timeout_ms", location.channel_timeout_ms != usual.channel_timeout_ms),
         ("channel_events_channel_id", location.channel_events_channel_id.is_some()),
         ("eventsource_event", location.eventsource_event != usual.eventsource_event),
@@ -76,6 +78,7 @@ fn idle_options(location: &Location) -> Vec<String> {
         (publishes, &of_publishers[..], "publishers'"),
         (reads, &of_subscribers[..], "subscribers'"),
         (location.role == Duty::Group, &of_groups[..], "groups'"),
+        (location.role == Duty::SubscriberInfo, &of_lists[..], "subscriber_info"),
     ];
     let idle = idle.into_iter().filter(|(is_here, _, _)| !is_here);
     let set = idle.flat_map(|(_, options, whose)| options.iter().map(move |option| (option, whose)));
@@ -100,11 +103,11 @@ mod tests {
     fn options_at_the_wrong_location_are_told() {
         let said = warnings(
             r#"[{"path": "/sub/{id}", "role": "subscriber", "messages_max": 50, "message_timeout_ms": 5, "websocket_client_heartbeat": ["a", "b"]},
-                {"path": "/pub/{id}", "role": "publisher", "concurrency": "last", "timeout_ms": 5},
+                {"path": "/pub/{id}", "role": "publisher", "concurrency": "last", "timeout_ms": 5, "subscriber_info_string": "{who}"},
                 {"path": "/both/{id}", "role": "pubsub", "group_methods": ["get"]},
                 {"path": "/told/{id}", "role": "publisher", "last_message_id": [], "subscribe_request": "http://127.0.0.1:9000/came"},
                 {"path": "/stub", "role": "stub_status", "store": false, "existing_only": true, "channel_events_channel_id": "x"},
-                {"path": "/group/{id}", "role": "group", "group_methods": ["get"], "websocket_ping_ms": 5, "channel_timeout_ms": 5}]"#,
+                {"path": "/group/{id}", "role": "group", "group_methods": ["get"], "websocket_ping_ms": 5, "channel_timeout_ms": 5, "websocket_compression": false}]"#,
         );
         let of = |path: &str, name: &str, whose: &str| {
             format!("push.location `{path}`: {name} does nothing here, it is for {whose} locations")
@@ -117,6 +120,7 @@ mod tests {
                 of("/sub/{id}", "websocket_client_heartbeat", "publishers'"),
                 of("/pub/{id}", "concurrency", "subscribers'"),
                 of("/pub/{id}", "timeout_ms", "subscribers'"),
+                of("/pub/{id}", "subscriber_info_string", "subscriber_info"),
                 of("/both/{id}", "group_methods", "groups'"),
                 of("/told/{id}", "last_message_id", "subscribers'"),
                 of("/told/{id}", "subscribe_request", "subscribers'"),
@@ -124,6 +128,7 @@ mod tests {
                 of("/stub", "store", "publishers'"),
                 of("/stub", "existing_only", "subscribers'"),
                 of("/group/{id}", "websocket_ping_ms", "publishers' and subscribers'"),
+                of("/group/{id}", "websocket_compression", "publishers' and subscribers'"),
                 of("/group/{id}", "channel_timeout_ms", "publishers' and subscribers'"),
             ]
         );

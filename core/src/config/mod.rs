@@ -8,6 +8,7 @@ mod host_name;
 mod location;
 mod location_pages;
 mod location_path;
+mod location_strings;
 mod location_warnings;
 mod named;
 mod pattern;

@@ -150,7 +150,7 @@ pub enum FirstMessage {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected \"oldest\", \"newest\", or a whole number, from the end if negative")]
 enum FirstText {
     Number(i32),
     Word(String),

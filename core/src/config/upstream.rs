@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::location_path::has_variable;
+
 /// An application's address and the target of requests to it: `http://127.0.0.1:9000/auth`, or
 /// `unix:/run/app.sock:/auth`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -82,6 +84,12 @@ impl TryFrom<String> for Upstream {
             let (host, port) = host_and_port(authority).ok_or_else(wrong)?;
             (UpstreamPlace::Tcp(host.into(), port), authority.to_owned(), target)
         };
+        if target.contains(['{', '}']) || has_variable(&target) {
+            return Err(format!(
+                "`{text}` has a name in it, which would be asked for as it stands: the channel is told in X-Channel-Id, and the \
+                 request's path in X-Original-URI"
+            ));
+        }
         if !target.starts_with('/') || target.contains('#') {
             return Err(wrong());
         }
@@ -148,6 +156,10 @@ mod tests {
         ] {
             assert!(Upstream::try_from(bad.to_owned()).unwrap_err().contains("expected http://"), "{bad}");
         }
+        for bad in ["http://a/auth/{id}", "http://a/auth?id=$arg_id", "unix:/run/app.sock:/${x}"] {
+            assert!(Upstream::try_from(bad.to_owned()).unwrap_err().contains("X-Channel-Id"), "{bad}");
+        }
+        assert!(Upstream::try_from("http://a/?price=$5".to_owned()).is_ok());
         assert!(Upstream::try_from("https://a/".to_owned()).unwrap_err().contains("TLS"));
     }
 }

@@ -180,7 +180,7 @@ impl Verb<'_> {
             Self::Look(_) | Self::Figures | Self::Census | Self::Announcements | Self::Ping => Right::Read,
             Self::Authenticate(_) => Right::Read,
             // They tell addresses of clients.
-            Self::Stats(_) | Self::Explain { .. } | Self::Readers(_) => Right::Manage,
+            Self::Stats(_) | Self::Explain { .. } | Self::Readers { .. } => Right::Manage,
             Self::Totals | Self::Count(_) | Self::Exists(_) | Self::History(_) => Right::Read,
             Self::Presence { .. } | Self::Directory(_) | Self::Describe(_) | Self::Dump(_) => Right::Read,
             Self::Key { task: KeyTask::Read | KeyTask::Wait { .. }, .. } => Right::Read,

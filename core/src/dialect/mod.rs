@@ -23,7 +23,7 @@ pub use beaten::Beaten;
 pub use keys::{About, CHANNELS_NAMED, ClientPage, ClientView, DumpPage, KeyTask, KeyView, Order, Report};
 pub(crate) use native::problem;
 pub use news::{Batch, Echo, News};
-pub use outcome::{Figures, Info, Outcome, Placed};
+pub use outcome::{Figures, Info, Outcome, Placed, Reader};
 pub use push::{Outlet, Plan};
 pub use refusal::Refusal;
 pub use route::{Decoded, route, route_by_path};
@@ -205,6 +205,11 @@ pub trait Dialect: Sync {
     /// Whether a poll that has waited long enough is told so; else it is ended without words.
     fn says_quiet(&self) -> bool {
         true
+    }
+
+    /// What a poll is told that the server ends before its time; if nothing, that nothing happened.
+    fn says_on_leaving(&self) -> Option<Refusal> {
+        None
     }
 
     /// Whether a JSONP call is made of the news that nothing happened; else what is said is no call.

@@ -1,8 +1,26 @@
 //! How a request ended that is over at once.
 use super::keys::{ClientView, KeyView, Report};
 use super::{Batch, Refusal};
+use crate::config::Template;
 use crate::hub::{Census, Channel, Lost};
 use crate::log::Sealed;
+
+/// Somebody who reads a channel.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    /// How, as its dialect calls it.
+    pub transport: &'static str,
+    /// What it speaks.
+    pub dialect: &'static str,
+    /// Where it comes from; none of who comes by the control socket.
+    pub address: Option<std::net::IpAddr>,
+    /// The side and the number of its connection; a session may have none.
+    pub connection: Option<(&'static str, u64)>,
+    /// The channel's id, without its group.
+    pub channel: &'a str,
+    /// The name that it is listed under.
+    pub who: Option<&'a str>,
+}
 
 /// How a verb ended that is over at once.
 pub enum Outcome<'a> {
@@ -19,8 +37,10 @@ pub enum Outcome<'a> {
     Figures(Figures),
     /// Those who read channels.
     Readers {
-        /// How each reads, and where from.
-        readers: &'a [(&'static str, std::net::IpAddr)],
+        /// Each of them.
+        readers: &'a [Reader<'a>],
+        /// What is said of each, if it is not the usual.
+        words: Option<&'a Template>,
         /// How many more there are.
         left_out: usize,
     },

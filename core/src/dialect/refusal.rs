@@ -95,6 +95,8 @@ pub enum Refusal {
     Storage,
     /// It has lasted as long as it may.
     Over,
+    /// The server is going away, or an administrator ends the connection.
+    Leaving,
     /// A limit of a group of channels is reached.
     Group(GroupFull),
     /// The name of a channel is in a group, and the location that it was named at is in none.
@@ -157,6 +159,7 @@ impl Refusal {
             | Self::Storage
             | Self::TooManyHooks => Status::UNAVAILABLE,
             Self::Over => Status::REQUEST_TIMEOUT,
+            Self::Leaving => Status::UNAVAILABLE,
             Self::Group(_) | Self::OtherGroup | Self::EventsGroup => Status::FORBIDDEN,
             Self::HookFailed => Status::BAD_GATEWAY,
             Self::HookTooSlow => Status::GATEWAY_TIMEOUT,
@@ -224,6 +227,7 @@ impl Refusal {
             Self::TooManySubscriptions => "this connection would have more channels than subscriptions_max",
             Self::TooManyBroadcasts => "too many broadcasts are still on their way: send it again",
             Self::Over => "this has lasted as long as it may",
+            Self::Leaving => "the server is going away",
             Self::Group(GroupFull::Channels) => "Group limit reached for number of channels.",
             Self::Group(GroupFull::Subscribers) => "Group limit reached for number of subscribers.",
             Self::Group(GroupFull::Messages) => "Group limit reached for number of messages.",

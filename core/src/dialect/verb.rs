@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Echo;
 use super::hooks::{Events, Follow, Hooks};
 use super::keys::{ClientPage, DumpPage, KeyTask, Order};
-use crate::config::Concurrency;
+use crate::config::{Concurrency, Template};
 use crate::hub::{From, GroupLimits, Media, Place, Posted, Registered};
 
 /// What a request asks for, in the hub's words.
@@ -66,7 +66,14 @@ pub enum Verb<'r> {
         task: GroupTask,
     },
     /// Name those who read channels.
-    Readers(Vec<String>),
+    Readers {
+        /// Names of the channels.
+        channels: Vec<String>,
+        /// The group that they are in, which is not said; empty for none.
+        group: String,
+        /// What is said of each, if it is not the usual.
+        words: Option<Template>,
+    },
     /// Give figures of the server.
     Figures,
     /// Say who got a message of a channel, and why the others did not.

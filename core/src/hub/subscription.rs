@@ -241,7 +241,7 @@ impl Subscription {
     }
 
     /// The name that it has in a channel, whether there was room to list it or not.
-    pub(super) fn who_in(&self, channel: Id<Channel>) -> Option<&str> {
+    pub(crate) fn who_in(&self, channel: Id<Channel>) -> Option<&str> {
         match &self.reads {
             Reads::One(one) => one.who.as_deref(),
             Reads::Many(many) => {

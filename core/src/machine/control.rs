@@ -142,6 +142,13 @@ impl Machine {
                 };
                 parked.manner.keep_alive = false;
                 let sub = parked.sub;
+                if let Hold::Poll = parked.hold
+                    && let Some(refusal) = parked.voice.dialect.speaker().says_on_leaving()
+                {
+                    conn.phase = Phase::Parked(parked);
+                    delivery.send_away(conn, id, &refusal);
+                    return hub.leave(sub, now);
+                }
                 match parked.hold {
                     Hold::Poll if parked.voice.dialect.speaker().says_quiet() => {
                         delivery.end_quietly(conn, id, *parked, hub);

@@ -39,7 +39,9 @@ impl Machine {
                 return self.look_and_end(id, manner, &voice, &channels, events.as_ref());
             }
             Verb::Group { name, task } => return self.do_with_group(id, manner, &voice, &name, task),
-            Verb::Readers(names) => return self.say_readers(id, manner, &voice, &names),
+            Verb::Readers { channels, group, words } => {
+                return self.say_readers(id, (manner, &voice), (&channels, &group), words.as_ref());
+            }
             Verb::Figures => {
                 let figures = self.figures();
                 return self.answer(id, manner, &voice, &Outcome::Figures(figures));

@@ -381,7 +381,7 @@ pub(super) fn withheld(verb: &Verb<'_>) -> Option<Refusal> {
         | Verb::Close(_)
         | Verb::Clear(_)
         | Verb::Census => Some(Refusal::Publish),
-        Verb::Look(_) | Verb::Figures | Verb::Readers(_) => Some(Refusal::Token),
+        Verb::Look(_) | Verb::Figures | Verb::Readers { .. } => Some(Refusal::Token),
         // What the application has let be is let be.
         Verb::Hooked { hooks, verb } if hooks.authorize.is_none() => withheld(verb),
         _ => None,

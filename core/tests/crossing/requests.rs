@@ -274,6 +274,16 @@ pub const PUSH_BATCH: Reading = Reading {
     is_poll: true,
 };
 
+/// The same, one behind the other: one that comes alone has nothing behind it.
+pub const PUSH_LINES: Reading = Reading {
+    ask: |cursor| (Role::Front, format!("/lines?channel={}", room()), validators(cursor)),
+    hear: |head, body| {
+        let texts = body.strip_suffix("\u{1e}\n").unwrap_or(body).split("\u{1e}\n");
+        texts.map(|text| (text.to_owned(), validated(head))).collect()
+    },
+    is_poll: true,
+};
+
 pub const PUSH_EVENTS: Reading = Reading {
     ask: |cursor| {
         let fields = "Accept: text/event-stream\r\n".to_owned() + &resumes(cursor);

@@ -74,6 +74,28 @@ fn messages_are_compressed_for_those_who_ask() {
     assert!(frames[1].inflated().ends_with(long.as_bytes()) && frames[1].payload.len() < 200);
 }
 
+#[test]
+fn compression_is_the_locations_to_refuse() {
+    let plain =
+        r#"{"path": "/plain/{id}", "role": "pubsub", "on": ["front"], "websocket_compression": false}"#;
+    let mut server = locations(&[PUB, SUB, plain]);
+    let agreed = |head: &str| field(head, "Sec-WebSocket-Extensions").is_some();
+    let (reader, head) = Socket::open_with(&mut server, "/plain/a", DEFLATE);
+    let (other, usual) = Socket::open_with(&mut server, "/sub/a", DEFLATE);
+    assert!(!agreed(&head) && agreed(&usual), "{head}{usual}");
+    let long = "abc".repeat(500);
+    post(&mut server, "a", &long);
+    assert_eq!((reader.hear(&mut server)[0].first, other.hear(&mut server)[0].first), (0x01, 0x41));
+    // What was not agreed on cannot be sent either.
+    reader.send(&mut server, frame(0xc1, b"x"));
+    assert_eq!(reader.closed_with(&mut server), 1002);
+    // It takes away, and does not give: where the server compresses nothing, nor does a location.
+    let willing = r#"{"path": "/sub/{id}", "role": "subscriber", "websocket_compression": true}"#;
+    let mut server = with(&[PUB, willing], |config| config.websocket.compression = false);
+    let (_, head) = Socket::open_with(&mut server, "/sub/a", DEFLATE);
+    assert!(!agreed(&head), "{head}");
+}
+
 /// All four parameters at once: Nchan's answer is cut off.
 #[test]
 fn four_parameters_of_compression_are_answered_whole() {
@@ -298,41 +320,6 @@ fn what_sockets_are_for_is_on_the_account() {
     // Timers go when their time has come.
     server.pass_ms(1_000_000);
     assert!(tables(&server) <= before + 100, "{} {before}", tables(&server));
-}
-
-#[test]
-fn readers_of_a_channel_are_named() {
-    let info = r#"{"path": "/who/{id}", "role": "subscriber_info"}"#;
-    let mut server = with(&[PUB, SUB, info], |config| config.limits.status_names_max = 5);
-    assert_eq!(brief(&admin(&mut server, "GET", "/who/a", "", "")), "404 ");
-    post(&mut server, "a", "x");
-    assert_eq!(brief(&admin(&mut server, "GET", "/who/a", "", "")), "200 ");
-    let (role, head) = (Role::Front, "Host: x\r\n");
-    for (address, target, fields) in [
-        ("10.0.0.1", "/sub/a", HANDSHAKE),
-        ("10.0.0.2", "/sub/a", "Host: x\r\nAccept: text/event-stream\r\n"),
-        ("10.0.0.3", "/sub?cname=a&seq=2", head),
-        ("::ffff:10.0.0.4", "/events?channel=a&channel=b", head),
-    ] {
-        let client = server.connect_from(role, address);
-        server.send(client, format!("GET {target} HTTP/1.1\r\n{fields}\r\n"));
-    }
-    get(&mut server, "/sub/a", &behind(0, "0"));
-    assert_eq!(
-        brief(&admin(&mut server, "GET", "/who/a", "", "")),
-        "200 websocket 10.0.0.1\neventsource 10.0.0.2\nicomet 10.0.0.3\nnative 10.0.0.4\nlongpoll 127.0.0.1\n"
-    );
-    // They are among the connections, with all that is to be said of them.
-    let clients = brief(&admin(&mut server, "GET", "/clients?channel=a", "", ""));
-    let socket =
-        r#""address":"10.0.0.1","doing":"websocket","dialect":"push","channels":["a"],"subscriptions":1,"#;
-    assert!(clients.contains(socket), "{clients}");
-    get(&mut server, "/sub/a", &behind(0, "0"));
-    let told = brief(&admin(&mut server, "GET", "/who/a", "", ""));
-    assert!(told.ends_with("longpoll 127.0.0.1\nand 1 more\n"), "{told}");
-    // It is asked on the admin side, and in no other way.
-    assert_eq!(brief(&admin(&mut server, "POST", "/who/a", "", "x")), "405 ");
-    assert!(!ask(&mut server, "/who/a", "").starts_with("HTTP/1.1 200 "));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What a publisher is told of a channel (`protocols/push-module.md`, section 3.1).
-use std::net::IpAddr;
 
+use super::hooks::one_word;
 use super::style;
-use crate::dialect::{Figures, Info};
+use crate::config::Template;
+use crate::dialect::{Figures, Info, Reader};
 use crate::hub::Census;
 use crate::wire::http1::Status;
 use crate::wire::http1::response::number;
@@ -160,13 +161,44 @@ pub(super) fn group(style: u8, census: &Census, out: &mut Vec<u8>) {
 }
 
 /// Names those who read channels, one a line: how, and where from.
-pub(super) fn readers(readers: &[(&'static str, IpAddr)], left_out: usize, out: &mut Vec<u8>) {
-    for (kind, peer) in readers {
-        out.extend_from_slice(format!("{kind} {peer}\n").as_bytes());
+pub(super) fn readers(readers: &[Reader<'_>], words: Option<&Template>, left_out: usize, out: &mut Vec<u8>) {
+    for reader in readers {
+        match words {
+            Some(words) => {
+                let say = |name: &str| said(reader, name);
+                let values: Vec<(&str, String)> = words.names().map(|name| (name, say(name))).collect();
+                out.extend_from_slice(words.fill(&values).as_bytes());
+                out.push(b'\n');
+            }
+            None => {
+                let line = format!("{} {}\n", reader.transport, said(reader, "address"));
+                out.extend_from_slice(line.as_bytes());
+            }
+        }
     }
     if left_out > 0 {
         out.extend_from_slice(format!("and {left_out} more\n").as_bytes());
     }
+}
+
+/// What is said of a reader under this name: one word, whatever it is called, so that nobody has lines or columns of its own.
+fn said(reader: &Reader<'_>, name: &str) -> String {
+    let word = |text: &str| {
+        let mut out = Vec::with_capacity(text.len());
+        one_word(text, &mut out);
+        String::from_utf8(out).unwrap_or_default()
+    };
+    let found = match name {
+        "transport" => Some(reader.transport.to_owned()),
+        "dialect" => Some(reader.dialect.to_owned()),
+        "address" => Some(reader.address.map_or_else(|| "unix".into(), |address| address.to_string())),
+        "side" => reader.connection.map(|(side, _)| side.to_owned()),
+        "client" => reader.connection.map(|(_, client)| client.to_string()),
+        "channel" => Some(word(reader.channel)),
+        "who" => reader.who.map(word),
+        _ => None,
+    };
+    found.unwrap_or_else(|| "-".into())
 }
 
 /// Writes figures of the server as Nchan's status page has them. What there is no such thing of here is 0.

@@ -50,7 +50,11 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
             }
             Some(named) if location.role == Duty::Group => group(request, location, named),
             Some(named) if location.role == Duty::SubscriberInfo => match head.method {
-                Method::Get | Method::Head => Ok(Verb::Readers(named.channels)),
+                Method::Get | Method::Head => Ok(Verb::Readers {
+                    channels: named.channels,
+                    group: named.group,
+                    words: location.subscriber_info_string.clone(),
+                }),
                 _ => Err(Refusal::Method(location.methods())),
             },
             Some(named) if is_subscriber => {

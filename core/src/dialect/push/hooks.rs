@@ -91,7 +91,7 @@ pub(super) fn events(location: &Location, named: &Named) -> Option<Arc<Events>> 
 }
 
 /// A channel's id, without its group.
-fn id_of<'n>(name: &'n str, group: &str) -> &'n str {
+pub(crate) fn id_of<'n>(name: &'n str, group: &str) -> &'n str {
     let id = name.strip_prefix(group).and_then(|id| id.strip_prefix('/'));
     id.filter(|_| !group.is_empty()).unwrap_or(name)
 }
@@ -161,7 +161,7 @@ fn line(name: &str, value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A name in characters that stand in a list of names: others are percent-encoded.
-fn one_word(name: &str, out: &mut Vec<u8>) {
+pub(super) fn one_word(name: &str, out: &mut Vec<u8>) {
     for c in name.bytes() {
         if c.is_ascii_graphic() && !matches!(c, b',' | b'%') {
             out.push(c);

@@ -9,6 +9,7 @@ mod socket;
 
 pub(super) use decode::is_at;
 pub(crate) use frame::BYTES;
+pub(crate) use hooks::id_of;
 pub(crate) use socket::{META, is_socket_at, plan, socket_style};
 pub use socket::{Outlet, Plan};
 
@@ -80,8 +81,8 @@ impl Dialect for Push {
                 answer::group(voice.style, census, out);
                 Answer { status: Status::OK, content_type: answer::content_type(voice.style) }
             }
-            Outcome::Readers { readers, left_out } => {
-                answer::readers(readers, *left_out, out);
+            Outcome::Readers { readers, words, left_out } => {
+                answer::readers(readers, *words, *left_out, out);
                 Answer { status: Status::OK, content_type: "text/plain" }
             }
             Outcome::Figures(figures) => {
@@ -122,6 +123,12 @@ impl Dialect for Push {
             Some(News::Refused { refusal, .. }) => verdict(refusal).0,
             _ => Status::OK,
         }
+    }
+
+    /// Not 408: on a connection that was used before, Chromium asks once more by itself, finds nobody, and the page is told that
+    /// there was no answer. That is the end of clients with some versions of jQuery.
+    fn says_on_leaving(&self) -> Option<Refusal> {
+        Some(Refusal::Leaving)
     }
 
     fn fields(

@@ -24,6 +24,8 @@ pub struct Plan {
     pub hooks: Option<Box<Hooks>>,
     /// Milliseconds after which it is asked for a sign of life, if that is said here.
     pub ping_ms: Option<u64>,
+    /// Whether its messages may be compressed.
+    pub compression: bool,
 }
 
 /// Where messages go that come by a WebSocket.
@@ -85,7 +87,11 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
     }
     let (reads, writes) = (location.role != Duty::Publisher, location.role != Duty::Subscriber);
     let asks = location.upstreams().next().is_some() || named.events.is_some();
-    let mut plan = Plan { ping_ms: location.websocket_ping_ms, ..Plan::default() };
+    let mut plan = Plan {
+        ping_ms: location.websocket_ping_ms,
+        compression: location.websocket_compression,
+        ..Plan::default()
+    };
     if reads {
         let mut watch = decode::watch_as(head, location, &named, socket_style(is_meta))?;
         if asks {
