@@ -29,7 +29,7 @@ macro_rules! limits {
 limits! {
     /// Connections in all. A newcomer beyond them takes the place of somebody who says nothing on the control socket, for a second at least; else it is answered 503 and closed. The daemon lowers this to what its descriptors allow.
     connections_max: usize = 100_000,
-    /// Connections of one client address. A newcomer beyond them is answered 503. Loopback is exempt: a proxy speaks for many. 0 means no limit.
+    /// Connections of one client address; of IPv6, of one network of 64 bits. A newcomer beyond them is answered 503. Loopback is exempt: a proxy speaks for many. 0 means no limit.
     connections_per_address_max: u32 = 1_024,
     /// Bytes of tables, histories and buffers together. Newcomers on the public sides and new channels are answered 503; a publish first takes room from its own channel's history.
     memory_bytes_max: usize = 1 << 30,
@@ -92,7 +92,7 @@ limits! {
     patterns_max: usize = 100_000,
     /// Bayeux sessions in all; one more handshake is refused, and may be tried again later.
     bayeux_sessions_max: usize = 100_000,
-    /// Bayeux sessions of one client address; one more handshake is refused, and may be tried again later. Loopback is exempt: a proxy speaks for many. 0 means no limit.
+    /// Bayeux sessions of one client address (of IPv6, one network of 64 bits); one more handshake is refused, and may be tried again later. Loopback is exempt: a proxy speaks for many. 0 means no limit.
     bayeux_sessions_per_address_max: u32 = 1_024,
     /// Channels and patterns that one Bayeux session subscribes; one more is refused.
     bayeux_subscriptions_max: usize = 1_000,

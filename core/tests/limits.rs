@@ -118,6 +118,12 @@ fn connections_per_address_max() {
         assert!(status(&answer) == "503" && answer.contains("connections_per_address_max"), "{answer}");
     }
     assert_eq!(from("10.0.0.2").1, "", "others are not concerned");
+    // A host has a whole network of IPv6 to come from.
+    for own in ["2001:db8::1", "2001:db8::2"] {
+        assert_eq!(from(own).1, "");
+    }
+    assert_eq!(status(&from("2001:db8::ffff:0:0:1").1), "503");
+    assert_eq!(from("2001:db8:0:1::1").1, "", "another network");
     for _ in 0..5 {
         assert_eq!(from("127.0.0.1").1, "", "a proxy on this machine speaks for many");
         assert_eq!(from("::1").1, "");
@@ -126,7 +132,7 @@ fn connections_per_address_max() {
     server.pass_ms(2_000);
     let again = server.connect_from(Role::Front, "10.0.0.1");
     assert_eq!(status(&server.get(again, "/ping")), "200");
-    assert_eq!(moved(&mut server, |c| c.address_refused), 2);
+    assert_eq!(moved(&mut server, |c| c.address_refused), 3);
     let mut server = with(|l| l.connections_per_address_max = 0);
     let clients: Vec<Client> = (0..50).map(|_| server.connect_from(Role::Front, "10.0.0.1")).collect();
     assert!(clients.iter().all(|c| !server.is_shut(*c)), "0 is no limit");

@@ -3,6 +3,7 @@ use std::net::IpAddr;
 
 use super::Machine;
 use super::of_config::conns_max;
+use super::site::site;
 use crate::arena::Id;
 use crate::conn::{Conn, Rights, Role};
 use crate::time::Moment;
@@ -19,7 +20,7 @@ impl Machine {
         let limits = &self.config.limits;
         let peer = peer.to_canonical();
         let counted = !peer.is_loopback();
-        let of_address = if counted { self.addresses.get(&peer).copied().unwrap_or(0) } else { 0 };
+        let of_address = if counted { self.addresses.get(&site(peer)).copied().unwrap_or(0) } else { 0 };
         // An administrator is let in when nobody else is: that is when there is something to look after.
         let is_administrator = matches!(role, Role::Control(rights) if rights != Rights::None);
         let refusal = if is_administrator {
@@ -49,7 +50,7 @@ impl Machine {
         self.note_newcomer(id, role);
         self.counters.connections_opened += 1;
         if counted {
-            *self.addresses.entry(peer).or_insert(0) += 1;
+            *self.addresses.entry(site(peer)).or_insert(0) += 1;
         }
         if let Some(words) = refusal {
             self.refuse_connection(id, Status::UNAVAILABLE, words);
@@ -87,10 +88,11 @@ impl Machine {
 
     /// Takes a connection out of the count of its address.
     pub(super) fn dismiss(&mut self, conn: &Conn) {
-        if let Some(count) = self.addresses.get_mut(&conn.peer) {
+        let site = site(conn.peer);
+        if let Some(count) = self.addresses.get_mut(&site) {
             *count -= 1;
             if *count == 0 {
-                self.addresses.remove(&conn.peer);
+                self.addresses.remove(&site);
             }
         }
     }

@@ -45,6 +45,7 @@ mod register;
 mod reply;
 mod serve;
 mod silence;
+mod site;
 mod stats;
 mod tell;
 mod tokens;
@@ -90,7 +91,7 @@ pub struct Machine {
     config: Config,
     rules: AddressRules,
     conns: Arena<Conn>,
-    /// Connections of each address that has any, loopback excepted.
+    /// Connections of each site that has any, loopback excepted.
     addresses: HashMap<IpAddr, u32, Seed>,
     hub: Hub,
     sessions: Sessions,

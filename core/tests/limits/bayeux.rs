@@ -40,9 +40,17 @@ fn bayeux_sessions_per_address_max() {
     assert!(begin(&mut server, "10.0.0.1") && !begin(&mut server, "10.0.0.1"));
     assert!(begin(&mut server, "10.0.0.2"));
     assert!(begin(&mut server, "127.0.0.1") && begin(&mut server, "127.0.0.1"));
-    assert_eq!(moved(&mut server, |c| c.bayeux_sessions_refused), 1);
+    assert!(
+        begin(&mut server, "2001:db8::1") && !begin(&mut server, "2001:db8::2"),
+        "one network of IPv6 is one"
+    );
+    assert!(begin(&mut server, "2001:db8:0:1::1"));
+    assert_eq!(moved(&mut server, |c| c.bayeux_sessions_refused), 2);
     server.pass_ms(61_000);
-    assert!(begin(&mut server, "10.0.0.1"), "those who sleep do not count");
+    assert!(
+        begin(&mut server, "10.0.0.1") && begin(&mut server, "2001:db8::2"),
+        "those who sleep do not count"
+    );
 }
 
 /// Who wakes up counts again, for as long as anybody else.

@@ -15,6 +15,7 @@ use crate::config::SegmentPrefix;
 use crate::conn::{Conn, Role};
 use crate::hub::{Owner, Seed};
 use crate::journal::KeptSession;
+use crate::machine::site::site;
 use crate::time::Moment;
 use crate::wheel::Wheel;
 
@@ -208,7 +209,7 @@ impl Sessions {
 
     /// Sessions of an address that are awake.
     pub(super) fn of_address(&self, peer: IpAddr) -> u32 {
-        self.addresses.get(&peer).copied().unwrap_or(0)
+        self.addresses.get(&site(peer)).copied().unwrap_or(0)
     }
 
     pub(super) fn insert(
@@ -251,10 +252,11 @@ impl Sessions {
         if peer.is_loopback() {
             return;
         }
-        let count = self.addresses.entry(peer).or_insert(0);
+        let site = site(peer);
+        let count = self.addresses.entry(site).or_insert(0);
         *count = if comes { *count + 1 } else { count.saturating_sub(1) };
         if *count == 0 {
-            self.addresses.remove(&peer);
+            self.addresses.remove(&site);
         }
     }
 
