@@ -84,7 +84,7 @@ limits! {
     /// Messages a channel keeps for those who come later. 0 keeps none.
     history_messages_max: usize = 1_000,
     /// Bytes of messages a channel keeps, overhead included. At least the newest message is kept while subscribers wait for it, and that
-    /// of a key that was written.
+    /// of a key that was written, or of a location that stores.
     history_bytes_max: usize = 1 << 20,
     /// Milliseconds a message is kept; 0 means as long as its channel lives.
     history_age_ms_max: u64 = 0,

@@ -38,9 +38,9 @@ pub enum KeyTask<'r> {
 
 /// A page of keys, in the order in which they came to be.
 #[derive(Debug, PartialEq, Eq)]
-pub struct DumpPage<'r> {
-    /// What the names of their channels begin with.
-    pub prefix: Cow<'r, str>,
+pub struct DumpPage {
+    /// What they begin with.
+    pub prefix: Vec<u8>,
     /// Only those behind this place in the order.
     pub after: Option<u64>,
     /// Keys at most.

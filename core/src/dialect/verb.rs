@@ -162,7 +162,7 @@ pub enum Verb<'r> {
         task: KeyTask<'r>,
     },
     /// Show keys and their values, a page of them.
-    Dump(DumpPage<'r>),
+    Dump(DumpPage),
     /// Something is asked of the server itself.
     Order(Order),
     /// Show connections, a page of them.

@@ -55,21 +55,28 @@ pub struct Beside {
     pub until: Option<Moment>,
 }
 
+/// Two counters stand before the bytes of an `Arc`.
+const ARC: usize = 2 * size_of::<usize>();
+
 impl Message {
     /// Bytes it costs to keep, tables included.
     pub fn weight(&self) -> usize {
-        // Two counters stand before the bytes of an `Arc`.
-        const ARC: usize = 2 * size_of::<usize>();
-        let sender = self.sender.as_ref().map_or(0, |s| s.len() + ARC);
+        let sender = self.sender.as_ref().map(|s| s.len());
+        // Most share theirs with others, but nobody can know for how long.
+        let media = self.media.as_deref().map(Media::bytes);
         // A broadcast's body is one for all channels, and on an account of its own.
         let body = if self.kind == Kind::Broadcast { 0 } else { self.body.len() + ARC };
         let beside = self.beside.as_ref().map_or(0, |b| {
             let texts = [&b.channel, &b.ext, &b.id].into_iter().flatten().map(|text| text.len());
             size_of::<Beside>() + ARC + texts.sum::<usize>()
         });
-        // Most share theirs with others, but nobody can know for how long.
-        let media = self.media.as_ref().map_or(0, |media| media.bytes() + ARC);
-        size_of::<Self>() + body + sender + beside + media
+        Self::cost(0, sender, media) - ARC + body + beside
+    }
+
+    /// Bytes that one of so long a body costs, with what is said of its sender and of its body if something is.
+    pub fn cost(body: usize, sender: Option<usize>, media: Option<usize>) -> usize {
+        let shared = [Some(body), sender, media].into_iter().flatten().map(|bytes| bytes + ARC);
+        size_of::<Self>() + shared.sum::<usize>()
     }
 
     /// The channel that it was published to, when it stands in the index of a pattern.

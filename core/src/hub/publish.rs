@@ -142,11 +142,20 @@ impl Hub {
     /// Takes room from a channel's history until `bytes` are free or only what waits is left; returns whether anything
     /// was taken.
     pub fn make_room(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
+        // A value makes room for the one that takes its place.
+        self.take_room(id, bytes, false, now)
+    }
+
+    /// The same, but the newest message stays.
+    pub fn make_room_before_newest(&mut self, id: Id<Channel>, bytes: usize, now: Moment) -> bool {
+        bytes > 0 && self.take_room(id, bytes, true, now)
+    }
+
+    fn take_room(&mut self, id: Id<Channel>, bytes: usize, newest: bool, now: Moment) -> bool {
         let Some(channel) = self.channels.get_mut(id) else { return false };
         let before = channel.history.weight();
-        // A value makes room for the one that takes its place.
         let usual = channel.keep(&self.settings.keep);
-        let keep = Keep { bytes: before.1.saturating_sub(bytes), newest: false, ..usual };
+        let keep = Keep { bytes: before.1.saturating_sub(bytes), newest, ..usual };
         self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
         let is_less = channel.history.bytes() < before.1;
         self.weigh(id, before);

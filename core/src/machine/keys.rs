@@ -133,7 +133,7 @@ impl Machine {
     }
 
     /// Shows keys and their values.
-    pub(super) fn dump(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, page: &DumpPage<'_>) {
+    pub(super) fn dump(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, page: &DumpPage) {
         let most_bytes = self.config.limits.dump_bytes_max;
         if self.is_short_of(2 * most_bytes.min(self.hub.history_bytes())) {
             return self.refuse(id, manner, voice, &Refusal::Memory);
@@ -141,7 +141,7 @@ impl Machine {
         let mut keys: Vec<KeyView<'_>> = self
             .hub
             .named()
-            .filter(|channel| channel.name().starts_with(&*page.prefix))
+            .filter(|channel| local::key_of(channel.name()).starts_with(&page.prefix))
             .filter(|channel| page.after.is_none_or(|after| channel.number() > after))
             .filter_map(|channel| self.view(channel))
             .collect();

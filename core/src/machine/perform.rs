@@ -200,7 +200,7 @@ impl Machine {
             self.check_person(who)?;
         }
         self.check_message_in_group(name, body.len())?;
-        let size = body.len() + sender.as_ref().map_or(0, |s| s.len()) + 256;
+        let size = Message::cost(body.len(), sender.as_ref().map(|s| s.len()), None);
         // Publishing prolongs its life.
         let at = match found {
             Some(at) => self.ready(at, size)?,
@@ -228,13 +228,17 @@ impl Machine {
         if self.used_bytes() + size <= most {
             return Ok(());
         }
-        let missing = (self.used_bytes() + size).saturating_sub(most);
-        // If all that it can lose is not enough, it loses nothing: what is published is refused, and what was there stays.
-        if self.hub.spare_bytes(at) < missing {
+        let used = self.used_bytes();
+        let (too_much, missing) = (used.saturating_sub(most), used + size - most);
+        // If all that it can lose is not enough, what is published is refused, and what was there stays. But what is too much already,
+        // since the limit was lowered or tables have grown, has to go some time: all but the newest.
+        if self.hub.spare_bytes(at) < size.min(missing) {
+            self.hub.make_room_before_newest(at, too_much, self.post.now);
             return Err(Refusal::Memory);
         }
         self.hub.make_room(at, missing, self.post.now);
-        if self.used_bytes() + size <= most { Ok(()) } else { Err(Refusal::Memory) }
+        // What takes the place of as much makes nothing worse.
+        if self.used_bytes() + size <= most.max(used) { Ok(()) } else { Err(Refusal::Memory) }
     }
 
     /// The channel, if one message more of this size may be published to it and fits.

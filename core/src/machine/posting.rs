@@ -8,7 +8,7 @@ use crate::config::Duty;
 use crate::conn::{Conn, Held, Manner, Phase, Post};
 use crate::dialect::hooks::Events;
 use crate::dialect::{Answer, Figures, GroupTask, Info, Outcome, PLAIN, Posting, Refusal, Voice};
-use crate::hub::{Census, Channel, GroupLimits, Media};
+use crate::hub::{Census, Channel, GroupLimits, Media, Message};
 use crate::wire::http1::Status;
 
 /// What pages on other origins may send to subscribe, and to publish (`protocols/push-module.md`, section 5.9; the last
@@ -56,7 +56,8 @@ impl Machine {
         }
         self.check_posting(posting, body.len())?;
         let (mut at, mut made) = (Vec::with_capacity(posting.channels.len()), Vec::new());
-        if let Err(refusal) = self.open_all(posting, body.len() + media.bytes() + 256, &mut at, &mut made) {
+        let size = Message::cost(body.len(), None, Some(media.bytes()));
+        if let Err(refusal) = self.open_all(posting, size, &mut at, &mut made) {
             self.unmake(&made);
             return Err(refusal);
         }

@@ -198,6 +198,9 @@ impl Machine {
         let now = self.post.now;
         let total: usize = items.iter().map(size).sum();
         self.check_journal()?;
+        for share in shares(items) {
+            self.check_pace_of(self.hub.find(share.channel), share.count)?;
+        }
         // Each channel can make room in its own history; if that is not enough, nobody's is touched.
         if self.is_short_of(total) {
             let spare_of = |share: Share<'_>| {
@@ -211,9 +214,6 @@ impl Machine {
             for (at, bytes) in spare {
                 self.hub.make_room(at, bytes, now);
             }
-        }
-        for share in shares(items) {
-            self.check_pace_of(self.hub.find(share.channel), share.count)?;
         }
         let mut at: Vec<Id<Channel>> = Vec::with_capacity(items.len());
         for item in items {

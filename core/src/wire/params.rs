@@ -133,6 +133,13 @@ impl<'b> Params<'b> {
         })
     }
 
+    /// The value of `name` in the query, whatever bytes it has.
+    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let mut pairs = self.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let (_, value) = pairs.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+        Some(decoded_bytes(value.as_bytes()))
+    }
+
     /// Every value of `name` in the query, in order.
     pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = Cow<'b, str>> + 'p {
         self.query.split('&').filter_map(move |pair| {
@@ -227,6 +234,13 @@ pub fn decoded(value: &[u8]) -> Cow<'_, str> {
         // Most are plain, and checking that is cheaper than looking for what is wrong.
         return std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value), Cow::Borrowed);
     }
+    Cow::Owned(match String::from_utf8(decoded_bytes(value)) {
+        Ok(text) => text,
+        Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),
+    })
+}
+
+fn decoded_bytes(value: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(value.len());
     for (i, word) in value.split(|&c| c == b'+').enumerate() {
         if i > 0 {
@@ -234,10 +248,7 @@ pub fn decoded(value: &[u8]) -> Cow<'_, str> {
         }
         bytes.extend_from_slice(&super::http1::head::percent_decoded(word));
     }
-    Cow::Owned(match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),
-    })
+    bytes
 }
 
 fn leading_integer(text: &str) -> i64 {

@@ -34,6 +34,14 @@ fn a_key_is_written_read_listed_and_deleted() {
     );
     assert_eq!(get(&mut server, "/keys/").1["value"], "of the empty key");
     assert_eq!(get(&mut server, "/keys/x%0Ay%FF").1["value"], "of no name");
+    for (prefix, count) in [("x", 1), ("x%0Ay%FF", 1), ("x%0Ay%FE", 0), ("raw%3A", 0), ("", 4), ("a/", 1)] {
+        let (_, found) = get(&mut server, &format!("/keys?prefix={prefix}"));
+        assert_eq!(
+            found["keys"].as_array().map(Vec::len),
+            Some(count),
+            "{prefix}: keys, not names, begin so"
+        );
+    }
     let (_, page) = get(&mut server, "/keys?limit=2");
     assert_eq!((page["keys"].as_array().map(Vec::len), &page["after"]), (Some(2), &json!(1)));
     let (_, rest) = get(&mut server, "/keys?limit=2&after=1");
@@ -174,6 +182,54 @@ fn a_write_that_is_refused_for_want_of_memory_leaves_the_value_before() {
     // It cannot be said again beside itself, and is not lost for that.
     assert_eq!(http(&mut server, ALL, "POST", "/keys/k/refresh", b"").0, 503);
     assert_eq!(get(&mut server, "/keys/k").1, read);
+}
+
+/// Whoever looks after values that are written again and again does not have to keep memory free for it.
+#[test]
+fn a_value_takes_the_place_of_one_of_its_size_where_there_is_no_room() {
+    for bytes in [0, 100, 1_000, 30_000] {
+        let mut config = Config::default();
+        config.limits.memory_bytes_max = 700_000;
+        let mut server = Server::new(config);
+        let full = (0..).take_while(|i| {
+            http(&mut server, ALL, "PUT", &format!("/keys/k{i}"), &vec![b'1'; bytes]).0 < 300
+        });
+        let count = full.count();
+        assert!(count > 5, "{bytes}: {count}");
+        for round in 0..2 {
+            for i in 0..count.min(40) {
+                let answer = http(&mut server, ALL, "PUT", &format!("/keys/k{i}"), &vec![b'2'; bytes]);
+                assert!(answer.0 < 300, "{bytes} bytes, round {round}, key {i}: {answer:?}");
+            }
+        }
+        for i in 0..count.min(60) {
+            let value = get(&mut server, &format!("/keys/k{i}")).1["value"].clone();
+            assert_eq!(value.as_str().map(str::len), Some(bytes), "{i}");
+        }
+    }
+}
+
+#[test]
+fn messages_that_come_too_fast_take_no_value_away() {
+    let mut config = Config::default();
+    (config.limits.memory_bytes_max, config.limits.channel_messages_per_second_max) = (2 << 20, 1);
+    let mut server = Server::new(config);
+    put(&mut server, "k", &[b'1'; 100_000]);
+    (0..)
+        .take_while(|i| http(&mut server, ALL, "PUT", &format!("/keys/more{i}"), &[b'2'; 30_000]).0 < 300)
+        .for_each(drop);
+    // There is room for the request, and not for what it holds beside that.
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = server.machine.memory().total_bytes() + 150_000;
+    server.machine.reconfigure(config);
+    let item = format!(r#"{{"channel":"k","data":"{}"}}"#, "x".repeat(30_000));
+    let three = format!(r#"{{"messages":[{item},{item},{item}]}}"#);
+    server.pass_ms(2_000);
+    let (client, length) = (server.connect(ALL), three.len());
+    let head = "POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    server.send(client, format!("{head}Content-Length: {length}\r\n\r\n{three}"));
+    assert_eq!(answered(&server.received(client)).0, 429);
+    assert_eq!(get(&mut server, "/keys/k").1["value"].as_str().map(str::len), Some(100_000));
 }
 
 #[test]

@@ -109,16 +109,22 @@ fn bayeux_subscriptions_max() {
     // A list that is longer is not looked through, whatever is in it.
     let before = server.machine.load();
     for (channel, names) in [
-        ("/meta/subscribe", json!(["/b", "/b", "/b"])),
-        ("/meta/subscribe", json!([1, 2, 3])),
-        ("/meta/unsubscribe", json!(["/b", "/x", "/y"])),
+        ("/meta/subscribe", json!(["/b", "/b", "/b", "/b", "/b"])),
+        ("/meta/subscribe", json!([1, 2, 3, 4, 5])),
+        ("/meta/unsubscribe", json!(["/b", "/x", "/y", "/z", "/b"])),
     ] {
         let reply = a.send(&mut server, channel, json!({ "subscription": names }));
         assert_eq!(reply[0]["error"], "403::Too many subscriptions", "{channel} {names}");
     }
     assert_eq!((server.machine.load(), before.1), (before, 2));
     assert_eq!(moved(&mut server, |c| c.bayeux_subscriptions_refused), 5);
-    let both = a.send(&mut server, "/meta/unsubscribe", json!({"subscription": ["/b", "/c"]}));
+    // Nor is who names something twice, or has more from before the limit was lowered.
+    let mut config = server.machine.config().clone();
+    config.limits.bayeux_subscriptions_max = 1;
+    server.machine.reconfigure(config);
+    let again = json!({"subscription": ["/b", "/c", "/b"]});
+    assert_eq!(a.send(&mut server, "/meta/subscribe", again.clone())[0]["successful"], true);
+    let both = a.send(&mut server, "/meta/unsubscribe", again);
     assert_eq!((&both[0]["successful"], server.machine.load().1), (&json!(true), 0));
 }
 

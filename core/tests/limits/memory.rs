@@ -116,6 +116,34 @@ fn memory_bytes_max_refuses_a_publish_that_finds_no_room() {
     assert_eq!(contents(&mut server, "b"), Vec::<String>::new(), "it was not half published");
 }
 
+/// Nobody else would make room: what is kept is kept for as long as its channels live.
+#[test]
+fn memory_bytes_max_that_was_lowered_is_kept_to_again() {
+    let (mut server, _) = crowd(0);
+    for i in 0..5 {
+        server.push("small", &i.to_string());
+    }
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = server.machine.memory().total_bytes() - 150_000;
+    server.machine.reconfigure(config);
+    let publish = |server: &mut Server, channel: &str, bytes: usize| {
+        let client = server.connect(Role::Admin);
+        let target = format!("/push?cname={channel}&content=new:{}", "y".repeat(bytes));
+        let answer = server.get(client, &target);
+        status(&answer).to_owned()
+    };
+    // Its own history is not enough for it, and there is too much already: all but the newest goes, and that stays.
+    assert_eq!(publish(&mut server, "small", 10_000), "503");
+    // There is still too much, but this takes the place of more.
+    assert_eq!(publish(&mut server, "b", 10_000), "200");
+    let most = server.machine.config().limits.memory_bytes_max;
+    assert!(server.machine.memory().total_bytes() <= most, "{:?}", server.machine.memory());
+    server.machine.reconfigure(Config::default());
+    assert_eq!(contents(&mut server, "small"), ["4"]);
+    let kept = contents(&mut server, "b");
+    assert!(kept.last().is_some_and(|last| last.starts_with("new:")) && kept.len() < 15, "{}", kept.len());
+}
+
 #[test]
 fn memory_bytes_max_gives_newcomers_503_and_keeps_everybody() {
     let (mut server, admin) = crowd(100_000);

@@ -113,7 +113,7 @@ fn task<'b>(method: Method, params: &Params<'b>, body: &'b [u8]) -> Result<KeyTa
 
 fn dump<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
     Ok(Verb::Dump(DumpPage {
-        prefix: params.get("prefix").unwrap_or_default(),
+        prefix: params.bytes("prefix").unwrap_or_default(),
         after: number(params, "after", "the index of a key")?,
         limit: limit(params)?,
     }))

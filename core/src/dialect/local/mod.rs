@@ -11,6 +11,7 @@ mod text;
 mod value;
 
 pub(super) use http::is_at;
+pub(crate) use key::key_of;
 pub(crate) use text::{legacy, line};
 
 use super::{Answer, Decoded, Dialect, JSON, News, Outcome, PLAIN, Refusal, Request, Text, Voice};

@@ -23,7 +23,7 @@ pub fn legacy(request: &[u8]) -> Decoded<'_> {
         }
         b"read" => Ok(key(fields.next().unwrap_or_default(), KeyTask::Read)),
         b"dump" if fields.next().is_some() => {
-            Ok(Verb::Dump(DumpPage { prefix: "".into(), after: None, limit: usize::MAX }))
+            Ok(Verb::Dump(DumpPage { prefix: Vec::new(), after: None, limit: usize::MAX }))
         }
         b"stop" if fields.next().is_some() => Ok(Verb::Order(Order::Stop)),
         _ => Err(Refusal::Parameter("No valid command recived")),
@@ -82,7 +82,7 @@ fn said(line: &[u8]) -> Result<Verb<'_>, Refusal> {
         b"dump" => {
             let after =
                 number(rest, "expected dump, or dump AFTER with the number that the last page ended with")?;
-            Ok(Verb::Dump(DumpPage { prefix: "".into(), after, limit: 10 * PAGE }))
+            Ok(Verb::Dump(DumpPage { prefix: Vec::new(), after, limit: 10 * PAGE }))
         }
         b"status" => alone(rest, Order::Status),
         b"reload" => alone(rest, Order::Reload),
