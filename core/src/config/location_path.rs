@@ -97,9 +97,9 @@ impl TryFrom<String> for LocationPath {
         let (path, query) = text.split_once('?').unwrap_or((&text, ""));
         let is_plain = |part: &str| part.bytes().all(|c| c.is_ascii_graphic() && !b"{}?#%&=".contains(&c));
         // It would be taken word for word, and no request would fit.
-        if text.contains(['^', '\\', '(', ')', '*', '|', '[', ']']) || text.ends_with('$') {
+        if looks_like_a_pattern(path) {
             return Err(format!(
-                "`{text}` is a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
+                "`{text}` looks like a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
             ));
         }
         let mut pieces = Vec::new();
@@ -125,6 +125,16 @@ impl TryFrom<String> for LocationPath {
             None => Ok(path),
         }
     }
+}
+
+/// Whether a path can hardly be meant word for word: brackets can, unless there is more of a regular expression.
+fn looks_like_a_pattern(path: &str) -> bool {
+    let is_bracketed = path.contains(['(', ')', '[', ']']);
+    let is_range = ["[a-z", "[A-Z", "[0-9"].iter().any(|range| path.contains(range));
+    path.contains(['^', '\\', '*', '|'])
+        || path.contains(".+")
+        || path.ends_with('$')
+        || is_bracketed && (is_range || path.contains(['+', '$']))
 }
 
 /// Whether a variable of nginx stands in a text: whoever writes one means what it has there.
@@ -266,10 +276,19 @@ mod tests {
             assert!(read.is_err() || bad == "/sub?", "{bad}");
         }
         for (bad, words) in [
-            ("/sub/(.*)$", "a regular expression"),
-            ("/sub/[a-z]+", "a regular expression"),
-            ("/sub/\\w+", "a regular expression"),
-            ("/sub$", "a regular expression"),
+            ("/sub/(.*)$", "looks like a regular expression"),
+            ("/sub/(.+)$", "looks like a regular expression"),
+            ("/sub/(.*)?x={id}", "looks like a regular expression"),
+            ("/sub/(a|b)", "looks like a regular expression"),
+            ("/sub/[a-z]+", "looks like a regular expression"),
+            ("/sub/[0-9]/{id}", "looks like a regular expression"),
+            ("/sub/\\w+", "looks like a regular expression"),
+            ("/sub/.+", "looks like a regular expression"),
+            ("/sub/.*", "looks like a regular expression"),
+            ("/sub/*", "looks like a regular expression"),
+            ("/sub$", "looks like a regular expression"),
+            ("^/sub/", "looks like a regular expression"),
+            ("/sub?channel=$arg_id", "is no location's path"),
             ("/sub/{id}/{id}", "two things that are called `id`"),
             ("/sub/{id}?id=", "two things that are called `id`"),
             ("/sub?a={id}&b={id}", "two things that are called `id`"),
@@ -277,7 +296,19 @@ mod tests {
             let why = LocationPath::try_from(bad.to_owned()).expect_err(bad);
             assert!(why.contains(words), "{bad}: {why}");
         }
-        assert!(LocationPath::try_from("/$ub/{id}?a.b+c=".to_owned()).is_ok());
+        for good in [
+            "/$Ub/{id}?a.b+c=",
+            "/sub?id[]=",
+            "/sub?id[]={id}",
+            "/sub?(id)={id}",
+            "/sub?a*b|c=",
+            "/~bob(1)/{id}",
+            "/a[1]/{id}",
+            "/c++/{id}",
+            "/v1.0/{id}",
+        ] {
+            assert!(LocationPath::try_from(good.to_owned()).is_ok(), "{good}");
+        }
     }
 
     #[test]
