@@ -102,6 +102,9 @@ impl TryFrom<String> for LocationPath {
                 "`{text}` looks like a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
             ));
         }
+        if has_variable(&text) {
+            return Err(has_a_variable(&text));
+        }
         let mut pieces = Vec::new();
         for piece in path.strip_prefix('/').ok_or_else(wrong)?.split('/') {
             pieces.push(match named(piece) {
@@ -141,6 +144,15 @@ fn looks_like_a_pattern(path: &str) -> bool {
 pub(super) fn has_variable(text: &str) -> bool {
     let mut behind_dollars = text.split('$').skip(1);
     behind_dollars.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '{'))
+}
+
+/// Whether what a regular expression of nginx captures stands in a text: `$1`. In words for people it may be a price.
+pub(super) fn has_capture(text: &str) -> bool {
+    text.split('$').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn has_a_variable(text: &str) -> String {
+    format!("`{text}` has a variable of nginx in it: write {{name}} for what the path names")
 }
 
 /// A channel's id with names in it, such as `user-{id}`, or another text.
@@ -184,6 +196,11 @@ impl Template {
         }
     }
 
+    /// Whether what nginx captures stands in its fixed words: as an id, it would be one channel for everybody.
+    pub(super) fn has_capture(&self) -> bool {
+        self.0.iter().any(|word| matches!(word, Word::Text(text) if has_capture(text)))
+    }
+
     /// Whether a slash stands in its fixed words.
     pub(super) fn has_slash(&self) -> bool {
         self.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains('/')))
@@ -214,9 +231,7 @@ impl TryFrom<String> for Template {
         };
         // A fixed text here: one channel for everybody.
         if has_variable(&text) {
-            return Err(format!(
-                "`{text}` has a variable of nginx in it: write {{name}} for what the path names"
-            ));
+            return Err(has_a_variable(&text));
         }
         let mut words = Vec::new();
         let mut rest = text.as_str();
@@ -288,7 +303,8 @@ mod tests {
             ("/sub/*", "looks like a regular expression"),
             ("/sub$", "looks like a regular expression"),
             ("^/sub/", "looks like a regular expression"),
-            ("/sub?channel=$arg_id", "is no location's path"),
+            ("/sub/$arg_id", "has a variable of nginx in it"),
+            ("/sub?channel=$arg_id", "has a variable of nginx in it"),
             ("/sub/{id}/{id}", "two things that are called `id`"),
             ("/sub/{id}?id=", "two things that are called `id`"),
             ("/sub?a={id}&b={id}", "two things that are called `id`"),
