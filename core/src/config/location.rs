@@ -2,6 +2,7 @@
 //! Knows nothing of what is asked there.
 use serde::Deserialize;
 
+use super::heartbeat::Heartbeat;
 use super::location_pages::Pages;
 use super::location_path::{LocationPath, Template};
 use super::push::{Batching, Concurrency, Duty, FirstMessage, GroupMethod, Side, Transport};
@@ -140,7 +141,7 @@ pub struct Location {
     pub longpoll_multipart: Batching,
     /// A text from a WebSocket that is answered with the other, and not published (`nchan_websocket_client_heartbeat`).
     #[serde(default)]
-    pub websocket_client_heartbeat: Option<(String, String)>,
+    pub websocket_client_heartbeat: Option<Heartbeat>,
     /// Milliseconds after which a WebSocket that was not heard is asked for a sign of life; 0 is never
     /// (`nchan_websocket_ping_interval`). If it is not said, `websocket.ping_ms` holds.
     #[serde(default)]
@@ -403,6 +404,14 @@ mod tests {
             (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_event": "${e}"}"#, "ping_event"),
             (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_data": "now $msec"}"#, "ping_data"),
             (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_comment": "$pid"}"#, "ping_comment"),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["a", "b", "c"]}"#,
+                "expected a list of two texts",
+            ),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["a"]}"#,
+                "expected a list of two texts",
+            ),
             (r#"{"path": "/p/{a}", "role": "publisher", "authorize_request": "https://a/"}"#, "TLS"),
         ] {
             let refused = location(json).expect_err(json);
