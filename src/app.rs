@@ -143,10 +143,13 @@ fn completions(shell: clap_complete::Shell) -> Result<(), Box<dyn Error>> {
 }
 
 /// Nobody else says what `start` says to the process that it makes; what clap writes for shells names hidden words all the same. They
-/// stand in a list of words for bash, and on lines of their own for others.
+/// stand in lists of words for bash, and for others on lines of their own, with their help.
 fn without_own_words(script: &str) -> String {
     let word = format!(" --{OWN_WORD}");
-    let lines = script.lines().map(|line| line.replacen(&word, "", 1));
+    let lines = script.lines().map(|line| match line.trim_start().starts_with("opts=") {
+        true => line.replacen(&word, "", 1),
+        false => line.to_owned(),
+    });
     lines.filter(|line| !line.contains(OWN_WORD)).fold(String::new(), |text, line| text + &line + "\n")
 }
 

@@ -81,7 +81,8 @@ impl Wire {
         let out = io::stdout();
         let mut ends = [PollFd::new(self, PollFlags::IN), PollFd::new(&out, PollFlags::empty())];
         let ready = poll(&mut ends, time.and_then(|time| Timespec::try_from(time).ok()).as_ref())?;
-        if ready > 0 && ends[1].revents().intersects(PollFlags::ERR) {
+        // The one is said of a pipe, the other of a socket; of neither while its other end may read.
+        if ready > 0 && ends[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
             process::exit(0);
         }
         if ready == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }

@@ -43,13 +43,16 @@ pub(super) struct Read {
 
 impl Again {
     /// What the file says anew and what has no effect, because something goes before the file.
-    fn without_effect(&self, settings: &Settings, overruled: &[(String, toml::Value)]) -> Vec<String> {
-        let addresses = settings.server.roles().map(|(_, name, _)| format!("server.{name}"));
-        let doors = settings.control.doors().map(|(name, _)| format!("control.{name}"));
-        let is_address = |name: &String| addresses.contains(name) || doors.contains(name);
-        let new = overruled.iter().filter(|said| !self.overruled.contains(said));
+    /// Without those of which something else is `said`.
+    fn without_effect(
+        &self,
+        settings: &Settings,
+        overruled: &[(String, toml::Value)],
+        said: &[String],
+    ) -> Vec<String> {
+        let new = overruled.iter().filter(|option| !self.overruled.contains(option));
         let mut notes: Vec<String> = new
-            .filter(|(name, _)| !is_address(name))
+            .filter(|(name, _)| !said.contains(name))
             .map(|(name, _)| {
                 format!(
                     "{name} has changed, and the daemon's command line goes before it: the rest is in force"
@@ -149,8 +152,9 @@ impl Reload for Again {
         }
         let (mut settings, _) = self.source.read().map_err(|error| error.to_string())?;
         let overruled = self.source.overruled();
-        let mut notes = keep_addresses(&mut settings, &self.running);
-        notes.append(&mut self.without_effect(&settings, &overruled));
+        let kept_places = keep_addresses(&mut settings, &self.running);
+        let mut notes: Vec<String> = kept_places.iter().map(|name| takes_a_restart(name)).collect();
+        notes.append(&mut self.without_effect(&settings, &overruled, &kept_places));
         let failed = |failure: Failure| failure.to_string();
         let histories = self.other_history_file(&settings, kept).map_err(failed)?;
         let values = self.other_values_file(&settings).map_err(failed)?;
@@ -180,7 +184,12 @@ impl Reload for Again {
     }
 }
 
-/// Some options stay what they are while the daemon runs; says of which it is noticed.
+/// What is said of an option that stays what it is while the daemon runs.
+fn takes_a_restart(name: &str) -> String {
+    format!("{name} has changed: that takes a restart, the rest is in force")
+}
+
+/// Some options stay what they are while the daemon runs; gives those that have changed.
 fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
     let mut changed = Vec::new();
     for ((_, name, new), (_, _, old)) in settings.server.roles().iter().zip(running.server.roles()) {
@@ -205,8 +214,7 @@ fn keep_addresses(settings: &mut Settings, running: &Settings) -> Vec<String> {
     new.path.clone_from(&old.path);
     new.read_path.clone_from(&old.read_path);
     new.write_path.clone_from(&old.write_path);
-    let note = |name: &String| format!("{name} has changed: that takes a restart, the rest is in force");
-    changed.iter().map(note).collect()
+    changed
 }
 
 #[cfg(test)]
@@ -220,10 +228,7 @@ mod tests {
         let text =
             "[server]\nfront = [\"127.0.0.1:2\"]\ndemo = true\n[control]\nmode = \"600\"\npath = \"/a/b\"\n";
         let mut settings = parse("f", text).expect("it works");
-        let notes = keep_addresses(&mut settings, &running);
-        assert_eq!(notes.len(), 2, "{notes:?}");
-        assert!(notes[0].starts_with("server.front has changed: that takes a restart"));
-        assert!(notes[1].starts_with("control.path has changed"));
+        assert_eq!(keep_addresses(&mut settings, &running), ["server.front", "control.path"]);
         assert_eq!((&settings.server.front, settings.server.demo), (&running.server.front, true));
         assert_eq!(settings.control.path, running.control.path);
         assert_ne!(settings.control.mode, running.control.mode);
@@ -239,10 +244,8 @@ mod tests {
             simple_comet = [\"127.0.0.1:5\"]\n[control]\npath = \"/a/b\"\n\
             read_path = \"/a/c\"\nwrite_path = \"/a/d\"\n[history]\nfile = \"/a/f\"\n";
         let mut settings = parse("f", text).expect("it works");
-        let notes = keep_addresses(&mut settings, &running);
-        let names: Vec<&str> =
-            notes.iter().filter_map(|note| note.split_once(" has changed: ")).map(|n| n.0).collect();
-        assert_eq!(names.len(), 7, "{notes:?}");
+        let names = keep_addresses(&mut settings, &running);
+        assert_eq!(names.len(), 7, "{names:?}");
         let help = crate::cli::help_of("reload").replace(char::is_whitespace, " ");
         let page = include_str!("../../docs/control.md");
         let page = page
@@ -253,7 +256,7 @@ mod tests {
         let example = include_str!("../../rcomet.example.toml").split("# ------").next().unwrap_or_default();
         for name in names {
             for (place, said) in [("the help", help.as_str()), ("the page", page), ("the example", example)] {
-                assert!(said.contains(name), "{place} has no {name}:\n{said}");
+                assert!(said.contains(name.as_str()), "{place} has no {name}:\n{said}");
             }
         }
         assert!(keep_addresses(&mut settings, &running).is_empty(), "it is as it was now");

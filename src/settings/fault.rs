@@ -111,7 +111,7 @@ fn narrowed(content: &str, span: Range<usize>, message: &str) -> Range<usize> {
 
 /// Puts the names of Rust's types into words.
 pub(super) fn in_plain_words(message: &str) -> String {
-    const WORDS: [(&str, &str); 10] = [
+    const WORDS: [(&str, &str); 9] = [
         ("expected usize", "expected a whole number, 0 or more"),
         ("expected u64", "expected a whole number, 0 or more"),
         ("expected u32", "expected a whole number from 0 to 4294967295"),
@@ -119,7 +119,6 @@ pub(super) fn in_plain_words(message: &str) -> String {
         ("expected a boolean", "expected true or false"),
         ("expected a string", "expected text in quotation marks"),
         ("wanted string or table", "expected text in quotation marks"),
-        ("expected a tuple of size 2", "expected a list of two"),
         ("unknown field", "unknown option"),
         ("unknown variant", "unknown value"),
     ];

@@ -237,7 +237,10 @@ mod tests {
             ("first_message = -3000000000", "4:17: expected \"oldest\", \"newest\", or a whole number"),
             ("access_control_allow_origin = true", "4:31: expected \"$http_origin\", \"*\", or a list"),
             ("longpoll_multipart = true", "4:22: expected text in quotation marks\n"),
-            ("websocket_client_heartbeat = [\"ping\"]", "4:30: invalid length 1, expected a list of two\n"),
+            (
+                "websocket_client_heartbeat = [\"ping\"]",
+                "4:30: expected a list of two texts, such as [\"ping\", \"pong\"]\n",
+            ),
             (
                 "timeout_ms = \"60s\"",
                 "4:14: invalid type: string \"60s\", expected a whole number, 0 or more\n",

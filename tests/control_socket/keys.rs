@@ -1,6 +1,8 @@
 //! Values written, read, waited for and listed from the command line; and the command line in the place of CometServer's.
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 
 use patience::Lines;
@@ -94,6 +96,33 @@ fn a_reader_that_has_seen_enough_ends_the_command() {
         assert_eq!(patience::exit(&mut child).code(), Some(wanted), "{words:?}");
     }
     assert_eq!(home.says(&["read", "k"]), "two");
+}
+
+/// Node's child processes, and commands of ssh without a terminal, write to one end of a socket pair. Whoever only says that it writes
+/// nothing more goes on reading.
+#[test]
+fn a_reader_that_has_seen_enough_of_a_socket_ends_the_command() {
+    let home = Home::running(&[]);
+    home.says(&["write", "k", "one"]);
+    for words in [&["read", "k", "--follow"][..], &["subscribe", "k", "--history", "1"]] {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        ours.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        let mut child = home.command(words).stdout(OwnedFd::from(theirs)).spawn().expect("it starts");
+        let mut reader = BufReader::new(ours);
+        let next = |reader: &mut BufReader<UnixStream>| {
+            let mut line = String::new();
+            reader.read_line(&mut line).expect("a line");
+            line
+        };
+        assert_eq!(next(&mut reader), "one\n", "{words:?}");
+        reader.get_ref().shutdown(Shutdown::Write).expect("a socket");
+        home.says(&["write", "k", "two"]);
+        assert_eq!(next(&mut reader), "two\n", "{words:?}");
+        home.says(&["write", "k", "one"]);
+        assert_eq!(next(&mut reader), "one\n", "{words:?}");
+        drop(reader);
+        assert_eq!(patience::exit(&mut child).code(), Some(0), "{words:?}");
+    }
 }
 
 /// A pipe that nobody reads any more.

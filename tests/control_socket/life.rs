@@ -211,21 +211,25 @@ fn a_configuration_is_read_again_and_the_answer_says_what_came_of_it() {
 #[test]
 fn a_reload_says_what_the_command_line_and_the_environment_go_before() {
     let home = Home::new();
-    let said = |channels: u32, level: &str| {
+    let said = |number: u32, level: &str| {
         let text = format!(
-            "[server]\nfront = [\"127.0.0.1:1\"]\n[limits]\nchannels_max = {channels}\n[log]\nlevel = \"{level}\"\n"
+            "[server]\nfront = [\"127.0.0.1:{number}\"]\n[limits]\nchannels_max = {number}\n\
+             [log]\nlevel = \"{level}\"\n[control]\npath = \"/nowhere/{number}\"\n"
         );
         home.file("rcomet.toml", &text)
     };
     let file = said(5, "info");
-    let words = ["start", "--no-tcp", "--config", &file, "--limit", "channels_max=1"];
+    let socket = home.socket().display().to_string();
+    let words = ["start", "--no-tcp", "--config", &file, "--limit", "channels_max=1", "--control", &socket];
     let started = patience::output(home.command(&words).env("RCOMET_LOG", "warn"));
     assert_eq!(code(&started), 0, "{started:?}");
     home.says(&["reload"]);
     said(9, "debug");
     let noted = home.rcomet(&["reload"]);
     let wanted = "\
+        rcomet: note: control.path has changed, and the daemon's command line goes before it: the rest is in force\n\
         rcomet: note: limits.channels_max has changed, and the daemon's command line goes before it: the rest is in force\n\
+        rcomet: note: server.front has changed, and the daemon's command line goes before it: the rest is in force\n\
         rcomet: note: log.level has changed, and RCOMET_LOG in the daemon's environment goes before it: the rest is in force\n";
     assert_eq!((code(&noted), stderr(&noted)), (0, wanted.into()));
     home.says(&["write", "a", "1"]);

@@ -131,3 +131,21 @@ fn help_can_be_asked_for_help() {
     }
     assert_eq!(home.says(&["help", "read", "--help"]), home.says(&["read", "--help"]));
 }
+
+/// The file, the line and the option: a list of the wrong length is found like any other mistake.
+#[test]
+fn a_heartbeat_that_is_no_two_texts_is_shown_where_it_stands() {
+    let home = Home::new();
+    for texts in ["[\"a\", \"b\", \"c\"]", "[\"a\"]", "\"a\"", "[1, 2]"] {
+        let line = format!("websocket_client_heartbeat = {texts}");
+        let config = format!("[[push.location]]\npath = \"/p/{{id}}\"\nrole = \"pubsub\"\n{line}\n");
+        let file = home.file("rcomet.toml", &config);
+        let refused = home.rcomet(&["check-config", &file]);
+        let said = stderr(&refused);
+        assert_eq!(code(&refused), 1, "{said}");
+        let place = format!(
+            "rcomet.toml:4:30: expected a list of two texts, such as [\"ping\", \"pong\"]\n    {line}\n"
+        );
+        assert!(said.contains(&place), "{said}");
+    }
+}

@@ -154,7 +154,9 @@ fn completions_and_manuals_are_written() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let text = home.says(&["completions", shell]);
         assert!(text.contains("subscribe") && text.contains("no-tcp"), "{shell}");
-        assert!(!text.contains("in-background"), "{shell}: that is for nobody to say");
+        for words in ["in-background", "Said by"] {
+            assert!(!text.contains(words), "{shell}: `{words}` is for nobody to say");
+        }
     }
     let script = home.file("completions.bash", &home.says(&["completions", "bash"]));
     let asked = format!(

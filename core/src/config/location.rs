@@ -2,6 +2,7 @@
 //! Knows nothing of what is asked there.
 use serde::Deserialize;
 
+use super::heartbeat::Heartbeat;
 use super::location_pages::Pages;
 use super::location_path::{LocationPath, Template};
 use super::push::{Batching, Concurrency, Duty, FirstMessage, GroupMethod, Side, Transport};
@@ -140,7 +141,7 @@ pub struct Location {
     pub longpoll_multipart: Batching,
     /// A text from a WebSocket that is answered with the other, and not published (`nchan_websocket_client_heartbeat`).
     #[serde(default)]
-    pub websocket_client_heartbeat: Option<(String, String)>,
+    pub websocket_client_heartbeat: Option<Heartbeat>,
     /// Milliseconds after which a WebSocket that was not heard is asked for a sign of life; 0 is never
     /// (`nchan_websocket_ping_interval`). If it is not said, `websocket.ping_ms` holds.
     #[serde(default)]
@@ -310,6 +311,12 @@ impl Location {
             if let Some(unknown) = template.names().find(|name| !self.path.names().any(|n| n == *name)) {
                 return Err(format!("the path `{}` names no `{unknown}`", self.path));
             }
+            if template.has_capture() {
+                return Err(format!(
+                    "`{}` has a variable of nginx, such as $1, in an id or a group: write {{name}} for what the path names",
+                    self.path
+                ));
+            }
         }
         if !self.publisher_channels.is_empty() && self.role != Duty::Pubsub {
             return Err(format!("`{}`: publisher_channels are for role = \"pubsub\"", self.path));
@@ -385,12 +392,38 @@ mod tests {
             (r#"{"path": "/p/{a}", "role": "publisher", "group": "{b}"}"#, "names no `b`"),
             (r#"{"path": "/p/{a}", "role": "publisher", "channel_event_string": "{id}"}"#, "and no `id`"),
             (r#"{"path": "/p", "role": "publisher", "channels": ["$arg_id"]}"#, "write {name}"),
+            (r#"{"path": "/p", "role": "publisher", "channels": ["$1"]}"#, "write {name}"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "channels": ["user-$1-{a}"]}"#, "write {name}"),
+            (r#"{"path": "/p/{a}", "role": "pubsub", "publisher_channels": ["{a}$2"]}"#, "write {name}"),
+            (r#"{"path": "/p/{a}", "role": "publisher", "group": "$1"}"#, "write {name}"),
+            (r#"{"path": "/p/{a}", "role": "pubsub", "channel_events_channel_id": "$1"}"#, "write {name}"),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_event": "$arg_e"}"#,
+                "its eventsource_event",
+            ),
+            (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_event": "${e}"}"#, "ping_event"),
+            (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_data": "now $msec"}"#, "ping_data"),
+            (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_comment": "$pid"}"#, "ping_comment"),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["a", "b", "c"]}"#,
+                "expected a list of two texts",
+            ),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["a"]}"#,
+                "expected a list of two texts",
+            ),
             (r#"{"path": "/p/{a}", "role": "publisher", "authorize_request": "https://a/"}"#, "TLS"),
         ] {
             let refused = location(json).expect_err(json);
             assert!(refused.contains(words), "{refused}");
         }
-        let fixed = location(r#"{"path": "/news", "role": "subscriber", "channels": ["news"]}"#);
-        assert!(fixed.is_ok(), "{fixed:?}");
+        for json in [
+            r#"{"path": "/news", "role": "subscriber", "channels": ["news"]}"#,
+            r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_data": "$5", "channel_event_string": "$5 {event}"}"#,
+            r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["ping", "pong"]}"#,
+        ] {
+            let fine = location(json);
+            assert!(fine.is_ok(), "{fine:?}");
+        }
     }
 }

@@ -97,10 +97,13 @@ impl TryFrom<String> for LocationPath {
         let (path, query) = text.split_once('?').unwrap_or((&text, ""));
         let is_plain = |part: &str| part.bytes().all(|c| c.is_ascii_graphic() && !b"{}?#%&=".contains(&c));
         // It would be taken word for word, and no request would fit.
-        if text.contains(['^', '\\', '(', ')', '*', '|', '[', ']']) || text.ends_with('$') {
+        if looks_like_a_pattern(path) {
             return Err(format!(
-                "`{text}` is a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
+                "`{text}` looks like a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
             ));
+        }
+        if has_variable(&text) {
+            return Err(has_a_variable(&text));
         }
         let mut pieces = Vec::new();
         for piece in path.strip_prefix('/').ok_or_else(wrong)?.split('/') {
@@ -127,10 +130,29 @@ impl TryFrom<String> for LocationPath {
     }
 }
 
+/// Whether a path can hardly be meant word for word: brackets can, unless there is more of a regular expression.
+fn looks_like_a_pattern(path: &str) -> bool {
+    let is_bracketed = path.contains(['(', ')', '[', ']']);
+    let is_range = ["[a-z", "[A-Z", "[0-9"].iter().any(|range| path.contains(range));
+    path.contains(['^', '\\', '*', '|'])
+        || path.contains(".+")
+        || path.ends_with('$')
+        || is_bracketed && (is_range || path.contains(['+', '$']))
+}
+
 /// Whether a variable of nginx stands in a text: whoever writes one means what it has there.
 pub(super) fn has_variable(text: &str) -> bool {
     let mut behind_dollars = text.split('$').skip(1);
     behind_dollars.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '{'))
+}
+
+/// Whether what a regular expression of nginx captures stands in a text: `$1`. In words for people it may be a price.
+pub(super) fn has_capture(text: &str) -> bool {
+    text.split('$').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn has_a_variable(text: &str) -> String {
+    format!("`{text}` has a variable of nginx in it: write {{name}} for what the path names")
 }
 
 /// A channel's id with names in it, such as `user-{id}`, or another text.
@@ -174,6 +196,11 @@ impl Template {
         }
     }
 
+    /// Whether what nginx captures stands in its fixed words: as an id, it would be one channel for everybody.
+    pub(super) fn has_capture(&self) -> bool {
+        self.0.iter().any(|word| matches!(word, Word::Text(text) if has_capture(text)))
+    }
+
     /// Whether a slash stands in its fixed words.
     pub(super) fn has_slash(&self) -> bool {
         self.0.iter().any(|word| matches!(word, Word::Text(text) if text.contains('/')))
@@ -204,9 +231,7 @@ impl TryFrom<String> for Template {
         };
         // A fixed text here: one channel for everybody.
         if has_variable(&text) {
-            return Err(format!(
-                "`{text}` has a variable of nginx in it: write {{name}} for what the path names"
-            ));
+            return Err(has_a_variable(&text));
         }
         let mut words = Vec::new();
         let mut rest = text.as_str();
@@ -266,10 +291,20 @@ mod tests {
             assert!(read.is_err() || bad == "/sub?", "{bad}");
         }
         for (bad, words) in [
-            ("/sub/(.*)$", "a regular expression"),
-            ("/sub/[a-z]+", "a regular expression"),
-            ("/sub/\\w+", "a regular expression"),
-            ("/sub$", "a regular expression"),
+            ("/sub/(.*)$", "looks like a regular expression"),
+            ("/sub/(.+)$", "looks like a regular expression"),
+            ("/sub/(.*)?x={id}", "looks like a regular expression"),
+            ("/sub/(a|b)", "looks like a regular expression"),
+            ("/sub/[a-z]+", "looks like a regular expression"),
+            ("/sub/[0-9]/{id}", "looks like a regular expression"),
+            ("/sub/\\w+", "looks like a regular expression"),
+            ("/sub/.+", "looks like a regular expression"),
+            ("/sub/.*", "looks like a regular expression"),
+            ("/sub/*", "looks like a regular expression"),
+            ("/sub$", "looks like a regular expression"),
+            ("^/sub/", "looks like a regular expression"),
+            ("/sub/$arg_id", "has a variable of nginx in it"),
+            ("/sub?channel=$arg_id", "has a variable of nginx in it"),
             ("/sub/{id}/{id}", "two things that are called `id`"),
             ("/sub/{id}?id=", "two things that are called `id`"),
             ("/sub?a={id}&b={id}", "two things that are called `id`"),
@@ -277,7 +312,19 @@ mod tests {
             let why = LocationPath::try_from(bad.to_owned()).expect_err(bad);
             assert!(why.contains(words), "{bad}: {why}");
         }
-        assert!(LocationPath::try_from("/$ub/{id}?a.b+c=".to_owned()).is_ok());
+        for good in [
+            "/$Ub/{id}?a.b+c=",
+            "/sub?id[]=",
+            "/sub?id[]={id}",
+            "/sub?(id)={id}",
+            "/sub?a*b|c=",
+            "/~bob(1)/{id}",
+            "/a[1]/{id}",
+            "/c++/{id}",
+            "/v1.0/{id}",
+        ] {
+            assert!(LocationPath::try_from(good.to_owned()).is_ok(), "{good}");
+        }
     }
 
     #[test]

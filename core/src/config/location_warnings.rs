@@ -3,7 +3,7 @@
 //! Knows nothing of what is asked there.
 use super::Http;
 use super::location::Location;
-use super::push::{Duty, Push};
+use super::push::{Duty, Push, Transport};
 use crate::conn::Role;
 
 impl Push {
@@ -87,7 +87,26 @@ fn idle_options(location: &Location) -> Vec<String> {
         is_set
             .then(|| format!("push.location `{path}`: {name} does nothing here, it is for {whose} locations"))
     };
-    set.filter_map(says).collect()
+    set.filter_map(says).chain(idle_for_sockets(location, reads, publishes)).collect()
+}
+
+/// Those that would do something if there were WebSockets.
+fn idle_for_sockets(location: &Location, reads: bool, publishes: bool) -> Vec<String> {
+    if location.transports.contains(&Transport::Websocket) {
+        return Vec::new();
+    }
+    let both = reads || publishes;
+    let options = [
+        ("websocket_ping_ms", both && location.websocket_ping_ms.is_some()),
+        ("websocket_compression", both && !location.websocket_compression),
+        ("websocket_client_heartbeat", publishes && location.websocket_client_heartbeat.is_some()),
+    ];
+    let set = options.iter().filter(|(_, is_set)| *is_set);
+    let says = |name: &str| {
+        let path = &location.path;
+        format!("push.location `{path}`: {name} does nothing here, its transports have no websocket")
+    };
+    set.map(|(name, _)| says(name)).collect()
 }
 
 #[cfg(test)]
@@ -132,6 +151,14 @@ mod tests {
                 of("/group/{id}", "channel_timeout_ms", "publishers' and subscribers'"),
             ]
         );
+        let polls = r#"[{"path": "/x/{id}", "role": "pubsub", "transports": ["long_poll"], "websocket_compression": false,
+            "websocket_ping_ms": 5, "websocket_client_heartbeat": ["a", "b"]}]"#;
+        let none = |name: &str| {
+            format!("push.location `/x/{{id}}`: {name} does nothing here, its transports have no websocket")
+        };
+        let names = ["websocket_ping_ms", "websocket_compression", "websocket_client_heartbeat"];
+        assert_eq!(warnings(polls), names.map(none));
+        assert_eq!(warnings(&polls.replace("long_poll", "websocket")), Vec::<String>::new());
         let both = r#"[{"path": "/x/{id}", "role": "pubsub", "messages_max": 50, "concurrency": "last"}]"#;
         assert_eq!(warnings(both), Vec::<String>::new());
     }

@@ -3,6 +3,7 @@
 mod bayeux;
 mod caps;
 mod channel_prefix;
+mod heartbeat;
 mod history;
 mod host_name;
 mod location;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 
 pub use bayeux::{Bayeux, Gap, MountPath, NamePattern};
 pub use channel_prefix::{ChannelPrefix, without, without_prefix};
+pub use heartbeat::Heartbeat;
 pub use history::{HistoryRule, HistoryRules};
 pub use host_name::HostName;
 pub use location::Location;

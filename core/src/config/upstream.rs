@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::location_path::has_variable;
+use super::location_path::{has_capture, has_variable};
 
 /// An application's address and the target of requests to it: `http://127.0.0.1:9000/auth`, or
 /// `unix:/run/app.sock:/auth`.
@@ -84,7 +84,11 @@ impl TryFrom<String> for Upstream {
             let (host, port) = host_and_port(authority).ok_or_else(wrong)?;
             (UpstreamPlace::Tcp(host.into(), port), authority.to_owned(), target)
         };
-        if target.contains(['{', '}']) || has_variable(&target) {
+        let file = if let UpstreamPlace::Unix(file) = &place { file.as_str() } else { "" };
+        // A query may have a price in it.
+        let path = target.split('?').next().unwrap_or_default();
+        let has_name = |part: &str| part.contains(['{', '}']) || has_variable(part);
+        if has_name(file) || has_name(&target) || has_capture(file) || has_capture(path) {
             return Err(format!(
                 "`{text}` has a name in it, which would be asked for as it stands: the channel is told in X-Channel-Id, and the \
                  request's path in X-Original-URI"
@@ -156,7 +160,17 @@ mod tests {
         ] {
             assert!(Upstream::try_from(bad.to_owned()).unwrap_err().contains("expected http://"), "{bad}");
         }
-        for bad in ["http://a/auth/{id}", "http://a/auth?id=$arg_id", "unix:/run/app.sock:/${x}"] {
+        for bad in [
+            "http://a/auth/{id}",
+            "http://a/auth?id=$arg_id",
+            "http://a/auth/$1",
+            "http://a/auth/$1?price=5",
+            "unix:/run/app.sock:/${x}",
+            "unix:/run/app.sock:/$1",
+            "unix:/run/$x.sock:/a",
+            "unix:/run/$1.sock",
+            "unix:/run/{x}.sock",
+        ] {
             assert!(Upstream::try_from(bad.to_owned()).unwrap_err().contains("X-Channel-Id"), "{bad}");
         }
         assert!(Upstream::try_from("http://a/?price=$5".to_owned()).is_ok());

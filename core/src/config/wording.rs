@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::location::Location;
+use super::location_path::has_variable;
 use super::push::Push;
 
 /// Bytes of each text of a location that is repeated around messages.
@@ -149,6 +150,12 @@ impl Location {
             }
             if text.len() > TEXT_BYTES_MAX {
                 return Err(format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its {name}"));
+            }
+            // It would be said word for word.
+            if has_variable(text) {
+                return Err(format!(
+                    "`{path}` has a variable of nginx in its {name}: expected what is to be said"
+                ));
             }
         }
         if self.raw_stream_separator.len() > TEXT_BYTES_MAX {

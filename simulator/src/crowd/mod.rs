@@ -203,7 +203,7 @@ impl Crowd {
                 Piece::Head(head) => {
                     if head.status != 200 {
                         let text = String::from_utf8_lossy(&bytes[head.range.start..filled]);
-                        seat.status(head.status, &mut self.tally, &text);
+                        seat.status(&*self.target, head.status, &mut self.tally, &text);
                     }
                     self.target.head(&mut seat.who, &bytes[head.range]);
                     seat.closes = head.closes;

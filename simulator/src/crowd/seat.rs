@@ -113,8 +113,8 @@ impl Seat {
     }
 
     /// Looks at a status other than 200. 101 is a WebSocket's handshake, 304 and 408 are how some servers end a poll that has brought nothing.
-    pub(super) fn status(&mut self, status: u16, tally: &mut Tally, text: &str) {
-        if !matches!(status, 101 | 201..=299 | 304 | 408) {
+    pub(super) fn status(&mut self, target: &dyn Target, status: u16, tally: &mut Tally, text: &str) {
+        if !matches!(status, 101 | 201..=299 | 304 | 408) && !target.is_farewell(status, text) {
             self.refuse(tally, text);
         }
     }
@@ -133,5 +133,30 @@ impl Seat {
         self.refused = true;
         tally.counts.refused += 1;
         tally.complain(|| format!("a subscriber was refused: {}", text.trim()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{Dialect, Language, Name};
+
+    /// A poll of the push module's is told so with the status of a limit that is reached.
+    #[test]
+    fn who_is_told_that_the_server_ends_is_not_refused() {
+        let refused = |dialect: Dialect, status: u16, more: &str| {
+            let target = Language::choose(Name::Rcomet, Some(dialect)).expect("rcomet speaks it").speak(1);
+            let (mut seat, mut tally) = (Seat::new(Kind::Poll, 0, 0, 0, false), Tally::new());
+            seat.status(&*target, status, &mut tally, &format!("HTTP/1.1 {status} Any\r\n{more}"));
+            assert_eq!(u64::from(seat.refused), tally.counts.refused);
+            seat.refused
+        };
+        let end = "Vary: Origin\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        assert!(!refused(Dialect::Push, 503, end));
+        assert!(!refused(Dialect::Push, 408, end));
+        assert!(refused(Dialect::Push, 503, "Content-Length: 2\r\nConnection: close\r\n\r\nno"));
+        assert!(refused(Dialect::Push, 503, "Content-Length: 0\r\n\r\n"));
+        assert!(refused(Dialect::Push, 403, end));
+        assert!(refused(Dialect::Icomet, 503, end));
     }
 }

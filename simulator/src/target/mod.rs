@@ -120,6 +120,11 @@ pub trait Target {
     /// The connection of `who` has ended: whatever has to be said again on the next one.
     fn hung_up(&self, _who: &mut Who) {}
 
+    /// Whether an answer that would else be a refusal says that the server ends, and that `who` may come to the next one.
+    fn is_farewell(&self, _status: u16, _text: &str) -> bool {
+        false
+    }
+
     /// Whether a body without a message says that `who`, or a publish, is not welcome.
     fn refuses(&self, _body: &[u8]) -> bool {
         false

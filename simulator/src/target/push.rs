@@ -84,6 +84,13 @@ impl Target for Push {
         }
     }
 
+    /// rcomet has no words for polls that wait when it ends, and ends their connections; who is refused is told why.
+    fn is_farewell(&self, status: u16, text: &str) -> bool {
+        status == 503
+            && text.contains("\r\nContent-Length: 0\r\n")
+            && text.contains("\r\nConnection: close\r\n")
+    }
+
     /// An id that is cut in two is read when it is whole: it stands before the message that it is of.
     fn unfinished(&self, who: &Who, body: &[u8]) -> usize {
         if who.kind == Kind::Poll {

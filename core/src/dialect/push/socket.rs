@@ -134,7 +134,7 @@ fn outlet(
         posting: decode::posting(head, location, named, config)?,
         answers: (location.role == Duty::Publisher).then_some(format),
         hooks: None,
-        heartbeat: heartbeat.map(|(asks, answers)| (asks.as_str().into(), answers.as_str().into())),
+        heartbeat: heartbeat.map(|one| (one.asks.as_str().into(), one.answers.as_str().into())),
         location: config.push.location.iter().position(|one| one == location),
     })
 }
