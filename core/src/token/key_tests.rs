@@ -199,7 +199,7 @@ fn what_has_not_the_form_of_a_token_is_refused() {
         (signed("{\"alg\":\"HS256\",\"alg\":\"HS256\"}", "{\"exp\":2000}"), Wrong::Form),
         (signed("{\"kid\":\"a\"}", "{\"exp\":2000}"), Wrong::Form),
         (signed(&format!("{{\"alg\":\"HS256\",\"x\":{}", "[".repeat(2_000)), "{}"), Wrong::Form),
-        (signed("{\"alg\":\"HS256\"}", r#"{"exp":2000,"sub":"\ud800"}"#), unreadable.clone()),
+        (signed("{\"alg\":\"HS256\"}", r#"{"exp":2000,"sub":"\ud800"}"#), unreadable),
         (signed("{\"alg\":\"HS256\"}", r#"{"exp":1e400}"#), unreadable),
         (signed("{\"alg\":\"HS256\"}", &"[".repeat(2_000)), no_object),
         (signed("{\"alg\":\"HS256\"}", "[null,null,null,2000]"), no_object),
