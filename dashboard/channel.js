@@ -3,6 +3,7 @@ import { $, bytes, el, number, row, rows } from './dom.js';
 
 const SHOWN_MOST = 500; // messages; older ones go
 const LOOK_MS = 2_000;
+const AGAIN_MS = 5_000; // after a refusal
 const REASONS = {
   epoch: 'the server was started anew, without its histories',
   channel: 'the channel was made anew',
@@ -16,6 +17,7 @@ let source = null;
 let timer = 0;
 let place = ''; // the cursor of what was seen last
 let coming = []; // lines that are to be drawn
+let why = ''; // what was said of the last refusal
 let isOver = false; // it was closed, and is not to be opened anew by looking at it
 
 export function leave() {
@@ -44,7 +46,7 @@ export function openChannel(which) {
   $('one-log').replaceChildren();
   $('publish-said').value = '';
   fault('');
-  [place, coming, isOver] = ['', [], false];
+  [place, coming, why, isOver] = ['', [], '', false];
   look(mine);
   timer = setInterval(() => document.hidden || isOver || look(mine), LOOK_MS);
   listen();
@@ -56,7 +58,10 @@ function listen() {
   if (document.hidden || isOver) return;
   const mine = turn;
   source = new EventSource(`events?channel=${encodeURIComponent(name)}&${place ? `cursor=${place}` : 'history=100'}`);
-  source.onopen = () => { $('one-live').textContent = 'live'; };
+  source.onopen = () => {
+    why = '';
+    $('one-live').textContent = 'live';
+  };
   source.onerror = () => {
     $('one-live').textContent = 'connecting…';
     if (source.readyState === EventSource.CLOSED) refused(mine);
@@ -87,8 +92,12 @@ async function refused(mine) {
     if (mine === turn) setTimeout(() => mine === turn && listen(), LOOK_MS);
   } catch (error) {
     if (mine !== turn) return;
+    const words = `The server refuses: ${error.message}.`;
+    if (words !== why) say('', words, 'said'); // once, however often it is tried
+    why = words;
     $('one-live').textContent = 'refused';
-    say('', `The server refuses: ${error.message}.`, 'said');
+    // Another time will not change what is wrong with the question.
+    if (![400, 403, 404].includes(error.status)) setTimeout(() => mine === turn && source.readyState === EventSource.CLOSED && listen(), AGAIN_MS);
   }
 }
 

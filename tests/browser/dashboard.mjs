@@ -8,8 +8,9 @@ const complaints = [];
 page.on('pageerror', (error) => complaints.push(String(error)));
 page.on('console', (message) => {
   // A look at a channel may be under way while it is closed, or before it is there.
-  const isGone = message.text().includes('404') && /\/channels\/(odd|report|long|bytes|hidden|fast)/.test(message.location().url);
-  const isRefused = message.text().includes('400') && message.location().url.includes('channel=long');
+  const isGone = message.text().includes('404') && /\/channels\/(odd|report|long|bytes|hidden|fast|passing)/.test(message.location().url);
+  const isRefused = message.text().includes('400') && message.location().url.includes('channel=long')
+    || message.text().includes('503') && message.location().url.includes('channel=passing');
   if (message.type() === 'error' && !isGone && !isRefused) complaints.push(`${message.text()} ${message.location().url}`);
 });
 
@@ -98,6 +99,17 @@ await run(async () => {
     await page.goto(`${admin}/dashboard#channel=${'long'.repeat(100)}`);
     await until('refused', () => text('#one-live'));
     await untilLike(/^The server refuses: .*too long/, () => page.locator('#one-log li span').first().innerText());
+  });
+
+  await check('a channel that is refused for a time is asked for again', async () => {
+    const events = /\/events\?channel=passing/;
+    const detail = 'memory_bytes_max is reached';
+    await page.route(events, (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ detail }) }));
+    await page.goto(`${admin}/dashboard#channel=passing`);
+    await until([`The server refuses: ${detail}.`], () => page.locator('#one-log li span').allTextContents());
+    await until('refused', () => text('#one-live'));
+    await page.unroute(events);
+    await until('live', () => text('#one-live'));
   });
 
   await check('a tab that nobody sees holds no connection, and misses nothing', async () => {

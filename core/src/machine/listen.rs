@@ -60,12 +60,13 @@ impl Machine {
         }
     }
 
-    pub(super) fn admit_listener(
-        &mut self,
+    /// The channel of a subscription that may be begun, if it is there.
+    pub(super) fn check_listener(
+        &self,
         id: Id<Conn>,
         role: Role,
         listen: &Listen<'_>,
-    ) -> Result<Id<Channel>, Refusal> {
+    ) -> Result<Option<Id<Channel>>, Refusal> {
         // Only a WebSocket's token allows something here: it was shown on the connection.
         let grant = self.bearers.grant(id);
         let is_granted = grant.is_some_and(|grant| grant.allows(Act::Subscribe, &listen.channel));
@@ -77,27 +78,40 @@ impl Machine {
         if let Some(who) = &listen.who {
             self.check_bearer(role, grant, who, &listen.channel)?;
             self.check_person(who)?;
-            if self.is_short_of(who.len()) {
-                return Err(Refusal::Memory);
-            }
         }
-        let at = match self.hub.find(&listen.channel) {
-            Some(at) => at,
-            // Whoever must show a token cannot make a channel.
-            None if needs_token => return Err(self.not_let_in_here(id)),
-            None => self.open_channel(&listen.channel, 0)?,
-        };
-        let has_own = self.hub.has_token(at, &listen.token);
+        let at = self.hub.find(&listen.channel);
+        let has_own = at.is_some_and(|at| self.hub.has_token(at, &listen.token));
+        // Whoever must show a token cannot make a channel.
         if needs_token && !has_own {
             return Err(self.not_let_in_here(id));
         }
         // It was registered for clients who are known by name, and they are not known here.
-        let for_sessions = self.hub.peek(at).and_then(Channel::registered).is_some_and(|own| own.sessions);
+        let own = at.and_then(|at| self.hub.peek(at)).and_then(Channel::registered);
+        let for_sessions = own.is_some_and(|own| own.sessions);
         // And what is between a client of Bayeux and the server is nobody else's, whatever pattern a signed token names.
         let is_others = is_private(&listen.channel) || for_sessions && !is_granted;
         if is_others && role != Role::Admin && !has_own {
             return Err(Refusal::Token);
         }
+        Ok(at)
+    }
+
+    pub(super) fn admit_listener(
+        &mut self,
+        id: Id<Conn>,
+        role: Role,
+        listen: &Listen<'_>,
+    ) -> Result<Id<Channel>, Refusal> {
+        let found = self.check_listener(id, role, listen)?;
+        if let Some(who) = &listen.who
+            && self.is_short_of(who.len())
+        {
+            return Err(Refusal::Memory);
+        }
+        let at = match found {
+            Some(at) => at,
+            None => self.open_channel(&listen.channel, 0)?,
+        };
         if listen.replaces
             && let Some(who) = &listen.who
         {

@@ -174,6 +174,9 @@ fn what_has_not_the_form_of_a_token_is_refused() {
     let [header, claims, tag]: [&str; 3] =
         good.split('.').collect::<Vec<_>>().try_into().expect("three parts");
     let no_object = Wrong::Claims("the token's claims are not as expected: a JSON object");
+    let unreadable = Wrong::Claims(
+        "the token's claims are not as expected: JSON, with whole characters and numbers below 1.8e308",
+    );
     for (token, wrong) in [
         (String::new(), Wrong::Form),
         (".".into(), Wrong::Form),
@@ -196,6 +199,8 @@ fn what_has_not_the_form_of_a_token_is_refused() {
         (signed("{\"alg\":\"HS256\",\"alg\":\"HS256\"}", "{\"exp\":2000}"), Wrong::Form),
         (signed("{\"kid\":\"a\"}", "{\"exp\":2000}"), Wrong::Form),
         (signed(&format!("{{\"alg\":\"HS256\",\"x\":{}", "[".repeat(2_000)), "{}"), Wrong::Form),
+        (signed("{\"alg\":\"HS256\"}", r#"{"exp":2000,"sub":"\ud800"}"#), unreadable),
+        (signed("{\"alg\":\"HS256\"}", r#"{"exp":1e400}"#), unreadable),
         (signed("{\"alg\":\"HS256\"}", &"[".repeat(2_000)), no_object),
         (signed("{\"alg\":\"HS256\"}", "[null,null,null,2000]"), no_object),
         ("x.".repeat(3_000), Wrong::TooLong),

@@ -1,5 +1,6 @@
 //! What is wrong with claims that are not as expected, in words: whoever made them has the key, and may know.
 //! Looks at refused ones only, so that reading others costs nothing more.
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 pub(super) const EXP: &str = "the token's exp is not as expected: a number, the seconds since 1970";
@@ -14,12 +15,17 @@ const SUBJECT: &str = "the token's sub is not as expected: text";
 const AUDIENCE: &str = "the token's aud is not as expected: text, or a list of texts";
 const RULES: &str = "the token's channels are not as expected: a list of rules, such as [{\"match\": \"room/*\", \"do\": [\"subscribe\"]}]";
 const RULE: &str = "a rule of the token's channels is not as expected: {\"match\": \"room/*\", \"do\": [\"subscribe\"]}, and nothing else in it";
+/// It looks like one, and something in it cannot be read: half of a character, or a number without bounds.
+const JSON: &str =
+    "the token's claims are not as expected: JSON, with whole characters and numbers below 1.8e308";
 /// Whatever is there only once and of its kind can be read.
 const ONCE: &str = "the token's claims are not as expected: each once";
 
 /// Why claims could not be read.
 pub(super) fn unread(json: &[u8]) -> &'static str {
-    let Some(claims) = super::object::<Map<String, Value>>(json) else { return OBJECT };
+    let Some(claims) = super::object::<Map<String, Value>>(json) else {
+        return if super::object::<IgnoredAny>(json).is_some() { JSON } else { OBJECT };
+    };
     let wrong = |name: &str, is_right: fn(&Value) -> bool| {
         claims.get(name).is_some_and(|claim| !claim.is_null() && !is_right(claim))
     };

@@ -175,3 +175,47 @@ fn no_pattern_opens_what_is_between_bayeux_and_the_server() {
         assert_eq!(socket.ask(&mut server, &with)[0]["type"], "subscribed", "by its own token: {pattern}");
     }
 }
+
+/// By whether there is room to name them, nobody learns how many people are where it may not read.
+#[test]
+fn people_count_only_where_one_may_read() {
+    let mut config = config(true);
+    config.limits.presence_bytes_max = 5_000;
+    let mut server = Server::new(config);
+    let any = granting(LATER, "*", &["subscribe", "presence"]);
+    for n in 0..30 {
+        for channel in ["board-1", "board-2"] {
+            let (person, _) = Socket::open_with(&mut server, &format!("/ws?token={any}"), "");
+            let ask = format!(r#"{{"type":"subscribe","channel":"{channel}","who":"person-number-{n}"}}"#);
+            assert_eq!(person.ask(&mut server, &ask)[0]["type"], "subscribed");
+        }
+    }
+    let mine = granting(LATER, "mine-*", &["subscribe", "presence"]);
+    let stranger = Socket::open(&mut server);
+    let (knows_one, _) = Socket::open_with(&mut server, &format!("/ws?token={mine}"), "");
+    for count in [2, 10, 100] {
+        let mut names = ["board-1", "board-2", "nobody"].repeat(count);
+        names.insert(count, "mine-1");
+        names.insert(1, "mine-2");
+        let all = json!({"type": "subscribe", "channels": names, "who": "x", "id": 1}).to_string();
+        let refused = stranger.ask(&mut server, &all);
+        assert!(refused.iter().all(|said| said["status"] == 401), "{count}: {refused:?}");
+        let heard = knows_one.ask(&mut server, &all);
+        let said: Vec<&Value> = heard.iter().filter(|said| said["id"] == 1).collect();
+        assert_eq!(said.len(), names.len(), "{count}");
+        for (name, said) in names.iter().zip(said) {
+            let wanted = if name.starts_with("mine") { "subscribed" } else { "error" };
+            assert_eq!(said["type"], wanted, "{count} {name}: {said}");
+            assert!(wanted == "subscribed" || said["status"] == 403, "{count} {name}: {said}");
+        }
+        for name in ["mine-1", "mine-2"] {
+            knows_one.ask(&mut server, &format!(r#"{{"type":"unsubscribe","channel":"{name}"}}"#));
+        }
+    }
+    assert_eq!(server.machine.counters().presences_refused, 0);
+    // Where it may read all of them, there is no room.
+    let (reads, _) = Socket::open_with(&mut server, &format!("/ws?token={any}"), "");
+    let ask = r#"{"type":"subscribe","channels":["board-1","board-2","mine-1","mine-2"],"who":"x"}"#;
+    let refused = reads.ask(&mut server, ask);
+    assert!(refused.len() == 4 && refused.iter().all(|said| said["status"] == 413), "{refused:?}");
+}

@@ -146,6 +146,26 @@ fn no_more_people_are_named_at_once_than_one_answer_may_name() {
 }
 
 #[test]
+fn people_of_a_channel_count_once_and_not_where_one_is_told_already() {
+    let mut server = Server::new(config(|c| c.limits.presence_bytes_max = 10_000));
+    for n in 0..20 {
+        let who = format!(r#"{{"type":"subscribe","channel":"a","who":"person-number-{n}"}}"#);
+        assert_eq!(Socket::open(&mut server).ask(&mut server, &who)[0]["type"], "subscribed");
+    }
+    let statuses = |server: &mut Server, socket: Socket, names: &[&str]| -> Vec<u64> {
+        let names = serde_json::to_string(names).expect("it is text");
+        let ask = format!(r#"{{"type":"subscribe","channels":{names},"who":"Ann","id":1}}"#);
+        let heard = socket.ask(server, &ask);
+        let said = heard.iter().filter(|said| said["id"] == 1);
+        said.map(|said| said["status"].as_u64().unwrap_or(0)).collect()
+    };
+    let socket = Socket::open(&mut server);
+    assert_eq!(statuses(&mut server, socket, &["a", "a", "a", "a", "b"]), [0, 400, 400, 400, 0]);
+    assert_eq!(statuses(&mut server, socket, &["a", "c", "a", "a", "a"]), [400, 0, 400, 400, 400]);
+    assert_eq!(server.machine.counters().presences_refused, 0);
+}
+
+#[test]
 fn what_channels_of_one_message_have_in_common_is_not_multiplied_without_bound() {
     let mut server = Server::new(config(|_| {}));
     let socket = Socket::open(&mut server);

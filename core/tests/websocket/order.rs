@@ -88,6 +88,43 @@ fn a_subscription_claims_nothing_for_others_that_are_behind() {
     assert_eq!(of_a(&rest), of_a(&wanted)[had as usize..]);
 }
 
+/// Whatever stands behind it in the list: the last that has begun says the place.
+#[test]
+fn a_place_comes_with_the_last_that_has_begun() {
+    let mut server = Server::new(super::config(|c| {
+        c.websocket.subscriptions_max = 4;
+        c.limits.channel_name_bytes_max = 10;
+    }));
+    for (names, begun) in [
+        (vec!["a", "b", "a"], 2),
+        (vec!["a", "b", "toolongtobea"], 2),
+        (vec!["a", "toolongtobea", "b", "a"], 2),
+        (vec!["a", "b", "c", "d"], 4),
+        (vec!["toolongtobea", "a"], 1),
+    ] {
+        let socket = Socket::open(&mut server);
+        let ask = serde_json::json!({"type": "subscribe", "channels": names, "id": 1});
+        let said = socket.ask(&mut server, &ask.to_string());
+        assert_eq!(said.len(), names.len(), "{names:?}");
+        let cursors: Vec<&Value> =
+            said.iter().filter(|said| said["type"] == "subscribed").map(|said| &said["cursor"]).collect();
+        assert_eq!(cursors.len(), begun, "{names:?}");
+        let (last, before) = cursors.split_last().expect("one has begun");
+        assert!(last.is_string() && before.iter().all(|none| none.is_null()), "{names:?}: {said:?}");
+        server.vanish(socket.0);
+    }
+    // No more may be begun: the last that there was room for.
+    let socket = Socket::open(&mut server);
+    socket.ask(&mut server, r#"{"type":"subscribe","channels":["c","d"]}"#);
+    let said = socket.ask(&mut server, r#"{"type":"subscribe","channels":["a","e","b"],"history":1}"#);
+    let kinds: Vec<_> =
+        said.iter().map(|said| (said["status"].as_u64(), said["cursor"].is_string())).collect();
+    assert_eq!(kinds, [(None, false), (None, true), (Some(429), false)]);
+    let cursor = said[1]["cursor"].as_str().expect("a place").to_owned();
+    let wanted = pushed(&mut server, 3);
+    assert_eq!(resumed(&mut server, &cursor), wanted);
+}
+
 #[test]
 fn several_channels_that_are_asked_for_at_once_go_on_from_one_cursor() {
     let mut server = server();

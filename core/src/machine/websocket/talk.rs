@@ -1,5 +1,7 @@
 //! What messages ask for, done, and answered.
 //! Knows nothing of how they are written.
+use std::collections::BTreeSet;
+
 use crate::arena::Id;
 use crate::conn::{Conn, HeldMessage, Phase, Role, Seat, Several};
 use crate::dialect::{Batch, Bulk, Call, Item, Listen, News, Outcome, Refusal, Verb, Voice};
@@ -12,6 +14,12 @@ use crate::machine::private::check_private;
 use crate::machine::read::Place;
 use crate::token::{Act, is_signed};
 use crate::wire::ws::Fault;
+
+/// A subscription that is asked for, and the word under which it is answered.
+type Asked<'m> = (Option<&'m str>, Listen<'m>);
+
+/// A subscription that has begun.
+type Begun = (Id<Channel>, Start);
 
 impl Machine {
     /// Does what a message asks for, from the call `done` on, and answers. A publish may have to wait; then the message is
@@ -34,8 +42,8 @@ impl Machine {
         let count = calls.len();
         // The message counts as one request, and so does each thing more that it asks for.
         self.served += count.saturating_sub(done + 1);
-        if done == 0 && !self.take_common(id, &calls) {
-            return;
+        if matches!(calls.first(), Some(Call::Do { verb: Verb::Listen(_), .. })) {
+            return self.begin_all(id, calls);
         }
         for (number, call) in calls.into_iter().enumerate().skip(done) {
             if let Call::Do { verb: Verb::PublishAll(bulk), .. } = &call
@@ -53,44 +61,86 @@ impl Machine {
                     Err(fault) => return self.fail(id, fault),
                 }
             }
-            let is_last = number + 1 == count;
-            self.answer_call(id, call, is_last, message, is_text);
+            self.answer_call(id, call, message, is_text);
         }
     }
 
-    /// What the channels that a message subscribes to have in common is looked at once: the signed token that is for all of them, and how
-    /// many people are to be named at once. `false`: each of them has been refused.
-    fn take_common(&mut self, id: Id<Conn>, calls: &[Call<'_>]) -> bool {
-        let Some(Call::Do { verb: Verb::Listen(Listen { token, .. }), .. }) = calls.first() else {
-            return true;
-        };
-        let mut outcome = Ok(());
+    /// Begins what a message subscribes to, all of it, and then answers each: with the last that has begun comes a place, and
+    /// whoever goes on behind it has begun all of them.
+    fn begin_all(&mut self, id: Id<Conn>, calls: Vec<Call<'_>>) {
+        // Such a message asks for nothing else.
+        let asked: Vec<Asked<'_>> = calls
+            .into_iter()
+            .filter_map(|call| match call {
+                Call::Do { tag, verb: Verb::Listen(listen) } => Some((tag, listen)),
+                _ => None,
+            })
+            .collect();
+        let Some((_, Listen { token, .. })) = asked.first() else { return };
+        // What they have in common is looked at once: the signed token that is for all of them, and how many people are to be
+        // named at once.
         if is_signed(token) {
-            outcome = self.renew(id, token).map(|()| self.revoke(id));
+            if let Err(refusal) = self.renew(id, token) {
+                asked.iter().for_each(|one| self.refuse_listen(id, one, &refusal));
+                return self.count_refusal(&refusal);
+            }
+            self.revoke(id);
         }
-        let Err(refusal) = outcome.and_then(|()| self.check_company(calls)) else { return true };
-        for call in calls {
-            let Call::Do { tag, verb: Verb::Listen(listen) } = call else { continue };
-            self.note_refusals(id, [&*listen.channel].into_iter(), &refusal);
-            self.answer_tagged(id, *tag, &Outcome::Refused(&refusal));
+        let crowd = self.check_company(id, &asked).err();
+        let mut begun = Vec::with_capacity(asked.len());
+        for (_, listen) in &asked {
+            // What is not counted has a refusal of its own.
+            begun.push(match &crowd {
+                Some(_) if self.is_counted(id, listen) => None,
+                _ => Some(self.sit_down(id, listen)),
+            });
         }
-        self.count_refusal(&refusal);
-        false
-    }
-
-    /// Whether there is room to say who is in all of the channels that a message subscribes to under a name.
-    fn check_company(&self, calls: &[Call<'_>]) -> Result<(), Refusal> {
-        let mut names: Vec<&str> = Vec::new();
-        for call in calls {
-            if let Call::Do { verb: Verb::Listen(Listen { channel, who: Some(_), .. }), .. } = call {
-                names.push(channel);
+        let last = begun.iter().rposition(|one| matches!(one, Some(Ok(Some(_)))));
+        for (number, (one, begun)) in asked.iter().zip(begun).enumerate() {
+            match (begun, &crowd) {
+                (Some(Ok(Some((at, start)))), _) => {
+                    self.say_begun(id, one, at, &start, last == Some(number));
+                }
+                (Some(Err(refusal)), _) => {
+                    self.count_refusal(&refusal);
+                    self.refuse_listen(id, one, &refusal);
+                }
+                (None, Some(refusal)) => self.refuse_listen(id, one, refusal),
+                (Some(Ok(None)), _) | (None, None) => {}
             }
         }
-        if names.len() < 2 {
+        if let Some(refusal) = &crowd {
+            self.count_refusal(refusal);
+        }
+    }
+
+    fn refuse_listen(&mut self, id: Id<Conn>, (tag, listen): &Asked<'_>, refusal: &Refusal) {
+        // Who asks for what it has was not kept out.
+        if !matches!(refusal, Refusal::Parameter(_)) {
+            self.note_refusals(id, [&*listen.channel].into_iter(), refusal);
+        }
+        self.answer_tagged(id, *tag, &Outcome::Refused(refusal));
+    }
+
+    /// Whether there is room to say who is in all of the channels that a message subscribes to under a name. Others do not count: how many
+    /// people are there is nothing for those who may not read them.
+    fn check_company(&self, id: Id<Conn>, asked: &[Asked<'_>]) -> Result<(), Refusal> {
+        if asked.len() < 2 || asked.iter().all(|(_, listen)| listen.who.is_none()) {
             return Ok(());
         }
+        let counted: BTreeSet<&str> = asked
+            .iter()
+            .filter(|(_, listen)| self.is_counted(id, listen))
+            .map(|(_, listen)| &*listen.channel)
+            .collect();
+        let names: Vec<&str> = counted.into_iter().collect();
         let at: Vec<Option<Id<Channel>>> = names.iter().map(|name| self.hub.find(name)).collect();
-        self.check_presence(&names, &at)
+        if at.len() < 2 { Ok(()) } else { self.check_presence(&names, &at) }
+    }
+
+    /// Whether a subscription may begin and is none yet: who is in its channel will be told.
+    fn is_counted(&self, id: Id<Conn>, listen: &Listen<'_>) -> bool {
+        self.seat_in(id, &listen.channel).is_none() && self.check_listener(id, Role::Front, listen).is_ok()
     }
 
     /// A channel whose listeners must be served before these are published, if whoever asks for it may.
@@ -118,15 +168,8 @@ impl Machine {
         }
     }
 
-    /// Does one thing and answers it; the last of those that a message asks for, or one before.
-    pub(super) fn answer_call(
-        &mut self,
-        id: Id<Conn>,
-        call: Call<'_>,
-        is_last: bool,
-        message: &[u8],
-        is_text: bool,
-    ) {
+    /// Does one thing and answers it.
+    pub(super) fn answer_call(&mut self, id: Id<Conn>, call: Call<'_>, message: &[u8], is_text: bool) {
         match call {
             Call::Echo => self.say_message(id, message, is_text),
             Call::Refuse { tag, refusal } => {
@@ -134,7 +177,7 @@ impl Machine {
                 self.answer_tagged(id, tag, &Outcome::Refused(&refusal));
             }
             Call::Do { tag, verb } => {
-                if let Err(refusal) = self.do_and_answer(id, tag, verb, is_last) {
+                if let Err(refusal) = self.do_and_answer(id, tag, verb) {
                     self.count_refusal(&refusal);
                     self.answer_tagged(id, tag, &Outcome::Refused(&refusal));
                 }
@@ -142,13 +185,7 @@ impl Machine {
         }
     }
 
-    fn do_and_answer(
-        &mut self,
-        id: Id<Conn>,
-        tag: Option<&str>,
-        verb: Verb<'_>,
-        is_last: bool,
-    ) -> Result<(), Refusal> {
+    fn do_and_answer(&mut self, id: Id<Conn>, tag: Option<&str>, verb: Verb<'_>) -> Result<(), Refusal> {
         check_private(Role::Front, &verb)?;
         match verb {
             Verb::PublishAll(Bulk { items, .. }) => {
@@ -166,15 +203,6 @@ impl Machine {
                 self.answer_tagged(id, tag, &Outcome::Authenticated { expires_s });
                 self.revoke(id);
             }
-            Verb::Listen(listen) => {
-                if let Err(refusal) = self.sit_down(id, tag, &listen, is_last) {
-                    // Who asks for what it has was not kept out.
-                    if !matches!(refusal, Refusal::Parameter(_)) {
-                        self.note_refusals(id, [&*listen.channel].into_iter(), &refusal);
-                    }
-                    return Err(refusal);
-                }
-            }
             Verb::Unlisten(channel) => {
                 self.get_up(id, &channel)?;
                 self.answer_tagged(id, tag, &Outcome::Unsubscribed { channel: &channel });
@@ -186,53 +214,73 @@ impl Machine {
         Ok(())
     }
 
-    /// Begins a subscription, beside those that there are. The last of those that are asked for together is answered with a place:
-    /// whoever goes on behind it has begun all of them.
-    fn sit_down(
-        &mut self,
-        id: Id<Conn>,
-        tag: Option<&str>,
-        listen: &Listen<'_>,
-        is_last: bool,
-    ) -> Result<(), Refusal> {
+    /// Begins a subscription, beside those that there are. Nothing is said of it yet.
+    fn sit_down(&mut self, id: Id<Conn>, listen: &Listen<'_>) -> Result<Option<Begun>, Refusal> {
         let now = self.post.now;
+        if self.seat_in(id, &listen.channel).is_some() {
+            return Err(Refusal::Parameter("this connection has subscribed to the channel already"));
+        }
         if let Some(seat) = self.seat_called(id, &listen.channel) {
-            if self.hub.peek(seat.channel).is_some_and(|channel| !channel.is_closed()) {
-                return Err(Refusal::Parameter("this connection has subscribed to the channel already"));
-            }
             // It asks for another life of a channel of whose end it was still to be told.
             self.tell_end(id, seat);
         }
-        let Some(socket) = self.websocket(id) else { return Ok(()) };
+        let Some(socket) = self.websocket(id) else { return Ok(None) };
         if socket.seats.len() >= self.config.websocket.subscriptions_max {
             return Err(Refusal::TooManySubscriptions);
         }
-        let voice = Voice::new(socket.tongue.talker().dialect(), socket.style);
         let at = self.admit_listener(id, Role::Front, listen)?;
         let has_past = self.bearers.grant(id).is_none_or(|grant| grant.allows(Act::History, &listen.channel))
             || !self.needs_token(Role::Front)
             || self.hub.has_token(at, &listen.token);
-        let Some(mut start) = self.start_granted(at, listen.from, has_past) else { return Ok(()) };
+        let Some(mut start) = self.start_granted(at, listen.from, has_past) else { return Ok(None) };
         if start.ahead && matches!(listen.from, From::Next(_)) {
             // It counts on messages of another life: what there is, is new to it.
-            let Some(oldest) = self.hub.start(at, From::Oldest, now) else { return Ok(()) };
+            let Some(oldest) = self.hub.start(at, From::Oldest, now) else { return Ok(None) };
             start = Start { lost: Lost::Unknown(Because::Cursor), ..oldest };
         }
         if let Some(who) = &listen.who {
             self.hub.meet(at, who, id.to_bits(), now);
         }
+        let notices = self.hub.notices(at);
+        let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
+        // There was room when it was admitted, in this very turn.
+        let joined = match self.subscription_of(id) {
+            Some(sub) => self.hub.join_beside(sub, at, join, now).map(|()| sub),
+            None => self.hub.join(at, join, now),
+        };
+        let Ok(sub) = joined else { return Err(Refusal::TooManySubscribers) };
         self.counters.subscribed += 1;
         self.count_lost(id, at, &start);
-        let first = self.websocket(id).and_then(|socket| socket.seats.first()).map(|seat| seat.sub);
-        // Of the channels that it reads already, it may not have everything yet.
-        let others = first.and_then(|sub| self.hub.subscription(sub));
-        let cursor = is_last.then(|| {
-            let mut places: Vec<Place> = others.into_iter().flat_map(Subscription::seats).collect();
-            places.push((at, start.next));
+        if listen.deltas {
+            self.hub.want_deltas(sub, Some(at));
+        }
+        if let Some(socket) = self.websocket_mut(id) {
+            // Most have one: room for exactly as many as there are.
+            socket.seats.reserve_exact(1);
+            socket.seats.push(Seat { channel: at, sub });
+        }
+        Ok(Some((at, start)))
+    }
+
+    /// Says of a subscription that it has begun, and where everything goes on that this connection reads.
+    fn say_begun(
+        &mut self,
+        id: Id<Conn>,
+        (tag, listen): &Asked<'_>,
+        at: Id<Channel>,
+        start: &Start,
+        is_last: bool,
+    ) {
+        let Some(socket) = self.websocket(id) else { return };
+        let voice = Voice::new(socket.tongue.talker().dialect(), socket.style);
+        // Of the channels that it has read before, it may not have everything yet.
+        let own = self.subscription_of(id).and_then(|sub| self.hub.subscription(sub));
+        let cursor = own.filter(|_| is_last).map(|own| {
+            let places: Vec<Place> = own.seats().collect();
             standing(&self.hub, &places)
         });
         let (mut delivery, conns, hub) = self.delivery();
-        let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
+        let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return };
         if start.lost != Lost::Nothing {
             // Before the place behind it: whoever goes on from there has been told.
             delivery.tell(
@@ -242,33 +290,20 @@ impl Machine {
             );
         }
         let subscribed = Outcome::Subscribed { channel: &listen.channel, seq: start.next - 1, cursor };
-        self.answer_tagged(id, tag, &subscribed);
+        self.answer_tagged(id, *tag, &subscribed);
         let (mut delivery, conns, hub) = self.delivery();
-        let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return Ok(()) };
+        let (Some(conn), Some(channel)) = (conns.get_mut(id), hub.peek(at)) else { return };
         let mut news = Vec::new();
         if let (Some(_), Some(roster)) = (&listen.who, channel.roster()) {
             let from = listen.roster.map(|n| n.saturating_add(1));
             people(channel, roster, from, &voice, &mut news);
         }
         delivery.tell(conn, id, &news);
-        drop(news);
-        let notices = self.hub.notices(at);
-        let join = Join { next: start.next, owner: id.to_bits(), who: listen.who.as_deref(), notices };
-        // There was room when it was admitted, in this very turn.
-        let joined = match first {
-            Some(sub) => self.hub.join_beside(sub, at, join, now).map(|()| sub),
-            None => self.hub.join(at, join, now),
-        };
-        let Ok(sub) = joined else { return Err(Refusal::TooManySubscribers) };
-        if listen.deltas {
-            self.hub.want_deltas(sub, Some(at));
-        }
-        if let Some(socket) = self.websocket_mut(id) {
-            // Most have one: room for exactly as many as there are.
-            socket.seats.reserve_exact(1);
-            socket.seats.push(Seat { channel: at, sub });
-        }
-        Ok(())
+    }
+
+    /// By which this connection reads all of its channels, if it has any.
+    fn subscription_of(&self, id: Id<Conn>) -> Option<Id<Subscription>> {
+        Some(self.websocket(id)?.seats.first()?.sub)
     }
 
     /// Ends the subscription to a channel.
@@ -291,6 +326,12 @@ impl Machine {
     fn seat_called(&self, id: Id<Conn>, name: &str) -> Option<Seat> {
         let is_called = |seat: &&Seat| self.hub.peek(seat.channel).is_some_and(|c| c.name() == name);
         self.websocket(id)?.seats.iter().find(is_called).copied()
+    }
+
+    /// The same, where the channel lives.
+    fn seat_in(&self, id: Id<Conn>, name: &str) -> Option<Seat> {
+        let seat = self.seat_called(id, name)?;
+        self.hub.peek(seat.channel).is_some_and(|channel| !channel.is_closed()).then_some(seat)
     }
 
     /// Tells of the end of a channel before its turn has come: what is left of it, as far as one delivery takes it.

@@ -119,7 +119,7 @@ impl Machine {
             self.bear(id, grant, None);
         }
         for call in opening.calls {
-            self.answer_call(id, call, true, &[], true);
+            self.answer_call(id, call, &[], true);
         }
         true
     }
