@@ -337,6 +337,49 @@ fn compression_is_done_once_for_all() {
     assert!(got.iter().filter(|f| f.first & 0x40 != 0).count() <= 16);
 }
 
+/// The same text over a socket that offers this: what was agreed on, and the bytes that came.
+fn compressed(server: &mut Server, offer: &str) -> (Option<String>, usize) {
+    let offer = format!("Sec-WebSocket-Extensions: permessage-deflate{offer}\r\n");
+    let (socket, head) = Socket::open_with(server, "/ws", &offer);
+    socket.ask(server, r#"{"type":"subscribe","channel":"a"}"#);
+    // It says the same a second time, out of reach for a small window.
+    let noise: String =
+        (0..3_000u32).map(|i| char::from(b'a' + (i.wrapping_mul(2_654_435_761) >> 24) as u8 % 26)).collect();
+    server.push("a", &format!("{noise}{noise}"));
+    let frame = socket.hear(server).pop().expect("a message");
+    assert!(frame.inflated().windows(noise.len()).any(|text| text == noise.as_bytes()));
+    let told =
+        head.split("server_max_window_bits=").nth(1).map(|rest| rest.split("\r\n").next().unwrap().into());
+    (told, frame.payload.len())
+}
+
+#[test]
+fn the_window_and_the_level_of_compression_are_for_the_administrator_to_choose() {
+    let mut server = server();
+    let (told, usual) = compressed(&mut server, "");
+    assert_eq!(told, None);
+    // Who has not asked is not told; who has asked for more gets less, and is told.
+    let more = "; server_max_window_bits=12";
+    let less = "; server_max_window_bits=9";
+    for (window, asked, said) in [(9, "", None), (9, more, Some("9")), (12, less, Some("9"))] {
+        let mut server = Server::new(config(|c| c.websocket.compression_window = window));
+        let (told, bytes) = compressed(&mut server, asked);
+        assert_eq!(told.as_deref(), said);
+        assert!(bytes > usual + usual / 2, "{bytes} {usual}");
+    }
+    // A level holds at once, for everybody.
+    let (socket, _) = Socket::open_with(&mut server, "/ws", DEFLATE);
+    socket.ask(&mut server, r#"{"type":"subscribe","channel":"b"}"#);
+    let text: String = (0..3_000u32).map(|i| (i % 977).to_string()).collect();
+    let mut sizes = Vec::new();
+    for level in [6, 1, 9] {
+        server.machine.reconfigure(config(|c| c.websocket.compression_level = level));
+        server.push("b", &text);
+        sizes.push(socket.hear(&mut server).pop().expect("a message").payload.len());
+    }
+    assert!(sizes[1] > sizes[0] && sizes[1] > sizes[2] && sizes[0] != sizes[2], "{sizes:?}");
+}
+
 #[test]
 fn compressed_messages_are_understood() {
     let mut server = Server::new(config(|c| {

@@ -2,6 +2,8 @@
 //! Knows nothing of frames.
 use serde::Deserialize;
 
+use crate::wire::ws::deflate::{LEVELS, WINDOWS};
+
 /// The most that one frame or message can be configured to: they are counted in 32 bits.
 const BYTES_CEILING: usize = 512 << 20;
 
@@ -17,6 +19,10 @@ pub struct Websocket {
     pub compression: bool,
     /// Bytes of a message from which on it is compressed: shorter ones gain nothing.
     pub compression_bytes_min: usize,
+    /// How hard it is compressed: from 1 (fast) to 9 (small).
+    pub compression_level: u8,
+    /// How far back compression looks, as a power of two of bytes, from 9 (512 bytes) to 15 (32 KiB); less for a client who asks for less.
+    pub compression_window: u8,
     /// Bytes of one frame from a client; a longer one closes the connection with 1009.
     pub frame_bytes_max: usize,
     /// Bytes of one message from a client, decompressed and all its frames together; more closes the connection with 1009.
@@ -42,6 +48,8 @@ impl Default for Websocket {
             echo: false,
             compression: true,
             compression_bytes_min: 256,
+            compression_level: 6,
+            compression_window: 15,
             frame_bytes_max: 1 << 20,
             message_bytes_max: 1 << 20,
             message_ms_max: 30_000,
@@ -65,6 +73,15 @@ impl Websocket {
         {
             if !(1..=BYTES_CEILING).contains(&bytes) {
                 return Err(format!("{name} = {bytes}: must be from 1 to {BYTES_CEILING}"));
+            }
+        }
+        for (name, value, range, otherwise) in [
+            ("compression_level", self.compression_level, LEVELS, "; for none, compression = false"),
+            ("compression_window", self.compression_window, WINDOWS, ""),
+        ] {
+            if !range.contains(&value) {
+                let (least, most) = (range.start(), range.end());
+                return Err(format!("{name} = {value}: must be from {least} to {most}{otherwise}"));
             }
         }
         for (name, value) in [
@@ -91,6 +108,15 @@ mod tests {
         assert_eq!(Websocket::default().check(), Ok(()));
         let wrong = Websocket { message_bytes_max: 1 << 30, ..Websocket::default() };
         assert_eq!(wrong.check(), Err("message_bytes_max = 1073741824: must be from 1 to 536870912".into()));
+        let wrong = Websocket { compression_level: 0, ..Websocket::default() };
+        assert_eq!(
+            wrong.check(),
+            Err("compression_level = 0: must be from 1 to 9; for none, compression = false".into())
+        );
+        for bits in [8, 16] {
+            let wrong = Websocket { compression_window: bits, ..Websocket::default() };
+            assert_eq!(wrong.check(), Err(format!("compression_window = {bits}: must be from 9 to 15")));
+        }
         let wrong = Websocket { pong_ms_max: 0, ..Websocket::default() };
         assert_eq!(wrong.check(), Err("pong_ms_max = 0: must be at least 1".into()));
     }

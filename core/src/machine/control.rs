@@ -31,7 +31,7 @@ impl Machine {
         self.hooks.set_limit(config.limits.hooks_max);
         self.bearers.set(&config.token, &config.limits);
         self.hub.set_rules(keep_rules(&config), self.post.now);
-        self.frames.set(config.websocket.compression_bytes_min);
+        self.frames.set(&config.websocket);
         self.beaten = Beaten::of(&config);
         let before = std::mem::replace(&mut self.config, config);
         self.hurry_values();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::reply::give_back;
 use crate::arena::Id;
 use crate::bytes::Ledger;
-use crate::config::{WordingId, Wordings};
+use crate::config::{Websocket, WordingId, Wordings};
 use crate::conn::Manner;
 use crate::dialect::{Boundary, DialectId, News, Saved, Text, Voice};
 use crate::hub::{Base, Channel, Lost};
@@ -146,9 +146,10 @@ impl Frames {
         &self.pen.wordings
     }
 
-    /// Compresses messages of so many bytes and more.
-    pub(super) fn set(&mut self, deflate_from: usize) {
-        self.pen.deflate_from = deflate_from;
+    /// Compresses messages as it is said there from now on.
+    pub(super) fn set(&mut self, config: &Websocket) {
+        self.pen.deflate_from = config.compression_bytes_min;
+        self.pen.deflater.set_level(config.compression_level);
     }
 
     /// What is said of `news` in this way; shared, if they are messages `range` and nothing else.

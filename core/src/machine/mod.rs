@@ -185,7 +185,7 @@ impl Machine {
             body: Vec::new(),
             config,
         };
-        machine.frames.set(machine.config.websocket.compression_bytes_min);
+        machine.frames.set(&machine.config.websocket);
         machine.give_wordings();
         // Wheels that are empty are turned to now at once; with something in them it takes rounds.
         machine.expire(now);

@@ -70,7 +70,7 @@ impl Machine {
             Ok(plan) => plan,
             Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
         };
-        let deflate = asked.deflate.filter(|_| self.config.websocket.compression && plan.compression);
+        let deflate = self.agree(asked.deflate).filter(|_| plan.compression);
         let (watch, outlet, ping_ms) = (plan.watch, plan.outlet, plan.ping_ms);
         if let Err(refusal) = self.check_rights(id, watch.is_some(), outlet.is_some()) {
             return self.refuse(id, manner, &voice, &refusal);

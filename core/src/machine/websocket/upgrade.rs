@@ -13,12 +13,18 @@ use crate::wire::http1::Status;
 use crate::wire::http1::head::Head;
 use crate::wire::http1::response::{End, HeadWriter};
 use crate::wire::params::Params;
-use crate::wire::ws::handshake::{self, Denied};
+use crate::wire::ws::handshake::{self, Deflate, Denied};
 
 /// What is said to newcomers on the way out.
 pub(super) const LEAVING: &str = "the server is going away";
 
 impl Machine {
+    /// The compression that is agreed on, if any is asked for and may be.
+    pub(in crate::machine) fn agree(&self, asked: Option<Deflate>) -> Option<Deflate> {
+        let config = &self.config.websocket;
+        asked.filter(|_| config.compression).map(|asked| asked.within(config.compression_window))
+    }
+
     /// Answers a request at a place where there is a WebSocket; false if there is none.
     pub(in crate::machine) fn upgrade(
         &mut self,
@@ -81,7 +87,7 @@ impl Machine {
         // A page of another site would not show its cookie by the next one.
         let has_cookie = tongue == Tongue::Bayeux && !(self.config.bayeux.bind_sessions && is_foreign(head));
         let drawn = if has_cookie { self.browser_cookie(opening.cookie) } else { None };
-        let deflate = asked.deflate.filter(|_| self.config.websocket.compression);
+        let deflate = self.agree(asked.deflate);
         let subprotocol = asked.subprotocol(talker.subprotocols());
         let Self { conns, post, head: out, config, date, .. } = self;
         let Some(conn) = conns.get_mut(id) else { return true };

@@ -7,26 +7,37 @@ use super::Fault;
 
 /// The windows that can be asked for, as powers of two. Zlib has none of 8.
 pub const WINDOWS: std::ops::RangeInclusive<u8> = 9..=15;
+/// How hard a message can be compressed: the first is the fastest, the last makes it smallest.
+pub const LEVELS: std::ops::RangeInclusive<u8> = 1..=9;
 /// What a sync flush ends with; it is left out on the wire (RFC 7692, section 7.2.1).
 const TAIL: &[u8] = &[0x00, 0x00, 0xff, 0xff];
 /// Bytes that a decompressed message grows by at least.
 const GROWTH: usize = 4096;
 
-/// Compresses messages.
+/// Compresses messages, [as hard](Self::set_level) as zlib does by default unless it is told otherwise.
 #[derive(Default)]
 pub struct Deflater {
+    level: Compression,
     /// One for each window that anybody has asked for: browsers ask for the largest, or for none.
     by_window: [Option<Box<Compress>>; 7],
 }
 
 impl Deflater {
+    /// Compresses so hard from now on: one of [`LEVELS`].
+    pub fn set_level(&mut self, level: u8) {
+        let level = Compression::new(u32::from(level.clamp(*LEVELS.start(), *LEVELS.end())));
+        if self.level != level {
+            *self = Self { level, ..Self::default() };
+        }
+    }
+
     /// Appends what `payload` is compressed to for a client who asked for a window of `bits`.
     pub fn deflate(&mut self, bits: u8, payload: &[u8], out: &mut Vec<u8>) {
         let bits = bits.clamp(*WINDOWS.start(), *WINDOWS.end());
         let place = usize::from(bits - WINDOWS.start());
-        let compress = self.by_window[place].get_or_insert_with(|| {
-            Box::new(Compress::new_with_window_bits(Compression::default(), false, bits))
-        });
+        let level = self.level;
+        let compress = self.by_window[place]
+            .get_or_insert_with(|| Box::new(Compress::new_with_window_bits(level, false, bits)));
         compress.reset();
         let mut used = 0;
         loop {
@@ -148,6 +159,25 @@ mod tests {
         assert_eq!(inflater.inflate(&[0xff; 9], 100, &mut back), Err(Fault::NotDeflate));
         back.clear();
         assert_eq!(inflater.inflate(&second, 100, &mut back), Ok(()), "an error is not carried over either");
+    }
+
+    #[test]
+    fn a_higher_level_makes_less_of_it() {
+        let text: Vec<u8> = (0..20_000u32).flat_map(|i| (i % 977).to_string().into_bytes()).collect();
+        let mut deflater = Deflater::default();
+        let mut sizes = Vec::new();
+        // What was made for one level does not serve another.
+        for level in [1, 9, 6, 1] {
+            deflater.set_level(level);
+            let (mut small, mut back) = (Vec::new(), Vec::new());
+            deflater.deflate(15, &text, &mut small);
+            assert_eq!(Inflater::default().inflate(&small, text.len(), &mut back), Ok(()));
+            assert!(back == text);
+            sizes.push(small.len());
+        }
+        assert!(sizes[0] > sizes[2] && sizes[2] >= sizes[1], "{sizes:?}");
+        assert_eq!(sizes[0], sizes[3]);
+        assert_eq!(sizes[2], both_ways(15, &text).0, "6 is the default");
     }
 
     #[test]

@@ -110,6 +110,13 @@ impl Asked<'_, '_> {
 }
 
 impl Deflate {
+    /// The same with a window of `bits` at most. Nobody needs to be told who has not asked: a smaller one fits any client (RFC 7692,
+    /// section 7.1.2.1).
+    #[must_use]
+    pub fn within(self, bits: u8) -> Self {
+        Self { window: self.window.min(bits), ..self }
+    }
+
     /// The value of `Sec-WebSocket-Extensions`.
     pub fn answer(self) -> String {
         let mut answer =
