@@ -14,6 +14,7 @@ const REASONS = {
 let name = '';
 let turn = 0; // whatever was asked before we went elsewhere is not listened to
 let source = null;
+let again = 0; // when a source that was refused is opened again: one at a time
 let timer = 0;
 let place = ''; // the cursor of what was seen last
 let coming = []; // lines that are to be drawn
@@ -23,6 +24,7 @@ let isOver = false; // it was closed, and is not to be opened anew by looking at
 export function leave() {
   turn++;
   source?.close();
+  clearTimeout(again);
   clearInterval(timer);
 }
 
@@ -54,6 +56,7 @@ export function openChannel(which) {
 
 // Only what somebody sees has a connection: a browser has few to a server, for all of its tabs.
 function listen() {
+  clearTimeout(again);
   source?.close();
   if (document.hidden || isOver) return;
   const mine = turn;
@@ -87,17 +90,18 @@ document.addEventListener('visibilitychange', () => { if (!$('one').hidden) list
 
 /** An event source does not tell why it was refused; the same question, asked for one answer, does. */
 async function refused(mine) {
+  const from = source;
   try {
     await ask(`events?channel=${encodeURIComponent(name)}&wait=0`, { headers: { accept: 'application/json' } });
-    if (mine === turn) setTimeout(() => mine === turn && listen(), LOOK_MS);
+    if (mine === turn && from === source) again = setTimeout(listen, LOOK_MS);
   } catch (error) {
-    if (mine !== turn) return;
+    if (mine !== turn || from !== source) return;
     const words = `The server refuses: ${error.message}.`;
     if (words !== why) say('', words, 'said'); // once, however often it is tried
     why = words;
     $('one-live').textContent = 'refused';
     // Another time will not change what is wrong with the question.
-    if (![400, 403, 404].includes(error.status)) setTimeout(() => mine === turn && source.readyState === EventSource.CLOSED && listen(), AGAIN_MS);
+    if (![400, 403, 404].includes(error.status)) again = setTimeout(listen, AGAIN_MS);
   }
 }
 

@@ -95,6 +95,11 @@ await run(async () => {
     await until(['base64: //4A'], () => page.locator('#one-log li span').allTextContents());
   });
 
+  const become = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+
   await check('a channel that cannot be says why', async () => {
     await page.goto(`${admin}/dashboard#channel=${'long'.repeat(100)}`);
     await until('refused', () => text('#one-live'));
@@ -104,10 +109,24 @@ await run(async () => {
   await check('a channel that is refused for a time is asked for again', async () => {
     const events = /\/events\?channel=passing/;
     const detail = 'memory_bytes_max is reached';
-    await page.route(events, (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ detail }) }));
+    let sources = 0;
+    await page.route(events, (route) => {
+      sources += route.request().headers().accept === 'text/event-stream' ? 1 : 0;
+      return route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ detail }) });
+    });
     await page.goto(`${admin}/dashboard#channel=passing`);
     await until([`The server refuses: ${detail}.`], () => page.locator('#one-log li span').allTextContents());
     await until('refused', () => text('#one-live'));
+    // However often it was looked at: every five seconds.
+    for (let n = 0; n < 10; n++) {
+      await become(true);
+      await become(false);
+      await until('refused', () => text('#one-live'));
+      await pause(100);
+    }
+    sources = 0;
+    await pause(7000);
+    assert.ok(sources >= 1 && sources <= 2, `${sources} times`);
     await page.unroute(events);
     await until('live', () => text('#one-live'));
   });
@@ -117,10 +136,6 @@ await run(async () => {
     await until('live', () => text('#one-live'));
     await push('hidden', 'before');
     await until(['before'], () => page.locator('#one-log li span').allTextContents());
-    const become = (hidden) => page.evaluate((hidden) => {
-      Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
-      document.dispatchEvent(new Event('visibilitychange'));
-    }, hidden);
     const watching = async () => {
       const { connections } = await (await fetch(`${admin}/stats`)).json();
       return connections.filter(([, transport]) => transport === 'statistics').length;

@@ -59,7 +59,7 @@ impl LocationPath {
         }
         let query = Params::of_query(head.query);
         for (argument, name) in &self.arguments {
-            found.push((name.as_str(), query.get(argument).map(Cow::into_owned)?));
+            found.push((name.as_str(), query.get_spelled(argument).map(Cow::into_owned)?));
         }
         Some(found)
     }

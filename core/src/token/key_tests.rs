@@ -175,7 +175,7 @@ fn what_has_not_the_form_of_a_token_is_refused() {
         good.split('.').collect::<Vec<_>>().try_into().expect("three parts");
     let no_object = Wrong::Claims("the token's claims are not as expected: a JSON object");
     let unreadable = Wrong::Claims(
-        "the token's claims are not as expected: JSON, with whole characters and numbers below 1.8e308",
+        "the token's claims are not as expected: JSON, with whole characters, numbers below 1.8e308 and fewer than 128 levels",
     );
     for (token, wrong) in [
         (String::new(), Wrong::Form),
@@ -201,6 +201,13 @@ fn what_has_not_the_form_of_a_token_is_refused() {
         (signed(&format!("{{\"alg\":\"HS256\",\"x\":{}", "[".repeat(2_000)), "{}"), Wrong::Form),
         (signed("{\"alg\":\"HS256\"}", r#"{"exp":2000,"sub":"\ud800"}"#), unreadable),
         (signed("{\"alg\":\"HS256\"}", r#"{"exp":1e400}"#), unreadable),
+        (
+            signed(
+                "{\"alg\":\"HS256\"}",
+                &format!(r#"{{"exp":"soon","x":{}{}}}"#, "[".repeat(128), "]".repeat(128)),
+            ),
+            unreadable,
+        ),
         (signed("{\"alg\":\"HS256\"}", &"[".repeat(2_000)), no_object),
         (signed("{\"alg\":\"HS256\"}", "[null,null,null,2000]"), no_object),
         ("x.".repeat(3_000), Wrong::TooLong),

@@ -15,9 +15,8 @@ const SUBJECT: &str = "the token's sub is not as expected: text";
 const AUDIENCE: &str = "the token's aud is not as expected: text, or a list of texts";
 const RULES: &str = "the token's channels are not as expected: a list of rules, such as [{\"match\": \"room/*\", \"do\": [\"subscribe\"]}]";
 const RULE: &str = "a rule of the token's channels is not as expected: {\"match\": \"room/*\", \"do\": [\"subscribe\"]}, and nothing else in it";
-/// It looks like one, and something in it cannot be read: half of a character, or a number without bounds.
-const JSON: &str =
-    "the token's claims are not as expected: JSON, with whole characters and numbers below 1.8e308";
+/// It looks like one, and something in it cannot be read: half of a character, a number without bounds, or what is too deep.
+const JSON: &str = "the token's claims are not as expected: JSON, with whole characters, numbers below 1.8e308 and fewer than 128 levels";
 /// Whatever is there only once and of its kind can be read.
 const ONCE: &str = "the token's claims are not as expected: each once";
 

@@ -140,6 +140,18 @@ impl<'b> Params<'b> {
         Some(decoded_bytes(value.as_bytes()))
     }
 
+    /// The value of `name` in the query, however it is spelled there: browsers and libraries write `id[]` as `id%5B%5D`.
+    pub fn get_spelled(&self, name: &str) -> Option<Cow<'b, str>> {
+        let is_meant = |pair: &&str| {
+            let spelled = pair.split_once('=').map_or(*pair, |(spelled, _)| spelled);
+            !is_plain(spelled.as_bytes()) && decoded(spelled.as_bytes()).eq_ignore_ascii_case(name)
+        };
+        self.get(name).or_else(|| {
+            let pair = self.query.split('&').find(is_meant)?;
+            Some(decoded_text(pair.split_once('=').map_or("", |(_, value)| value)))
+        })
+    }
+
     /// Every value of `name` in the query, in order.
     pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = Cow<'b, str>> + 'p {
         self.query.split('&').filter_map(move |pair| {

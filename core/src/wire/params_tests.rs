@@ -106,3 +106,17 @@ fn integers_are_lenient() {
     assert_eq!(integer("99999999999999999999"), i64::MAX);
     assert_eq!(Params::of_query("").integer("n"), None);
 }
+
+#[test]
+fn a_name_is_found_however_it_is_spelled() {
+    for (query, found) in [
+        ("id[]=a", Some("a")),
+        ("id%5B%5D=a", Some("a")),
+        ("x=1&ID%5b%5d=a%20b&id%5B%5D=c", Some("a b")),
+        ("id%5B%5D=a&id[]=b", Some("b")),
+        ("id%5B%5D", Some("")),
+        ("id=a&id%5B=b&i%64%5B%5D%", None),
+    ] {
+        assert_eq!(Params::of_query(query).get_spelled("id[]").as_deref(), found, "{query}");
+    }
+}
