@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::location::Location;
+use super::location_mistake::Mistake;
 use super::location_path::has_variable;
 use super::push::Push;
 
@@ -136,8 +137,9 @@ impl Location {
     }
 
     /// What is wrong with the texts of a location, each of which stands in a line, or in the head of an answer.
-    pub(super) fn check_wording(&self) -> Result<(), String> {
+    pub(super) fn check_wording(&self) -> Result<(), Mistake> {
         let path = &self.path;
+        let wrong = |option, words: String| Err(Mistake::new(option, words));
         for (name, text) in [
             ("content_type", &self.content_type),
             ("eventsource_event", &self.eventsource_event),
@@ -146,23 +148,25 @@ impl Location {
             ("eventsource_ping_comment", &self.eventsource_ping_comment),
         ] {
             if text.chars().any(char::is_control) {
-                return Err(format!("`{path}` has a control character in its {name}"));
+                return wrong(name, format!("`{path}` has a control character in its {name}"));
             }
             if text.len() > TEXT_BYTES_MAX {
-                return Err(format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its {name}"));
+                return wrong(name, format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its {name}"));
             }
             // It would be said word for word.
             if has_variable(text) {
-                return Err(format!(
-                    "`{path}` has a variable of nginx in its {name}: expected what is to be said"
-                ));
+                let words =
+                    format!("`{path}` has a variable of nginx in its {name}: expected what is to be said");
+                return wrong(name, words);
             }
         }
         if self.raw_stream_separator.len() > TEXT_BYTES_MAX {
-            return Err(format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its raw_stream_separator"));
+            let words = format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its raw_stream_separator");
+            return wrong("raw_stream_separator", words);
         }
         if self.eventsource_ping_ms > 0 && self.eventsource_ping_ms < PING_MS_MIN {
-            return Err(format!("`{path}` pings more than once in {PING_MS_MIN} ms"));
+            let words = format!("`{path}` pings more than once in {PING_MS_MIN} ms");
+            return wrong("eventsource_ping_ms", words);
         }
         let of_requests = self.last_message_id.iter().filter_map(|source| match source {
             IdSource::Header(name) => Some(("last_message_id", name)),
@@ -173,7 +177,7 @@ impl Location {
             // RFC 9110, section 5.6.2: a token.
             let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
             if name.is_empty() || name.len() > TEXT_BYTES_MAX || !name.bytes().all(is_token) {
-                return Err(format!("`{path}`: `{name}` is no name of a field, in its {option}"));
+                return wrong(option, format!("`{path}`: `{name}` is no name of a field, in its {option}"));
             }
         }
         const TAKEN: [&str; 7] = [
@@ -187,7 +191,8 @@ impl Location {
         ];
         let own = self.message_id_custom_etag_header.to_ascii_lowercase();
         if TAKEN.contains(&own.as_str()) {
-            return Err(format!("`{path}`: `{own}` means something else, and can be no message's id"));
+            let words = format!("`{path}`: `{own}` means something else, and can be no message's id");
+            return wrong("message_id_custom_etag_header", words);
         }
         Ok(())
     }
@@ -244,7 +249,7 @@ mod tests {
             (r#", "message_id_custom_etag_header": "Content-Length""#, "means something else"),
             (r#", "last_message_id": [{"header": ""}]"#, "no name of a field"),
         ] {
-            let why = location(more).check_wording().expect_err(more);
+            let why = location(more).check_wording().expect_err(more).to_string();
             assert!(why.contains(words), "{more}: {why}");
         }
         for (length, is_ok) in [(TEXT_BYTES_MAX, true), (TEXT_BYTES_MAX + 1, false)] {
