@@ -102,8 +102,11 @@ impl TryFrom<String> for LocationPath {
                 "`{text}` looks like a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
             ));
         }
-        if has_variable(&text) {
-            return Err(has_a_variable(&text));
+        if has_variable(&text) || has_capture(&text) {
+            return Err(format!(
+                "`{text}` has a variable of nginx in it: write {{name}} for a whole piece of the path, as in /sub/{{id}}, or an argument, \
+                 as in /sub?id="
+            ));
         }
         let mut pieces = Vec::new();
         for piece in path.strip_prefix('/').ok_or_else(wrong)?.split('/') {
@@ -149,10 +152,6 @@ pub(super) fn has_variable(text: &str) -> bool {
 /// Whether what a regular expression of nginx captures stands in a text: `$1`. In words for people it may be a price.
 pub(super) fn has_capture(text: &str) -> bool {
     text.split('$').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-fn has_a_variable(text: &str) -> String {
-    format!("`{text}` has a variable of nginx in it: write {{name}} for what the path names")
 }
 
 /// A channel's id with names in it, such as `user-{id}`, or another text.
@@ -231,7 +230,9 @@ impl TryFrom<String> for Template {
         };
         // A fixed text here: one channel for everybody.
         if has_variable(&text) {
-            return Err(has_a_variable(&text));
+            return Err(format!(
+                "`{text}` has a variable of nginx in it: write {{name}} for what the path names"
+            ));
         }
         let mut words = Vec::new();
         let mut rest = text.as_str();
@@ -305,6 +306,11 @@ mod tests {
             ("^/sub/", "looks like a regular expression"),
             ("/sub/$arg_id", "has a variable of nginx in it"),
             ("/sub?channel=$arg_id", "has a variable of nginx in it"),
+            ("/sub/$1", "has a variable of nginx in it: write {name} for a whole piece of the path"),
+            ("/sub/$1/{id}", "has a variable of nginx in it"),
+            ("/sub/a-$2?id=", "has a variable of nginx in it"),
+            ("/sub?channel=$1", "has a variable of nginx in it"),
+            ("/sub?$1=", "has a variable of nginx in it"),
             ("/sub/{id}/{id}", "two things that are called `id`"),
             ("/sub/{id}?id=", "two things that are called `id`"),
             ("/sub?a={id}&b={id}", "two things that are called `id`"),
@@ -314,6 +320,7 @@ mod tests {
         }
         for good in [
             "/$Ub/{id}?a.b+c=",
+            "/a$/$-1/{id}?$=",
             "/sub?id[]=",
             "/sub?id[]={id}",
             "/sub?(id)={id}",

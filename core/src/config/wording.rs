@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::location::Location;
 use super::location_mistake::Mistake;
-use super::location_path::has_variable;
+use super::location_path::{has_capture, has_variable};
 use super::push::Push;
 
 /// Bytes of each text of a location that is repeated around messages.
@@ -160,6 +160,12 @@ impl Location {
                 return wrong(name, words);
             }
         }
+        if has_variable(&self.raw_stream_separator) || has_capture(&self.raw_stream_separator) {
+            let words = format!(
+                "`{path}` has a variable of nginx in its raw_stream_separator: expected what is to stand behind each message, word for word"
+            );
+            return wrong("raw_stream_separator", words);
+        }
         if self.raw_stream_separator.len() > TEXT_BYTES_MAX {
             let words = format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its raw_stream_separator");
             return wrong("raw_stream_separator", words);
@@ -233,9 +239,12 @@ mod tests {
 
     #[test]
     fn a_separator_ends_its_line_unless_there_is_none() {
-        for (said, wanted) in [("--", "--\n"), ("", ""), ("\n\n", "\n\n"), ("\u{1e}", "\u{1e}\n")] {
+        for (said, wanted) in
+            [("--", "--\n"), ("", ""), ("\n\n", "\n\n"), ("\u{1e}", "\u{1e}\n"), ("$$ $", "$$ $\n")]
+        {
             let location = Location { raw_stream_separator: said.into(), ..location("") };
             assert_eq!(location.wording().separator, wanted, "{said:?}");
+            assert_eq!(location.check_wording(), Ok(()), "{said:?}");
         }
     }
 
@@ -244,6 +253,9 @@ mod tests {
         for (more, words) in [
             (r#", "eventsource_event": "a\nb""#, "control character in its eventsource_event"),
             (r#", "eventsource_ping_data": "a\rb""#, "control character in its eventsource_ping_data"),
+            (r#", "raw_stream_separator": "-- $1 --""#, "variable of nginx in its raw_stream_separator"),
+            (r#", "raw_stream_separator": "$request_id""#, "variable of nginx in its raw_stream_separator"),
+            (r#", "raw_stream_separator": "a${b}""#, "expected what is to stand behind each message"),
             (r#", "eventsource_ping_ms": 10"#, "more than once in 1000 ms"),
             (r#", "message_id_custom_etag_header": "a b""#, "no name of a field"),
             (r#", "message_id_custom_etag_header": "Content-Length""#, "means something else"),
