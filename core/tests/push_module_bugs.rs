@@ -361,8 +361,15 @@ fn polls_are_cut_off_at_the_end() {
     server.turn();
     let answer = server.received(poll);
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Connection: close\r\n"), "{answer}");
-    assert!(answer.ends_with("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "{answer}");
+    let words = "the server is going away, or an administrator has ended this request: ask again";
+    let end = format!("\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{words}", words.len());
+    assert!(answer.ends_with(&end) && answer.contains("\r\nContent-Type: text/plain\r\n"), "{answer}");
     assert_eq!(server.received(stream), "0\r\n\r\n");
+    // As for who asks when it has begun to end.
+    let late = server.connect(Role::Front);
+    server.send(late, "GET /sub/a HTTP/1.1\r\nHost: h\r\n\r\n");
+    server.turn();
+    assert_eq!(split(&server.received(late)).1, words);
 }
 
 /// 304 and 204 end the client of the push module for good: a long poll is never answered so.
