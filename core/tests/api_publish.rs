@@ -441,7 +441,7 @@ fn of_several_messages_the_one_to_blame_is_named() {
         assert_eq!(said, (json!(status), channel, index, json!(detail)), "{text}");
     }
     // What all of them together are too much for is nobody's fault.
-    let many = vec![r#"{"channel":"a","data":1}"#; 11].join(",");
+    let many = [r#"{"channel":"a","data":1}"#; 11].join(",");
     let (status, channel, index, _) = refused(&format!(r#"{{"messages":[{many}]}}"#));
     assert_eq!((status, channel, index), (json!(413), Value::Null, Value::Null));
     assert_eq!(server.machine.counters().published, 0, "all or none");

@@ -77,7 +77,8 @@ impl Machine {
         let is_new = |pair: &&[Item]| !Arc::ptr_eq(&pair[0].body, &pair[1].body);
         let before = |items: &[Item]| items.windows(2).filter(is_new).count();
         let index = (before(items) > 0).then(|| before(&items[..=at]));
-        self.refuse_in(id, manner, voice, (&item.channel, index), &blame.refusal);
+        let channel = self.shortened(&item.channel);
+        self.refuse_in(id, manner, voice, (&channel, index), &blame.refusal);
     }
 
     /// What is said to somebody without a signed token where one could help: that it is needed, or that what is shown in its place is none

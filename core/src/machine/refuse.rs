@@ -30,7 +30,6 @@ impl Machine {
         refusal: &Refusal,
     ) {
         self.count_refusal(refusal);
-        let channel = &*self.shortened(channel);
         self.answer(id, manner, voice, &Outcome::RefusedIn { channel, index, refusal });
     }
 
