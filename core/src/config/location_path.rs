@@ -1,6 +1,5 @@
 //! The path of a location: which requests it fits, and what it finds in them.
 //! Knows nothing of channels.
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -48,20 +47,28 @@ impl LocationPath {
         self.pieces.len() == other.pieces.len() && self.pieces.iter().zip(&other.pieces).all(covers)
     }
 
-    /// What stands where it has names, in their order; `None` when an argument is missing.
-    pub(super) fn variables(&self, head: &Head<'_, '_>) -> Option<Vec<(&str, String)>> {
+    /// What stands where it has names, in their order, and whether all of it is text; `None` when an argument is missing.
+    pub(super) fn variables(&self, head: &Head<'_, '_>) -> Option<(Vec<(&str, String)>, bool)> {
         let given = head.raw_path.strip_prefix(b"/").unwrap_or(head.raw_path).split(|&c| c == b'/');
-        let mut found = Vec::new();
+        let (mut found, mut is_text) = (Vec::new(), true);
         for (piece, given) in self.pieces.iter().zip(given) {
             if let Piece::Named(name) = piece {
-                found.push((name.as_str(), String::from_utf8_lossy(&percent_decoded(given)).into_owned()));
+                let value = percent_decoded(given);
+                let text = String::from_utf8_lossy(&value);
+                is_text &= text.as_bytes() == &*value;
+                found.push((name.as_str(), text.into_owned()));
             }
         }
         let query = Params::of_query(head.query);
         for (argument, name) in &self.arguments {
-            found.push((name.as_str(), query.get(argument).map(Cow::into_owned)?));
+            let text = query.get(argument)?;
+            // Else nothing has been replaced.
+            if text.contains(char::REPLACEMENT_CHARACTER) {
+                is_text &= query.bytes(argument).is_some_and(|value| value == text.as_bytes());
+            }
+            found.push((name.as_str(), text.into_owned()));
         }
-        Some(found)
+        Some((found, is_text))
     }
 
     /// The names in it.
