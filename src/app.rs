@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::builder::Resettable;
+use clap::{Arg, CommandFactory, Id};
 use serde_json::json;
 
-use crate::cli::{Cli, Command, OWN_WORD};
+use crate::cli::{Cli, Command};
 use crate::descriptors::Descriptors;
 use crate::exit::Failure;
 use crate::settings::Source;
@@ -138,19 +139,36 @@ fn import_icomet_conf(file: &Path) -> Result<(), Box<dyn Error>> {
 
 fn completions(shell: clap_complete::Shell) -> Result<(), Box<dyn Error>> {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "rcomet", &mut text);
-    Ok(print(&without_own_words(&String::from_utf8_lossy(&text)))?)
+    clap_complete::generate(shell, &mut offered(Cli::command()), "rcomet", &mut text);
+    Ok(print(&String::from_utf8_lossy(&text))?)
 }
 
-/// Nobody else says what `start` says to the process that it makes; what clap writes for shells names hidden words all the same. They
-/// stand in lists of words for bash, and for others on lines of their own, with their help.
-fn without_own_words(script: &str) -> String {
-    let word = format!(" --{OWN_WORD}");
-    let lines = script.lines().map(|line| match line.trim_start().starts_with("opts=") {
-        true => line.replacen(&word, "", 1),
-        false => line.to_owned(),
+/// The command line without what its help does not show: what clap writes for shells names that all the same. It cannot take an
+/// argument away again, so a command that has such ones is made anew.
+fn offered(mut whole: clap::Command) -> clap::Command {
+    let names: Vec<String> = whole.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    // Whichever is touched goes to the end of the list: all of them keep their order.
+    for name in names {
+        whole = whole.mut_subcommand(name, |command| {
+            if command.get_arguments().any(Arg::is_hide_set) { as_shown(&command) } else { command }
+        });
+    }
+    whole
+}
+
+fn as_shown(command: &clap::Command) -> clap::Command {
+    let is_shown = |argument: &&Arg| !argument.is_hide_set();
+    let shown = command.get_arguments().filter(is_shown).map(|argument| {
+        let others = command.get_arg_conflicts_with(argument).into_iter().filter(is_shown);
+        let others: Vec<Id> = others.map(|other| other.get_id().clone()).collect();
+        argument.clone().conflicts_with(Resettable::Reset).conflicts_with_all(others)
     });
-    lines.filter(|line| !line.contains(OWN_WORD)).fold(String::new(), |text, line| text + &line + "\n")
+    // A name has to be there for good; what is printed next is the last that this process does.
+    let name: &'static str = command.get_name().to_owned().leak();
+    clap::Command::new(name)
+        .about(command.get_about().cloned().unwrap_or_default())
+        .long_about(Resettable::from(command.get_long_about().cloned()))
+        .args(shown)
 }
 
 fn manual(directory: &Path) -> Result<(), Box<dyn Error>> {
@@ -181,5 +199,29 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => other.map_err(|error| Failure::Other(format!("cannot print: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_help_does_not_show_is_not_offered_and_all_else_is() {
+        let names = |command: &clap::Command, hidden: bool| -> Vec<String> {
+            let of_kind = command.get_arguments().filter(|one| hidden || !one.is_hide_set());
+            of_kind.map(|one| one.get_id().to_string()).collect()
+        };
+        let (whole, mut shown) = (Cli::command(), offered(Cli::command()));
+        let mut hidden = 0;
+        for (command, offered) in whole.get_subcommands().zip(shown.get_subcommands()) {
+            assert_eq!(command.get_name(), offered.get_name());
+            assert_eq!(names(command, false), names(offered, true), "{}", command.get_name());
+            assert_eq!(command.get_about(), offered.get_about());
+            hidden += names(command, true).len() - names(command, false).len();
+        }
+        assert!(hidden >= 4, "in-background of run and start, url of stop and reload: {hidden}");
+        assert_eq!(whole.get_subcommands().count(), shown.get_subcommands().count());
+        shown.build();
     }
 }

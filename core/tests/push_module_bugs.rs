@@ -342,6 +342,30 @@ fn long_ids_are_cut_short() {
 }
 
 #[test]
+fn ids_that_are_no_text_are_one_channel() {
+    let query = r#"{"path": "/all?channel=", "role": "pubsub", "on": ["front"]}"#;
+    let group = r#"{"path": "/of/{group}/{id}", "role": "pubsub", "on": ["front"], "group": "{group}", "channels": ["{id}"]}"#;
+    let mut server = locations(&[PUB, SUB, query, group]);
+    let words = "the channel's id is not UTF-8: expected text, percent-encoded";
+    for bad in ["%ff", "%fe", "a%c3", "%c3%28", "%ed%a0%80", "%ef%bf%bd%ff"] {
+        assert_eq!(brief(&post(&mut server, bad, "x")), format!("400 {words}"), "{bad}");
+        for target in [format!("/sub/{bad}"), format!("/all?channel={bad}"), format!("/of/{bad}/a")] {
+            assert_eq!(brief(&ask(&mut server, &target, "")), format!("400 {words}"), "{target}");
+            let upgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+            let socket = get(&mut server, &target, &format!("Connection: Upgrade\r\n{upgrade}"));
+            assert!(server.received(socket).starts_with("HTTP/1.1 400 "), "{target}");
+        }
+    }
+    assert_eq!(server.machine.load().0, 0, "no channel has come to be");
+    // What is text is one, also with what stands for bytes that are none.
+    for good in ["%c3%a4", "%ef%bf%bd", "a+b%25ff"] {
+        assert!(post(&mut server, good, "x").starts_with("HTTP/1.1 202 "), "{good}");
+        assert_eq!(brief(&ask(&mut server, &format!("/sub/{good}"), "")), "200 x", "{good}");
+    }
+    assert_eq!(brief(&ask(&mut server, "/all?channel=%ef%bf%bd", "")), "200 x");
+}
+
+#[test]
 fn carriage_returns_break_events_apart() {
     let mut server = usual();
     post(&mut server, "a", "one\rid: 9:9\r\nevent: x\n");
@@ -361,8 +385,15 @@ fn polls_are_cut_off_at_the_end() {
     server.turn();
     let answer = server.received(poll);
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("Connection: close\r\n"), "{answer}");
-    assert!(answer.ends_with("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), "{answer}");
+    let words = "the server is going away, or an administrator has ended this request: ask again";
+    let end = format!("\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{words}", words.len());
+    assert!(answer.ends_with(&end) && answer.contains("\r\nContent-Type: text/plain\r\n"), "{answer}");
     assert_eq!(server.received(stream), "0\r\n\r\n");
+    // As for who asks when it has begun to end.
+    let late = server.connect(Role::Front);
+    server.send(late, "GET /sub/a HTTP/1.1\r\nHost: h\r\n\r\n");
+    server.turn();
+    assert_eq!(split(&server.received(late)).1, words);
 }
 
 /// 304 and 204 end the client of the push module for good: a long poll is never answered so.

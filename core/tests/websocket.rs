@@ -405,3 +405,27 @@ fn compressed_messages_are_understood() {
     socket.send(&mut server, frame(0xc1, &bad[..bad.len() - 4]));
     assert_eq!(socket.closed_with(&mut server), 1007, "text is UTF-8 when it is decompressed");
 }
+
+#[test]
+fn of_several_channels_those_that_are_refused_are_named() {
+    let mut server = Server::new(config(|c| c.limits.channel_name_bytes_max = 9));
+    let socket = Socket::open(&mut server);
+    let said = |said: &[serde_json::Value]| -> Vec<String> {
+        let one =
+            |e: &serde_json::Value| format!("{} {} {} {}", e["type"], e["id"], e["status"], e["channel"]);
+        said.iter().map(|e| one(e).replace('"', "")).collect()
+    };
+    let listed =
+        socket.ask(&mut server, r#"{"type":"subscribe","channels":["a","much-too-long","b\u0007"]}"#);
+    assert_eq!(
+        said(&listed),
+        ["subscribed null null a", "error null 400 much-too-…", "error null 400 b\\u0007"]
+    );
+    let tagged = socket.ask(&mut server, r#"{"type":"subscribe","channels":["a","b","\u0007"],"id":1}"#);
+    assert_eq!(said(&tagged), ["error 1 400 a", "subscribed 1 null b", "error 1 400 \\u0007"]);
+    // Without an id it would be taken for the end of what there is.
+    let again = socket.ask(&mut server, r#"{"type":"subscribe","channels":["a","c"]}"#);
+    assert_eq!(said(&again), ["error null 400 null", "subscribed null null c"]);
+    server.push("a", "it is still there");
+    assert_eq!(socket.hear(&mut server).len(), 1);
+}

@@ -139,12 +139,18 @@ fn lookup<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
     table.get(section)?.get(option)
 }
 
-/// Where the value of `section.option` stands in a file.
+/// Where the value of `section.option` stands in a file, or of `section.list[0].option`.
 fn place_of(content: &str, path: &str) -> Option<std::ops::Range<usize>> {
     let (section, option) = path.split_once('.')?;
     let table = DeTable::parse(content).ok()?;
     let DeValue::Table(options) = table.get_ref().get(section)?.get_ref() else { return None };
-    Some(options.get(option)?.span())
+    let Some((list, rest)) = option.split_once('[') else { return Some(options.get(option)?.span()) };
+    let (at, option) = rest.split_once("].")?;
+    let DeValue::Array(all) = options.get(list)?.get_ref() else { return None };
+    let one = all.get(at.parse::<usize>().ok()?)?;
+    let DeValue::Table(options) = one.get_ref() else { return None };
+    // What is not said has the place of what lacks it.
+    Some(options.get(option).map_or(one.span(), |said| said.span()))
 }
 
 /// `--limit NAME=VALUE`.
@@ -295,7 +301,20 @@ mod tests {
         );
         assert!(
             first("[push]\n[[push.location]]\npath = \"/a\"\nrole = \"publisher\"\n")
-                .starts_with("rcomet.toml:2:1: push.location: `/a` names no channel")
+                .starts_with("rcomet.toml:3:8: push.location[0].path: `/a` names no channel")
+        );
+        let fine = "[[push.location]]\npath = \"/a/{id}\"\nrole = \"publisher\"\n";
+        let second = format!("{fine}{fine}group = \"a/b\"\n");
+        assert_eq!(
+            refusal(&second),
+            "rcomet.toml:7:9: push.location[1].group: `/a/{id}` has a slash in its group: it ends where the first one is\n    \
+             group = \"a/b\"\n            ^^^^^"
+        );
+        let in_line = "[push]\nlocation = [\n{ path = \"/a?b=\", role = \"publisher\" },\n{ path = \"/c\", role = \"group\" },\n]\n";
+        assert!(
+            first(in_line).starts_with("rcomet.toml:4:10: push.location[1].path: `/c` names no group"),
+            "{}",
+            first(in_line)
         );
     }
 

@@ -50,6 +50,8 @@ const SPARE = [
   'get /explain: clients..transport',
   'get /explain: published',
   'get /keys/{key}: missing',
+  'post /publish: channel',
+  'post /publish: index',
 ];
 /** Kinds of answers that were met, as the file has them. */
 const met = new Set();
@@ -166,6 +168,7 @@ await run(async () => {
     await publish({ messages: [{ channel: 'a', data: '3' }, { channel: 'c', data: '4', ttl: 60 }] });
     await expects(400, 'admin', 'POST', '/publish', '/publish', json('{"channel":'));
     await expects(413, 'admin', 'POST', '/publish', '/publish', json({ channel: 'a', data: 'x'.repeat(6000) }));
+    await expects(400, 'admin', 'POST', '/publish', '/publish', json({ messages: [{ channel: 'a', data: '1' }, { channel: '\u0007', data: '2' }] }));
     await expects(401, 'front', 'POST', '/publish', '/publish', json({ channel: 'a', data: 'no' }));
     await expects(403, 'front', 'POST', '/publish', `/publish?token=${token(60, ['subscribe'])}`, json({ channel: 'a', data: 'no' }));
     await expects(415, 'front', 'POST', '/publish', '/publish', { body: '{"channel":"a","data":"no"}' });

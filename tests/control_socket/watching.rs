@@ -159,11 +159,21 @@ fn completions_and_manuals_are_written() {
         }
     }
     let script = home.file("completions.bash", &home.says(&["completions", "bash"]));
-    let asked = format!(
-        ". {script}; COMP_WORDS=(rcomet wri); COMP_CWORD=1; _rcomet rcomet wri rcomet; echo \"${{COMPREPLY[*]}}\""
-    );
-    if let Ok(completed) = Command::new("bash").args(["-c", &asked]).output() {
-        assert_eq!(stdout(&completed), "write\n", "{completed:?}");
+    let completed = |words: &str, last: &str| {
+        let count = words.split(' ').count() - 1;
+        let asked = format!(
+            ". {script}; COMP_WORDS=({words}); COMP_CWORD={count}; _rcomet rcomet '{last}' x; echo \"${{COMPREPLY[*]}}\""
+        );
+        let output = Command::new("bash").args(["-c", &asked]).output().ok();
+        output.map(|output| stdout(&output))
+    };
+    if let Some(word) = completed("rcomet wri", "wri") {
+        assert_eq!(word, "write\n");
+        for (command, offers) in [("stop", false), ("reload", false), ("status", true)] {
+            let flags = completed(&format!("rcomet {command} --"), "--").unwrap_or_default();
+            assert!(flags.contains("--socket"), "{command}: {flags}");
+            assert_eq!(flags.contains("--url"), offers, "{command}: {flags}");
+        }
     }
     home.says(&["man", home.directory.to_str().expect("text")]);
     let pages = home.files();

@@ -285,13 +285,18 @@ impl Location {
 
     /// The applications that are asked or told something here.
     pub fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        self.named_upstreams().map(|(_, upstream)| upstream)
+    }
+
+    /// The same, each with its option.
+    pub(super) fn named_upstreams(&self) -> impl Iterator<Item = (&'static str, &Upstream)> {
         let all = [
-            &self.authorize_request,
-            &self.publisher_upstream_request,
-            &self.subscribe_request,
-            &self.unsubscribe_request,
+            ("authorize_request", &self.authorize_request),
+            ("publisher_upstream_request", &self.publisher_upstream_request),
+            ("subscribe_request", &self.subscribe_request),
+            ("unsubscribe_request", &self.unsubscribe_request),
         ];
-        all.into_iter().flatten()
+        all.into_iter().filter_map(|(option, upstream)| Some((option, upstream.as_ref()?)))
     }
 
     /// The methods that it knows.
@@ -303,61 +308,11 @@ impl Location {
             Duty::Publisher | Duty::Pubsub => "GET, HEAD, POST, PUT, DELETE, OPTIONS",
         }
     }
-
-    pub(super) fn check(&self) -> Result<(), String> {
-        let ids = self.channels.iter().chain(&self.publisher_channels);
-        let templates = ids.chain(&self.group).chain(&self.channel_events_channel_id);
-        for template in templates {
-            if let Some(unknown) = template.names().find(|name| !self.path.names().any(|n| n == *name)) {
-                return Err(format!("the path `{}` names no `{unknown}`", self.path));
-            }
-            if template.has_capture() {
-                return Err(format!(
-                    "`{}` has a variable of nginx, such as $1, in an id or a group: write {{name}} for what the path names",
-                    self.path
-                ));
-            }
-        }
-        if !self.publisher_channels.is_empty() && self.role != Duty::Pubsub {
-            return Err(format!("`{}`: publisher_channels are for role = \"pubsub\"", self.path));
-        }
-        if self.role == Duty::Group && (self.path.names().count() != 1 || !self.channels.is_empty()) {
-            return Err(format!("`{}` names no group: write /group/{{id}} or /group?id=", self.path));
-        }
-        let is_asked = self.upstreams().next().is_some();
-        if matches!(self.role, Duty::Group | Duty::StubStatus | Duty::SubscriberInfo) && is_asked {
-            return Err(format!(
-                "`{}`: applications are asked about publishers and subscribers only",
-                self.path
-            ));
-        }
-        self.check_strings()?;
-        if self.role != Duty::StubStatus && self.channels.is_empty() && self.path.names().next().is_none() {
-            return Err(format!(
-                "`{}` names no channel: write /sub/{{id}}, /sub?id=, or channels",
-                self.path
-            ));
-        }
-        self.check_wording()?;
-        self.check_pages()?;
-        if self.group.as_ref().is_some_and(Template::has_slash) {
-            return Err(format!("`{}` has a slash in its group: it ends where the first one is", self.path));
-        }
-        if self.transports.is_empty() {
-            return Err(format!("`{}` has no transports", self.path));
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn location(json: &str) -> Result<Location, String> {
-        let location: Location = serde_json::from_str(json).map_err(|e| e.to_string())?;
-        location.check().map(|()| location)
-    }
 
     #[test]
     fn publishing_from_the_public_side_has_to_be_asked_for() {
@@ -368,62 +323,9 @@ mod tests {
             (r#"{"path": "/p?id=", "role": "pubsub", "on": ["front"]}"#, true, false),
             (r#"{"path": "/p?id=", "role": "publisher", "on": ["front", "admin"]}"#, true, true),
         ] {
-            let location = location(json).expect(json);
+            let location: Location = serde_json::from_str(json).expect(json);
             assert_eq!((location.is_on(Role::Front), location.is_on(Role::Admin)), (front, admin), "{json}");
             assert!(!location.is_on(Role::Ccomet) && !location.is_on(Role::SimpleComet));
-        }
-    }
-
-    #[test]
-    fn what_cannot_work_is_named() {
-        for (json, words) in [
-            (r#"{"path": "/p", "role": "publisher"}"#, "names no channel"),
-            (r#"{"path": "/p/{a}", "role": "publisher", "channels": ["{b}"]}"#, "names no `b`"),
-            (r#"{"path": "/p?id=", "role": "publisher", "transports": []}"#, "no transports"),
-            (r#"{"path": "/p?id=", "role": "publisher", "first_message": "last"}"#, "no first message"),
-            (r#"{"path": "/p?id=", "role": "sub"}"#, "unknown variant"),
-            (r#"{"role": "publisher"}"#, "missing field `path`"),
-            (r#"{"path": "/g/{a}/{b}", "role": "group"}"#, "names no group"),
-            (r#"{"path": "/g/{a}", "role": "group", "authorize_request": "http://a/"}"#, "subscribers only"),
-            (r#"{"path": "/i", "role": "subscriber_info"}"#, "names no channel"),
-            (r#"{"path": "/p/{a}", "role": "pubsub", "publisher_channels": ["{b}"]}"#, "names no `b`"),
-            (r#"{"path": "/p/{a}", "role": "publisher", "publisher_channels": ["{a}"]}"#, "are for role"),
-            (r#"{"path": "/p/{a}", "role": "publisher", "group": "a/b"}"#, "a slash in its group"),
-            (r#"{"path": "/p/{a}", "role": "publisher", "group": "{b}"}"#, "names no `b`"),
-            (r#"{"path": "/p/{a}", "role": "publisher", "channel_event_string": "{id}"}"#, "and no `id`"),
-            (r#"{"path": "/p", "role": "publisher", "channels": ["$arg_id"]}"#, "write {name}"),
-            (r#"{"path": "/p", "role": "publisher", "channels": ["$1"]}"#, "write {name}"),
-            (r#"{"path": "/p/{a}", "role": "publisher", "channels": ["user-$1-{a}"]}"#, "write {name}"),
-            (r#"{"path": "/p/{a}", "role": "pubsub", "publisher_channels": ["{a}$2"]}"#, "write {name}"),
-            (r#"{"path": "/p/{a}", "role": "publisher", "group": "$1"}"#, "write {name}"),
-            (r#"{"path": "/p/{a}", "role": "pubsub", "channel_events_channel_id": "$1"}"#, "write {name}"),
-            (
-                r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_event": "$arg_e"}"#,
-                "its eventsource_event",
-            ),
-            (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_event": "${e}"}"#, "ping_event"),
-            (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_data": "now $msec"}"#, "ping_data"),
-            (r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_comment": "$pid"}"#, "ping_comment"),
-            (
-                r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["a", "b", "c"]}"#,
-                "expected a list of two texts",
-            ),
-            (
-                r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["a"]}"#,
-                "expected a list of two texts",
-            ),
-            (r#"{"path": "/p/{a}", "role": "publisher", "authorize_request": "https://a/"}"#, "TLS"),
-        ] {
-            let refused = location(json).expect_err(json);
-            assert!(refused.contains(words), "{refused}");
-        }
-        for json in [
-            r#"{"path": "/news", "role": "subscriber", "channels": ["news"]}"#,
-            r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_data": "$5", "channel_event_string": "$5 {event}"}"#,
-            r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["ping", "pong"]}"#,
-        ] {
-            let fine = location(json);
-            assert!(fine.is_ok(), "{fine:?}");
         }
     }
 }

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use super::location::Location;
+use super::location_mistake::Mistake;
 use super::{Http, Origin};
 use crate::conn::OriginRef;
 use crate::wire::http1::head::Head;
@@ -120,14 +121,15 @@ impl Location {
         is_of_host(asked, head) || (may && self.lets(&self.rule(http), asked))
     }
 
-    pub(super) fn check_pages(&self) -> Result<(), String> {
+    pub(super) fn check_pages(&self) -> Result<(), Mistake> {
         let wants_both = self.access_control_allow_origin == Some(Pages::Every)
             && self.access_control_allow_credentials == Some(true);
         if wants_both {
-            return Err(format!(
+            let words = format!(
                 "`{}`: browsers refuse credentials with access_control_allow_origin = \"*\": list origins, or write \"$http_origin\"",
                 self.path
-            ));
+            );
+            return Err(Mistake::new("access_control_allow_credentials", words));
         }
         Ok(())
     }
@@ -246,7 +248,7 @@ mod tests {
         assert!(read(r#""https://a.example/path""#).unwrap_err().contains("is no origin"));
         let both =
             location(r#", "access_control_allow_origin": "*", "access_control_allow_credentials": true"#);
-        assert!(both.check_pages().unwrap_err().contains("$http_origin"));
+        assert!(both.check_pages().unwrap_err().to_string().contains("$http_origin"));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The path of a location: which requests it fits, and what it finds in them.
 //! Knows nothing of channels.
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -48,20 +47,28 @@ impl LocationPath {
         self.pieces.len() == other.pieces.len() && self.pieces.iter().zip(&other.pieces).all(covers)
     }
 
-    /// What stands where it has names, in their order; `None` when an argument is missing.
-    pub(super) fn variables(&self, head: &Head<'_, '_>) -> Option<Vec<(&str, String)>> {
+    /// What stands where it has names, in their order, and whether all of it is text; `None` when an argument is missing.
+    pub(super) fn variables(&self, head: &Head<'_, '_>) -> Option<(Vec<(&str, String)>, bool)> {
         let given = head.raw_path.strip_prefix(b"/").unwrap_or(head.raw_path).split(|&c| c == b'/');
-        let mut found = Vec::new();
+        let (mut found, mut is_text) = (Vec::new(), true);
         for (piece, given) in self.pieces.iter().zip(given) {
             if let Piece::Named(name) = piece {
-                found.push((name.as_str(), String::from_utf8_lossy(&percent_decoded(given)).into_owned()));
+                let value = percent_decoded(given);
+                let text = String::from_utf8_lossy(&value);
+                is_text &= text.as_bytes() == &*value;
+                found.push((name.as_str(), text.into_owned()));
             }
         }
         let query = Params::of_query(head.query);
         for (argument, name) in &self.arguments {
-            found.push((name.as_str(), query.get_spelled(argument).map(Cow::into_owned)?));
+            let text = query.get_spelled(argument)?;
+            // Else nothing has been replaced.
+            if text.contains(char::REPLACEMENT_CHARACTER) {
+                is_text &= query.bytes_spelled(argument).is_some_and(|value| value == text.as_bytes());
+            }
+            found.push((name.as_str(), text.into_owned()));
         }
-        Some(found)
+        Some((found, is_text))
     }
 
     /// The names in it.
@@ -102,8 +109,11 @@ impl TryFrom<String> for LocationPath {
                 "`{text}` looks like a regular expression: write what it captures as /sub/{{id}}, a whole piece of the path"
             ));
         }
-        if has_variable(&text) {
-            return Err(has_a_variable(&text));
+        if has_variable(&text) || has_capture(&text) {
+            return Err(format!(
+                "`{text}` has a variable of nginx in it: write {{name}} for a whole piece of the path, as in /sub/{{id}}, or an argument, \
+                 as in /sub?id="
+            ));
         }
         let mut pieces = Vec::new();
         for piece in path.strip_prefix('/').ok_or_else(wrong)?.split('/') {
@@ -149,10 +159,6 @@ pub(super) fn has_variable(text: &str) -> bool {
 /// Whether what a regular expression of nginx captures stands in a text: `$1`. In words for people it may be a price.
 pub(super) fn has_capture(text: &str) -> bool {
     text.split('$').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-}
-
-fn has_a_variable(text: &str) -> String {
-    format!("`{text}` has a variable of nginx in it: write {{name}} for what the path names")
 }
 
 /// A channel's id with names in it, such as `user-{id}`, or another text.
@@ -231,7 +237,9 @@ impl TryFrom<String> for Template {
         };
         // A fixed text here: one channel for everybody.
         if has_variable(&text) {
-            return Err(has_a_variable(&text));
+            return Err(format!(
+                "`{text}` has a variable of nginx in it: write {{name}} for what the path names"
+            ));
         }
         let mut words = Vec::new();
         let mut rest = text.as_str();
@@ -305,6 +313,11 @@ mod tests {
             ("^/sub/", "looks like a regular expression"),
             ("/sub/$arg_id", "has a variable of nginx in it"),
             ("/sub?channel=$arg_id", "has a variable of nginx in it"),
+            ("/sub/$1", "has a variable of nginx in it: write {name} for a whole piece of the path"),
+            ("/sub/$1/{id}", "has a variable of nginx in it"),
+            ("/sub/a-$2?id=", "has a variable of nginx in it"),
+            ("/sub?channel=$1", "has a variable of nginx in it"),
+            ("/sub?$1=", "has a variable of nginx in it"),
             ("/sub/{id}/{id}", "two things that are called `id`"),
             ("/sub/{id}?id=", "two things that are called `id`"),
             ("/sub?a={id}&b={id}", "two things that are called `id`"),
@@ -314,6 +327,7 @@ mod tests {
         }
         for good in [
             "/$Ub/{id}?a.b+c=",
+            "/a$/$-1/{id}?$=",
             "/sub?id[]=",
             "/sub?id[]={id}",
             "/sub?(id)={id}",

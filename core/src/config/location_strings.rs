@@ -1,6 +1,7 @@
 //! `channel_event_string` and `subscriber_info_string`: texts of a location that are made of what happens there, and of who is there.
 //! Knows nothing of what is filled in.
 use super::location::Location;
+use super::location_mistake::Mistake;
 use super::wording::TEXT_BYTES_MAX;
 
 /// What can be said of an event.
@@ -10,7 +11,7 @@ const OF_READERS: [&str; 7] = ["transport", "dialect", "address", "side", "clien
 
 impl Location {
     /// What is wrong with them.
-    pub(super) fn check_strings(&self) -> Result<(), String> {
+    pub(super) fn check_strings(&self) -> Result<(), Mistake> {
         for (option, string, known) in [
             ("channel_event_string", &self.channel_event_string, &OF_EVENTS[..]),
             ("subscriber_info_string", &self.subscriber_info_string, &OF_READERS[..]),
@@ -19,10 +20,14 @@ impl Location {
             let path = &self.path;
             if let Some(unknown) = string.names().find(|name| !known.contains(name)) {
                 let known = known.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ");
-                return Err(format!("`{path}`: {option} knows {known}, and no `{unknown}`"));
+                return Err(Mistake::new(
+                    option,
+                    format!("`{path}`: {option} knows {known}, and no `{unknown}`"),
+                ));
             }
             if string.len() > TEXT_BYTES_MAX {
-                return Err(format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its {option}"));
+                let words = format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its {option}");
+                return Err(Mistake::new(option, words));
             }
         }
         Ok(())
@@ -38,7 +43,7 @@ mod tests {
         let check = |option: &str, string: &str| {
             let json = format!(r#"{{"path": "/x/{{id}}", "role": "publisher", "{option}": "{string}"}}"#);
             let location: Location = serde_json::from_str(&json).map_err(|why| why.to_string())?;
-            location.check_strings()
+            location.check_strings().map_err(|mistake| mistake.to_string())
         };
         let long = "x".repeat(TEXT_BYTES_MAX - 9);
         let too_long = format!("{long}x{{channel}}");

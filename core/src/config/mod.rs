@@ -7,6 +7,7 @@ mod heartbeat;
 mod history;
 mod host_name;
 mod location;
+mod location_mistake;
 mod location_pages;
 mod location_path;
 mod location_strings;

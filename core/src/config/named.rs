@@ -23,6 +23,8 @@ pub struct Named {
     /// Groups that the request itself has named and has no business in: in ids with a slash where the location has none, or
     /// that in which events are told.
     pub strays: Vec<String>,
+    /// What it names is text. Where it is not, several bytes that differ would be the same in a name.
+    pub is_text: bool,
     /// One of its ids has more bytes than the location lets them have.
     pub is_too_long: bool,
 }
@@ -47,7 +49,7 @@ impl Location {
     }
 
     fn named(&self, head: &Head<'_, '_>, channels: &[Template]) -> Option<Named> {
-        let variables = self.path.variables(head)?;
+        let (variables, is_text) = self.path.variables(head)?;
         // Each with the group that the configuration puts it into.
         let ids: Vec<(String, Option<&str>)> = if channels.is_empty() {
             variables.iter().map(|(_, value)| (value.clone(), None)).collect()
@@ -84,7 +86,7 @@ impl Location {
         let channels = ids.iter().map(|id| name(id)).filter(|name| known.insert(name.clone())).collect();
         let events = self.channel_events_channel_id.as_ref().filter(|_| group != META);
         let events = events.map(|template| format!("{META}/{}", template.fill(&variables)));
-        Some(Named { channels, group, events, strays, is_too_long })
+        Some(Named { channels, group, events, strays, is_text, is_too_long })
     }
 }
 

@@ -209,7 +209,10 @@ impl Push {
 
     /// What is wrong, in words that begin with the option's path.
     pub(super) fn check(&self) -> Result<(), String> {
-        self.location.iter().try_for_each(Location::check).map_err(|why| format!("push.location: {why}"))
+        let mut numbered = self.location.iter().enumerate();
+        numbered.try_for_each(|(at, location)| {
+            location.check().map_err(|mistake| format!("push.location[{at}].{mistake}"))
+        })
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::location::Location;
-use super::location_path::has_variable;
+use super::location_mistake::Mistake;
+use super::location_path::{has_capture, has_variable};
 use super::push::Push;
 
 /// Bytes of each text of a location that is repeated around messages.
@@ -136,8 +137,9 @@ impl Location {
     }
 
     /// What is wrong with the texts of a location, each of which stands in a line, or in the head of an answer.
-    pub(super) fn check_wording(&self) -> Result<(), String> {
+    pub(super) fn check_wording(&self) -> Result<(), Mistake> {
         let path = &self.path;
+        let wrong = |option, words: String| Err(Mistake::new(option, words));
         for (name, text) in [
             ("content_type", &self.content_type),
             ("eventsource_event", &self.eventsource_event),
@@ -146,23 +148,31 @@ impl Location {
             ("eventsource_ping_comment", &self.eventsource_ping_comment),
         ] {
             if text.chars().any(char::is_control) {
-                return Err(format!("`{path}` has a control character in its {name}"));
+                return wrong(name, format!("`{path}` has a control character in its {name}"));
             }
             if text.len() > TEXT_BYTES_MAX {
-                return Err(format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its {name}"));
+                return wrong(name, format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its {name}"));
             }
             // It would be said word for word.
             if has_variable(text) {
-                return Err(format!(
-                    "`{path}` has a variable of nginx in its {name}: expected what is to be said"
-                ));
+                let words =
+                    format!("`{path}` has a variable of nginx in its {name}: expected what is to be said");
+                return wrong(name, words);
             }
         }
+        if has_variable(&self.raw_stream_separator) || has_capture(&self.raw_stream_separator) {
+            let words = format!(
+                "`{path}` has a variable of nginx in its raw_stream_separator: expected what is to stand behind each message, word for word"
+            );
+            return wrong("raw_stream_separator", words);
+        }
         if self.raw_stream_separator.len() > TEXT_BYTES_MAX {
-            return Err(format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its raw_stream_separator"));
+            let words = format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its raw_stream_separator");
+            return wrong("raw_stream_separator", words);
         }
         if self.eventsource_ping_ms > 0 && self.eventsource_ping_ms < PING_MS_MIN {
-            return Err(format!("`{path}` pings more than once in {PING_MS_MIN} ms"));
+            let words = format!("`{path}` pings more than once in {PING_MS_MIN} ms");
+            return wrong("eventsource_ping_ms", words);
         }
         let of_requests = self.last_message_id.iter().filter_map(|source| match source {
             IdSource::Header(name) => Some(("last_message_id", name)),
@@ -173,7 +183,7 @@ impl Location {
             // RFC 9110, section 5.6.2: a token.
             let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
             if name.is_empty() || name.len() > TEXT_BYTES_MAX || !name.bytes().all(is_token) {
-                return Err(format!("`{path}`: `{name}` is no name of a field, in its {option}"));
+                return wrong(option, format!("`{path}`: `{name}` is no name of a field, in its {option}"));
             }
         }
         const TAKEN: [&str; 7] = [
@@ -187,7 +197,8 @@ impl Location {
         ];
         let own = self.message_id_custom_etag_header.to_ascii_lowercase();
         if TAKEN.contains(&own.as_str()) {
-            return Err(format!("`{path}`: `{own}` means something else, and can be no message's id"));
+            let words = format!("`{path}`: `{own}` means something else, and can be no message's id");
+            return wrong("message_id_custom_etag_header", words);
         }
         Ok(())
     }
@@ -228,9 +239,12 @@ mod tests {
 
     #[test]
     fn a_separator_ends_its_line_unless_there_is_none() {
-        for (said, wanted) in [("--", "--\n"), ("", ""), ("\n\n", "\n\n"), ("\u{1e}", "\u{1e}\n")] {
+        for (said, wanted) in
+            [("--", "--\n"), ("", ""), ("\n\n", "\n\n"), ("\u{1e}", "\u{1e}\n"), ("$$ $", "$$ $\n")]
+        {
             let location = Location { raw_stream_separator: said.into(), ..location("") };
             assert_eq!(location.wording().separator, wanted, "{said:?}");
+            assert_eq!(location.check_wording(), Ok(()), "{said:?}");
         }
     }
 
@@ -239,12 +253,15 @@ mod tests {
         for (more, words) in [
             (r#", "eventsource_event": "a\nb""#, "control character in its eventsource_event"),
             (r#", "eventsource_ping_data": "a\rb""#, "control character in its eventsource_ping_data"),
+            (r#", "raw_stream_separator": "-- $1 --""#, "variable of nginx in its raw_stream_separator"),
+            (r#", "raw_stream_separator": "$request_id""#, "variable of nginx in its raw_stream_separator"),
+            (r#", "raw_stream_separator": "a${b}""#, "expected what is to stand behind each message"),
             (r#", "eventsource_ping_ms": 10"#, "more than once in 1000 ms"),
             (r#", "message_id_custom_etag_header": "a b""#, "no name of a field"),
             (r#", "message_id_custom_etag_header": "Content-Length""#, "means something else"),
             (r#", "last_message_id": [{"header": ""}]"#, "no name of a field"),
         ] {
-            let why = location(more).check_wording().expect_err(more);
+            let why = location(more).check_wording().expect_err(more).to_string();
             assert!(why.contains(words), "{more}: {why}");
         }
         for (length, is_ok) in [(TEXT_BYTES_MAX, true), (TEXT_BYTES_MAX + 1, false)] {

@@ -204,8 +204,10 @@ pub enum Outcome<'a> {
     Refused(&'a Refusal),
     /// No, because of one of the channels that were asked for together.
     RefusedIn {
-        /// The channel's name, as it was asked for.
+        /// The channel's name, as it was asked for; perhaps cut, where it is longer than names may be.
         channel: &'a str,
+        /// Which of several messages it is that were to be published together.
+        index: Option<usize>,
         /// Why.
         refusal: &'a Refusal,
     },

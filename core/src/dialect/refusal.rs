@@ -227,7 +227,9 @@ impl Refusal {
             Self::TooManySubscriptions => "this connection would have more channels than subscriptions_max",
             Self::TooManyBroadcasts => "too many broadcasts are still on their way: send it again",
             Self::Over => "this has lasted as long as it may",
-            Self::Leaving => "the server is going away",
+            Self::Leaving => {
+                "the server is going away, or an administrator has ended this request: ask again"
+            }
             Self::Group(GroupFull::Channels) => "Group limit reached for number of channels.",
             Self::Group(GroupFull::Subscribers) => "Group limit reached for number of subscribers.",
             Self::Group(GroupFull::Messages) => "Group limit reached for number of messages.",

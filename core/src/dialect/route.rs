@@ -38,7 +38,10 @@ pub fn route_by_path(role: Role, head: &Head<'_, '_>, config: &Config) -> Option
     if local::is_at(role, head) {
         return Some(DialectId::Local);
     }
-    simple_comet::is_at(role, head, config).then_some(DialectId::SimpleComet)
+    if simple_comet::is_at(role, head, config) {
+        return Some(DialectId::SimpleComet);
+    }
+    local::is_beneath(role, head).then_some(DialectId::Local)
 }
 
 /// Finds the dialect; a path that nobody knows is answered in the words of the listener's own.

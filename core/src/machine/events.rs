@@ -58,7 +58,7 @@ impl Machine {
             Err((refusal, of)) => {
                 self.note_refusals(id, subscribe.channels.iter().map(|name| &**name), &refusal);
                 return match of.and_then(|i| subscribe.channels.get(i)) {
-                    Some(channel) => self.refuse_in(id, manner, &voice, (channel, &refusal)),
+                    Some(channel) => self.refuse_in(id, manner, &voice, (channel, None), &refusal),
                     None => self.refuse(id, manner, &voice, &refusal),
                 };
             }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Machine;
+use super::publish_all::Blame;
 use crate::dialect::{InGroup, Item, Refusal};
 use crate::hub::{Census, GroupFull, group_of};
 
@@ -44,7 +45,7 @@ impl Machine {
     }
 
     /// The same for several messages at once, of which all are published or none.
-    pub(super) fn check_batch_in_groups(&self, items: &[Item]) -> Result<(), Refusal> {
+    pub(super) fn check_batch_in_groups(&self, items: &[Item]) -> Result<(), Blame> {
         if !self.hub.is_counting_groups() {
             return Ok(());
         }
@@ -61,6 +62,8 @@ impl Machine {
                 (more.messages, more.bytes) = (more.messages + 1, more.bytes + item.body.len() as u64);
             }
         }
-        groups.values().try_for_each(|(name, more)| self.check_group_of(name, more))
+        let check =
+            |(name, more): &(&str, Census)| self.check_group_of(name, more).map_err(Blame::of(items, name));
+        groups.values().try_for_each(check)
     }
 }

@@ -21,6 +21,26 @@ const ITEMS_A_REQUEST: usize = 16;
 /// Bytes that a message takes in an answer, besides its channel's name.
 const PLACED_BYTES: usize = 96;
 
+/// Why a batch is not published, and because of which of its items; `None` if it is all of them together.
+#[derive(Debug)]
+pub(super) struct Blame {
+    pub(super) refusal: Refusal,
+    at: Option<usize>,
+}
+
+impl From<Refusal> for Blame {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, at: None }
+    }
+}
+
+impl Blame {
+    /// It is the first that is for a channel; the others for it are no better.
+    pub(super) fn of<'i>(items: &'i [Item], channel: &'i str) -> impl Fn(Refusal) -> Self + use<'i> {
+        move |refusal| Self { refusal, at: items.iter().position(|item| item.channel == channel) }
+    }
+}
+
 impl Machine {
     /// Publishes for whoever may.
     pub(super) fn publish_bulk(
@@ -36,12 +56,29 @@ impl Machine {
             Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
         };
         let checked = self.check_publishers(role, grant.as_ref(), &bulk.items);
-        let checked = checked.map_err(|refusal| self.without_token(refusal, &bulk.token));
-        let once = checked.and_then(|()| self.scoped(role, grant.as_ref(), bulk.once));
+        let checked = checked.map_err(|blame| {
+            let refusal = self.without_token(blame.refusal, &bulk.token);
+            Blame { refusal, ..blame }
+        });
+        let once = checked.and_then(|()| Ok(self.scoped(role, grant.as_ref(), bulk.once)?));
         match once {
             Ok(once) => self.publish_all_or_hold(id, manner, voice, Several { items: bulk.items, once }),
-            Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+            Err(blame) => self.refuse_batch(id, manner, &voice, &bulk.items, &blame),
         }
+    }
+
+    /// Says no, and of several, because of which.
+    fn refuse_batch(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, items: &[Item], blame: &Blame) {
+        let at = blame.at.filter(|_| items.len() > 1);
+        let Some((at, item)) = at.and_then(|at| Some((at, items.get(at)?))) else {
+            return self.refuse(id, manner, voice, &blame.refusal);
+        };
+        // One message to several channels is one text, of which each has a handle.
+        let is_new = |pair: &&[Item]| !Arc::ptr_eq(&pair[0].body, &pair[1].body);
+        let before = |items: &[Item]| items.windows(2).filter(is_new).count();
+        let index = (before(items) > 0).then(|| before(&items[..=at]));
+        let channel = self.shortened(&item.channel);
+        self.refuse_in(id, manner, voice, (&channel, index), &blame.refusal);
     }
 
     /// What is said to somebody without a signed token where one could help: that it is needed, or that what is shown in its place is none
@@ -55,8 +92,11 @@ impl Machine {
         }
     }
 
-    fn check_publishers(&self, role: Role, grant: Option<&Grant>, items: &[Item]) -> Result<(), Refusal> {
-        items.iter().try_for_each(|item| self.check_publisher(role, grant, &item.channel))
+    fn check_publishers(&self, role: Role, grant: Option<&Grant>, items: &[Item]) -> Result<(), Blame> {
+        let check = |item: &Item| {
+            self.check_publisher(role, grant, &item.channel).map_err(Blame::of(items, &item.channel))
+        };
+        items.iter().try_for_each(check)
     }
 
     /// A key, checked, that is nobody else's: strangers may use the same.
@@ -96,8 +136,8 @@ impl Machine {
             return;
         }
         self.served += several.items.len() / ITEMS_A_REQUEST;
-        if let Err(refusal) = self.check_batch(&several) {
-            return self.refuse(id, manner, &voice, &refusal);
+        if let Err(blame) = self.check_batch(&several) {
+            return self.refuse_batch(id, manner, &voice, &several.items, &blame);
         }
         let items = &several.items;
         let crowded = self.crowded_by_batch(items);
@@ -110,7 +150,7 @@ impl Machine {
             return self.defer(id, Some(at));
         }
         match self.publish_all(items) {
-            Err(refusal) => self.refuse(id, manner, &voice, &refusal),
+            Err(blame) => self.refuse_batch(id, manner, &voice, items, &blame),
             Ok(stands) => {
                 let placed = placed(items, stands);
                 let mut body = std::mem::take(&mut self.body);
@@ -145,23 +185,23 @@ impl Machine {
     }
 
     /// Whether those who listen can be handed all of it without being outrun, and whether every name can be a channel's.
-    pub(super) fn check_batch(&mut self, several: &Several) -> Result<(), Refusal> {
+    pub(super) fn check_batch(&mut self, several: &Several) -> Result<(), Blame> {
         let Several { items, once } = several;
         if items.len() > self.config.limits.publish_messages_max {
-            return Err(Refusal::TooMuchAtOnce);
+            return Err(Refusal::TooMuchAtOnce.into());
         }
         let answer: usize = items.iter().map(|item| PLACED_BYTES + item.channel.len() * ESCAPED).sum();
         if let Some(once) = once
             && !self.once.has_room(once, answer, &self.config.limits)
         {
-            return Err(Refusal::TooManyKeys);
+            return Err(Refusal::TooManyKeys.into());
         }
         let mut new = 0;
         for Share { channel, count, bytes } in shares(items) {
             if count > 1 && bytes > self.hub.ahead_bytes(channel) {
-                return Err(Refusal::TooMuchAtOnce);
+                return Err(Blame::of(items, channel)(Refusal::TooMuchAtOnce));
             }
-            self.check_name(channel)?;
+            self.check_name(channel).map_err(Blame::of(items, channel))?;
             new += usize::from(self.hub.find(channel).is_none());
         }
         self.check_batch_in_groups(items)?;
@@ -172,15 +212,15 @@ impl Machine {
             .into_iter()
             .any(|(index, count, bytes)| count > 1 && bytes > self.hub.ahead_bytes_of(index))
         {
-            return Err(Refusal::TooMuchAtOnce);
+            return Err(Refusal::TooMuchAtOnce.into());
         }
         while new > 0 && self.hub.channels() + new > self.config.limits.channels_max {
             if !self.sleepers_give_way(Scarce::Channel) {
-                return Err(Refusal::TooManyChannels);
+                return Err(Refusal::TooManyChannels.into());
             }
         }
         if once.as_ref().is_some_and(|once| self.is_short_of(Table::cost(once, answer))) {
-            return Err(Refusal::Memory);
+            return Err(Refusal::Memory.into());
         }
         Ok(())
     }
@@ -194,12 +234,13 @@ impl Machine {
     }
 
     /// Appends all, once it is known that all can be; gives where each stands.
-    pub(super) fn publish_all(&mut self, items: &[Item]) -> Result<Vec<(u64, Sealed)>, Refusal> {
+    pub(super) fn publish_all(&mut self, items: &[Item]) -> Result<Vec<(u64, Sealed)>, Blame> {
         let now = self.post.now;
         let total: usize = items.iter().map(size).sum();
         self.check_journal()?;
         for share in shares(items) {
-            self.check_pace_of(self.hub.find(share.channel), share.count)?;
+            let checked = self.check_pace_of(self.hub.find(share.channel), share.count);
+            checked.map_err(Blame::of(items, share.channel))?;
         }
         // Each channel can make room in its own history; if that is not enough, nobody's is touched.
         if self.is_short_of(total) {
@@ -209,7 +250,7 @@ impl Machine {
             };
             let spare: Vec<(Id<Channel>, usize)> = shares(items).into_iter().filter_map(spare_of).collect();
             if self.is_short_of(total.saturating_sub(spare.iter().map(|(_, bytes)| bytes).sum())) {
-                return Err(Refusal::Memory);
+                return Err(Refusal::Memory.into());
             }
             for (at, bytes) in spare {
                 self.hub.make_room(at, bytes, now);

@@ -1,5 +1,7 @@
 //! Saying no, and counting it.
 //! Knows nothing of why.
+use std::borrow::Cow;
+
 use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner};
@@ -18,16 +20,26 @@ impl Machine {
         self.answer(id, manner, voice, &Outcome::Refused(refusal));
     }
 
-    /// Says no to who asked for several channels together, and which of them it is that they may not have.
+    /// Says no to who asked for several channels together, and which of them it is that they may not have; and in which message.
     pub(super) fn refuse_in(
         &mut self,
         id: Id<Conn>,
         manner: Manner,
         voice: &Voice,
-        (channel, refusal): (&str, &Refusal),
+        (channel, index): (&str, Option<usize>),
+        refusal: &Refusal,
     ) {
         self.count_refusal(refusal);
-        self.answer(id, manner, voice, &Outcome::RefusedIn { channel, refusal });
+        self.answer(id, manner, voice, &Outcome::RefusedIn { channel, index, refusal });
+    }
+
+    /// A channel's name as it is repeated to who has said it: one that is too long to be one is cut.
+    pub(super) fn shortened<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        let most = self.config.limits.channel_name_bytes_max;
+        match name.len() <= most {
+            true => name.into(),
+            false => format!("{}…", &name[..name.floor_char_boundary(most)]).into(),
+        }
     }
 
     pub(super) fn count_refusal(&mut self, refusal: &Refusal) {

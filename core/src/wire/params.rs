@@ -142,14 +142,21 @@ impl<'b> Params<'b> {
 
     /// The value of `name` in the query, however it is spelled there: browsers and libraries write `id[]` as `id%5B%5D`.
     pub fn get_spelled(&self, name: &str) -> Option<Cow<'b, str>> {
-        let is_meant = |pair: &&str| {
-            let spelled = pair.split_once('=').map_or(*pair, |(spelled, _)| spelled);
+        self.get(name).or_else(|| self.spelled(name).map(decoded_text))
+    }
+
+    /// The same, whatever bytes it has.
+    pub fn bytes_spelled(&self, name: &str) -> Option<Vec<u8>> {
+        self.bytes(name).or_else(|| self.spelled(name).map(|value| decoded_bytes(value.as_bytes())))
+    }
+
+    /// What stands behind a name that is not spelled as it is written.
+    fn spelled(&self, name: &str) -> Option<&'b str> {
+        let mut pairs = self.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let is_meant = |spelled: &str| {
             !is_plain(spelled.as_bytes()) && decoded(spelled.as_bytes()).eq_ignore_ascii_case(name)
         };
-        self.get(name).or_else(|| {
-            let pair = self.query.split('&').find(is_meant)?;
-            Some(decoded_text(pair.split_once('=').map_or("", |(_, value)| value)))
-        })
+        pairs.find(|(spelled, _)| is_meant(spelled)).map(|(_, value)| value)
     }
 
     /// Every value of `name` in the query, in order.

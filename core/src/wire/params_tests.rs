@@ -117,6 +117,8 @@ fn a_name_is_found_however_it_is_spelled() {
         ("id%5B%5D", Some("")),
         ("id=a&id%5B=b&i%64%5B%5D%", None),
     ] {
-        assert_eq!(Params::of_query(query).get_spelled("id[]").as_deref(), found, "{query}");
+        let params = Params::of_query(query);
+        assert_eq!(params.get_spelled("id[]").as_deref(), found, "{query}");
+        assert_eq!(params.bytes_spelled("id[]").as_deref(), found.map(str::as_bytes), "{query}");
     }
 }

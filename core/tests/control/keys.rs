@@ -311,6 +311,22 @@ fn the_admin_side_has_keys_but_gives_no_orders() {
     }
     assert_eq!(http(&mut server, Role::Front, "GET", "/keys/k", b"").0, 404);
     assert_eq!((server.stops, server.reloads.len()), (0, 0));
+    for (method, beneath) in [("POST", "/control/nope"), ("DELETE", "/keys/a/b")] {
+        for role in [Role::Admin, ALL] {
+            let (status, problem) = http(&mut server, role, method, beneath, b"");
+            assert_eq!((status, &problem["status"]), (404, &json!(404)), "{beneath}: {problem}");
+            assert_eq!(problem["detail"], "there is nothing at this path", "{beneath}");
+        }
+    }
+    let client = server.connect(Role::Admin);
+    server.send(client, "POST /control/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    let answer = server.received(client);
+    assert!(answer.contains("\r\nContent-Type: application/problem+json\r\n"), "{answer}");
+    assert_eq!(
+        http(&mut server, Role::Front, "POST", "/control/nope", b"").1,
+        Value::Null,
+        "nothing of it there"
+    );
     let client = server.connect(Role::Admin);
     server.send(client, "read k\n\n");
     assert!(server.received(client).starts_with("HTTP/1.1 400 "), "no text but on the control socket");

@@ -49,6 +49,12 @@ pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>) -> bool {
     path(role, head).is_some()
 }
 
+/// Whether a request is for something that there is not beneath one of these: whoever asks for it reads problems.
+pub(in crate::dialect) fn is_beneath(role: Role, head: &Head<'_, '_>) -> bool {
+    let begins = |with: &&[u8]| head.raw_path.starts_with(with);
+    role == Role::Admin && [&b"/keys/"[..], b"/control/"].iter().any(begins)
+}
+
 /// Reads a request.
 pub(super) fn decode<'b>(request: &Request<'_, 'b>) -> Decoded<'b> {
     let head = request.head;

@@ -10,7 +10,7 @@ mod style;
 mod text;
 mod value;
 
-pub(super) use http::is_at;
+pub(super) use http::{is_at, is_beneath};
 pub(crate) use key::key_of;
 pub(crate) use text::{legacy, line};
 

@@ -39,7 +39,7 @@ pub(super) fn answer(tag: Option<&str>, outcome: &Outcome<'_>, out: &mut Vec<u8>
             refusal(&Refusal::NotGranted, out);
         }
         Outcome::Refused(refused) => refusal(refused, out),
-        Outcome::RefusedIn { channel, refusal: refused } => {
+        Outcome::RefusedIn { channel, refusal: refused, .. } => {
             string("channel", channel, out);
             refusal(refused, out);
         }
@@ -69,8 +69,8 @@ fn token(cursor: Sealed, out: &mut Vec<u8>) {
 pub(super) fn body(outcome: &Outcome<'_>, out: &mut Vec<u8>) -> Answer {
     match outcome {
         Outcome::Refused(refused) => return problem(refused.status(), reason(refused), out),
-        Outcome::RefusedIn { channel, refusal } => {
-            return problem_of(Some(channel), refusal.status(), reason(refusal), out);
+        Outcome::RefusedIn { channel, index, refusal } => {
+            return problem_of(Some((channel, *index)), refusal.status(), reason(refusal), out);
         }
         Outcome::Done { .. } => return Answer { status: Status::NO_CONTENT, content_type: JSON },
         Outcome::PublishedAll(placed) => {
@@ -137,14 +137,17 @@ pub(crate) fn problem(status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
     problem_of(None, status, why, out)
 }
 
-/// The same, of one channel: a member of our own, as RFC 9457 has them in section 3.2.
-fn problem_of(channel: Option<&str>, status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
+/// The same, of one channel, and perhaps of one message: members of our own, as RFC 9457 has them in section 3.2.
+fn problem_of(of: Option<(&str, Option<usize>)>, status: Status, why: &str, out: &mut Vec<u8>) -> Answer {
     out.extend_from_slice(b"{\"type\":\"about:blank\"");
     string("title", status.reason(), out);
     field("status", u64::from(status.code()), out);
     string("detail", why, out);
-    if let Some(channel) = channel {
+    if let Some((channel, index)) = of {
         string("channel", channel, out);
+        if let Some(index) = index {
+            field("index", index as u64, out);
+        }
     }
     out.extend_from_slice(b"}\n");
     Answer { status, content_type: PROBLEM }

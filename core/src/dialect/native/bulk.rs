@@ -42,17 +42,28 @@ pub(super) fn publish(body: &[u8]) -> Result<Vec<Item>, Refusal> {
             if channels.items.is_empty() =>
         {
             messages.check()?;
-            for message in &messages.items {
-                if message.messages.is_some() {
-                    return Err(Refusal::Parameter(SHAPE));
-                }
-                put(message, &mut items)?;
+            for (index, message) in messages.items.iter().enumerate() {
+                let refused = match &message.messages {
+                    Some(_) => Err(Refusal::Parameter(SHAPE)),
+                    None => put(message, &mut items),
+                };
+                refused.map_err(|refusal| of_message(index, refusal))?;
             }
         }
         Message { messages: None, .. } => put(&message, &mut items)?,
         _ => return Err(Refusal::Parameter(SHAPE)),
     }
     if items.is_empty() { Err(Refusal::Parameter("there is nothing to publish")) } else { Ok(items) }
+}
+
+/// What is wrong with one of several messages, with its place in the list.
+fn of_message(index: usize, refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Parameter(_) | Refusal::Value(_) => {
+            Refusal::Value(format!("messages[{index}]: {}", refusal.detail()).into())
+        }
+        other => other,
+    }
 }
 
 fn put(message: &Message<'_>, items: &mut Vec<Item>) -> Result<(), Refusal> {

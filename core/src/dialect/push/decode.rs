@@ -12,6 +12,10 @@ use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
 use crate::wire::params::Params;
 
+/// What is said to who names a channel by bytes that are no text.
+pub(super) const NO_TEXT: Refusal =
+    Refusal::Parameter("the channel's id is not UTF-8: expected text, percent-encoded");
+
 /// Whether a location serves a request.
 pub(in crate::dialect) fn is_at(role: Role, head: &Head<'_, '_>, config: &Config) -> bool {
     config.push.find(role, head).is_some()
@@ -43,6 +47,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
             // The API says what is missing.
             None if native::is_untold_publish(request) => return native::Native.decode(request, config),
             None => Err(Refusal::NoChannels),
+            Some(named) if !named.is_text => Err(NO_TEXT),
             Some(named) if named.is_too_long => Err(Refusal::Name),
             Some(named) if config.push.is_astray(&named) => Err(Refusal::OtherGroup),
             Some(named) if named.channels.len() > config.limits.channels_per_subscription_max => {

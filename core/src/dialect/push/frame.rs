@@ -1,6 +1,6 @@
 //! What subscribers get: bodies as they were published, and around them what each transport wants
 //! (`protocols/push-module.md`, sections 2.2, 5.4, 5.5 and 5.6).
-use super::style;
+use super::{style, verdict};
 use crate::config::{USUAL, Wording};
 use crate::dialect::{Batch, Boundary, News, Refusal, Text};
 use crate::hub::Message;
@@ -25,7 +25,13 @@ pub(super) fn frame(style: u8, news: &News<'_>, out: &mut Text) {
                 one(style, batch.life, message, out);
             }
         }
-        // Nobody who polls is told anything in words.
+        News::Refused { refusal, .. } if style::is_poll(style) => {
+            let (_, words) = verdict(refusal);
+            if !words.is_empty() {
+                say(out, words);
+            }
+        }
+        // Nobody who polls is told anything else in words.
         _ if style::is_poll(style) => {}
         News::Quiet { .. } if style == style::EVENTS => {
             let Text { bytes, wording, .. } = out;
@@ -185,6 +191,11 @@ pub(super) fn fields(
                     validators(unix_s, tag, wording, out);
                     out.extend_from_slice(b"Vary: If-None-Match, If-Modified-Since\r\n");
                 }
+            }
+            Some(News::Refused { refusal, .. }) if !verdict(refusal).1.is_empty() => {
+                out.extend_from_slice(b"Content-Type: ");
+                out.extend_from_slice(super::answer::content_type(style).as_bytes());
+                out.extend_from_slice(b"\r\n");
             }
             _ => {}
         }

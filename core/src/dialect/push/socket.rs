@@ -79,6 +79,9 @@ pub(crate) fn plan(request: &Request<'_, '_>, is_meta: bool, config: &Config) ->
     if named.channels.len().max(published.channels.len()) > config.limits.channels_per_subscription_max {
         return Err(Refusal::TooManyInOne);
     }
+    if !named.is_text || !published.is_text {
+        return Err(decode::NO_TEXT);
+    }
     if named.is_too_long || published.is_too_long {
         return Err(Refusal::Name);
     }

@@ -119,7 +119,12 @@ impl Machine {
         if !matches!(refusal, Refusal::Parameter(_)) {
             self.note_refusals(id, [&*listen.channel].into_iter(), refusal);
         }
-        self.answer_tagged(id, *tag, &Outcome::Refused(refusal));
+        // Without an id, the name of a channel says that it is not read.
+        if tag.is_none() && self.seat_in(id, &listen.channel).is_some() {
+            return self.answer_tagged(id, None, &Outcome::Refused(refusal));
+        }
+        let channel = &*self.shortened(&listen.channel);
+        self.answer_tagged(id, *tag, &Outcome::RefusedIn { channel, index: None, refusal });
     }
 
     /// Whether there is room to say who is in all of the channels that a message subscribes to under a name. Others do not count: how many
@@ -192,8 +197,8 @@ impl Machine {
                 let grant = self.bearers.grant(id);
                 items.iter().try_for_each(|item| self.check_publisher(Role::Front, grant, &item.channel))?;
                 let several = Several { items, once: None };
-                self.check_batch(&several)?;
-                self.publish_all(&several.items)?;
+                self.check_batch(&several).map_err(|blame| blame.refusal)?;
+                self.publish_all(&several.items).map_err(|blame| blame.refusal)?;
                 let known_by = self.hub.id_of(self.hub.head().offset);
                 self.answer_tagged(id, tag, &Outcome::Published { id: known_by });
             }
