@@ -1,5 +1,6 @@
 //! What requests ask for, done: the verbs that are over at once.
 //! Knows nothing of how they were written or are answered.
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::bayeux::Scarce;
@@ -11,6 +12,15 @@ use crate::config::Auth;
 use crate::conn::{Conn, Held, Manner, Phase, Post, Role};
 use crate::dialect::{Hold, Outcome, Refusal, Verb, Voice};
 use crate::hub::{Census, Channel, Message};
+
+/// For what a channel makes room that is published to together with others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Giving {
+    /// For its own message.
+    Own,
+    /// For all: they get the same message.
+    All,
+}
 
 impl Machine {
     pub(super) fn perform(&mut self, id: Id<Conn>, role: Role, manner: Manner, voice: Voice, verb: Verb<'_>) {
@@ -224,19 +234,57 @@ impl Machine {
     /// Sees to it that `size` bytes more fit, and that what happens can be written down: a channel that publishes while memory is short loses its own oldest.
     pub(super) fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
         self.check_journal()?;
-        let most = self.config.limits.memory_bytes_max;
-        if self.used_bytes() + size <= most {
-            return Ok(());
-        }
-        let used = self.used_bytes();
-        let (too_much, missing) = (used.saturating_sub(most), used + size - most);
-        // If all that it can lose is not enough, what is published is refused, and what was there stays. But what is too much already,
+        if self.is_short_of(size) { self.take_room(&[(at, size)], size, Giving::Own) } else { Ok(()) }
+    }
+
+    /// Makes room where memory is short for what is published to several channels, so many bytes for each that is there, and in all;
+    /// if there cannot be enough, none loses anything for it.
+    pub(super) fn make_room_in(
+        &mut self,
+        mut shares: Vec<(Id<Channel>, usize)>,
+        size: usize,
+        giving: Giving,
+    ) -> Result<(), Refusal> {
+        // A channel that is named twice has its history once.
+        shares.sort_by_key(|(at, _)| at.to_bits());
+        shares.dedup_by(|next, first| {
+            let is_same = next.0 == first.0;
+            first.1 += if is_same { next.1 } else { 0 };
+            is_same
+        });
+        // Whole messages go, so who has most goes first.
+        shares.sort_by_key(|&(at, _)| Reverse(self.hub.spare_bytes(at)));
+        self.take_room(&shares, size, giving)
+    }
+
+    fn take_room(
+        &mut self,
+        shares: &[(Id<Channel>, usize)],
+        size: usize,
+        giving: Giving,
+    ) -> Result<(), Refusal> {
+        let (used, most, now) = (self.used_bytes(), self.config.limits.memory_bytes_max, self.post.now);
+        let may_give = |&(at, bytes): &(Id<Channel>, usize)| {
+            self.hub.spare_bytes(at).min(if giving == Giving::Own { bytes } else { usize::MAX })
+        };
+        let spare = shares.iter().map(may_give).fold(0, usize::saturating_add);
+        // If all that they can lose is not enough, what is published is refused, and what was there stays. But what is too much already,
         // since the limit was lowered or tables have grown, has to go some time: all but the newest.
-        if self.hub.spare_bytes(at) < size.min(missing) {
-            self.hub.make_room_before_newest(at, too_much, self.post.now);
+        if spare < size.min((used + size).saturating_sub(most)) {
+            for &(at, _) in shares {
+                let too_much = self.used_bytes().saturating_sub(most);
+                self.hub.make_room_before_newest(at, too_much, now);
+            }
             return Err(Refusal::Memory);
         }
-        self.hub.make_room(at, missing, self.post.now);
+        // First each gives for what it gets, then for others, or for what is too much.
+        let all = shares.iter().map(|&(at, _)| (at, usize::MAX));
+        for (at, bytes) in shares.iter().copied().chain(all) {
+            let missing = (self.used_bytes() + size).saturating_sub(most);
+            if missing.min(bytes) > 0 {
+                self.hub.make_room(at, missing.min(bytes), now);
+            }
+        }
         // What takes the place of as much makes nothing worse.
         if self.used_bytes() + size <= most.max(used) { Ok(()) } else { Err(Refusal::Memory) }
     }
