@@ -153,6 +153,8 @@ counters! {
         address_refused,
         /// Connections, channels or requests refused because `memory_bytes_max` was reached.
         memory_refused,
+        /// Requests in pieces on the admin side or the control socket refused with 503 because `memory_bytes_max` was reached, and `admin_partial_bytes_max` too.
+        admin_partials_refused,
         /// Messages refused with 503 because `history.file` could not be written.
         history_refused,
         /// Requests refused with 414: longer than `request_line_bytes_max`.

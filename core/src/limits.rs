@@ -33,6 +33,8 @@ limits! {
     connections_per_address_max: u32 = 1_024,
     /// Bytes of tables, histories and buffers together. Newcomers on the public sides and new channels are answered 503; a publish first takes room from its own channel's history.
     memory_bytes_max: usize = 1 << 30,
+    /// Bytes of requests on the admin side and the control socket that come in pieces, for which there is room besides where `memory_bytes_max` is reached: who looks after the server, or publishes, is heard; more are 503. 0 lends none.
+    admin_partial_bytes_max: usize = 4 << 20,
     /// Bytes of a request line; longer is 414. Publishing by GET is common, so this is generous.
     request_line_bytes_max: usize = 64 << 10,
     /// Bytes of a request head, its request line included; more is 431.

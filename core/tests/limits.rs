@@ -1,6 +1,6 @@
 //! Every limit reached on purpose: the answer is clear, a counter moves, and nothing else is lost.
 //! Here are those of connections and requests; `limits/channels.rs` has those of channels, `limits/pace.rs` how fast may
-//! be published to one, `limits/memory.rs` those of memory, `limits/halfway.rs` what is left of what was stopped halfway, `limits/change.rs` other limits for a running server, and the way out.
+//! be published to one, `limits/memory.rs` those of memory, `limits/room.rs` what a publish needs of it, `limits/halfway.rs` what is left of what was stopped halfway, `limits/change.rs` other limits for a running server, and the way out.
 #[path = "limits/answers.rs"]
 mod answers;
 #[path = "limits/bayeux.rs"]
@@ -23,6 +23,8 @@ mod memory;
 mod pace;
 #[path = "support/rest.rs"]
 mod rest;
+#[path = "limits/room.rs"]
+mod room;
 mod support;
 #[path = "limits/tokens.rs"]
 mod tokens;

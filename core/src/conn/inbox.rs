@@ -1,6 +1,6 @@
 //! Bytes that have come and are not understood yet: part of a head, requests behind a waiting one, a body on its way.
 //! Knows nothing of HTTP. Holds a block only while there is something in it.
-use crate::bytes::pool::Pool;
+use crate::bytes::pool::{BLOCK_BYTES, Pool};
 
 /// The unread bytes of one connection.
 #[derive(Debug, Default)]
@@ -31,6 +31,17 @@ impl Inbox {
     /// Whether it holds no block.
     pub fn holds_nothing(&self) -> bool {
         self.buffer.capacity() == 0
+    }
+
+    /// Bytes that it has been lent.
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Bytes that it will have been lent at most when so many more have been appended, in however many pieces.
+    pub fn capacity_with(&self, more: usize) -> usize {
+        let (bytes, now) = (self.len() + more, self.capacity().max(BLOCK_BYTES));
+        if bytes <= now { now } else { 2 * bytes }
     }
 
     /// Appends.
@@ -95,7 +106,24 @@ mod tests {
             let used = if taken.len() > 100 { 100 } else { 50 };
             inbox.put_back(taken, used, &mut pool);
         }
-        assert_eq!(pool.lent_bytes(), crate::bytes::pool::BLOCK_BYTES);
+        assert_eq!(pool.lent_bytes(), BLOCK_BYTES);
+    }
+
+    #[test]
+    fn what_more_bytes_will_take_is_known_before() {
+        for (had, more, piece) in
+            [(0, 1, 1), (0, 5_000, 5_000), (0, 5_000, 7), (2_040, 9, 9), (2_048, 2_100, 1), (3_000, 0, 1)]
+        {
+            let (mut inbox, mut pool) = (Inbox::default(), Pool::default());
+            inbox.push(&vec![b'x'; had], &mut pool);
+            let most = inbox.capacity_with(more);
+            vec![b'x'; more].chunks(piece).for_each(|bytes| inbox.push(bytes, &mut pool));
+            assert!(
+                inbox.capacity() <= most && inbox.capacity() == pool.lent_bytes(),
+                "{had} {more} {piece}"
+            );
+            assert!(most <= BLOCK_BYTES.max(2 * (had + more)), "{had} {more} {piece}");
+        }
     }
 
     #[test]

@@ -58,6 +58,13 @@ pub struct Beside {
 /// Two counters stand before the bytes of an `Arc`.
 const ARC: usize = 2 * size_of::<usize>();
 
+impl Beside {
+    /// Bytes that one costs with so many bytes of text.
+    pub fn cost(texts: usize) -> usize {
+        size_of::<Self>() + ARC + texts
+    }
+}
+
 impl Message {
     /// Bytes it costs to keep, tables included.
     pub fn weight(&self) -> usize {
@@ -68,7 +75,7 @@ impl Message {
         let body = if self.kind == Kind::Broadcast { 0 } else { self.body.len() + ARC };
         let beside = self.beside.as_ref().map_or(0, |b| {
             let texts = [&b.channel, &b.ext, &b.id].into_iter().flatten().map(|text| text.len());
-            size_of::<Beside>() + ARC + texts.sum::<usize>()
+            Beside::cost(texts.sum())
         });
         Self::cost(0, sender, media) - ARC + body + beside
     }

@@ -59,6 +59,15 @@ impl Hub {
         Some(seq)
     }
 
+    /// Bytes that the same takes.
+    pub fn again_bytes(&self, id: Id<Channel>) -> usize {
+        let history = self.channels.get(id).map(|channel| &channel.history);
+        let Some(last) = history.and_then(|history| history.get(history.head() - 1)) else { return 0 };
+        let (sender, media) =
+            (last.sender.as_ref().map(|s| s.len()), last.media.as_deref().map(Media::bytes));
+        Message::cost(last.body.len(), sender, media) + last.until().map_or(0, |_| Beside::cost(0))
+    }
+
     pub(super) fn append(
         &mut self,
         id: Id<Channel>,
@@ -125,10 +134,10 @@ impl Hub {
     /// Bytes of a channel's messages that may be let go to make room for others: all but those of the newest while somebody
     /// listens.
     pub fn spare_bytes(&self, id: Id<Channel>) -> usize {
-        let Some(channel) = self.channels.get(id) else { return 0 };
-        let history = &channel.history;
-        let newest = history.get(history.head().saturating_sub(1)).filter(|_| !channel.members.is_empty());
-        history.bytes().saturating_sub(newest.map_or(0, Message::weight))
+        match self.channels.get(id) {
+            Some(channel) if channel.members.is_empty() => channel.history.bytes(),
+            _ => self.older_bytes(id),
+        }
     }
 
     /// Bytes of all of a channel's messages but the newest.

@@ -39,7 +39,7 @@ impl Machine {
             Some("connections_per_address_max is reached: close some first\n")
         } else if role != Role::Admin && self.used_bytes() >= limits.memory_bytes_max {
             // Whoever publishes makes room in its own channel, and often comes anew for each message; and who looks after the server
-            // wants to see it now. A request that does not come in one piece finds no room all the same.
+            // wants to see it now.
             self.counters.memory_refused += 1;
             Some("memory_bytes_max is reached: try again later\n")
         } else {

@@ -87,6 +87,7 @@ impl Machine {
             assert_eq!(deferred, usize::from(conn.deferred), "put off means in the queue, once");
             assert!(!conn.inbox.is_empty() || conn.inbox.holds_nothing(), "an empty inbox holds no block");
         }
+        self.check_loans();
         assert_eq!(hooked_count, self.hooks.asking(), "every question has somebody waiting");
         assert_eq!((websockets, wires), (self.scratch.open, self.scratch.wires));
         assert_eq!(booths_bytes, self.scratch.booths_bytes, "what is given back is counted");
@@ -108,6 +109,7 @@ impl Machine {
             && self.frames.bytes() == 0
             && self.hooks.is_empty()
             && self.held_bytes == 0
+            && self.loans.is_empty()
             && self.addresses.is_empty()
             && self.sessions.is_pristine()
     }

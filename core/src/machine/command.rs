@@ -4,7 +4,7 @@ use super::Machine;
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, OriginRef, Phase, Right, Rights, Role};
 use crate::dialect::local::hear::{Heard, hear, may_be_http};
-use crate::dialect::{Answer, Decoded, KeyTask, PLAIN, Refusal, Verb, Voice, local};
+use crate::dialect::{Answer, Decoded, KeyTask, Outcome, PLAIN, Refusal, Verb, Voice, local};
 use crate::wire::http1::{Reject, Status};
 
 /// What became of some bytes.
@@ -104,6 +104,12 @@ impl Machine {
         let manner = Manner { keep_alive: false, ..TEXT };
         let answer = Answer { status: reject.status(), content_type: PLAIN };
         self.reply(id, manner, answer, &[], format!("error refused {reject}\n").as_bytes());
+    }
+
+    /// The same for want of memory, of which it has been counted.
+    pub(super) fn refuse_text_for_memory(&mut self, id: Id<Conn>) {
+        let voice = local::line(b"").voice;
+        self.answer(id, Manner { keep_alive: false, ..TEXT }, &voice, &Outcome::Refused(&Refusal::Memory));
     }
 
     /// Does what is asked for, if whoever asks may.

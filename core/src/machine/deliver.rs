@@ -88,6 +88,7 @@ impl Machine {
         more |= self.drain_some(budget) | self.let_some_go(budget);
         self.serve_deferred();
         self.watch_values();
+        self.settle_loans();
         self.tables_bytes = self.count_tables();
         self.forget_known_if_short();
         more |= !self.deferred.is_empty() || self.hub.owes_work();

@@ -59,11 +59,11 @@ impl Machine {
         self.hub.quick_table_bytes() + self.own_tables()
     }
 
-    /// Bytes in use, tables as of the beginning of this turn.
+    /// Bytes in use, tables as of the beginning of this turn, but for those that are lent beyond the limit.
     pub(super) fn used_bytes(&self) -> usize {
         let buffers =
             self.post.pool.lent_bytes() + self.frames.bytes() + self.held_bytes + self.hub.many_bytes();
-        let buffers = buffers + self.hooks.bytes();
+        let buffers = (buffers + self.hooks.bytes()).saturating_sub(self.loans.bytes());
         self.tables_bytes + self.hub.history_bytes() + buffers
     }
 

@@ -48,7 +48,7 @@ impl Machine {
         true
     }
 
-    pub(super) fn gauges(&self) -> [(&'static str, &'static str, u64); 18] {
+    pub(super) fn gauges(&self) -> [(&'static str, &'static str, u64); 19] {
         let (channels, subscribers) = self.load();
         let all = |count: usize| count as u64;
         [
@@ -81,7 +81,7 @@ impl Machine {
             (
                 "buffers_bytes",
                 "Bytes of half requests, unsent answers and waiting publishes.",
-                all(self.post.pool.lent_bytes() + self.held_bytes),
+                all((self.post.pool.lent_bytes() + self.held_bytes).saturating_sub(self.loans.bytes())),
             ),
             ("frames_bytes", "Bytes of shared frames that are on their way.", all(self.frames.bytes())),
             ("tables_bytes", "Bytes of tables in use.", all(self.tables_bytes)),
@@ -89,6 +89,11 @@ impl Machine {
                 "memory_bytes_max",
                 "The limit to which the four before it are compared together.",
                 all(self.config.limits.memory_bytes_max),
+            ),
+            (
+                "admin_partial_bytes",
+                "Bytes of half requests on the admin side and the control socket that are lent besides that.",
+                all(self.loans.bytes()),
             ),
         ]
     }

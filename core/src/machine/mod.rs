@@ -24,6 +24,7 @@ mod journal;
 mod kept;
 mod keys;
 mod listen;
+mod loans;
 mod memory;
 mod metrics;
 mod of_config;
@@ -43,6 +44,7 @@ mod readers;
 mod refuse;
 mod register;
 mod reply;
+mod room;
 mod serve;
 mod silence;
 mod site;
@@ -124,6 +126,7 @@ pub struct Machine {
     about: crate::dialect::About,
     /// Bytes of publishes that wait.
     held_bytes: usize,
+    loans: loans::Loans,
     /// Bytes of tables, looked at once a turn.
     tables_bytes: usize,
     fired: Vec<Id<Conn>>,
@@ -177,6 +180,7 @@ impl Machine {
             journal: journal::Journal::default(),
             about: crate::dialect::About::default(),
             held_bytes: 0,
+            loans: loans::Loans::default(),
             tables_bytes: 0,
             fired: Vec::new(),
             watching_until: Wheel::default(),
@@ -274,6 +278,7 @@ impl Machine {
         self.bearers.forget(id);
         self.heads.askers.forget(id);
         self.post.forget(&mut conn);
+        self.settle_loan(id);
         self.dismiss(&conn);
         self.counters.connections_closed += 1;
     }

@@ -221,26 +221,6 @@ impl Machine {
         self.hub.broadcast(Arc::from(body)).map_err(|_| Refusal::TooManyBroadcasts)
     }
 
-    /// Sees to it that `size` bytes more fit, and that what happens can be written down: a channel that publishes while memory is short loses its own oldest.
-    pub(super) fn make_room(&mut self, at: Id<Channel>, size: usize) -> Result<(), Refusal> {
-        self.check_journal()?;
-        let most = self.config.limits.memory_bytes_max;
-        if self.used_bytes() + size <= most {
-            return Ok(());
-        }
-        let used = self.used_bytes();
-        let (too_much, missing) = (used.saturating_sub(most), used + size - most);
-        // If all that it can lose is not enough, what is published is refused, and what was there stays. But what is too much already,
-        // since the limit was lowered or tables have grown, has to go some time: all but the newest.
-        if self.hub.spare_bytes(at) < size.min(missing) {
-            self.hub.make_room_before_newest(at, too_much, self.post.now);
-            return Err(Refusal::Memory);
-        }
-        self.hub.make_room(at, missing, self.post.now);
-        // What takes the place of as much makes nothing worse.
-        if self.used_bytes() + size <= most.max(used) { Ok(()) } else { Err(Refusal::Memory) }
-    }
-
     /// The channel, if one message more of this size may be published to it and fits.
     fn ready(&mut self, at: Id<Channel>, size: usize) -> Result<Id<Channel>, Refusal> {
         self.check_pace(at, 1)?;

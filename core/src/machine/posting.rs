@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Machine;
+use super::room::Giving;
 use crate::arena::Id;
 use crate::config::Duty;
 use crate::conn::{Conn, Held, Manner, Phase, Post};
@@ -52,7 +53,7 @@ impl Machine {
     ) -> Result<Info, Refusal> {
         let now = self.post.now;
         if posting.again {
-            return self.publish_again(posting, body.len());
+            return self.publish_again(posting);
         }
         self.check_posting(posting, body.len())?;
         let (mut at, mut made) = (Vec::with_capacity(posting.channels.len()), Vec::new());
@@ -97,20 +98,20 @@ impl Machine {
             }
         }
         at.iter().try_for_each(|&at| self.check_pace(at, 1))?;
-        let size = size.saturating_mul(at.len());
-        at.iter().try_for_each(|&at| self.make_room(at, size))
+        self.make_room_in(posting.channels.iter().map(|name| (name.as_str(), 1, size)), 0, Giving::All)
     }
 
     /// Appends the last message of a channel once more, if it is still there.
-    fn publish_again(&mut self, posting: &Posting, bytes: usize) -> Result<Info, Refusal> {
+    fn publish_again(&mut self, posting: &Posting) -> Result<Info, Refusal> {
         let found = posting.channels.first().and_then(|name| self.hub.find(name));
         let at = found.ok_or(Refusal::NoValue)?;
         self.check_pace(at, 1)?;
         // What is to be said again cannot make room for itself.
-        if self.is_short_of((bytes + 256).saturating_sub(self.hub.older_bytes(at))) {
+        let size = self.hub.again_bytes(at);
+        if self.is_short_of(self.size_with_copies(at, size).saturating_sub(self.hub.older_bytes(at))) {
             return Err(Refusal::Memory);
         }
-        self.make_room(at, bytes + 256)?;
+        self.make_room(at, size)?;
         self.hub.publish_again(at, self.post.now).ok_or(Refusal::NoValue)?;
         Ok(self.info_of(&[at]))
     }

@@ -7,10 +7,11 @@ use super::bayeux::Scarce;
 use super::directory::ESCAPED;
 use super::once::{Known, Scope, Table};
 use super::reply::give_back;
+use super::room::Giving;
 use crate::arena::Id;
 use crate::conn::{Conn, Held, Manner, Phase, Post, Role, Several};
 use crate::dialect::{Answer, Bulk, Item, JSON, Once, Outcome, Placed, Refusal, Voice};
-use crate::hub::Channel;
+use crate::hub::{Beside, Channel, Message};
 use crate::log::Sealed;
 use crate::token::{Grant, Wrong};
 use crate::wire::http1::Status;
@@ -236,26 +237,18 @@ impl Machine {
     /// Appends all, once it is known that all can be; gives where each stands.
     pub(super) fn publish_all(&mut self, items: &[Item]) -> Result<Vec<(u64, Sealed)>, Blame> {
         let now = self.post.now;
-        let total: usize = items.iter().map(size).sum();
+        let shares = shares(items);
+        let new = |share: &Share<'_>| {
+            let is_new = self.hub.find(share.channel).is_none();
+            if is_new { size_of::<Channel>() + share.channel.len() } else { 0 }
+        };
+        let new: usize = shares.iter().map(new).sum();
         self.check_journal()?;
-        for share in shares(items) {
+        for share in &shares {
             let checked = self.check_pace_of(self.hub.find(share.channel), share.count);
             checked.map_err(Blame::of(items, share.channel))?;
         }
-        // Each channel can make room in its own history; if that is not enough, nobody's is touched.
-        if self.is_short_of(total) {
-            let spare_of = |share: Share<'_>| {
-                let at = self.hub.find(share.channel)?;
-                Some((at, self.hub.spare_bytes(at).min(share.bytes)))
-            };
-            let spare: Vec<(Id<Channel>, usize)> = shares(items).into_iter().filter_map(spare_of).collect();
-            if self.is_short_of(total.saturating_sub(spare.iter().map(|(_, bytes)| bytes).sum())) {
-                return Err(Refusal::Memory.into());
-            }
-            for (at, bytes) in spare {
-                self.hub.make_room(at, bytes, now);
-            }
-        }
+        self.make_room_in(shares.iter().map(|s| (s.channel, s.count, s.bytes)), new, Giving::Own)?;
         let mut at: Vec<Id<Channel>> = Vec::with_capacity(items.len());
         for item in items {
             at.push(self.open_channel(&item.channel, self.channel_ms())?);
@@ -280,7 +273,7 @@ fn placed<'i>(items: &'i [Item], stands: Vec<(u64, Sealed)>) -> Vec<Placed<'i>> 
 
 /// What a message takes.
 fn size(item: &Item) -> usize {
-    item.body.len() + 256
+    Message::cost(item.body.len(), None, None) + if item.ttl_ms > 0 { Beside::cost(0) } else { 0 }
 }
 
 /// What a batch has for one channel.

@@ -26,6 +26,10 @@ pub(super) fn at_once(in_line: usize) -> usize {
     if in_line < LONG_LINE { REQUESTS_AT_ONCE } else { REQUESTS_IN_LINE }
 }
 
+/// What is said to who could have been lent room for a request that comes in pieces, when so much is lent already.
+const LENT: &str =
+    "memory_bytes_max is reached, and admin_partial_bytes_max for requests in pieces: try again later";
+
 /// What is said of a method that is known nowhere.
 const UNKNOWN_METHOD: Reject =
     Reject::NotImplemented("the method is none of GET, HEAD, POST, PUT, DELETE, OPTIONS");
@@ -33,15 +37,24 @@ const UNKNOWN_METHOD: Reject =
 impl Machine {
     /// Takes bytes of a connection in, and serves every request that is whole.
     pub(super) fn take_in(&mut self, id: Id<Conn>, bytes: &[u8]) {
+        self.take_in_request(id, bytes);
+        if !self.loans.is_empty() {
+            self.settle_loan(id);
+        }
+    }
+
+    fn take_in_request(&mut self, id: Id<Conn>, bytes: &[u8]) {
         if let Some(Phase::WebSocket(_)) = self.conns.get(id).map(|conn| &conn.phase) {
             return self.take_frames(id, bytes);
         }
         let Some(used) = self.feed_body(id, bytes) else { return };
         let rest = &bytes[used..];
-        let Some(conn) = self.conns.get_mut(id) else { return };
+        // What was answered may have been the last.
+        let Some(conn) = self.conns.get_mut(id).filter(|conn| !conn.is_over()) else { return };
         let was_empty = conn.inbox.is_empty();
         if !self.may_serve(id) {
-            return self.keep(id, rest);
+            self.keep(id, rest);
+            return;
         }
         let used = if was_empty {
             // The usual case: requests are read where they lie, and only an unfinished tail is copied.
@@ -75,17 +88,24 @@ impl Machine {
         self.after_reading(id, was_empty || used > 0 || bytes.is_empty());
     }
 
-    /// Keeps bytes that cannot be understood yet, if the server has room for them; else the connection ends.
-    pub(super) fn keep(&mut self, id: Id<Conn>, bytes: &[u8]) {
+    /// Keeps bytes that cannot be understood yet, if the server has room for them or lends it; else the connection ends. Whether it
+    /// has.
+    pub(super) fn keep(&mut self, id: Id<Conn>, bytes: &[u8]) -> bool {
         if bytes.is_empty() {
-            return;
+            return true;
         }
-        if self.is_short_of(bytes.len()) {
-            return self.end_for_memory(id, bytes);
+        let is_short = self.is_short_of(bytes.len());
+        if is_short && !self.may_lend(id, bytes.len()) {
+            self.end_for_memory(id, bytes);
+            return false;
         }
-        if let Some(conn) = self.conns.get_mut(id) {
-            conn.inbox.push(bytes, &mut self.post.pool);
+        let Some(conn) = self.conns.get_mut(id) else { return false };
+        let before = conn.inbox.capacity();
+        conn.inbox.push(bytes, &mut self.post.pool);
+        if is_short {
+            self.loans.grow(id, before, conn.inbox.capacity());
         }
+        true
     }
 
     /// There is no memory for what a connection sends: it is told so if nothing else is being answered, and ends.
@@ -114,10 +134,16 @@ impl Machine {
             Phase::Ordered(_) => self.post.cut(conn, id),
             Phase::Ready if conn.deferred => self.post.cut(conn, id),
             _ => {
-                let words = "memory_bytes_max is reached: try again later";
+                let is_entitled = self.conns.get(id).is_some_and(|conn| self.is_entitled(conn));
+                let words = if is_entitled { LENT } else { "memory_bytes_max is reached: try again later" };
+                let Some(conn) = self.conns.get_mut(id) else { return };
                 let mut taken = conn.inbox.take();
                 let unread = if taken.is_empty() { bytes } else { taken.bytes() };
-                self.refuse_unread(id, Status::UNAVAILABLE, (words, words), unread);
+                if self.begins_as_text(id, unread) {
+                    self.refuse_text_for_memory(id);
+                } else {
+                    self.refuse_unread(id, Status::UNAVAILABLE, (words, words), unread);
+                }
                 taken.clear(&mut self.post.pool);
             }
         }
@@ -257,8 +283,10 @@ impl Machine {
         };
         let waits = head.expects_continue;
         let body_until = self.post.now.after_ms(self.config.limits.body_ms_max);
+        if !self.keep(id, &unread[..end]) {
+            return None;
+        }
         let conn = self.conns.get_mut(id)?;
-        conn.inbox.push(&unread[..end], &mut self.post.pool);
         conn.phase = Phase::Body(Body { head: end, framing });
         conn.deadline = body_until;
         self.post.rearm(conn, id);
@@ -271,7 +299,8 @@ impl Machine {
     /// Bytes of a body whose head came before go behind it, and the request is served when it is whole. Returns how
     /// many bytes were the body's, or `None` when the connection is over and its bytes do not matter.
     fn feed_body(&mut self, id: Id<Conn>, bytes: &[u8]) -> Option<usize> {
-        if matches!(self.conns.get(id)?.phase, Phase::Body(_)) && self.is_short_of(bytes.len()) {
+        let is_short = matches!(self.conns.get(id)?.phase, Phase::Body(_)) && self.is_short_of(bytes.len());
+        if is_short && !self.may_lend(id, bytes.len()) {
             self.end_for_memory(id, bytes);
             return None;
         }
@@ -283,6 +312,7 @@ impl Machine {
             Phase::Attached(_) | Phase::HeldTalk(_) | Phase::Hooked(_) | Phase::Ordered(_) => return Some(0),
         };
         let (inbox, pool) = (&mut conn.inbox, &mut self.post.pool);
+        let before = inbox.capacity();
         let used = match &mut body.framing {
             BodyFraming::Length(left) => {
                 let n = bytes.len().min(*left);
@@ -301,6 +331,9 @@ impl Machine {
                 })
             }
         };
+        if is_short {
+            self.loans.grow(id, before, inbox.capacity());
+        }
         let whole = match &body.framing {
             BodyFraming::Length(left) => *left == 0,
             BodyFraming::Chunked(chunked) => chunked.is_done(),

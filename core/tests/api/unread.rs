@@ -129,18 +129,26 @@ fn what_does_not_come_in_time_is_a_problem_too() {
 
 #[test]
 fn memory_that_is_used_up_is_a_problem_for_what_comes() {
-    let mut config = Config::default();
-    config.limits.memory_bytes_max = 1 << 20;
-    config.limits.body_bytes_max = 16 << 20;
-    let mut server = Server::new(config);
-    let client = server.connect(Role::Admin);
-    let head = format!("POST /publish HTTP/1.1\r\nHost: x\r\n{JSON}Content-Length: 8000000\r\n\r\n");
-    server.send(client, head);
-    for _ in 0..40 {
-        server.send(client, vec![b' '; 65_536]);
+    for (role, words) in [
+        (Role::Front, "memory_bytes_max is reached: try again later"),
+        (
+            Role::Admin,
+            "memory_bytes_max is reached, and admin_partial_bytes_max for requests in pieces: try again later",
+        ),
+    ] {
+        let mut config = Config::default();
+        config.limits.memory_bytes_max = 1 << 20;
+        config.limits.body_bytes_max = 16 << 20;
+        let mut server = Server::new(config);
+        let client = server.connect(role);
+        let head = format!("POST /publish HTTP/1.1\r\nHost: x\r\n{JSON}Content-Length: 8000000\r\n\r\n");
+        server.send(client, head);
+        for _ in 0..100 {
+            server.send(client, vec![b' '; 65_536]);
+        }
+        let (status, detail) = as_problem(&parts(&server.received(client)));
+        assert_eq!((status, &*detail), (503, words));
     }
-    let (status, detail) = as_problem(&parts(&server.received(client)));
-    assert_eq!((status, &*detail), (503, "memory_bytes_max is reached: try again later"));
 }
 
 #[test]

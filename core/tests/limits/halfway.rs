@@ -2,7 +2,7 @@
 use super::*;
 use rcomet_core::config::{Location, Push};
 
-fn several(change: impl FnOnce(&mut Limits)) -> Server {
+pub fn several(change: impl FnOnce(&mut Limits)) -> Server {
     let location =
         r#"{"path": "/pub/{id}", "role": "publisher", "channels": ["a-{id}", "b-{id}", "c-{id}"]}"#;
     let location = vec![serde_json::from_str::<Location>(location).expect("a location")];
@@ -11,7 +11,7 @@ fn several(change: impl FnOnce(&mut Limits)) -> Server {
     Server::new(config)
 }
 
-fn post(server: &mut Server, target: &str, kind: &str, body: &str) -> String {
+pub fn post(server: &mut Server, target: &str, kind: &str, body: &str) -> String {
     let client = server.connect(Role::Admin);
     let length = body.len();
     let fields = format!("Host: x\r\nContent-Type: {kind}\r\nContent-Length: {length}");

@@ -43,6 +43,7 @@ impl Regime {
         limits.connections_per_address_max = [0, 0, between(1, 6) as u32][between(0, 2) as usize];
         if limits.memory_bytes_max < 1 << 30 {
             limits.memory_bytes_max = between(10_000, 60_000) as usize;
+            limits.admin_partial_bytes_max = between(0, 8_000) as usize;
         }
         limits.request_line_bytes_max = [200, 900, 4_000][between(0, 2) as usize] + between(0, 99) as usize;
         limits.head_bytes_max = limits.request_line_bytes_max + between(60, 600) as usize;

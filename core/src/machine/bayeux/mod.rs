@@ -297,7 +297,8 @@ impl Machine {
     /// Appends what was published.
     fn append_data(&mut self, channel: &str, data: &RawValue, ext: Option<&str>) -> Result<(), Refusal> {
         let (kind, body) = body_of(data);
-        let at = self.open_for(channel, body.len() + ext.map_or(0, str::len) + 256)?;
+        let ext_bytes = ext.map_or(0, |ext| hub::Beside::cost(ext.len()));
+        let at = self.open_for(channel, hub::Message::cost(body.len(), None, None) + ext_bytes)?;
         self.hub.publish_json(at, kind, body, ext, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(())
     }

@@ -11,11 +11,14 @@ use crate::arena::Id;
 use crate::conn::Role;
 use crate::dialect::Refusal;
 use crate::dialect::bayeux::message::{Message, member, string};
-use crate::hub::{Beside, From};
+use crate::hub::{self, Beside, From};
 use crate::machine::Machine;
 
 /// The name of a session's seat in its mailbox: no channel has it.
 pub(super) const MAILBOX: &str = "";
+
+/// Bytes that a mailbox takes, and the seat in it.
+const MAILBOX_BYTES: usize = 256;
 
 /// Digits of a client's secret that are part of its address: an address of before a restart is nobody's.
 const DIGITS: usize = 8;
@@ -64,26 +67,29 @@ impl Machine {
         let id = string(to.get()).and_then(|address| self.session_at(&address)).ok_or(Refusal::NotFound)?;
         let own = message.extension("rcomet").and_then(|own| member(own, "id"));
         let own = own.map(|id| Message { id: Some(id), ..Message::default() });
-        let known_by = own.and_then(|own| own.echo().map(Into::into));
+        let known_by: Option<Box<str>> = own.and_then(|own| own.echo().map(Into::into));
         let (kind, body) = body_of(data);
         let body: Arc<str> = body;
-        if self.is_short_of(body.len() + 512) {
+        let texts = channel.len() + known_by.as_deref().map_or(0, str::len);
+        let size = hub::Message::cost(body.len(), None, None) + Beside::cost(texts);
+        let seat =
+            self.sessions.get(id).and_then(|session| Some(&session.seats[session.find(MAILBOX).ok()?]));
+        // What waits there is somebody's answer, and makes no room for others.
+        if self.is_short_of(size + if seat.is_some() { 0 } else { MAILBOX_BYTES }) {
             return Err(Refusal::Memory);
         }
-        let at =
-            match self.sessions.get(id).and_then(|session| Some(&session.seats[session.find(MAILBOX).ok()?]))
-            {
-                Some(seat) => self.hub.subscription(seat.sub).and_then(|sub| sub.channel()),
-                None => {
-                    let at = self.hub.open_mailbox().ok_or(Refusal::Memory)?;
-                    let begin = self.hub.start(at, From::New, self.post.now);
-                    self.take_seat(id, MAILBOX, at, begin)?;
-                    Some(at)
-                }
-            };
+        let at = match seat {
+            Some(seat) => self.hub.subscription(seat.sub).and_then(|sub| sub.channel()),
+            None => {
+                let at = self.hub.open_mailbox().ok_or(Refusal::Memory)?;
+                let begin = self.hub.start(at, From::New, self.post.now);
+                self.take_seat(id, MAILBOX, at, begin)?;
+                Some(at)
+            }
+        };
         let beside = Beside { channel: Some(channel.into()), id: known_by, ..Beside::default() };
         let at = at.ok_or(Refusal::NotFound)?;
-        self.make_room(at, body.len() + 256)?;
+        self.check_journal()?;
         self.hub.post_to(at, kind, body, beside, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::Machine;
 use crate::dialect::hooks::Events;
-use crate::hub::Posted;
+use crate::hub::{Message, Posted};
 
 /// How a channel of events is kept: what Nchan keeps of one.
 const KEEP: Posted = Posted { messages_max: 100, age_ms: 10_000 };
@@ -58,7 +58,7 @@ impl Machine {
             budget -= 1;
             // It is ours, and has limits of its own.
             let at = self.make_channel(&events.to, self.channel_ms());
-            let at = at.and_then(|at| self.make_room(at, text.len() + 256).map(|()| at));
+            let at = at.and_then(|at| self.make_room(at, Message::cost(text.len(), None, None)).map(|()| at));
             if let Ok(at) = at {
                 self.hub.keep_as(at, KEEP, now);
                 self.hub.publish(at, text.into(), None, now);
