@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Machine;
-use super::room::Giving;
+use super::make_room::Giving;
 use crate::arena::Id;
 use crate::config::Duty;
 use crate::conn::{Conn, Held, Manner, Phase, Post};

@@ -69,7 +69,7 @@ impl Machine {
     fn copies_of(&self, at: Id<Channel>, size: usize) -> Vec<Share> {
         self.hub
             .peek(at)
-            .map(|channel| self.copies([(&*channel.name(), 1, size)].into_iter()))
+            .map(|channel| self.copies([(channel.name(), 1, size)].into_iter()))
             .unwrap_or_default()
     }
 
