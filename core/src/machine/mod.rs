@@ -43,6 +43,7 @@ mod readers;
 mod refuse;
 mod register;
 mod reply;
+mod room;
 mod serve;
 mod silence;
 mod site;
