@@ -215,10 +215,6 @@ impl Hub {
             while channel.history.len() > 1 && is_older(&channel.history) {
                 channel.history.pop();
             }
-            if channel.history.weight() != weight {
-                // It is not said that it will have as many again.
-                channel.history.messages.shrink_to_fit();
-            }
             self.weigh(id, weight);
         }
         before - self.messages

@@ -97,10 +97,7 @@ impl Machine {
             })?;
         }
         let Some(entry) = self.journal.keep_session(entry) else { return Ok(()) };
-        let grows = match &entry {
-            Entry::Message(said) => Some(self.hub.find(&said.channel)),
-            _ => None,
-        };
+        let grows = matches!(entry, Entry::Message(_));
         self.hub.replay(entry, zero_unix_ms, now).map_err(|Full| {
             format!(
                 "a channel too many: expected no more than limits.channels_max = {}",
@@ -111,7 +108,7 @@ impl Machine {
         if self.journal.replayed.is_multiple_of(COUNTED_EVERY) {
             self.tables_bytes = self.count_tables();
         }
-        grows.map_or(Ok(()), |at| self.fit(at))
+        if grows { self.fit() } else { Ok(()) }
     }
 
     /// Ends a replay. The log goes on: cursors stay good, unless something may have been lost. Then it is another log, and whoever

@@ -1,8 +1,6 @@
 //! Room for what a restart puts back: what is given up where memory is short, and what is refused.
 //! Knows nothing of where it was, nor of what is published.
 use super::Machine;
-use crate::arena::Id;
-use crate::hub::Channel;
 
 /// How it stands with the room.
 #[derive(Debug, Default)]
@@ -15,10 +13,12 @@ pub(super) struct Room {
     pub(super) given_up: usize,
 }
 
-/// This part of the limit more may be in use while things are put back. What was kept within the limit before is to be had whole, and
-/// its parts do not come in the order in which they were there; tables may be larger than they were, too. And whoever looks at all
-/// channels for what is oldest finds enough to be worth it.
+/// This part of the limit more may be in use while things are put back that had room before: they do not come in the order in which
+/// they grew, and their tables may be larger than they were.
 const SLACK: usize = 8;
+/// Where they had more room, this part of the limit is made free at once: whoever looks at all channels for what is oldest finds enough
+/// to be worth it.
+const FREED: usize = 16;
 
 impl Machine {
     /// What is put back from now on was kept within so many bytes; 0 is not known.
@@ -26,29 +26,27 @@ impl Machine {
         self.journal.room = Room { before, ..Room::default() };
     }
 
-    /// Sees to it that there is room for what has just been put back into a channel.
+    /// Sees to it that there is room for what has just been put back: else the oldest messages of all channels go, but never the newest
+    /// of any.
     ///
     /// # Errors
     /// There is none, whatever is given up.
-    pub(super) fn fit(&mut self, at: Option<Id<Channel>>) -> Result<(), String> {
-        let (limit, is_less) = (self.config.limits.memory_bytes_max, self.has_less_room());
-        let slack = limit / SLACK;
-        let most = limit.saturating_add(slack);
-        if self.used_bytes() <= if is_less { limit } else { most } {
+    pub(super) fn fit(&mut self) -> Result<(), String> {
+        let limit = self.config.limits.memory_bytes_max;
+        let beyond = limit.saturating_add(limit / SLACK);
+        let (most, rest) =
+            if self.has_less_room() { (limit, limit - limit / FREED) } else { (beyond, limit) };
+        if self.used_bytes() <= most {
             return Ok(());
         }
         self.hub.forget_timers(self.post.now);
         self.tables_bytes = self.count_tables();
-        if let Some(at) = at.filter(|_| is_less) {
-            // As where it is published: a channel loses its own oldest.
-            self.hub.make_room_before_newest(at, self.used_bytes().saturating_sub(limit), self.post.now);
-        }
         if self.used_bytes() <= most.max(self.journal.room.looked) {
             return Ok(());
         }
-        self.give_up();
-        self.journal.room.looked = self.used_bytes().saturating_add(slack);
-        self.check_room(most)
+        self.give_up(rest);
+        self.journal.room.looked = self.used_bytes().saturating_add(limit / FREED);
+        self.check_room(beyond)
     }
 
     /// Everything is put back: the same for all of it.
@@ -58,13 +56,13 @@ impl Machine {
     pub(super) fn end_fitting(&mut self) -> Result<(), String> {
         self.hub.forget_timers(self.post.now);
         self.tables_bytes = self.count_tables();
-        self.fit(None)?;
+        self.fit()?;
         if !self.has_less_room() {
             return Ok(());
         }
         let limit = self.config.limits.memory_bytes_max;
         if self.used_bytes() > limit {
-            self.give_up();
+            self.give_up(limit);
         }
         self.check_room(limit)
     }
@@ -91,10 +89,9 @@ impl Machine {
         ))
     }
 
-    /// Gives up the oldest messages of all channels, as many as are too many.
-    fn give_up(&mut self) {
-        let too_much = self.used_bytes().saturating_sub(self.config.limits.memory_bytes_max);
-        self.journal.room.given_up += self.hub.forget_oldest(too_much);
+    /// Gives up the oldest messages of all channels, until no more than so many bytes are in use.
+    fn give_up(&mut self, most: usize) {
+        self.journal.room.given_up += self.hub.forget_oldest(self.used_bytes().saturating_sub(most));
     }
 
     fn has_less_room(&self) -> bool {

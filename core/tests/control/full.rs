@@ -139,18 +139,19 @@ fn under_a_lower_limit_older_messages_go_and_values_do_not() {
             cursor = polled(&mut server, "history=all")["cursor"].as_str().expect("a cursor").to_owned();
         }
     }
+    // As it is written anew: one channel behind the other.
+    server.restart(Ending::Clean(0), 7);
     let used = server.machine.memory().total_bytes();
     let (same, given_up) = under(&mut server, 4_000_000).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!((given_up, same.machine.standing("c0").map(|it| it.base)), (0, Some(1)));
     let (mut less, given_up) = under(&mut server, used / 2).unwrap_or_else(|why| panic!("{why}"));
-    let memory = less.machine.memory();
-    // Spare room of tables is on no account.
-    assert!(memory.total_bytes() <= used / 2 + 4096, "{memory:?}, {used}");
+    let bytes = less.machine.memory().history_bytes;
+    assert!((used / 3..used / 2).contains(&bytes), "{used}, {bytes}: as much as there is room for");
     let bases: Vec<u64> =
         (0..20).filter_map(|i| less.machine.standing(&format!("c{i}")).map(|it| it.base)).collect();
     assert_eq!(bases.len(), 20);
     let (least, most) = (bases.iter().min().expect("one"), bases.iter().max().expect("one"));
-    assert!(*least > 5 && most - least <= 12, "{bases:?}, {given_up} given up");
+    assert!(*least > 10 && most - least <= 6, "{bases:?}, {given_up} given up");
     // Nobody takes what is there for all that there was.
     let mut config = less.machine.config().clone();
     config.limits.memory_bytes_max *= 2;
