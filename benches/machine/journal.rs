@@ -65,7 +65,7 @@ pub fn journal() {
                 after.replay(entry).expect("there is room");
             }
         }
-        let replayed = after.end_replay(Ending::Whole);
+        let replayed = after.end_replay(Ending::Whole).expect("there is room");
         assert_eq!((replayed.channels, replayed.messages), (1_000, MESSAGES));
         start.elapsed().as_nanos() as f64 / MESSAGES as f64
     });

@@ -1,5 +1,7 @@
 //! The control socket: CometServer's protocol byte for byte as it was recorded, lines of text, keys over HTTP, and who may do
 //! what. Limits of it are in `limits/control.rs`; the socket itself, and the command line, in the daemon's own tests.
+#[path = "control/full.rs"]
+mod full;
 #[path = "control/kept.rs"]
 mod kept;
 #[path = "control/keys.rs"]

@@ -86,6 +86,31 @@ fn what_was_said_of_a_message_comes_back() {
     assert_eq!(server.ask(Role::Front, "/history?channel=a"), before, "to the byte, cursors and all");
 }
 
+/// Who names no type has said something else than who is not asked for one.
+#[test]
+fn a_type_that_was_not_named_is_not_there_after_a_restart() {
+    let mut server = push::usual();
+    server.keep_journal();
+    push::post(&mut server, "named_none", "x");
+    server.push("not_asked", "x");
+    push::admin(&mut server, "POST", "/pub/named", "Content-Type: text/plain\r\n", "x");
+    for round in 0..3 {
+        for (channel, wanted) in [("named_none", 0), ("not_asked", 1), ("named", 1)] {
+            let answer = push::ask(&mut server, &format!("/sub/{channel}"), "");
+            assert!(answer.ends_with("\r\n\r\nx"), "{answer}");
+            let count = answer.matches("Content-Type: text/plain\r\n").count();
+            assert_eq!(
+                (count, answer.matches("Content-Type").count()),
+                (wanted, wanted),
+                "{round}: {answer}"
+            );
+        }
+        let weight = server.machine.memory().history_bytes;
+        server.restart(Ending::Clean(0), 7 + round);
+        assert_eq!(server.machine.memory().history_bytes, weight, "nothing has become heavier or lighter");
+    }
+}
+
 /// Broadcasts are brought to channels when these are touched: those that had one have it once, and the others get it, wherever the sweep is.
 #[test]
 fn broadcasts_reach_everybody_once() {
@@ -215,7 +240,7 @@ fn times_are_those_of_the_wall() {
         let Ok(Line::Entry(entry)) = Line::read(line) else { panic!("an entry") };
         machine.replay(entry).expect("there is room");
     }
-    assert_eq!(machine.end_replay(Ending::Whole).messages, 1, "the other is 11 seconds old");
+    assert_eq!(machine.end_replay(Ending::Whole).map(|it| it.messages), Ok(1), "the other is 11 seconds old");
     assert_eq!(machine.standing("a").map(|it| (it.base, it.head)), Some((2, 3)));
     machine.expire(Moment(zero.0 + 4_000));
     assert_eq!(machine.standing("a").map(|it| it.base), Some(2));
@@ -417,7 +442,7 @@ fn a_replay_keeps_within_the_limits() {
             // Tables are counted now and then.
             assert!(used <= machine.config().limits.memory_bytes_max + 4096, "{used}");
         }
-        let replayed = machine.end_replay(Ending::Whole);
+        let replayed = machine.end_replay(Ending::Whole)?;
         machine.check();
         Ok::<_, String>((machine, replayed))
     };

@@ -95,10 +95,16 @@ impl JournalFile {
     /// Says what was found; keeps aside what could not be read.
     fn tell(&self, found: &read::Found) -> Result<(), String> {
         let place = self.path.display();
-        let Replayed { channels, messages, sessions } = found.replayed;
+        let Replayed { channels, messages, sessions, given_up } = found.replayed;
         log::info!(
             "histories put back from {place}: {channels} channels with {messages} messages, {sessions} sessions"
         );
+        if given_up > 0 {
+            log::warn!(
+                "{place}: {given_up} messages, the oldest of all, are not put back, because there is no room for them \
+                 (limits.memory_bytes_max): who has not had them is told of a gap"
+            );
+        }
         if let Some(why) = &found.cut {
             let copy = self.path.with_extension("damaged");
             // The file itself is replaced by a new one; under this name it stays.

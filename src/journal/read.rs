@@ -54,7 +54,8 @@ pub(super) fn replay(file: &File, machine: &mut Machine) -> Result<Found, String
             return Err(format!("{why}; correct it, or move the file away to begin without histories"));
         }
     };
-    Ok(Found { replayed: machine.end_replay(ending), ending, cut })
+    let replayed = machine.end_replay(ending).map_err(|why| lines.at(&why))?;
+    Ok(Found { replayed, ending, cut })
 }
 
 fn entries(lines: &mut Lines<'_>, machine: &mut Machine) -> Result<End, String> {

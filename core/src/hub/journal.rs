@@ -219,6 +219,16 @@ impl Hub {
         }
     }
 
+    /// A channel has given up its oldest messages for want of memory: what is in use besides is not known when it is put back.
+    pub(super) fn note_trimmed(&mut self, id: Id<Channel>) {
+        if self.notes.is_none() || !self.is_noted(id) {
+            return;
+        }
+        let Some(channel) = self.channels.get(id) else { return };
+        let (name, base) = (Arc::clone(&channel.name), channel.history.base());
+        self.note_entry(|| Entry::Trimmed(name, base));
+    }
+
     /// Who the log is, for a journal's first line.
     pub fn first(&self) -> First {
         let (base, head) = self.numbers();
@@ -233,6 +243,7 @@ impl Hub {
             unsure: None,
             boot: 0,
             synced: false,
+            memory: 0,
         }
     }
 

@@ -168,6 +168,9 @@ impl Hub {
         self.counters.trimmed += channel.history.trim(&keep, !channel.members.is_empty(), now) as u64;
         let is_less = channel.history.bytes() < before.1;
         self.weigh(id, before);
+        if is_less {
+            self.note_trimmed(id);
+        }
         is_less
     }
 }

@@ -9,6 +9,10 @@ use crate::counters::Counters;
 use crate::journal::{Entry, First, Opened, Said, Shape};
 use crate::log::{Epoch, Life, Log, Position};
 use crate::time::Moment;
+use crate::wheel::Wheel;
+
+/// As few timers are not worth it.
+const TIMERS_LEFT: usize = 256;
 
 impl Hub {
     /// Becomes the hub that a journal is of, as it was when its text was begun. Only for one to which nothing has been published.
@@ -36,6 +40,11 @@ impl Hub {
             Entry::Clear(name) => {
                 if let Some(id) = self.find(&name) {
                     self.replay_clear(id);
+                }
+            }
+            Entry::Trimmed(name, base) => {
+                if let Some(id) = self.find(&name) {
+                    self.replay_trimmed(id, base);
                 }
             }
             Entry::Close(name, last) => {
@@ -68,6 +77,15 @@ impl Hub {
         let Some(channel) = self.channels.get_mut(id) else { return };
         let before = channel.history.weight();
         channel.history.clear();
+        self.weigh(id, before);
+    }
+
+    fn replay_trimmed(&mut self, id: Id<Channel>, base: u64) {
+        let Some(channel) = self.channels.get_mut(id) else { return };
+        let before = channel.history.weight();
+        while channel.history.base() < base && !channel.history.is_empty() {
+            channel.history.pop();
+        }
         self.weigh(id, before);
     }
 
@@ -168,6 +186,54 @@ impl Hub {
         );
         self.trim(id, false, now);
         self.arm(id, now);
+    }
+
+    /// Takes the oldest messages of all channels, but not the newest of any, until so many bytes are free or there is nothing more to
+    /// take; how many they were. Walks over all.
+    pub fn forget_oldest(&mut self, bytes: usize) -> usize {
+        let mut older: Vec<(u64, usize)> = Vec::new();
+        for (_, channel) in self.channels.iter() {
+            let messages = &channel.history.messages;
+            let but_one = messages.len().saturating_sub(1);
+            older.extend(messages.iter().take(but_one).map(|message| (message.offset, message.weight())));
+        }
+        older.sort_unstable();
+        let mut freed = 0;
+        let last = older.iter().find(|(_, weight)| {
+            freed += weight;
+            freed >= bytes
+        });
+        let Some(up_to) = last.or(older.last()).map(|(offset, _)| *offset).filter(|_| bytes > 0) else {
+            return 0;
+        };
+        let before = self.messages;
+        for slot in 0..self.channels.slots() {
+            let Some(id) = self.channels.id_at(slot) else { continue };
+            let Some(channel) = self.channels.get_mut(id) else { continue };
+            let weight = channel.history.weight();
+            let is_older = |history: &History| history.messages.front().is_some_and(|m| m.offset <= up_to);
+            while channel.history.len() > 1 && is_older(&channel.history) {
+                channel.history.pop();
+            }
+            self.weigh(id, weight);
+        }
+        before - self.messages
+    }
+
+    /// Forgets timers of channels that are gone, or have newer ones, when they are more than half of all.
+    pub fn forget_timers(&mut self, now: Moment) {
+        if self.wheel.len() <= 2 * self.channels.len() + TIMERS_LEFT {
+            return;
+        }
+        self.wheel = Wheel::default();
+        self.wheel.advance(now, &mut self.fired);
+        for slot in 0..self.channels.slots() {
+            let Some(id) = self.channels.id_at(slot) else { continue };
+            if let Some(channel) = self.channels.get_mut(id) {
+                channel.armed = Moment::NEVER;
+            }
+            self.arm(id, now);
+        }
     }
 
     /// Messages from now on are behind this second and tag.

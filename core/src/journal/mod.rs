@@ -42,6 +42,8 @@ pub struct First {
     pub boot: u128,
     /// What is in it is on the disk before anybody hears of it.
     pub synced: bool,
+    /// The limit of memory that it was written under, in bytes; 0 is not known.
+    pub memory: usize,
 }
 
 /// Something that has happened. Numbers of messages are those of [`crate::log::Log::id_of`]; times are milliseconds since 1970.
@@ -59,6 +61,8 @@ pub enum Entry {
     Swept(u64),
     /// A channel keeps its numbers, and none of its messages.
     Clear(Arc<str>),
+    /// A channel has given up its messages before this number for want of memory.
+    Trimmed(Arc<str>, u64),
     /// A channel has ended, and the last of its messages was this one of all channels.
     Close(Arc<str>, u64),
     /// The index of a pattern, as it was when the server ended, but for its messages, which follow.
@@ -142,16 +146,6 @@ pub struct Said {
     pub body: Arc<str>,
 }
 
-impl Said {
-    /// Bytes that it takes where it is kept.
-    pub fn bytes(&self) -> usize {
-        let sender = self.sender.as_ref().map_or(0, |sender| sender.len());
-        let media = self.media.as_ref().map_or(0, |media| media.bytes());
-        let ext = self.ext.as_ref().map_or(0, |ext| ext.len());
-        self.body.len() + sender + media + ext + 256
-    }
-}
-
 /// What a text's end says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -172,4 +166,6 @@ pub struct Replayed {
     pub messages: usize,
     /// Sessions of Bayeux that go on.
     pub sessions: usize,
+    /// Messages for which there was no room, the oldest of all.
+    pub given_up: usize,
 }

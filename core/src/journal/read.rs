@@ -33,7 +33,8 @@ impl First {
                 line.rcomet_history
             ));
         }
-        let FirstLine { epoch, key, base, head, ended, stamp, lives, unsure, boot, synced, .. } = line;
+        let FirstLine { epoch, key, base, head, ended, stamp, lives, unsure, boot, synced, memory, .. } =
+            line;
         let lives = Lives::from_lines(&lives)?;
         let (from, to) = unsure.unwrap_or((base, base));
         let in_order = base <= head && base <= ended && ended <= head && base <= from && from <= to;
@@ -57,6 +58,7 @@ impl First {
             unsure,
             boot,
             synced,
+            memory,
         })
     }
 }
@@ -89,6 +91,7 @@ impl Line {
             EntryLine::Broadcast(body) => Entry::Broadcast(body.into()),
             EntryLine::Swept(count) => Entry::Swept(count),
             EntryLine::Clear(name) => Entry::Clear(name.into()),
+            EntryLine::Trimmed((name, base)) => Entry::Trimmed(name.into(), base),
             EntryLine::Close((name, last)) if last < NUMBERS_END => Entry::Close(name.into(), last),
             EntryLine::Close((_, last)) => return Err(format!("close {last}: expected a number below 2^53")),
             EntryLine::Session(line) => Entry::Session(Box::new(line.into())),
@@ -124,9 +127,10 @@ fn message(line: MessageLine<'_>) -> Result<Said, String> {
     if !(1..NUMBERS_END).contains(&line.id) || !(1..NUMBERS_END).contains(&line.seq) {
         return Err(format!("id {} and seq {}: expected numbers from 1 on, below 2^53", line.id, line.seq));
     }
-    let has_media = line.base64 || !line.content_type.is_empty() || !line.event.is_empty();
-    let media =
-        Media { content_type: line.content_type.into(), event: line.event.into(), is_base64: line.base64 };
+    // Who was not asked for a type is not who named none.
+    let has_media = line.content_type.is_some() || line.base64 || !line.event.is_empty();
+    let content_type = line.content_type.unwrap_or_default().into();
+    let media = Media { content_type, event: line.event.into(), is_base64: line.base64 };
     Ok(Said {
         channel: line.to.into(),
         id: line.id,

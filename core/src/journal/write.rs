@@ -29,6 +29,8 @@ pub(super) struct FirstLine {
     pub(super) boot: String,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) synced: bool,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(super) memory: usize,
 }
 
 /// Everything behind the first line: one object, named by its only member.
@@ -46,6 +48,8 @@ pub(super) enum EntryLine<'a> {
     Swept(u64),
     #[serde(borrow)]
     Clear(Cow<'a, str>),
+    #[serde(borrow)]
+    Trimmed((Cow<'a, str>, u64)),
     #[serde(borrow)]
     Close((Cow<'a, str>, u64)),
     #[serde(borrow)]
@@ -118,8 +122,9 @@ pub(super) struct MessageLine<'a> {
     pub(super) origin: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sender: Option<Cow<'a, str>>,
-    #[serde(default, rename = "type", skip_serializing_if = "str::is_empty")]
-    pub(super) content_type: Cow<'a, str>,
+    /// Empty where the publisher named none; not there where it was not asked for one.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) content_type: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub(super) event: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "is_false")]
@@ -149,13 +154,26 @@ pub(super) fn is_false(is: &bool) -> bool {
 impl First {
     /// Appends it as a line.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let Self { epoch, key, base, head, ended, stamp, lives, unsure, boot, synced } = *self;
+        let Self { epoch, key, base, head, ended, stamp, lives, unsure, boot, synced, memory } = *self;
         let lives = lives.to_lines();
         let (epoch, boot) = (epoch.bits(), format!("{boot:032x}"));
         let key = format!("{:016x}{:016x}", key[0], key[1]);
         let rcomet_history = FORM;
         append(
-            &FirstLine { rcomet_history, epoch, key, base, head, ended, stamp, lives, unsure, boot, synced },
+            &FirstLine {
+                rcomet_history,
+                epoch,
+                key,
+                base,
+                head,
+                ended,
+                stamp,
+                lives,
+                unsure,
+                boot,
+                synced,
+                memory,
+            },
             out,
         );
     }
@@ -182,6 +200,7 @@ impl Entry {
             Self::Broadcast(body) => EntryLine::Broadcast(Cow::Borrowed(body)),
             Self::Swept(count) => EntryLine::Swept(*count),
             Self::Clear(channel) => EntryLine::Clear(Cow::Borrowed(channel)),
+            Self::Trimmed(channel, base) => EntryLine::Trimmed((Cow::Borrowed(channel), *base)),
             Self::Close(channel, last) => EntryLine::Close((Cow::Borrowed(channel), *last)),
             Self::Session(kept) => EntryLine::Session((&**kept).into()),
             Self::Subscribed(begun) => EntryLine::Subscribed((&**begun).into()),
@@ -223,7 +242,7 @@ fn message(said: &Said) -> MessageLine<'_> {
         until: said.until_ms,
         origin: said.origin.as_deref().map(Cow::Borrowed),
         sender: said.sender.as_deref().map(Cow::Borrowed),
-        content_type: Cow::Borrowed(media.map_or("", |media| &media.content_type)),
+        content_type: media.map(|media| Cow::Borrowed(&*media.content_type)),
         event: Cow::Borrowed(media.map_or("", |media| &media.event)),
         base64: media.is_some_and(|media| media.is_base64),
         ext: said.ext.as_deref().map(Cow::Borrowed),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Machine;
+use super::room::Room;
 use crate::dialect::Refusal;
 use crate::hub::Full;
 use crate::journal::{Ending, Entry, First, KeptSession, Replayed, write_end};
@@ -21,6 +22,8 @@ pub(super) struct Journal {
     sessions: BTreeMap<Box<str>, KeptSession>,
     /// The slot of the session that is written anew next.
     slot: usize,
+    /// Room for what is put back.
+    pub(super) room: Room,
 }
 
 /// Sessions that are looked at for one share of a text that is begun anew.
@@ -72,6 +75,7 @@ impl Machine {
     pub fn begin_replay(&mut self, first: &First) {
         self.journal.by_clock = self.hub.numbers().1;
         self.keeping.unsure = first.unsure;
+        self.begin_fitting(first.memory);
         self.hub.become_as(first);
     }
 
@@ -83,28 +87,17 @@ impl Machine {
         let now = self.post.now;
         let zero_unix_ms = self.unix_ms().saturating_sub(now.0);
         let limits = &self.config.limits;
-        match &entry {
-            Entry::Channel(opened) => self.check_name(&opened.channel).map_err(|_| {
+        if let Entry::Channel(opened) = &entry {
+            self.check_name(&opened.channel).map_err(|_| {
                 format!(
                     "the channel `{}`: expected a name of 1 to {} bytes (limits.channel_name_bytes_max) without control characters",
                     opened.channel.escape_debug(),
                     limits.channel_name_bytes_max
                 )
-            })?,
-            Entry::Message(said) => {
-                let bytes = said.bytes();
-                // As when it was published: a channel loses its own oldest.
-                let room = self.hub.find(&said.channel).map(|at| self.make_room(at, bytes));
-                if room == Some(Err(Refusal::Memory)) {
-                    return Err(format!(
-                        "there is no room for it: expected no more than limits.memory_bytes_max = {}",
-                        self.config.limits.memory_bytes_max
-                    ));
-                }
-            }
-            _ => {}
+            })?;
         }
         let Some(entry) = self.journal.keep_session(entry) else { return Ok(()) };
+        let grows = matches!(entry, Entry::Message(_));
         self.hub.replay(entry, zero_unix_ms, now).map_err(|Full| {
             format!(
                 "a channel too many: expected no more than limits.channels_max = {}",
@@ -115,12 +108,15 @@ impl Machine {
         if self.journal.replayed.is_multiple_of(COUNTED_EVERY) {
             self.tables_bytes = self.count_tables();
         }
-        Ok(())
+        if grows { self.fit() } else { Ok(()) }
     }
 
     /// Ends a replay. The log goes on: cursors stay good, unless something may have been lost. Then it is another log, and whoever
     /// comes back is told that something may be missing.
-    pub fn end_replay(&mut self, ending: Ending) -> Replayed {
+    ///
+    /// # Errors
+    /// There is no room for all of it. The server is not to be used then.
+    pub fn end_replay(&mut self, ending: Ending) -> Result<Replayed, String> {
         let now = self.post.now;
         let (_, newest) = self.hub.numbers();
         // Places are used up also by what is not written down: as many as there may be in a minute, and then what the clock says.
@@ -138,7 +134,7 @@ impl Machine {
             Epoch::from_random(word)
         });
         self.hub.end_replay(start, epoch, now);
-        self.tables_bytes = self.count_tables();
+        self.end_fitting()?;
         let sessions = std::mem::take(&mut self.journal.sessions);
         let sessions: Vec<KeptSession> = sessions.into_values().collect();
         let sessions = match ending {
@@ -159,15 +155,18 @@ impl Machine {
         self.hub.close_unread_indexes();
         self.counters.bayeux_sessions_restored += sessions as u64;
         self.tables_bytes = self.count_tables();
-        let replayed = Replayed { channels: self.hub.channels(), messages: self.hub.messages(), sessions };
+        let given_up = std::mem::take(&mut self.journal.room).given_up;
+        let replayed =
+            Replayed { channels: self.hub.channels(), messages: self.hub.messages(), sessions, given_up };
         self.counters.history_restored += replayed.messages as u64;
-        replayed
+        Ok(replayed)
     }
 
     /// The first line of a journal that is begun now: in this boot of the machine, and on the disk, or not, before anybody hears of
     /// it.
     pub fn journal_first(&self, boot: u128, synced: bool) -> First {
-        First { unsure: self.keeping.unsure, boot, synced, ..self.hub.first() }
+        let memory = self.config.limits.memory_bytes_max;
+        First { unsure: self.keeping.unsure, boot, synced, memory, ..self.hub.first() }
     }
 
     /// What happens from now on is to be written down: [`Machine::write_entries`] before anything is sent.

@@ -37,7 +37,8 @@ impl Machine {
     /// What cannot be put back, in words that begin with its line. The server is not to be used then.
     pub fn restore(&mut self, kept: &Kept) -> Result<Restored, String> {
         let now = self.post.now;
-        let Preface { base, head, unsure, lives } = kept.preface;
+        let Preface { base, head, unsure, lives, memory } = kept.preface;
+        self.begin_fitting(memory);
         let zero_unix_ms = self.unix_ms().saturating_sub(now.0);
         let newest = kept.values.iter().map(|(_, value)| value.version).fold(head, u64::max);
         let (_, by_clock) = self.hub.numbers();
@@ -62,12 +63,6 @@ impl Machine {
             if self.hub.find(&value.channel).is_some() {
                 return Err(at("it is there twice: expected each channel once".into()));
             }
-            if self.is_short_of(2 * value.bytes()) {
-                return Err(at(format!(
-                    "there is no room for it: expected no more than limits.memory_bytes_max = {}",
-                    self.config.limits.memory_bytes_max
-                )));
-            }
             match self.hub.restore(value, kept.is_clean, zero_unix_ms, now) {
                 Ok(true) => restored.values += 1,
                 Ok(false) => restored.expired += 1,
@@ -79,6 +74,7 @@ impl Machine {
                 }
             }
             self.tables_bytes = self.count_tables();
+            self.check_room(self.config.limits.memory_bytes_max).map_err(at)?;
         }
         self.hub.end_resuming();
         self.counters.values_restored += restored.values;
@@ -93,7 +89,8 @@ impl Machine {
         self.keeping.due = None;
         self.keeping.seen = self.hub.kept_changes();
         let (base, head) = self.hub.numbers();
-        Preface { base, head, unsure: self.keeping.unsure, lives: self.hub.lives() }
+        let memory = self.config.limits.memory_bytes_max;
+        Preface { base, head, unsure: self.keeping.unsure, lives: self.hub.lives(), memory }
     }
 
     /// Gives out some more of what is to be kept; whether there may be more. A turn's share: some values of all that there are, or

@@ -45,6 +45,7 @@ mod readers;
 mod refuse;
 mod register;
 mod reply;
+mod room;
 mod serve;
 mod silence;
 mod site;

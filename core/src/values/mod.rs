@@ -31,6 +31,8 @@ pub struct Preface {
     pub unsure: Option<(u64, u64)>,
     /// The lives that the log has had, this one among them.
     pub lives: Lives,
+    /// The limit of memory that it was written under, in bytes; 0 is not known.
+    pub memory: usize,
 }
 
 /// A key and its last value.

@@ -79,7 +79,7 @@ impl Reading {
 
 fn first(bytes: &[u8]) -> Result<Preface, String> {
     let expected = "expected {\"rcomet_values\":1,\"base\":NUMBER,\"head\":NUMBER}";
-    let First { rcomet_values, base, head, unsure, lives } =
+    let First { rcomet_values, base, head, unsure, lives, memory } =
         serde_json::from_slice(bytes).map_err(|error| format!("{}: {expected}", plain(&error)))?;
     if rcomet_values != FORM {
         return Err(format!("values are in form {rcomet_values}, which is not known here: expected {FORM}"));
@@ -90,7 +90,7 @@ fn first(bytes: &[u8]) -> Result<Preface, String> {
             "the numbers are out of order: expected base <= head < 2^53, and `unsure` from base on".into()
         );
     }
-    Ok(Preface { base, head, unsure, lives: Lives::from_lines(&lives)? })
+    Ok(Preface { base, head, unsure, lives: Lives::from_lines(&lives)?, memory })
 }
 
 fn value(bytes: &[u8], preface: &Preface) -> Result<KeptValue, String> {
@@ -113,9 +113,9 @@ fn value(bytes: &[u8], preface: &Preface) -> Result<KeptValue, String> {
     if line.keep_messages == 0 {
         return Err("keep_messages 0: expected at least 1".into());
     }
-    let has_media = line.base64 || !line.content_type.is_empty() || !line.event.is_empty();
-    let media =
-        Media { content_type: line.content_type.into(), event: line.event.into(), is_base64: line.base64 };
+    let has_media = line.content_type.is_some() || line.base64 || !line.event.is_empty();
+    let content_type = line.content_type.unwrap_or_default().into();
+    let media = Media { content_type, event: line.event.into(), is_base64: line.base64 };
     Ok(KeptValue {
         channel: line.channel.into(),
         made: line.made,

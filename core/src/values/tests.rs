@@ -3,7 +3,7 @@ use super::*;
 
 fn preface() -> Preface {
     let lives = Lives::from_lines(&[((1 << 20) + 5, 1_795_219_200, 13)]).expect("a life");
-    Preface { base: 100, head: 200, unsure: Some((120, 150)), lives }
+    Preface { base: 100, head: 200, unsure: Some((120, 150)), lives, memory: 1 << 30 }
 }
 
 fn plain_value(channel: &str) -> KeptValue {
@@ -89,7 +89,7 @@ fn every_fault_has_its_line_and_says_what_was_expected() {
         (
             "{\"rcomet_values\":1,",
             "{",
-            "line 1: missing field `rcomet_values` (column 76): expected {\"rcomet_values\":1,",
+            "line 1: missing field `rcomet_values` (column 96): expected {\"rcomet_values\":1,",
         ),
         ("\"head\":200", "\"head\":99", "line 1: the numbers are out of order: expected base <= head"),
         ("\"head\":200", "\"head\":9007199254740992", "line 1: the numbers are out of order"),

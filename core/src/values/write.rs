@@ -16,6 +16,8 @@ pub(super) struct First {
     pub(super) unsure: Option<(u64, u64)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) lives: Vec<(u32, u32, u32)>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) memory: usize,
 }
 
 /// A value's line.
@@ -40,8 +42,9 @@ pub(super) struct Line<'a> {
     pub(super) json: bool,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) base64: bool,
-    #[serde(default, rename = "type", skip_serializing_if = "str::is_empty")]
-    pub(super) content_type: Cow<'a, str>,
+    /// Empty where the publisher named none; not there where it was not asked for one.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) content_type: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub(super) event: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,8 +63,8 @@ pub(super) struct Last {
     pub(super) clean: bool,
 }
 
-fn is_zero(n: &u64) -> bool {
-    *n == 0
+fn is_zero<T: Default + PartialEq>(n: &T) -> bool {
+    *n == T::default()
 }
 
 fn is_false(is: &bool) -> bool {
@@ -70,14 +73,13 @@ fn is_false(is: &bool) -> bool {
 
 /// Appends the first line.
 pub fn preface_line(preface: &Preface, out: &mut Vec<u8>) {
-    let Preface { base, head, unsure, lives } = *preface;
-    append(&First { rcomet_values: FORM, base, head, unsure, lives: lives.to_lines() }, out);
+    let Preface { base, head, unsure, lives, memory } = *preface;
+    append(&First { rcomet_values: FORM, base, head, unsure, lives: lives.to_lines(), memory }, out);
 }
 
 /// Appends a value's line.
 pub fn value_line(value: &KeptValue, out: &mut Vec<u8>) {
     let media = value.media.as_deref();
-    let said = |text: Option<&'_ str>| Cow::Owned(text.unwrap_or_default().to_owned());
     append(
         &Line {
             channel: Cow::Borrowed(&value.channel),
@@ -93,8 +95,8 @@ pub fn value_line(value: &KeptValue, out: &mut Vec<u8>) {
             until_ms: value.until_ms,
             json: value.is_json,
             base64: media.is_some_and(|media| media.is_base64),
-            content_type: said(media.map(|media| &*media.content_type)),
-            event: said(media.map(|media| &*media.event)),
+            content_type: media.map(|media| Cow::Borrowed(&*media.content_type)),
+            event: Cow::Borrowed(media.map_or("", |media| &media.event)),
             sender: value.sender.as_deref().map(Cow::Borrowed),
             ext: value.ext.as_deref().map(Cow::Borrowed),
             value: Cow::Borrowed(&value.body),

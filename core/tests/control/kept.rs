@@ -8,7 +8,7 @@ use super::support::START;
 use super::*;
 
 /// Everything that a server gives out, as text.
-fn saved(server: &mut Server, is_clean: bool) -> Vec<u8> {
+pub fn saved(server: &mut Server, is_clean: bool) -> Vec<u8> {
     let mut text = Vec::new();
     preface_line(&server.machine.begin_saving(), &mut text);
     let (mut values, mut count) = (Vec::new(), 0);
@@ -40,7 +40,7 @@ fn config() -> Config {
 }
 
 /// A server that is started so many milliseconds later. Time does not begin at 0 there, as in the daemon.
-fn again_with(config: Config, text: &[u8], later_ms: u64) -> Result<(Server, Restored), String> {
+pub fn again_with(config: Config, text: &[u8], later_ms: u64) -> Result<(Server, Restored), String> {
     let mut server = Server::with_seed(config.clone(), later_ms + 2);
     server.now = Moment(1 << 40);
     let date = Date::from_unix_ms(START * 1_000 + later_ms);

@@ -101,7 +101,7 @@ impl Server {
                 Line::End(head) => end = Some(Ending::Clean(head)),
             }
         }
-        let replayed = self.machine.end_replay(end.unwrap_or(ending));
+        let replayed = self.machine.end_replay(end.unwrap_or(ending)).expect("there is room");
         self.machine.check();
         self.keep_journal();
         if let Some(journal) = &mut self.journal {
