@@ -81,6 +81,7 @@ impl Hub {
             until_ms: message.until().map(wall),
             body: Arc::clone(&message.body),
             is_json: message.kind == Kind::Json,
+            is_broadcast: message.kind == Kind::Broadcast,
             sender: message.sender.clone(),
             media: message.media.clone(),
             ext: message.ext().map(Into::into),
@@ -112,8 +113,15 @@ impl Hub {
         let epoch = self.log.epoch();
         let beside = (until.is_some() || value.ext.is_some())
             .then(|| Arc::new(Beside { until, ext: value.ext.clone(), ..Beside::default() }));
-        // What was a broadcast has a body of its own now, and is this channel's.
-        let kind = if value.is_json { Kind::Json } else { Kind::Data };
+        let mut body = Arc::clone(&value.body);
+        let kind = match value {
+            KeptValue { is_broadcast: true, .. } => {
+                body = self.broadcasts.shared(body);
+                Kind::Broadcast
+            }
+            KeptValue { is_json: true, .. } => Kind::Json,
+            _ => Kind::Data,
+        };
         let media = value.media.as_deref().map(|media| self.media.share(media.clone()));
         self.reach_second(value.second, value.tag);
         let Some(channel) = self.channels.get_mut(id) else { return Ok(false) };
@@ -129,7 +137,7 @@ impl Hub {
                 unix_s: value.second,
                 tag: value.tag,
                 kind,
-                body: Arc::clone(&value.body),
+                body,
                 sender: value.sender.clone(),
                 media,
                 beside,

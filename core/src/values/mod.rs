@@ -62,6 +62,8 @@ pub struct KeptValue {
     pub body: Arc<str>,
     /// The body is JSON that is no string.
     pub is_json: bool,
+    /// It was published to all channels at once: its body is one for all that have it.
+    pub is_broadcast: bool,
     /// Who published it.
     pub sender: Option<Arc<str>>,
     /// What was said of the body.

@@ -1,4 +1,5 @@
 //! The lines, read. Every fault is told with its line and what was expected there.
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::write::{First, Last, Line};
@@ -14,7 +15,12 @@ pub struct Reading {
     values: Vec<(usize, KeptValue)>,
     is_clean: Option<bool>,
     bytes: usize,
+    /// Bodies of the last broadcasts, the newest first: many values may have the same.
+    broadcasts: VecDeque<Arc<str>>,
 }
+
+/// Bodies of broadcasts that one is compared with.
+const BODIES_COMPARED: usize = 64;
 
 impl Reading {
     /// Takes the next line, with or without its end.
@@ -46,8 +52,17 @@ impl Reading {
             self.is_clean = Some(last.clean);
             return Ok(());
         }
-        let value = value(bytes, preface).map_err(at)?;
+        let mut value = value(bytes, preface).map_err(at)?;
         self.bytes += value.bytes();
+        if value.is_broadcast {
+            if let Some(known) = self.broadcasts.iter().find(|known| **known == value.body) {
+                self.bytes -= known.len();
+                value.body = Arc::clone(known);
+            } else {
+                self.broadcasts.truncate(BODIES_COMPARED - 1);
+                self.broadcasts.push_front(Arc::clone(&value.body));
+            }
+        }
         self.values.push((self.line, value));
         Ok(())
     }
@@ -129,6 +144,7 @@ fn value(bytes: &[u8], preface: &Preface) -> Result<KeptValue, String> {
         until_ms: line.until_ms,
         body: line.value.into(),
         is_json: line.json,
+        is_broadcast: line.broadcast,
         sender: line.sender.map(Into::into),
         media: has_media.then(|| Arc::new(media)),
         ext: line.ext.map(Into::into),

@@ -20,6 +20,7 @@ fn plain_value(channel: &str) -> KeptValue {
         until_ms: None,
         body: "hello".into(),
         is_json: false,
+        is_broadcast: false,
         sender: None,
         media: None,
         ext: None,

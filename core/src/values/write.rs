@@ -41,6 +41,8 @@ pub(super) struct Line<'a> {
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) json: bool,
     #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) broadcast: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
     pub(super) base64: bool,
     /// Empty where the publisher named none; not there where it was not asked for one.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
@@ -94,6 +96,7 @@ pub fn value_line(value: &KeptValue, out: &mut Vec<u8>) {
             keep_ms: value.keep.age_ms,
             until_ms: value.until_ms,
             json: value.is_json,
+            broadcast: value.is_broadcast,
             base64: media.is_some_and(|media| media.is_base64),
             content_type: media.map(|media| Cow::Borrowed(&*media.content_type)),
             event: Cow::Borrowed(media.map_or("", |media| &media.event)),

@@ -98,6 +98,23 @@ fn small_values_that_grew_beside_a_large_one_are_taken() {
     assert_eq!(get(&mut server, "/keys/k0").1["value"].as_str().map(str::len), Some(4_500));
 }
 
+/// One body for all of them is one for all of them after a restart.
+#[test]
+fn a_broadcast_to_many_values_is_taken() {
+    let mut server = Server::new(small(1_000_000));
+    for i in 0..50 {
+        put(&mut server, &format!("k{i}"), b"x");
+    }
+    server.ask(Role::Admin, &format!("/broadcast?content={}", "b".repeat(60_000)));
+    server.turn();
+    let before = server.machine.memory().history_bytes;
+    let text = saved(&mut server, true);
+    assert!(text.len() > 50 * 60_000);
+    let (mut server, restored) = again_with(small(1_000_000), &text, 1).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!((restored.values, server.machine.memory().history_bytes <= before), (50, true));
+    check(&mut server, 50, (b'b', 60_000));
+}
+
 /// Another server, under another limit, with what this one has written down.
 fn under(server: &mut Server, bytes: usize) -> Result<(Server, usize), String> {
     server.store();
