@@ -129,6 +129,8 @@ counters! {
         values_restored,
         /// Messages that channels kept again at the start, from `history.file`.
         history_restored,
+        /// Messages in `history.file` that were given up at the start, because there was no room for them.
+        history_given_up,
         /// Entries written to `history.file`.
         history_entries,
         /// Times that `history.file` was written anew.

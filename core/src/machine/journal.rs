@@ -159,6 +159,7 @@ impl Machine {
         let replayed =
             Replayed { channels: self.hub.channels(), messages: self.hub.messages(), sessions, given_up };
         self.counters.history_restored += replayed.messages as u64;
+        self.counters.history_given_up += replayed.given_up as u64;
         Ok(replayed)
     }
 

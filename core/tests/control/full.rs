@@ -162,6 +162,7 @@ fn under_a_lower_limit_older_messages_go_and_values_do_not() {
     let (same, given_up) = under(&mut server, 4_000_000).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!((given_up, same.machine.standing("c0").map(|it| it.base)), (0, Some(1)));
     let (mut less, given_up) = under(&mut server, used / 2).unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(less.machine.counters().history_given_up, given_up as u64);
     let bytes = less.machine.memory().history_bytes;
     assert!((used / 3..used / 2).contains(&bytes), "{used}, {bytes}: as much as there is room for");
     let bases: Vec<u64> =
