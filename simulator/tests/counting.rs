@@ -124,6 +124,26 @@ fn noops_are_counted_apart() {
     }
 }
 
+/// The other end writes a request whole, but the kernel need not hand it over so.
+#[test]
+fn the_floor_takes_a_request_that_comes_in_two_pieces() {
+    let server = Server::floor(None);
+    let mut stream = TcpStream::connect(server.front()).expect("it listens");
+    stream.set_nodelay(true).expect("pieces go at once");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+    let request = b"GET /push?cname=a&content=0123456789 HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut answer = [0; 1024];
+    for at in (1..request.len()).cycle().take(500) {
+        stream.write_all(&request[..at]).and_then(|()| stream.write_all(&request[at..])).expect("it reads");
+        let n = stream.read(&mut answer).expect("an answer");
+        assert!(
+            answer[..n].starts_with(b"HTTP/1.1 200 "),
+            "{at}: {:?}",
+            String::from_utf8_lossy(&answer[..n])
+        );
+    }
+}
+
 #[test]
 fn a_message_that_is_dropped_is_lost() {
     for scenario in faulty() {

@@ -37,6 +37,8 @@ use self::voice::Voice;
 const LISTENER_TOKENS: usize = 1 << 40;
 const EVENTS: usize = 1024;
 const SCRATCH_BYTES: usize = 64 << 10;
+/// How often it looks for the rest of a request.
+const TRIES: u32 = 10_000;
 const TAKEN: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"type\":\"ok\"}\n";
 const TAKEN_FRAME: &[u8] = b"\x81\x14{\"type\":\"published\"}";
@@ -184,32 +186,41 @@ impl Floor {
     }
 
     fn read(&mut self, index: usize, to_the_end: bool, scratch: &mut [u8]) {
+        let (mut cut, mut tries) = (0, 0);
         loop {
             let Some(connection) = self.connections.get_mut(index) else { return };
-            let n = match connection.stream.read(scratch) {
+            let n = match connection.stream.read(&mut scratch[cut..]) {
                 Ok(0) => return self.close(index),
                 Ok(n) => n,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock && cut == 0 => return,
+                // Hardly ever: the other end has written all of it.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && tries < TRIES => {
+                    tries += 1;
+                    std::thread::yield_now();
+                    continue;
+                }
                 Err(_) => return self.close(index),
             };
-            if !self.take(index, &mut scratch[..n]) {
-                return self.close(index);
-            }
-            if n < scratch.len() && !to_the_end {
+            let filled = cut + n;
+            let Some(left) = self.take(index, &mut scratch[..filled]) else { return self.close(index) };
+            scratch.copy_within(filled - left..filled, 0);
+            cut = left;
+            if cut == 0 && filled < scratch.len() && !to_the_end {
                 return;
             }
         }
     }
 
-    /// Takes what one read has brought: whole requests, because the other end writes them whole. Whether it can go on.
-    fn take(&mut self, index: usize, bytes: &mut [u8]) -> bool {
+    /// Takes what has come: whole requests, because the other end writes them whole. How many bytes are left of one whose rest is still on
+    /// its way; `None` if it cannot go on.
+    fn take(&mut self, index: usize, bytes: &mut [u8]) -> Option<usize> {
         if self.connections[index].ear.is_some() {
             // A subscriber repeats its question, and where it stands is known.
-            return self.wait(index);
+            return self.wait(index).then_some(0);
         }
         let mut answers = std::mem::take(&mut self.answers);
         answers.clear();
-        let understood = match self.connections[index].socket {
+        let left = match self.connections[index].socket {
             true => self.take_frames(index, bytes, &mut answers),
             false => self.take_requests(index, bytes, &mut answers),
         };
@@ -219,26 +230,32 @@ impl Floor {
         if let Some(channel) = self.hot.take() {
             self.serve_channel(channel);
         }
-        let Some(connection) = self.connections.get(index) else { return true };
-        understood && answered && (connection.ear.is_none() || self.wait(index))
+        let Some(connection) = self.connections.get(index) else { return Some(0) };
+        let goes_on = answered && (connection.ear.is_none() || self.wait(index));
+        left.filter(|_| goes_on)
     }
 
-    fn take_requests(&mut self, index: usize, mut bytes: &[u8], answers: &mut Vec<u8>) -> bool {
+    fn take_requests(&mut self, index: usize, mut bytes: &[u8], answers: &mut Vec<u8>) -> Option<usize> {
         while !bytes.is_empty() {
-            let Some((request, rest)) = request::first(bytes) else { return false };
+            let Some((request, rest)) = request::first(bytes) else {
+                return request::is_cut(bytes).then_some(bytes.len());
+            };
             self.obey(index, request, TAKEN, answers);
             bytes = rest;
         }
-        true
+        Some(0)
     }
 
-    fn take_frames(&mut self, index: usize, mut bytes: &mut [u8], answers: &mut Vec<u8>) -> bool {
+    fn take_frames(&mut self, index: usize, mut bytes: &mut [u8], answers: &mut Vec<u8>) -> Option<usize> {
         while !bytes.is_empty() {
-            let Some((request, rest)) = request::first_frame(bytes) else { return false };
+            if request::is_cut_frame(bytes) {
+                return Some(bytes.len());
+            }
+            let (request, rest) = request::first_frame(bytes)?;
             self.obey(index, request, TAKEN_FRAME, answers);
             bytes = rest;
         }
-        true
+        Some(0)
     }
 
     /// Does what one request asks for, and appends what is answered at once.

@@ -66,6 +66,20 @@ pub(super) fn first_frame(bytes: &mut [u8]) -> Option<(Request<'_>, &mut [u8])> 
     Some((Request::Listen { channel, voice: Voice::Socket, next }, rest))
 }
 
+/// Whether the rest of the first request is still on its way: what was written whole need not come so.
+pub(super) fn is_cut(bytes: &[u8]) -> bool {
+    let Some(end) = memmem::find(bytes, b"\r\n\r\n") else { return true };
+    let (head, rest) = bytes.split_at(end + 4);
+    let length = after(head, b"\r\nContent-Length: ").and_then(number).map_or(0, |(length, _)| length);
+    head.starts_with(b"POST ") && length > rest.len() as u64
+}
+
+/// The same of a frame.
+pub(super) fn is_cut_frame(bytes: &[u8]) -> bool {
+    let Ok(head) = frames::Head::read(bytes) else { return false };
+    head.is_none_or(|head| head.bytes as u64 + head.length > bytes.len() as u64)
+}
+
 fn get<'a>(target: &'a [u8], head: &[u8]) -> Option<Request<'a>> {
     if target == b"ws" {
         return Some(Request::Upgrade);
@@ -280,5 +294,17 @@ mod tests {
         stamp.write(60, &mut content);
         let (request, rest) = first_frame(rest).expect("a publish");
         assert_eq!((request, rest.len()), (Request::Publish { channel: CHANNEL, content: &content }, 0));
+    }
+
+    #[test]
+    fn what_is_cut_is_known_from_what_is_wrong() {
+        let get = &b"GET /push?cname=a&content=1 HTTP/1.1\r\nHost: x\r\n\r\n"[..];
+        let post = &b"POST /publish HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345"[..];
+        for whole in [get, post, b"GET /nothing HTTP/1.1\r\n\r\n"] {
+            assert!((1..whole.len()).all(|n| is_cut(&whole[..n])) && !is_cut(whole), "{whole:?}");
+        }
+        let frame = &[0x81, 0x82, 0, 0, 0, 0, b'h', b'i'][..];
+        assert!((1..frame.len()).all(|n| is_cut_frame(&frame[..n])) && !is_cut_frame(frame));
+        assert!(!is_cut_frame(&[0xff, 0x00]));
     }
 }
