@@ -429,34 +429,42 @@ fn a_replay_keeps_within_the_limits() {
         server.push("a", &format!("{n:0>1000}"));
     }
     let text = server.journal.as_ref().expect("one").text.clone();
-    let replay = |config: Config| {
+    let replay = |config: Config, knows: bool| {
         let date = Date::from_unix(START);
         let entropy = Box::new(rcomet_core::chance::Chance::from_seed(3));
         let mut machine = Machine::new(config, entropy, Moment(0), date);
         let mut lines = text.split_inclusive(|byte| *byte == b'\n');
-        machine.begin_replay(&First::read(lines.next().expect("one")).expect("it reads back"));
+        let first = First::read(lines.next().expect("one")).expect("it reads back");
+        let memory = if knows { first.memory } else { 0 };
+        machine.begin_replay(&First { memory, ..first });
+        let most = machine.config().limits.memory_bytes_max;
         for line in lines {
             let Ok(Line::Entry(entry)) = Line::read(line) else { panic!("an entry") };
             machine.replay(entry)?;
             let used = machine.memory().total_bytes();
-            // Tables are counted now and then.
-            assert!(used <= machine.config().limits.memory_bytes_max + 4096, "{used}");
+            // Not beyond twice of what there ever was room for; tables are counted now and then.
+            assert!(used <= 2 * most.max(memory) + (64 << 10), "{used}");
         }
         let replayed = machine.end_replay(Ending::Whole)?;
+        let used = machine.memory().total_bytes();
+        assert!(used <= most + 4096, "{used} {:?} {replayed:?} {knows}", machine.memory());
         machine.check();
         Ok::<_, String>((machine, replayed))
     };
     let mut config = Config::default();
-    config.limits.memory_bytes_max = 256 << 10;
-    let (machine, replayed) = replay(config).unwrap_or_else(|why| panic!("{why}"));
-    assert!((100..250).contains(&replayed.messages), "{replayed:?}");
-    assert_eq!(machine.standing("a").map(|it| it.head), Some(501));
+    config.limits.memory_bytes_max = 200 << 10;
+    for knows in [true, false] {
+        let (machine, replayed) = replay(config.clone(), knows).unwrap_or_else(|why| panic!("{why}"));
+        assert!((100..200).contains(&replayed.messages), "{replayed:?}");
+        assert_eq!(machine.standing("a").map(|it| it.head), Some(501));
+        assert_eq!(replayed.given_up + replayed.messages, 500);
+    }
     let mut config = Config::default();
     config.limits.channels_max = 0;
-    let why = replay(config).err().expect("there is no room");
+    let why = replay(config, true).err().expect("there is no room");
     assert!(why.contains("expected no more than limits.channels_max = 0"), "{why}");
     let mut config = Config::default();
     config.limits.channel_name_bytes_max = 0;
-    let why = replay(config).err().expect("the name is too long");
+    let why = replay(config, true).err().expect("the name is too long");
     assert!(why.contains("the channel `a`: expected a name of 1 to 0 bytes"), "{why}");
 }

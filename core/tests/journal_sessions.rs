@@ -412,3 +412,60 @@ fn what_is_given_up_and_was_not_read_is_not_written() {
     let heard = fellow.heard(&mut server);
     assert!(heard.is_none_or(|heard| numbers(&heard).is_empty()), "it has been given up");
 }
+
+/// Where memory is short, what indexes of patterns get again leaves room for those who read them, and for everybody else.
+#[test]
+fn after_a_crash_sessions_come_before_what_their_patterns_get() {
+    for most in [450_000, 550_000, 700_000] {
+        let mut server = server_with(|config| config.limits.memory_bytes_max = most);
+        let mut by_name = Fellow::with_ack(&mut server);
+        for n in 0..60 {
+            by_name.subscribe(&mut server, &format!("/m/{n}"));
+        }
+        for round in 0..10 {
+            for n in 0..60 {
+                publish(&mut server, &format!("/m/{n}"), round);
+            }
+        }
+        let mut others: Vec<Fellow> = (0..20).map(|_| Fellow::with_ack(&mut server)).collect();
+        for (n, other) in others.iter_mut().enumerate() {
+            other.subscribe(&mut server, ["/m/*", "/**", "/m/**"][n % 3]);
+        }
+        assert_eq!(server.machine.counters().memory_refused, 0, "{most}");
+        let used = server.machine.memory().total_bytes();
+        let replayed = crash(&mut server, 7);
+        assert_eq!((replayed.sessions, replayed.left), (21, 0), "{most}, {used} in use");
+        let now = server.machine.memory();
+        assert!(now.total_bytes() <= most, "{most}: {now:?}, {used} before");
+        assert_eq!(numbers(&back(&mut server, &mut by_name)).len(), 600, "{most}");
+    }
+}
+
+/// Under a lower limit their room is made, too.
+#[test]
+fn sessions_have_room_under_a_lower_limit() {
+    let mut server = server();
+    let mut fellows: Vec<Fellow> = (0..60).map(|_| Fellow::with_ack(&mut server)).collect();
+    for fellow in &mut fellows {
+        for n in 0..10 {
+            fellow.subscribe(&mut server, &format!("/m/{n}"));
+        }
+    }
+    for round in 0..200 {
+        for n in 0..10 {
+            publish(&mut server, &format!("/m/{n}"), round);
+        }
+    }
+    let used = server.machine.memory().total_bytes();
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = used * 3 / 5;
+    server.machine.reconfigure(config);
+    let replayed = crash(&mut server, 7);
+    assert_eq!((replayed.sessions, replayed.left), (60, 0));
+    assert!(replayed.given_up > 100, "{replayed:?} {used} {:?}", server.machine.memory());
+    let now = server.machine.memory().total_bytes();
+    assert!(now <= used * 3 / 5 + 16_384, "{now} of {used}");
+    let heard = back(&mut server, &mut fellows[0]);
+    let lost = gap(&heard).and_then(|lost| lost.as_u64()).expect("a gap");
+    assert!(lost > 0 && lost as usize + numbers(&heard).len() == 2_000, "{lost}, {}", numbers(&heard).len());
+}

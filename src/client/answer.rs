@@ -40,6 +40,8 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
     match status {
         404 => Failure::Unknown(words),
         400 => Failure::Usage(words),
+        // A limit is reached, or it leaves.
+        503 => Failure::Refused(words),
         500.. => Failure::Other(words),
         _ => Failure::Refused(words),
     }

@@ -95,10 +95,16 @@ impl JournalFile {
     /// Says what was found; keeps aside what could not be read.
     fn tell(&self, found: &read::Found) -> Result<(), String> {
         let place = self.path.display();
-        let Replayed { channels, messages, sessions, given_up } = found.replayed;
+        let Replayed { channels, messages, sessions, left, given_up } = found.replayed;
         log::info!(
             "histories put back from {place}: {channels} channels with {messages} messages, {sessions} sessions"
         );
+        if left > 0 {
+            log::warn!(
+                "{place}: {left} sessions of Bayeux do not go on: there is no room for them, or they may not read any more what they \
+                 read, or nobody knows how far they had come; their clients begin anew"
+            );
+        }
         if given_up > 0 {
             log::warn!(
                 "{place}: {given_up} messages, the oldest of all, are not put back, because there is no room for them \

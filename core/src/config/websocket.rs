@@ -20,9 +20,9 @@ pub struct Websocket {
     /// Bytes of a message from which on it is compressed: shorter ones gain nothing.
     pub compression_bytes_min: usize,
     /// How hard it is compressed: from 1 (fast) to 9 (small).
-    pub compression_level: u8,
+    pub compression_level: u32,
     /// How far back compression looks, as a power of two of bytes, from 9 (512 bytes) to 15 (32 KiB); less for a client who asks for less.
-    pub compression_window: u8,
+    pub compression_window: u32,
     /// Bytes of one frame from a client; a longer one closes the connection with 1009.
     pub frame_bytes_max: usize,
     /// Bytes of one message from a client, decompressed and all its frames together; more closes the connection with 1009.
@@ -79,7 +79,7 @@ impl Websocket {
             ("compression_level", self.compression_level, LEVELS, "; for none, compression = false"),
             ("compression_window", self.compression_window, WINDOWS, ""),
         ] {
-            if !range.contains(&value) {
+            if !u8::try_from(value).is_ok_and(|value| range.contains(&value)) {
                 let (least, most) = (range.start(), range.end());
                 return Err(format!("{name} = {value}: must be from {least} to {most}{otherwise}"));
             }
@@ -108,6 +108,10 @@ mod tests {
         assert_eq!(Websocket::default().check(), Ok(()));
         let wrong = Websocket { message_bytes_max: 1 << 30, ..Websocket::default() };
         assert_eq!(wrong.check(), Err("message_bytes_max = 1073741824: must be from 1 to 536870912".into()));
+        let wrong = Websocket { compression_level: 300, ..Websocket::default() };
+        assert!(
+            wrong.check().is_err_and(|why| why.starts_with("compression_level = 300: must be from 1 to 9"))
+        );
         let wrong = Websocket { compression_level: 0, ..Websocket::default() };
         assert_eq!(
             wrong.check(),

@@ -69,7 +69,9 @@ impl Hub {
         let (mut taken, mut bytes): (Vec<Found>, usize) = (Vec::new(), 0);
         while let Some((offset, place, seq)) = due.pop() {
             let Some(history) = history(place) else { continue };
-            bytes += history.get(seq).map_or(0, Message::weight);
+            // There it also says which channel it is of.
+            let name = of.get(place).and_then(|at| self.channels.get(*at)).map_or(0, |it| it.name.len());
+            bytes += history.get(seq).map_or(0, Message::weight) + Beside::cost(name);
             // Half of what is free is for what comes.
             if taken.len() >= keep.messages || bytes > keep.bytes || bytes > *bytes_free / 2 {
                 forgotten = forgotten.max(offset);
@@ -85,6 +87,8 @@ impl Hub {
         if let Some(index) = self.channels.get_mut(index) {
             index.born.offset = forgotten;
             index.history = History::resumed(1, forgotten.min(first - 1));
+            // Places for more would count.
+            index.history.messages.reserve_exact(taken.len());
         }
         for (_, place, seq) in taken.into_iter().rev() {
             let Some(channel) = of.get(place).and_then(|at| self.channels.get(*at)) else { continue };

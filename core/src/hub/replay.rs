@@ -54,7 +54,8 @@ impl Hub {
                 }
             }
             // Not the hub's.
-            Entry::Session(_)
+            Entry::Memory(_)
+            | Entry::Session(_)
             | Entry::Subscribed(_)
             | Entry::Unsubscribed(..)
             | Entry::Missed(_)
@@ -214,6 +215,10 @@ impl Hub {
             let is_older = |history: &History| history.messages.front().is_some_and(|m| m.offset <= up_to);
             while channel.history.len() > 1 && is_older(&channel.history) {
                 channel.history.pop();
+            }
+            if channel.history.weight() != weight {
+                // Its places count until they are given back.
+                channel.history.messages.shrink_to_fit();
             }
             self.weigh(id, weight);
         }

@@ -63,6 +63,8 @@ pub enum Entry {
     Clear(Arc<str>),
     /// A channel has given up its messages before this number for want of memory.
     Trimmed(Arc<str>, u64),
+    /// There has been so much room in memory from there on, in bytes.
+    Memory(u64),
     /// A channel has ended, and the last of its messages was this one of all channels.
     Close(Arc<str>, u64),
     /// The index of a pattern, as it was when the server ended, but for its messages, which follow.
@@ -166,6 +168,9 @@ pub struct Replayed {
     pub messages: usize,
     /// Sessions of Bayeux that go on.
     pub sessions: usize,
+    /// Sessions of Bayeux that do not: there is no room for them, they may not read any more what they read, or nobody knows how far
+    /// they had come.
+    pub left: usize,
     /// Messages for which there was no room, the oldest of all.
     pub given_up: usize,
 }

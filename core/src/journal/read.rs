@@ -90,6 +90,7 @@ impl Line {
             EntryLine::M(line) => Entry::Message(Box::new(message(line)?)),
             EntryLine::Broadcast(body) => Entry::Broadcast(body.into()),
             EntryLine::Swept(count) => Entry::Swept(count),
+            EntryLine::Memory(bytes) => Entry::Memory(bytes),
             EntryLine::Clear(name) => Entry::Clear(name.into()),
             EntryLine::Trimmed((name, base)) => Entry::Trimmed(name.into(), base),
             EntryLine::Close((name, last)) if last < NUMBERS_END => Entry::Close(name.into(), last),

@@ -61,6 +61,7 @@ proptest! {
         for entry in [
             Entry::Broadcast(name.as_str().into()),
             Entry::Swept(count),
+            Entry::Memory(count),
             Entry::Clear(name.as_str().into()),
             Entry::Trimmed(name.as_str().into(), count),
             Entry::Close(name.as_str().into(), count >> 12),

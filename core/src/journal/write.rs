@@ -46,6 +46,7 @@ pub(super) enum EntryLine<'a> {
     #[serde(borrow)]
     Broadcast(Cow<'a, str>),
     Swept(u64),
+    Memory(u64),
     #[serde(borrow)]
     Clear(Cow<'a, str>),
     #[serde(borrow)]
@@ -199,6 +200,7 @@ impl Entry {
             Self::Message(said) => EntryLine::M(message(said)),
             Self::Broadcast(body) => EntryLine::Broadcast(Cow::Borrowed(body)),
             Self::Swept(count) => EntryLine::Swept(*count),
+            Self::Memory(bytes) => EntryLine::Memory(*bytes),
             Self::Clear(channel) => EntryLine::Clear(Cow::Borrowed(channel)),
             Self::Trimmed(channel, base) => EntryLine::Trimmed((Cow::Borrowed(channel), *base)),
             Self::Close(channel, last) => EntryLine::Close((Cow::Borrowed(channel), *last)),

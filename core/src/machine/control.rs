@@ -7,6 +7,7 @@ use crate::config::{AddressRules, Config, Origin};
 use crate::conn::{Conn, OriginRef, Phase, Role};
 use crate::dialect::Beaten;
 use crate::dialect::Hold;
+use crate::journal::Entry;
 use crate::time::Moment;
 
 /// The way out.
@@ -34,6 +35,11 @@ impl Machine {
         self.frames.set(&config.websocket);
         self.beaten = Beaten::of(&config);
         let before = std::mem::replace(&mut self.config, config);
+        let most = self.config.limits.memory_bytes_max;
+        if most != before.limits.memory_bytes_max {
+            // What is put back must not be measured by what there was room for once.
+            self.hub.note_entry(|| Entry::Memory(most as u64));
+        }
         self.hurry_values();
         self.give_wordings();
         self.heads.forget();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Machine;
+use super::bayeux::session_bytes;
 use super::room::Room;
 use crate::dialect::Refusal;
 use crate::hub::Full;
@@ -96,6 +97,10 @@ impl Machine {
                 )
             })?;
         }
+        if let Entry::Memory(limit) = entry {
+            self.go_on_fitting(usize::try_from(limit).unwrap_or(usize::MAX));
+            return Ok(());
+        }
         let Some(entry) = self.journal.keep_session(entry) else { return Ok(()) };
         let grows = matches!(entry, Entry::Message(_));
         self.hub.replay(entry, zero_unix_ms, now).map_err(|Full| {
@@ -134,30 +139,38 @@ impl Machine {
             Epoch::from_random(word)
         });
         self.hub.end_replay(start, epoch, now);
-        self.end_fitting()?;
-        let sessions = std::mem::take(&mut self.journal.sessions);
-        let sessions: Vec<KeptSession> = sessions.into_values().collect();
+        let kept = std::mem::take(&mut self.journal.sessions);
+        let kept: Vec<KeptSession> = kept.into_values().collect();
+        let is_clean = matches!(ending, Ending::Clean(_));
+        let (count, bytes) = (kept.len(), kept.iter().map(|kept| session_bytes(kept, is_clean)).sum());
+        self.end_fitting(bytes)?;
         let sessions = match ending {
-            Ending::Clean(_) => self.restore_sessions(sessions, true),
+            Ending::Clean(_) => self.restore_sessions(kept, true),
             Ending::Whole | Ending::Torn => {
                 // Of an end that was begun, their numbers.
                 self.hub.close_unread_indexes();
-                self.rebuild_indexes(&sessions);
+                // Those who read them come first: without them nobody would.
+                self.rebuild_indexes(&kept, bytes);
                 self.tables_bytes = self.count_tables();
                 if ending == Ending::Torn {
                     // What was subscribed last may be missing: who shakes hands anew reads what it believes to read.
-                    self.restore_parting(sessions)
+                    self.restore_parting(kept)
                 } else {
-                    self.restore_sessions(sessions, false)
+                    self.restore_sessions(kept, false)
                 }
             }
         };
         self.hub.close_unread_indexes();
         self.counters.bayeux_sessions_restored += sessions as u64;
-        self.tables_bytes = self.count_tables();
+        self.end_fitting_sessions();
         let given_up = std::mem::take(&mut self.journal.room).given_up;
-        let replayed =
-            Replayed { channels: self.hub.channels(), messages: self.hub.messages(), sessions, given_up };
+        let replayed = Replayed {
+            channels: self.hub.channels(),
+            messages: self.hub.messages(),
+            sessions,
+            left: count - sessions,
+            given_up,
+        };
         self.counters.history_restored += replayed.messages as u64;
         self.counters.history_given_up += replayed.given_up as u64;
         Ok(replayed)

@@ -74,7 +74,7 @@ impl Machine {
                 }
             }
             self.tables_bytes = self.count_tables();
-            self.check_room(self.config.limits.memory_bytes_max).map_err(at)?;
+            self.check_room().map_err(at)?;
         }
         self.hub.end_resuming();
         self.counters.values_restored += restored.values;

@@ -16,7 +16,8 @@ pub(super) enum Giving {
     All,
 }
 
-/// A channel, or an index of a pattern, and how many bytes of messages it is to get.
+/// A channel, or an index of a pattern, and how many bytes it has to answer for: those that it is to get, and of a channel what its
+/// messages take in indexes, too. Who reads a pattern could keep publishers from it otherwise.
 type Share = (Id<Channel>, usize);
 
 impl Machine {
@@ -28,7 +29,8 @@ impl Machine {
             return Ok(());
         }
         let copies = self.copies_of(at, size);
-        self.take_room(&[(at, size)], &copies, size, Giving::Own)
+        let own = copies.iter().fold(size, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        self.take_room(&[(at, own)], &copies, size, Giving::Own)
     }
 
     /// The same for what is published to several channels: so many messages for each, so many bytes of them, and `beside` for what is
@@ -45,7 +47,13 @@ impl Machine {
         if !self.may_be_short_of(messages, size) {
             return Ok(());
         }
-        let known = |(name, _, bytes): (&str, usize, usize)| Some((self.hub.find(name)?, bytes));
+        let known = |one: (&str, usize, usize)| {
+            let copies = self.copies(std::iter::once(one));
+            Some((
+                self.hub.find(one.0)?,
+                copies.iter().fold(one.2, |sum, (_, bytes)| sum.saturating_add(*bytes)),
+            ))
+        };
         let mut channels: Vec<Share> = wanted.clone().filter_map(known).collect();
         // A channel that is named twice has its history once.
         channels.sort_by_key(|(at, _)| at.to_bits());
@@ -119,9 +127,9 @@ impl Machine {
             }
             return Err(Refusal::Memory);
         }
-        // First each gives for what it gets, then for others, or for what is too much.
+        // First each gives for what it gets, an index before the channel that pays for it else; then for others, or for what is too much.
         let all = channels.iter().map(|&(at, _)| (at, usize::MAX));
-        for (at, bytes) in channels.iter().chain(copies).copied().chain(all) {
+        for (at, bytes) in copies.iter().chain(channels).copied().chain(all) {
             let missing = (self.used_bytes() + size).saturating_sub(most);
             if missing.min(bytes) > 0 {
                 self.hub.make_room(at, missing.min(bytes), now);

@@ -5,20 +5,21 @@ use super::Machine;
 /// How it stands with the room.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    /// Within so many bytes it was kept before; 0 is not known.
+    /// Within so many bytes it was kept before, by the highest limit that it had; 0 is not known.
     before: usize,
     /// Nobody looks at all channels again before so many bytes are in use.
     looked: usize,
     /// Messages for which there was none.
     pub(super) given_up: usize,
+    /// Bytes of sessions that have been taken up since tables were counted.
+    sessions_bytes: usize,
 }
 
-/// This part of the limit more may be in use while things are put back that had room before: they do not come in the order in which
-/// they grew, and their tables may be larger than they were.
+/// So many times as much as there was ever room for may be in use while things are put back: what had filled memory may be ended by the
+/// next line, and nothing is given up for that. A daemon has not written more.
+const TIMES: usize = 2;
+/// This part of the limit more may be in use by sessions that had room before: what they take is reckoned, not counted.
 const SLACK: usize = 8;
-/// Where they had more room, this part of the limit is made free at once: whoever looks at all channels for what is oldest finds enough
-/// to be worth it.
-const FREED: usize = 16;
 
 impl Machine {
     /// What is put back from now on was kept within so many bytes; 0 is not known.
@@ -26,67 +27,92 @@ impl Machine {
         self.journal.room = Room { before, ..Room::default() };
     }
 
-    /// Sees to it that there is room for what has just been put back: else the oldest messages of all channels go, but never the newest
-    /// of any.
+    /// From there on it was kept within so many.
+    pub(super) fn go_on_fitting(&mut self, before: usize) {
+        self.journal.room.before = self.journal.room.before.max(before);
+    }
+
+    /// Sees to it that what has just been put back leads nowhere: beyond all that there ever was room for, the oldest messages of all
+    /// channels go, but never the newest of any.
     ///
     /// # Errors
-    /// There is none, whatever is given up.
+    /// That is not enough.
     pub(super) fn fit(&mut self) -> Result<(), String> {
-        let limit = self.config.limits.memory_bytes_max;
-        let beyond = limit.saturating_add(limit / SLACK);
-        let (most, rest) =
-            if self.has_less_room() { (limit, limit - limit / FREED) } else { (beyond, limit) };
-        if self.used_bytes() <= most {
-            return Ok(());
-        }
-        self.hub.forget_timers(self.post.now);
-        self.tables_bytes = self.count_tables();
+        let limit = self.config.limits.memory_bytes_max.max(self.journal.room.before);
+        let most = limit.saturating_mul(TIMES);
         if self.used_bytes() <= most.max(self.journal.room.looked) {
             return Ok(());
         }
-        self.give_up(rest);
-        self.journal.room.looked = self.used_bytes().saturating_add(limit / FREED);
-        self.check_room(beyond)
+        self.hub.forget_timers(self.post.now);
+        self.tables_bytes = self.count_tables();
+        if self.used_bytes() <= most {
+            return Ok(());
+        }
+        self.give_up(limit);
+        self.journal.room.looked = self.used_bytes().saturating_add(limit / SLACK);
+        if self.hub.history_bytes() <= most { Ok(()) } else { Err(self.no_room()) }
     }
 
-    /// Everything is put back: the same for all of it.
+    /// Everything is put back but sessions, which will take so many bytes: what is too much goes, as above. Where there was more room
+    /// before, theirs has to be made.
     ///
     /// # Errors
     /// As above.
-    pub(super) fn end_fitting(&mut self) -> Result<(), String> {
+    pub(super) fn end_fitting(&mut self, sessions_bytes: usize) -> Result<(), String> {
         self.hub.forget_timers(self.post.now);
         self.tables_bytes = self.count_tables();
-        self.fit()?;
-        if !self.has_less_room() {
-            return Ok(());
-        }
         let limit = self.config.limits.memory_bytes_max;
-        if self.used_bytes() > limit {
-            self.give_up(limit);
+        let most = if self.has_less_room() { limit.saturating_sub(sessions_bytes) } else { limit };
+        if self.used_bytes() > most {
+            self.give_up(most);
         }
-        self.check_room(limit)
+        self.check_room()
     }
 
     /// Where the limit is what it was, tables and all had room, or were there although they had none, and are to be there again: only
-    /// messages are too many then. Under a lower one all of it is to fit.
+    /// messages can be too many then. Under a lower one all of it is to fit.
     ///
     /// # Errors
     /// It does not.
-    pub(super) fn check_room(&self, most: usize) -> Result<(), String> {
-        let is_less = self.has_less_room();
-        let bytes = if is_less { self.used_bytes() } else { self.hub.history_bytes() };
-        if bytes <= most {
-            return Ok(());
-        }
+    pub(super) fn check_room(&self) -> Result<(), String> {
+        let bytes = if self.has_less_room() { self.used_bytes() } else { self.hub.history_bytes() };
+        if bytes <= self.config.limits.memory_bytes_max { Ok(()) } else { Err(self.no_room()) }
+    }
+
+    /// Whether there is room for a session of so many bytes; it has it then.
+    pub(super) fn has_room_for_session(&mut self, bytes: usize) -> bool {
         let limit = self.config.limits.memory_bytes_max;
-        let before = if is_less {
+        let most = if self.has_less_room() { limit } else { limit.saturating_add(limit / SLACK) };
+        let taken = self.journal.room.sessions_bytes.saturating_add(bytes);
+        let fits = self.used_bytes().saturating_add(taken) <= most;
+        if fits {
+            self.journal.room.sessions_bytes = taken;
+        }
+        fits
+    }
+
+    /// Sessions are put back, too: they may have taken more than was reckoned. Whoever comes back must be let in.
+    pub(super) fn end_fitting_sessions(&mut self) {
+        self.journal.room.sessions_bytes = 0;
+        self.tables_bytes = self.count_tables();
+        let limit = self.config.limits.memory_bytes_max;
+        // Tables have other sizes when there is less in them.
+        for _ in 0..TIMES {
+            if self.used_bytes() > limit {
+                self.give_up(limit);
+                self.tables_bytes = self.count_tables();
+            }
+        }
+    }
+
+    fn no_room(&self) -> String {
+        let limit = self.config.limits.memory_bytes_max;
+        let before = if self.has_less_room() {
             format!(", which was {} when it was written", self.journal.room.before)
         } else {
             String::new()
         };
-        Err(format!(
-            "there is no room for it: expected no more than limits.memory_bytes_max = {limit}{before}"
-        ))
+        format!("there is no room for it: expected no more than limits.memory_bytes_max = {limit}{before}")
     }
 
     /// Gives up the oldest messages of all channels, until no more than so many bytes are in use.

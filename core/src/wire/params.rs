@@ -153,8 +153,12 @@ impl<'b> Params<'b> {
     /// What stands behind a name that is not spelled as it is written.
     fn spelled(&self, name: &str) -> Option<&'b str> {
         let mut pairs = self.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        // What cannot be it for its length is not looked at: a query may have very many.
+        let lengths = name.len()..=3 * name.len();
         let is_meant = |spelled: &str| {
-            !is_plain(spelled.as_bytes()) && decoded(spelled.as_bytes()).eq_ignore_ascii_case(name)
+            lengths.contains(&spelled.len())
+                && !is_plain(spelled.as_bytes())
+                && decoded(spelled.as_bytes()).eq_ignore_ascii_case(name)
         };
         pairs.find(|(spelled, _)| is_meant(spelled)).map(|(_, value)| value)
     }

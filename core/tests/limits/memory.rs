@@ -165,6 +165,40 @@ fn memory_bytes_max_holds_whatever_patterns_are_read() {
     );
 }
 
+/// A pattern that somebody begins to read when memory is full has nothing yet to give for what it gets.
+#[test]
+fn memory_bytes_max_is_no_way_to_keep_publishers_from_their_channels() {
+    let mut config = bayeux_client::config();
+    config.limits.memory_bytes_max = 2 << 20;
+    let most = config.limits.memory_bytes_max;
+    let mut server = Server::new(config);
+    let mut fellow = bayeux_client::Fellow::new(&mut server);
+    let admin = server.connect(Role::Admin);
+    let text = "x".repeat(1_000);
+    let push = |server: &mut Server| {
+        status(&server.get(admin, &format!("/push?cname=/c/0&content={text}"))).to_owned()
+    };
+    let publish = |server: &mut Server| {
+        let item = |n: usize| format!(r#"{{"channel":"/c/{n}","data":"{text}"}}"#);
+        let all = format!(r#"{{"messages":[{},{},{}]}}"#, item(0), item(1), item(0));
+        let head = "POST /publish HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        server.send(admin, format!("{head}Content-Length: {}\r\n\r\n{all}", all.len()));
+        status(&server.received(admin)).to_owned()
+    };
+    for n in 0..900 {
+        assert_eq!(publish(&mut server), "200", "{n}");
+    }
+    assert!(moved(&mut server, |c| c.trimmed) > 0, "it is full");
+    for pattern in ["/c/*", "/c/**", "/**"] {
+        fellow.subscribe(&mut server, pattern);
+    }
+    for n in 0..300 {
+        assert_eq!((publish(&mut server), push(&mut server)), ("200".into(), "200".into()), "{n}");
+        let used = server.machine.memory().total_bytes();
+        assert!(used <= most + 100_000, "{used} {:?}", server.machine.memory());
+    }
+}
+
 /// Nobody else would make room: what is kept is kept for as long as its channels live.
 #[test]
 fn memory_bytes_max_that_was_lowered_is_kept_to_again() {

@@ -30,6 +30,7 @@ use serde_json::value::RawValue;
 
 pub(in crate::machine) use give_way::Scarce;
 pub(crate) use long::Long;
+pub(in crate::machine) use restore::session_bytes;
 pub(crate) use session::Session;
 pub(in crate::machine) use session::{Sessions, TABLE_MAX};
 pub(in crate::machine) use wire::Spoken;

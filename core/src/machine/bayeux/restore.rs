@@ -17,10 +17,20 @@ use crate::hub::{Because, Channel, From, Join, Lost, Start};
 use crate::journal::{KeptSeat, KeptSession};
 use crate::machine::Machine;
 
+/// What a session will take. After a crash one that acknowledges keeps what is known of it besides, until its client says how far it has come.
+pub(in crate::machine) fn session_bytes(kept: &KeptSession, is_clean: bool) -> usize {
+    let stands = kept.acks.is_some() && (kept.is_open || !is_clean);
+    let beside = |bytes: usize| if stands { bytes } else { 0 };
+    let seats = kept.seats.iter().map(|seat| {
+        size_of::<Seat>() + 64 + seat.name.len() + beside(size_of::<KeptSeat>() + seat.name.len())
+    });
+    size_of::<Session>() + 256 + beside(size_of::<KeptSession>()) + seats.sum::<usize>()
+}
+
 impl Machine {
-    /// Makes the indexes of patterns anew that sessions read.
-    pub(in crate::machine) fn rebuild_indexes(&mut self, kept: &[KeptSession]) {
-        let used = self.used_bytes();
+    /// Makes the indexes of patterns anew that sessions read, where so many bytes are left free for these.
+    pub(in crate::machine) fn rebuild_indexes(&mut self, kept: &[KeptSession], sessions_bytes: usize) {
+        let used = self.used_bytes().saturating_add(sessions_bytes);
         let bytes_free = self.config.limits.memory_bytes_max.saturating_sub(used);
         let names = kept.iter().flat_map(|session| &session.seats).map(|seat| &*seat.name);
         self.hub.rebuild_indexes(names.filter(|name| name::is_pattern(name)), bytes_free, self.post.now);
@@ -49,9 +59,6 @@ impl Machine {
         };
         // Where nobody listens any more, rules for that listener are nobody's.
         let listener = kept.listener.as_deref().and_then(|address| self.listener_called(role, address));
-        let bytes = size_of::<Session>()
-            + 256
-            + kept.seats.iter().map(|seat| size_of::<Seat>() + 64 + seat.name.len()).sum::<usize>();
         let prefix = self.config.bayeux.channel_prefix.clone();
         let may = |seat: &KeptSeat| {
             let is_pattern = name::is_pattern(&seat.name);
@@ -70,10 +77,10 @@ impl Machine {
         };
         if self.sessions.find(&client).is_some()
             || self.sessions.len() >= self.config.limits.bayeux_sessions_max
-            || self.is_short_of(bytes)
             // Its client would call other channels by the names that it knows.
             || *kept.prefix != *prefix.text()
             || !kept.seats.iter().all(may)
+            || !self.has_room_for_session(session_bytes(&kept, is_clean))
         {
             return false;
         }

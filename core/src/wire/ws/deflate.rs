@@ -24,8 +24,8 @@ pub struct Deflater {
 
 impl Deflater {
     /// Compresses so hard from now on: one of [`LEVELS`].
-    pub fn set_level(&mut self, level: u8) {
-        let level = Compression::new(u32::from(level.clamp(*LEVELS.start(), *LEVELS.end())));
+    pub fn set_level(&mut self, level: u32) {
+        let level = Compression::new(level.clamp(u32::from(*LEVELS.start()), u32::from(*LEVELS.end())));
         if self.level != level {
             *self = Self { level, ..Self::default() };
         }

@@ -113,8 +113,8 @@ impl Deflate {
     /// The same with a window of `bits` at most. Nobody needs to be told who has not asked: a smaller one fits any client (RFC 7692,
     /// section 7.1.2.1).
     #[must_use]
-    pub fn within(self, bits: u8) -> Self {
-        Self { window: self.window.min(bits), ..self }
+    pub fn within(self, bits: u32) -> Self {
+        Self { window: u8::try_from(bits).map_or(self.window, |bits| self.window.min(bits)), ..self }
     }
 
     /// The value of `Sec-WebSocket-Extensions`.
