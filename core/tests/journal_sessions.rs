@@ -466,6 +466,9 @@ fn sessions_have_room_under_a_lower_limit() {
     let now = server.machine.memory().total_bytes();
     assert!(now <= used * 3 / 5 + 16_384, "{now} of {used}");
     let heard = back(&mut server, &mut fellows[0]);
-    let lost = gap(&heard).and_then(|lost| lost.as_u64()).expect("a gap");
-    assert!(lost > 0 && lost as usize + numbers(&heard).len() == 2_000, "{lost}, {}", numbers(&heard).len());
+    // It is told, and gets the newest of all.
+    assert!(gap(&heard).is_some(), "{heard}");
+    let numbers = numbers(&heard);
+    assert!((100..1_900).contains(&numbers.len()) && numbers.is_sorted(), "{}", numbers.len());
+    assert!(numbers[0] > 0, "{numbers:?}");
 }
