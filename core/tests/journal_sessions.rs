@@ -466,6 +466,8 @@ fn sessions_have_room_under_a_lower_limit() {
     let now = server.machine.memory().total_bytes();
     assert!(now <= used * 3 / 5 + 16_384, "{now} of {used}");
     let heard = back(&mut server, &mut fellows[0]);
+    let newcomer = server.connect(Role::Front);
+    assert!(server.get(newcomer, "/readyz").starts_with("HTTP/1.1 200 "), "there is room for those who come");
     // It is told, and gets the newest of all.
     assert!(gap(&heard).is_some(), "{heard}");
     let numbers = numbers(&heard);

@@ -18,6 +18,8 @@ pub(super) struct Room {
 /// So many times as much as there was ever room for may be in use while things are put back: what had filled memory may be ended by the
 /// next line, and nothing is given up for that. A daemon has not written more.
 const TIMES: usize = 2;
+/// Where something has to be given up, this part of the limit is free afterwards: for those who come back.
+const FREE: usize = 16;
 /// This part of the limit more may be in use by sessions that had room before: what they take is reckoned, not counted.
 const SLACK: usize = 8;
 
@@ -64,7 +66,7 @@ impl Machine {
         let limit = self.config.limits.memory_bytes_max;
         let most = if self.has_less_room() { limit.saturating_sub(sessions_bytes) } else { limit };
         if self.used_bytes() > most {
-            self.give_up(most);
+            self.give_up(most.saturating_sub(limit / FREE));
         }
         self.check_room()
     }
@@ -99,7 +101,7 @@ impl Machine {
         // Tables have other sizes when there is less in them.
         for _ in 0..TIMES {
             if self.used_bytes() > limit {
-                self.give_up(limit);
+                self.give_up(limit - limit / FREE);
                 self.tables_bytes = self.count_tables();
             }
         }
