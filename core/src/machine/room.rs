@@ -98,10 +98,12 @@ impl Machine {
         self.journal.room.sessions_bytes = 0;
         self.tables_bytes = self.count_tables();
         let limit = self.config.limits.memory_bytes_max;
+        let rest = limit - limit / FREE;
+        let most = if self.has_less_room() { rest } else { limit };
         // Tables have other sizes when there is less in them.
         for _ in 0..TIMES {
-            if self.used_bytes() > limit {
-                self.give_up(limit - limit / FREE);
+            if self.used_bytes() > most {
+                self.give_up(rest);
                 self.tables_bytes = self.count_tables();
             }
         }
