@@ -101,7 +101,7 @@ impl JournalFile {
         );
         if left > 0 {
             log::warn!(
-                "{place}: {left} sessions of Bayeux do not go on: there is no room for them, or they may not read any more what they \
+                "{place}: {left} sessions of Bayeux do not go on: there may be fewer now, or they may not read any more what they \
                  read, or nobody knows how far they had come; their clients begin anew"
             );
         }

@@ -168,7 +168,7 @@ pub struct Replayed {
     pub messages: usize,
     /// Sessions of Bayeux that go on.
     pub sessions: usize,
-    /// Sessions of Bayeux that do not: there is no room for them, they may not read any more what they read, or nobody knows how far
+    /// Sessions of Bayeux that do not: there may be fewer now, they may not read any more what they read, or nobody knows how far
     /// they had come.
     pub left: usize,
     /// Messages for which there was no room, the oldest of all.

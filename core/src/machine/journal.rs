@@ -143,7 +143,7 @@ impl Machine {
         let kept: Vec<KeptSession> = kept.into_values().collect();
         let is_clean = matches!(ending, Ending::Clean(_));
         let (count, bytes) = (kept.len(), kept.iter().map(|kept| session_bytes(kept, is_clean)).sum());
-        self.end_fitting(bytes)?;
+        self.end_fitting()?;
         let sessions = match ending {
             Ending::Clean(_) => self.restore_sessions(kept, true),
             Ending::Whole | Ending::Torn => {

@@ -134,9 +134,10 @@ impl Machine {
 
     /// Shows keys and their values.
     pub(super) fn dump(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, page: &DumpPage) {
-        // Where there is little room, pages are shorter.
-        let free = self.config.limits.memory_bytes_max.saturating_sub(self.used_bytes());
-        let most_bytes = self.config.limits.dump_bytes_max.min(free / 2);
+        let most_bytes = self.config.limits.dump_bytes_max;
+        if self.is_short_of(2 * most_bytes.min(self.hub.history_bytes())) {
+            return self.refuse(id, manner, voice, &Refusal::Memory);
+        }
         let mut keys: Vec<KeyView<'_>> = self
             .hub
             .named()
@@ -159,10 +160,6 @@ impl Machine {
         let fit = fit.count();
         let is_cut = fit < keys.len();
         keys.truncate(fit);
-        let view_bytes = |view: &KeyView<'_>| view.channel.name().len() + view.message.body.len() + KEY_BYTES;
-        if self.is_short_of(2 * keys.iter().map(view_bytes).sum::<usize>()) {
-            return self.refuse(id, manner, voice, &Refusal::Memory);
-        }
         let after = keys.last().filter(|_| fit < count).map(|view| view.channel.number());
         let mut body = Vec::new();
         let answer = voice.dialect.speaker().answer(voice, &Outcome::Dump { keys: &keys, after }, &mut body);

@@ -11,16 +11,16 @@ pub(super) struct Room {
     looked: usize,
     /// Messages for which there was none.
     pub(super) given_up: usize,
-    /// Bytes of sessions that have been taken up since tables were counted.
-    sessions_bytes: usize,
 }
 
 /// So many times as much as there was ever room for may be in use while things are put back: what had filled memory may be ended by the
 /// next line, and nothing is given up for that. A daemon has not written more.
 const TIMES: usize = 2;
-/// Where something has to be given up, this part of the limit is free afterwards: for those who come back.
+/// Under a lower limit, this part of it is free afterwards: for those who come back.
 const FREE: usize = 16;
-/// This part of the limit more may be in use by sessions that had room before: what they take is reckoned, not counted.
+/// No less than this part of the limit is given up at a time, if there is as much too much.
+const PARTS: usize = 64;
+/// This part of the limit more may be in use by what had room before: tables may be larger than they were.
 const SLACK: usize = 8;
 
 impl Machine {
@@ -55,18 +55,17 @@ impl Machine {
         if self.hub.history_bytes() <= most { Ok(()) } else { Err(self.no_room()) }
     }
 
-    /// Everything is put back but sessions, which will take so many bytes: what is too much goes, as above. Where there was more room
-    /// before, theirs has to be made.
+    /// Everything is put back but sessions: what is too much goes, as above. What had room before may take a little more now.
     ///
     /// # Errors
     /// As above.
-    pub(super) fn end_fitting(&mut self, sessions_bytes: usize) -> Result<(), String> {
+    pub(super) fn end_fitting(&mut self) -> Result<(), String> {
         self.hub.forget_timers(self.post.now);
         self.tables_bytes = self.count_tables();
         let limit = self.config.limits.memory_bytes_max;
-        let most = if self.has_less_room() { limit.saturating_sub(sessions_bytes) } else { limit };
+        let most = if self.has_less_room() { limit } else { limit.saturating_add(limit / SLACK) };
         if self.used_bytes() > most {
-            self.give_up(most.saturating_sub(limit / FREE));
+            self.give_up_all_above(limit);
         }
         self.check_room()
     }
@@ -81,30 +80,26 @@ impl Machine {
         if bytes <= self.config.limits.memory_bytes_max { Ok(()) } else { Err(self.no_room()) }
     }
 
-    /// Whether there is room for a session of so many bytes; it has it then.
-    pub(super) fn has_room_for_session(&mut self, bytes: usize) -> bool {
-        let limit = self.config.limits.memory_bytes_max;
-        let most = if self.has_less_room() { limit } else { limit.saturating_add(limit / SLACK) };
-        let taken = self.journal.room.sessions_bytes.saturating_add(bytes);
-        let fits = self.used_bytes().saturating_add(taken) <= most;
-        if fits {
-            self.journal.room.sessions_bytes = taken;
-        }
-        fits
-    }
-
-    /// Sessions are put back, too: they may have taken more than was reckoned. Whoever comes back must be let in.
+    /// Sessions are put back, too. Where there was room for them, nothing goes: after a crash they take more until their clients are back.
+    /// Where there was more of it, messages make them some, and for those who come.
     pub(super) fn end_fitting_sessions(&mut self) {
-        self.journal.room.sessions_bytes = 0;
         self.tables_bytes = self.count_tables();
         let limit = self.config.limits.memory_bytes_max;
-        let rest = limit - limit / FREE;
-        let most = if self.has_less_room() { rest } else { limit };
-        // Tables have other sizes when there is less in them.
-        for _ in 0..TIMES {
-            if self.used_bytes() > most {
-                self.give_up(rest);
-                self.tables_bytes = self.count_tables();
+        if self.has_less_room() {
+            self.give_up_all_above(limit - limit / FREE);
+        }
+    }
+
+    /// Gives up what is above that, a part at a time: what goes with it, tables and bodies that several have, is not known before.
+    fn give_up_all_above(&mut self, most: usize) {
+        loop {
+            let too_much = self.used_bytes().saturating_sub(most);
+            let part = too_much.min((too_much / 2).max(most / PARTS));
+            let before = self.journal.room.given_up;
+            self.give_up(self.used_bytes() - part);
+            self.tables_bytes = self.count_tables();
+            if self.journal.room.given_up == before {
+                return;
             }
         }
     }
