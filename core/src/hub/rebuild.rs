@@ -46,6 +46,25 @@ impl Hub {
         }
     }
 
+    /// Takes the oldest messages of all indexes, but not the newest of any, until so many bytes are free or there is nothing more to take:
+    /// channels still have them.
+    pub fn thin_indexes(&mut self, bytes: usize) {
+        let mut freed = 0;
+        for slot in 0..self.channels.slots() {
+            let Some(id) = self.channels.id_at(slot) else { continue };
+            let Some(index) = self.channels.get_mut(id).filter(|channel| channel.is_index) else { continue };
+            let before = index.history.weight();
+            while freed + before.1 - index.history.bytes() < bytes && index.history.len() > 1 {
+                index.history.pop();
+            }
+            freed += before.1 - index.history.bytes();
+            if index.history.weight() != before {
+                index.history.messages.shrink_to_fit();
+            }
+            self.weigh(id, before);
+        }
+    }
+
     /// Where a subscription to such an index would begin that has everything up to this place.
     pub fn start_in_index(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
         let born = self.channels.get(id)?.born.offset;

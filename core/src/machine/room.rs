@@ -16,7 +16,7 @@ pub(super) struct Room {
 /// So many times as much as there was ever room for may be in use while things are put back: what had filled memory may be ended by the
 /// next line, and nothing is given up for that. A daemon has not written more.
 const TIMES: usize = 2;
-/// Under a lower limit, this part of it is free afterwards: for those who come back.
+/// Where messages go for sessions, this part of the limit is free afterwards: for those who come back.
 const FREE: usize = 16;
 /// No less than this part of the limit is given up at a time, if there is as much too much.
 const PARTS: usize = 64;
@@ -80,13 +80,20 @@ impl Machine {
         if bytes <= self.config.limits.memory_bytes_max { Ok(()) } else { Err(self.no_room()) }
     }
 
-    /// Sessions are put back, too. Where there was room for them, nothing goes: after a crash they take more until their clients are back.
-    /// Where there was more of it, messages make them some, and for those who come.
+    /// Sessions are put back, too. After a crash they take more until their clients are back, and these have to be let in: what indexes of
+    /// patterns have got again goes first. Where there was more room, messages make some for those who come.
     pub(super) fn end_fitting_sessions(&mut self) {
         self.tables_bytes = self.count_tables();
         let limit = self.config.limits.memory_bytes_max;
         if self.has_less_room() {
-            self.give_up_all_above(limit - limit / FREE);
+            return self.give_up_all_above(limit - limit / FREE);
+        }
+        if self.used_bytes() > limit {
+            self.hub.thin_indexes(self.used_bytes() - (limit - limit / SLACK));
+            self.tables_bytes = self.count_tables();
+            if self.used_bytes() > limit {
+                self.give_up_all_above(limit - limit / FREE);
+            }
         }
     }
 
