@@ -15,6 +15,7 @@ mod websocket;
 #[path = "websocket/world.rs"]
 mod world;
 
+use rcomet_core::config::{CompressionStrategy, Websocket};
 use rcomet_core::{Config, Role};
 use support::{FIRST_CHANGE, Server, encode};
 use websocket::{DEFLATE, HANDSHAKE, Socket, close, frame, text};
@@ -378,6 +379,16 @@ fn the_window_and_the_level_of_compression_are_for_the_administrator_to_choose()
         sizes.push(socket.hear(&mut server).pop().expect("a message").payload.len());
     }
     assert!(sizes[1] > sizes[0] && sizes[1] > sizes[2] && sizes[0] != sizes[2], "{sizes:?}");
+    // And so do memory and strategy.
+    for change in [
+        |w: &mut Websocket| w.compression_memory_level = 1,
+        |w: &mut Websocket| w.compression_strategy = CompressionStrategy::HuffmanOnly,
+    ] {
+        server.machine.reconfigure(config(|c| change(&mut c.websocket)));
+        server.push("b", &text);
+        let size = socket.hear(&mut server).pop().expect("a message").payload.len();
+        assert_ne!(size, sizes[0]);
+    }
 }
 
 #[test]

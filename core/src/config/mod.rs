@@ -44,7 +44,7 @@ pub use segment_prefix::SegmentPrefix;
 pub use simple_comet::{BasePath, SimpleComet};
 pub use token::{TokenKey, Tokens};
 pub use upstream::{Upstream, UpstreamPlace};
-pub use websocket::Websocket;
+pub use websocket::{CompressionStrategy, Websocket};
 pub use wording::{IdSource, USUAL, Wording, WordingId, Wordings};
 
 use crate::conn::Role;

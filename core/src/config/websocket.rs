@@ -2,7 +2,7 @@
 //! Knows nothing of frames.
 use serde::Deserialize;
 
-use crate::wire::ws::deflate::{LEVELS, WINDOWS};
+use crate::wire::ws::deflate::{self, Effort, LEVELS, MEMORY_LEVELS, WINDOWS};
 
 /// The most that one frame or message can be configured to: they are counted in 32 bits.
 const BYTES_CEILING: usize = 512 << 20;
@@ -21,6 +21,10 @@ pub struct Websocket {
     pub compression_bytes_min: usize,
     /// How hard it is compressed: from 1 (fast) to 9 (small).
     pub compression_level: u32,
+    /// Memory for it: from 1 (260 KiB) to 9 (490 KiB), once for each window that is asked for. Less makes long messages larger.
+    pub compression_memory_level: u32,
+    /// What it expects: "default", "filtered", "huffman-only", "rle" or "fixed", as zlib calls them.
+    pub compression_strategy: CompressionStrategy,
     /// How far back compression looks, as a power of two of bytes, from 9 (512 bytes) to 15 (32 KiB); less for a client who asks for less.
     pub compression_window: u32,
     /// Bytes of one frame from a client; a longer one closes the connection with 1009.
@@ -41,6 +45,23 @@ pub struct Websocket {
     pub close_ms_max: u64,
 }
 
+/// `compression_strategy`: what zlib is told to expect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompressionStrategy {
+    /// Text, and everything else.
+    #[default]
+    Default,
+    /// Numbers that differ little: short repetitions are not looked for.
+    Filtered,
+    /// Nothing that repeats: the frequency of bytes alone.
+    HuffmanOnly,
+    /// Runs of the same byte.
+    Rle,
+    /// Anything, with fixed codes.
+    Fixed,
+}
+
 impl Default for Websocket {
     fn default() -> Self {
         Self {
@@ -49,6 +70,8 @@ impl Default for Websocket {
             compression: true,
             compression_bytes_min: 256,
             compression_level: 6,
+            compression_memory_level: 8,
+            compression_strategy: CompressionStrategy::Default,
             compression_window: 15,
             frame_bytes_max: 1 << 20,
             message_bytes_max: 1 << 20,
@@ -63,6 +86,23 @@ impl Default for Websocket {
 }
 
 impl Websocket {
+    /// How messages are compressed.
+    pub fn effort(&self) -> Effort {
+        // What is too much for a byte is taken as too much.
+        let level = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
+        Effort {
+            level: level(self.compression_level),
+            memory_level: level(self.compression_memory_level),
+            strategy: match self.compression_strategy {
+                CompressionStrategy::Default => deflate::Strategy::Default,
+                CompressionStrategy::Filtered => deflate::Strategy::Filtered,
+                CompressionStrategy::HuffmanOnly => deflate::Strategy::HuffmanOnly,
+                CompressionStrategy::Rle => deflate::Strategy::Rle,
+                CompressionStrategy::Fixed => deflate::Strategy::Fixed,
+            },
+        }
+    }
+
     /// What is wrong with this, in words for the administrator.
     ///
     /// # Errors
@@ -77,6 +117,7 @@ impl Websocket {
         }
         for (name, value, range, otherwise) in [
             ("compression_level", self.compression_level, LEVELS, "; for none, compression = false"),
+            ("compression_memory_level", self.compression_memory_level, MEMORY_LEVELS, ""),
             ("compression_window", self.compression_window, WINDOWS, ""),
         ] {
             if !u8::try_from(value).is_ok_and(|value| range.contains(&value)) {
@@ -117,6 +158,13 @@ mod tests {
             wrong.check(),
             Err("compression_level = 0: must be from 1 to 9; for none, compression = false".into())
         );
+        for level in [0, 10, 256] {
+            let wrong = Websocket { compression_memory_level: level, ..Websocket::default() };
+            assert_eq!(
+                wrong.check(),
+                Err(format!("compression_memory_level = {level}: must be from 1 to 9"))
+            );
+        }
         for bits in [8, 16] {
             let wrong = Websocket { compression_window: bits, ..Websocket::default() };
             assert_eq!(wrong.check(), Err(format!("compression_window = {bits}: must be from 9 to 15")));

@@ -149,7 +149,7 @@ impl Frames {
     /// Compresses messages as it is said there from now on.
     pub(super) fn set(&mut self, config: &Websocket) {
         self.pen.deflate_from = config.compression_bytes_min;
-        self.pen.deflater.set_level(config.compression_level);
+        self.pen.deflater.set(config.effort());
     }
 
     /// What is said of `news` in this way; shared, if they are messages `range` and nothing else.
@@ -227,6 +227,17 @@ impl Frames {
         let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
         self.pen.message(opcode, message, window);
         &self.pen.scratch
+    }
+
+    /// Forgets whole answers, which have the date in them. Whatever else is at hand stays right.
+    pub(super) fn forget_answers(&mut self) {
+        for place in (0..self.at_hand.len()).rev() {
+            if let ((_, Way { wrap: Wrap::Answer(_), .. }), _) = self.at_hand[place] {
+                self.at_hand.swap_remove(place);
+                self.saved.swap_remove(place);
+            }
+        }
+        (self.latest, self.oldest) = (0, 0);
     }
 
     /// Forgets what is at hand; what waits for connections stays alive with them.

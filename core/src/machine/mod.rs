@@ -376,8 +376,7 @@ impl Machine {
         self.hub.set_clock(date.unix_seconds());
         self.date = date;
         self.heads.forget();
-        // Whole answers have the date in them.
-        self.frames.forget();
+        self.frames.forget_answers();
     }
 
     /// The wall clock, in milliseconds since 1970: that of the start, unless it has been set since. The date is to the second.

@@ -1,7 +1,8 @@
 //! Compression of single messages without a context between them (RFC 7692, section 7).
 //! Knows nothing of frames. One compressor and one decompressor serve all connections, because none of these keeps a
 //! window: what one message is compressed to is the same for everybody.
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+pub use zlib_rs::Strategy;
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Method, Status};
 
 use super::Fault;
 
@@ -9,25 +10,50 @@ use super::Fault;
 pub const WINDOWS: std::ops::RangeInclusive<u8> = 9..=15;
 /// How hard a message can be compressed: the first is the fastest, the last makes it smallest.
 pub const LEVELS: std::ops::RangeInclusive<u8> = 1..=9;
+/// How much memory a compressor can take: what it holds back before it writes a block is 64 << level codes.
+pub const MEMORY_LEVELS: std::ops::RangeInclusive<u8> = 1..=9;
 /// What a sync flush ends with; it is left out on the wire (RFC 7692, section 7.2.1).
 const TAIL: &[u8] = &[0x00, 0x00, 0xff, 0xff];
 /// Bytes that a decompressed message grows by at least.
 const GROWTH: usize = 4096;
 
-/// Compresses messages, [as hard](Self::set_level) as zlib does by default unless it is told otherwise.
+/// How messages are compressed. By default as zlib does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// One of [`LEVELS`].
+    pub level: u8,
+    /// One of [`MEMORY_LEVELS`].
+    pub memory_level: u8,
+    /// What kind of text is expected.
+    pub strategy: Strategy,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self { level: 6, memory_level: 8, strategy: Strategy::Default }
+    }
+}
+
+/// Compresses messages, with [as much effort](Self::set) as it is told to.
 #[derive(Default)]
 pub struct Deflater {
-    level: Compression,
+    effort: Effort,
     /// One for each window that anybody has asked for: browsers ask for the largest, or for none.
-    by_window: [Option<Box<Compress>>; 7],
+    by_window: [Option<Box<Deflate>>; 7],
 }
 
 impl Deflater {
-    /// Compresses so hard from now on: one of [`LEVELS`].
-    pub fn set_level(&mut self, level: u32) {
-        let level = Compression::new(level.clamp(u32::from(*LEVELS.start()), u32::from(*LEVELS.end())));
-        if self.level != level {
-            *self = Self { level, ..Self::default() };
+    /// Compresses with this effort from now on. What is beyond a range is taken as its end.
+    pub fn set(&mut self, effort: Effort) {
+        let within =
+            |value: u8, range: std::ops::RangeInclusive<u8>| value.clamp(*range.start(), *range.end());
+        let effort = Effort {
+            level: within(effort.level, LEVELS),
+            memory_level: within(effort.memory_level, MEMORY_LEVELS),
+            ..effort
+        };
+        if self.effort != effort {
+            *self = Self { effort, ..Self::default() };
         }
     }
 
@@ -35,21 +61,34 @@ impl Deflater {
     pub fn deflate(&mut self, bits: u8, payload: &[u8], out: &mut Vec<u8>) {
         let bits = bits.clamp(*WINDOWS.start(), *WINDOWS.end());
         let place = usize::from(bits - WINDOWS.start());
-        let level = self.level;
-        let compress = self.by_window[place]
-            .get_or_insert_with(|| Box::new(Compress::new_with_window_bits(level, false, bits)));
-        compress.reset();
+        let Effort { level, memory_level, strategy } = self.effort;
+        let deflate = self.by_window[place].get_or_insert_with(|| {
+            Box::new(Deflate::new_with_config(DeflateConfig {
+                level: level.into(),
+                method: Method::Deflated,
+                // Without a header, which is what its sign means.
+                window_bits: -i32::from(bits),
+                mem_level: memory_level.into(),
+                strategy,
+            }))
+        });
+        deflate.reset();
         let mut used = 0;
         loop {
-            out.reserve(payload.len() / 2 + 64);
-            let before = compress.total_in();
+            let at = out.len();
+            out.resize(at + payload.len() / 2 + 64, 0);
+            let before = (deflate.total_in(), deflate.total_out());
+            let status = deflate.compress(&payload[used..], &mut out[at..], DeflateFlush::SyncFlush);
+            used += (deflate.total_in() - before.0) as usize;
+            let wrote = (deflate.total_out() - before.1) as usize;
+            let is_full = at + wrote == out.len();
+            out.truncate(at + wrote);
             // It only fails when it is asked to go on after its end.
-            if compress.compress_vec(&payload[used..], out, FlushCompress::Sync).is_err() {
+            if status.is_err() {
                 debug_assert!(false, "a compressor goes on until it is reset");
                 break;
             }
-            used += (compress.total_in() - before) as usize;
-            if used == payload.len() && out.len() < out.capacity() {
+            if used == payload.len() && !is_full {
                 break;
             }
         }
@@ -61,7 +100,7 @@ impl Deflater {
 
 /// Decompresses messages.
 #[derive(Default)]
-pub struct Inflater(Option<Box<Decompress>>);
+pub struct Inflater(Option<Box<Inflate>>);
 
 impl Inflater {
     /// Appends what `payload` is decompressed to, `most` bytes of it.
@@ -69,28 +108,30 @@ impl Inflater {
     /// # Errors
     /// It is more, or it is not compressed as it should be.
     pub fn inflate(&mut self, payload: &[u8], most: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let decompress = self.0.get_or_insert_with(|| Box::new(Decompress::new(false)));
-        decompress.reset(false);
+        let inflate = self.0.get_or_insert_with(|| Box::new(Inflate::new(false, *WINDOWS.end())));
+        inflate.reset(false);
         let end = out.len() + most;
         for input in [payload, TAIL] {
             let mut used = 0;
             loop {
-                let room = (end + 1).saturating_sub(out.len()).min(GROWTH.max(out.len()));
-                out.reserve(room);
-                let before = decompress.total_in();
-                let status = decompress
-                    .decompress_vec(&input[used..], out, FlushDecompress::None)
-                    .map_err(|_| Fault::NotDeflate)?;
-                used += (decompress.total_in() - before) as usize;
+                let at = out.len();
+                let room = (end + 1 - at).min(GROWTH.max(at));
+                out.resize(at + room, 0);
+                let before = (inflate.total_in(), inflate.total_out());
+                let status = inflate.decompress(&input[used..], &mut out[at..], InflateFlush::NoFlush);
+                used += (inflate.total_in() - before.0) as usize;
+                let wrote = (inflate.total_out() - before.1) as usize;
+                out.truncate(at + wrote);
+                let status = status.map_err(|_| Fault::NotDeflate)?;
                 if out.len() > end {
                     return Err(Fault::MessageTooLarge);
                 }
-                let is_full = out.len() == out.capacity();
+                let is_full = wrote == room;
                 match status {
                     // A sender may end its blocks for good, and begin anew (RFC 7692, section 7.2.3.4).
-                    Status::StreamEnd if used < input.len() => decompress.reset(false),
+                    Status::StreamEnd if used < input.len() => inflate.reset(false),
                     Status::StreamEnd => {
-                        decompress.reset(false);
+                        inflate.reset(false);
                         break;
                     }
                     _ if used == input.len() && !is_full => break,
@@ -106,6 +147,7 @@ impl Inflater {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use zlib_rs::Strategy;
 
     use super::*;
 
@@ -161,23 +203,58 @@ mod tests {
         assert_eq!(inflater.inflate(&second, 100, &mut back), Ok(()), "an error is not carried over either");
     }
 
+    /// What `text` is compressed to with each of these efforts, one after the other by the same compressor.
+    fn sizes(text: &[u8], efforts: impl IntoIterator<Item = Effort>) -> Vec<usize> {
+        let mut deflater = Deflater::default();
+        let size = |effort| {
+            deflater.set(effort);
+            let (mut small, mut back) = (Vec::new(), Vec::new());
+            deflater.deflate(15, text, &mut small);
+            assert_eq!(Inflater::default().inflate(&small, text.len(), &mut back), Ok(()), "{effort:?}");
+            assert!(back == text, "{effort:?}");
+            small.len()
+        };
+        efforts.into_iter().map(size).collect()
+    }
+
+    fn counting() -> Vec<u8> {
+        (0..20_000u32).flat_map(|i| (i % 977).to_string().into_bytes()).collect()
+    }
+
     #[test]
     fn a_higher_level_makes_less_of_it() {
-        let text: Vec<u8> = (0..20_000u32).flat_map(|i| (i % 977).to_string().into_bytes()).collect();
-        let mut deflater = Deflater::default();
-        let mut sizes = Vec::new();
+        let text = counting();
         // What was made for one level does not serve another.
-        for level in [1, 9, 6, 1] {
-            deflater.set_level(level);
-            let (mut small, mut back) = (Vec::new(), Vec::new());
-            deflater.deflate(15, &text, &mut small);
-            assert_eq!(Inflater::default().inflate(&small, text.len(), &mut back), Ok(()));
-            assert!(back == text);
-            sizes.push(small.len());
-        }
+        let sizes = sizes(&text, [1, 9, 6, 1].map(|level| Effort { level, ..Effort::default() }));
         assert!(sizes[0] > sizes[2] && sizes[2] >= sizes[1], "{sizes:?}");
         assert_eq!(sizes[0], sizes[3]);
         assert_eq!(sizes[2], both_ways(15, &text).0, "6 is the default");
+    }
+
+    #[test]
+    fn less_memory_makes_more_of_it() {
+        // The same all over: each block that is begun anew tells the same codes once more.
+        let noise = std::iter::successors(Some(1u32), |n| {
+            Some(n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
+        });
+        let text: Vec<u8> = noise.take(100_000).map(|n| b'a' + (n >> 28) as u8).collect();
+        let efforts = [1, 8, 9, 0, 200].map(|memory_level| Effort { memory_level, ..Effort::default() });
+        let sizes = sizes(&text, efforts);
+        assert!(sizes[0] > sizes[1] + sizes[1] / 10 && sizes[1] != sizes[2], "{sizes:?}");
+        assert_eq!(sizes[1], both_ways(15, &text).0, "8 is the default");
+        assert_eq!((sizes[3], sizes[4]), (sizes[0], sizes[2]), "what is beyond the range is its end");
+    }
+
+    #[test]
+    fn each_strategy_is_another() {
+        let text = counting();
+        let strategies =
+            [Strategy::Default, Strategy::Filtered, Strategy::HuffmanOnly, Strategy::Rle, Strategy::Fixed];
+        let sizes = sizes(&text, strategies.map(|strategy| Effort { strategy, ..Effort::default() }));
+        // Digits repeat: who does not look for that, or looks one byte back alone, finds next to nothing.
+        assert!(sizes[2] > 5 * sizes[0] && sizes[3] > 5 * sizes[0] && sizes[3] <= sizes[2], "{sizes:?}");
+        assert!(sizes[4] > sizes[0], "{sizes:?}");
+        assert_eq!(sizes[0], both_ways(15, &text).0);
     }
 
     #[test]
