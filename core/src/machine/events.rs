@@ -214,7 +214,7 @@ impl Machine {
         if !has_past {
             without_history(subscribe.from)?;
         }
-        if self.hub.peek(at).map_or(0, Channel::members) >= self.config.limits.subscribers_per_channel_max {
+        if !self.has_seat(at, self.config.limits.subscribers_per_channel_max) {
             return Err(Refusal::TooManySubscribers);
         }
         self.check_reader_in_group(name)?;

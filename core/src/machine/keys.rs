@@ -96,7 +96,7 @@ impl Machine {
             Ok((at, _)) => at,
             Err(refusal) => return self.refuse(id, manner, &voice, &refusal),
         };
-        if self.hub.peek(at).map_or(0, Channel::members) >= self.config.limits.subscribers_per_channel_max {
+        if !self.has_seat(at, self.config.limits.subscribers_per_channel_max) {
             return self.refuse(id, manner, &voice, &Refusal::TooManySubscribers);
         }
         self.hub.touch(at, now);

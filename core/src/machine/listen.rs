@@ -117,8 +117,7 @@ impl Machine {
         {
             self.replace(at, who, id);
         }
-        let members = self.hub.peek(at).map_or(0, Channel::members);
-        if members >= self.config.limits.subscribers_per_channel_max {
+        if !self.has_seat(at, self.config.limits.subscribers_per_channel_max) {
             return Err(Refusal::TooManySubscribers);
         }
         self.check_reader_in_group(&listen.channel)?;

@@ -108,8 +108,7 @@ impl Machine {
         let offset = self.hub.offset_of(u64::try_from(read.since).unwrap_or(0));
         let mut places = Vec::with_capacity(found.len());
         for (_, _, at) in found {
-            let members = self.hub.peek(at).map_or(0, Channel::members);
-            if members >= self.config.limits.subscribers_per_channel_max {
+            if !self.has_seat(at, self.config.limits.subscribers_per_channel_max) {
                 return Err(Refusal::TooManySubscribers);
             }
             let name = self.hub.peek(at).map_or("", Channel::name);

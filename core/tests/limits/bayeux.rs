@@ -391,3 +391,70 @@ impl Window {
         })
     }
 }
+
+/// Nobody is kept out of a channel by a session that sleeps there, whatever is spoken.
+#[test]
+fn sleepers_give_way_to_subscribers_per_channel_max() {
+    for (role, request) in [
+        (Role::Front, "/stream?cname=/a"),
+        (Role::Front, "/events?channel=/a"),
+        (Role::Front, "/activity?channel=/a"),
+        (Role::Admin, "/channels/%2Fa.json?since=99"),
+        (Role::Admin, "/keys/%2Fa?wait=30&since=99"),
+        (Role::Front, "/bayeux"),
+    ] {
+        let mut server = small(|c| c.limits.subscribers_per_channel_max = 1);
+        let (mut gone, mut new) = (Fellow::new(&mut server), Fellow::new(&mut server));
+        assert_eq!(gone.subscribe(&mut server, "/a")[0]["successful"], true);
+        assert_eq!(new.subscribe(&mut server, "/a")[0]["error"], "403::Too many subscribers", "it is awake");
+        assert_eq!(moved(&mut server, |c| c.subscribers_refused), 1);
+        server.pass_ms(65_000);
+        new.move_to_new_connection(&mut server);
+        if request == "/bayeux" {
+            assert_eq!(new.subscribe(&mut server, "/a")[0]["successful"], true);
+        } else {
+            let client = server.connect(role);
+            server.send(client, format!("GET {request} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        }
+        assert_eq!(server.machine.load().1, 1, "{request}");
+        assert_eq!(moved(&mut server, |c| c.subscribers_refused), 1, "{request}");
+        gone.move_to_new_connection(&mut server);
+        assert_eq!(gone.subscribe(&mut server, "/b")[0]["error"], "402::Unknown client", "{request}");
+        server.machine.check();
+    }
+}
+
+/// So it is where a pattern is read; and where more are there than there may be, nobody goes for nothing.
+#[test]
+fn sleepers_give_way_where_it_helps() {
+    let mut server = small(|c| c.limits.subscribers_per_channel_max = 3);
+    let mut fellows: Vec<_> = (0..3).map(|_| Fellow::new(&mut server)).collect();
+    for who in &mut fellows {
+        who.send(&mut server, "/meta/subscribe", json!({"subscription": ["/a/*", "/b"]}));
+    }
+    server.pass_ms(40_000);
+    fellows[2].move_to_new_connection(&mut server);
+    fellows[2].subscribe(&mut server, "/c");
+    server.pass_ms(25_000);
+    let mut config = server.machine.config().clone();
+    config.limits.subscribers_per_channel_max = 1;
+    server.machine.reconfigure(config);
+    let mut new = Fellow::new(&mut server);
+    for name in ["/a/*", "/b"] {
+        assert_eq!(new.subscribe(&mut server, name)[0]["error"], "403::Too many subscribers", "one is awake");
+    }
+    assert_eq!(server.machine.load().1, 7, "all are there");
+    let mut config = server.machine.config().clone();
+    config.limits.subscribers_per_channel_max = 2;
+    server.machine.reconfigure(config);
+    for name in ["/a/*", "/b"] {
+        assert_eq!(new.subscribe(&mut server, name)[0]["successful"], true);
+    }
+    let mut known = |who: &mut Fellow| {
+        who.move_to_new_connection(&mut server);
+        who.subscribe(&mut server, "/d")[0]["successful"] == true
+    };
+    let known: Vec<_> = fellows.iter_mut().map(&mut known).collect();
+    assert_eq!(known, [false, false, true]);
+    server.machine.check();
+}

@@ -1,4 +1,5 @@
-//! Sleepers give way: a pattern or channel that is there for nobody but sessions that sleep makes room for what somebody wants now.
+//! Sleepers give way: a pattern or channel that is there for nobody but sessions that sleep makes room for what somebody wants now, and
+//! so does a sleeper's place in a channel.
 //! Knows nothing of what that is.
 use super::name;
 use super::session::{Session, Sessions};
@@ -42,6 +43,24 @@ impl Machine {
             if self.hub.peek(at).is_some_and(|channel| channel.members() == 0) {
                 self.hub.close(at, now);
             }
+        }
+        true
+    }
+
+    /// Whether one more subscriber than there are fits in a channel that has room for `most`. If not, sessions give way that sleep there, of
+    /// those who came first; but none if that is not enough.
+    pub(in crate::machine) fn has_seat(&mut self, at: Id<Channel>, most: usize) -> bool {
+        let Some(surplus) = (self.hub.peek(at).map_or(0, Channel::members) + 1).checked_sub(most) else {
+            return true;
+        };
+        let readers = self.hub.readers(at).take(LOOKS_MAX).filter_map(Sessions::owner);
+        let sleepers = readers.filter(|id| self.sessions.get(*id).is_some_and(|session| session.asleep));
+        let sleepers: Vec<_> = sleepers.take(surplus.min(READERS_MAX)).collect();
+        if sleepers.len() < surplus {
+            return false;
+        }
+        for id in sleepers {
+            self.end_session(id);
         }
         true
     }

@@ -191,9 +191,14 @@ impl Machine {
             return Err(Refusal::Memory);
         }
         let now = self.post.now;
+        let seats = self.config.limits.subscribers_per_channel_max;
         let at = if name::is_pattern(name) {
             let most = self.config.limits.patterns_max;
-            let is_new = self.hub.find_index(name).is_none();
+            let found = self.hub.find_index(name);
+            if found.is_some_and(|at| !self.has_seat(at, seats)) {
+                return Err(Refusal::TooManySubscribers);
+            }
+            let is_new = found.is_none();
             while is_new && self.hub.indexes() >= most {
                 // Those whose clients have not been heard of for long give way.
                 if !self.sleepers_give_way(Scarce::Pattern) {
@@ -208,6 +213,9 @@ impl Machine {
         } else {
             self.open_channel(name, self.channel_ms())?
         };
+        if !self.has_seat(at, seats) {
+            return Err(Refusal::TooManySubscribers);
+        }
         let begin = self.hub.start_at(at, begin, now);
         self.take_seat(id, name, at, begin)?;
         Ok(true)
