@@ -70,6 +70,7 @@ fn every_limit_is_reached_somewhere_here() {
         include_str!("limits/control.rs"),
         include_str!("push_module_hooks.rs"),
         include_str!("push_module_groups.rs"),
+        include_str!("push_module_groups/events.rs"),
     ]
     .concat();
     // Connections to applications are the shell's: tests/hooks.rs.
