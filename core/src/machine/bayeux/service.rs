@@ -17,8 +17,8 @@ use crate::machine::Machine;
 /// The name of a session's seat in its mailbox: no channel has it.
 pub(super) const MAILBOX: &str = "";
 
-/// Bytes that a mailbox takes, and the seat in it.
-const MAILBOX_BYTES: usize = 256;
+/// Bytes that a mailbox takes, the seat in it, and the places of its first messages.
+const MAILBOX_BYTES: usize = 1_024;
 
 /// Digits of a client's secret that are part of its address: an address of before a restart is nobody's.
 const DIGITS: usize = 8;
