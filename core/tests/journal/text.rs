@@ -145,6 +145,28 @@ fn nothing_is_published_that_cannot_be_written() {
     assert_eq!(history(&mut server, "a"), numbered(1, &["x", "y"]));
 }
 
+/// Nothing is made for an answer that is refused.
+#[test]
+fn an_answer_that_cannot_be_written_opens_no_mailbox() {
+    let mut config = Config::default();
+    config.bayeux.publish = vec![String::from("/**").try_into().expect("a pattern")];
+    let mut server = server(config);
+    let mut application = Fellow::begin(&mut server, Role::Admin, "127.0.0.1", json!({})).0;
+    application.subscribe(&mut server, "/service/ask");
+    let mut fellow = Fellow::new(&mut server);
+    fellow.send(&mut server, "/service/ask", json!({"data": 1}));
+    application.connect(&mut server);
+    let heard = application.heard(&mut server).expect("what was asked");
+    let from = heard.as_array().and_then(|all| all.iter().find(|it| it["data"] == 1)).expect("it");
+    let answer = json!({"data": 2, "ext": {"rcomet": {"to": from["ext"]["rcomet"]["from"]}}});
+    server.machine.set_journal_broken(true);
+    server.journal = None;
+    let before = server.machine.memory().tables_bytes;
+    let reply = application.send(&mut server, "/service/ask", answer);
+    assert_eq!(reply[0]["error"], "500::The history cannot be stored, try again later");
+    assert_eq!(server.machine.memory().tables_bytes, before);
+}
+
 /// What is written down may be more than there is room for now: channels keep what they would have kept.
 #[test]
 fn a_replay_keeps_within_the_limits() {

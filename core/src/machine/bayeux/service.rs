@@ -70,6 +70,7 @@ impl Machine {
         let known_by: Option<Box<str>> = own.and_then(|own| own.echo().map(Into::into));
         let (kind, body) = body_of(data);
         let body: Arc<str> = body;
+        self.check_journal()?;
         let texts = channel.len() + known_by.as_deref().map_or(0, str::len);
         let size = hub::Message::cost(body.len(), None, None) + Beside::cost(texts);
         let seat =
@@ -89,7 +90,6 @@ impl Machine {
         };
         let beside = Beside { channel: Some(channel.into()), id: known_by, ..Beside::default() };
         let at = at.ok_or(Refusal::NotFound)?;
-        self.check_journal()?;
         self.hub.post_to(at, kind, body, beside, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(())
     }
