@@ -1,6 +1,6 @@
 //! Every limit reached on purpose: the answer is clear, a counter moves, and nothing else is lost.
 //! Here are those of connections and requests; `limits/channels.rs` has those of channels, `limits/pace.rs` how fast may
-//! be published to one, `limits/memory.rs` those of memory, `limits/room.rs` what a publish needs of it, `limits/halfway.rs` what is left of what was stopped halfway, `limits/change.rs` other limits for a running server, and the way out.
+//! be published to one, `limits/memory.rs` those of memory, `limits/loans.rs` what is lent where there is none, `limits/room.rs` what a publish needs of it, `limits/halfway.rs` what is left of what was stopped halfway, `limits/change.rs` other limits for a running server, and the way out.
 #[path = "limits/answers.rs"]
 mod answers;
 #[path = "limits/bayeux.rs"]
@@ -17,6 +17,8 @@ mod control;
 mod halfway;
 #[path = "support/listener.rs"]
 mod listener;
+#[path = "limits/loans.rs"]
+mod loans;
 #[path = "limits/memory.rs"]
 mod memory;
 #[path = "limits/pace.rs"]
@@ -62,6 +64,7 @@ fn every_limit_is_reached_somewhere_here() {
         include_str!("limits.rs"),
         include_str!("limits/answers.rs"),
         include_str!("limits/memory.rs"),
+        include_str!("limits/loans.rs"),
         include_str!("limits/channels.rs"),
         include_str!("limits/pace.rs"),
         include_str!("limits/bayeux.rs"),
@@ -70,6 +73,7 @@ fn every_limit_is_reached_somewhere_here() {
         include_str!("limits/control.rs"),
         include_str!("push_module_hooks.rs"),
         include_str!("push_module_groups.rs"),
+        include_str!("push_module_groups/events.rs"),
     ]
     .concat();
     // Connections to applications are the shell's: tests/hooks.rs.

@@ -40,9 +40,34 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
     match status {
         404 => Failure::Unknown(words),
         400 => Failure::Usage(words),
-        // A limit is reached, or it leaves.
+        // A limit is reached, a file cannot be written, or it leaves.
         503 => Failure::Refused(words),
         500.. => Failure::Other(words),
         _ => Failure::Refused(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_told_by_the_exit_code_what_kind_of_no_it_was() {
+        let problem = br#"{"detail":"why"}"#;
+        for (status, failure) in [
+            (400, Failure::Usage("why".into())),
+            (403, Failure::Refused("why".into())),
+            (404, Failure::Unknown("why".into())),
+            (429, Failure::Refused("why".into())),
+            (500, Failure::Other("why".into())),
+            (501, Failure::Other("why".into())),
+            (503, Failure::Refused("why".into())),
+        ] {
+            let answer = Answer::new(status, problem.to_vec());
+            assert_eq!(answer.json(), Err(failure), "{status}");
+        }
+        assert_eq!(refusal(503, b" busy\n"), Failure::Refused("busy".into()));
+        assert_eq!(refusal(502, b""), Failure::Other("the daemon answered 502".into()));
+        assert_eq!(Answer::new(204, Vec::new()).json(), Ok(Value::Null));
     }
 }

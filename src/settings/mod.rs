@@ -4,6 +4,7 @@ mod address;
 mod control;
 mod fault;
 mod history;
+mod limit_flag;
 mod show;
 mod source;
 mod warnings;
@@ -23,8 +24,9 @@ pub(crate) use self::address::{Access, Address, Mode};
 pub(crate) use self::control::{Control, Door};
 pub(crate) use self::fault::Fault;
 pub(crate) use self::history::History;
+pub(crate) use self::limit_flag::LimitFlag;
 pub(crate) use self::show::effective;
-pub(crate) use self::source::{LimitFlag, Source, parse};
+pub(crate) use self::source::{Source, parse};
 pub(crate) use self::warnings::Side;
 
 /// The whole file, section by section.

@@ -8,6 +8,7 @@ mod check;
 mod clients;
 mod command;
 mod control;
+mod deferred;
 mod deliver;
 mod directory;
 mod events;

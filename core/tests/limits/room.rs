@@ -95,8 +95,8 @@ fn messages_of_bayeux_take_the_place_of_as_many() {
     }
 }
 
-#[test]
-fn answers_of_a_service_need_what_they_take() {
+/// A service that has been asked something: who does it, who asked, and what names that one.
+fn asked() -> (Server, Fellow, Fellow, serde_json::Value) {
     let mut server = Server::new(config());
     let mut application = Fellow::begin(&mut server, Role::Admin, "127.0.0.1", json!({})).0;
     application.subscribe(&mut server, "/service/ask");
@@ -106,6 +106,12 @@ fn answers_of_a_service_need_what_they_take() {
     let heard = application.heard(&mut server).expect("what was asked");
     let from = heard.as_array().and_then(|all| all.iter().find(|it| it["data"] == 1)).expect("it");
     let ext = json!({"rcomet": {"to": from["ext"]["rcomet"]["from"]}});
+    (server, application, fellow, ext)
+}
+
+#[test]
+fn answers_of_a_service_need_what_they_take() {
+    let (mut server, mut application, mut fellow, ext) = asked();
     let mut answer = |server: &mut Server, data: &str| {
         let reply = application.send(server, "/service/ask", json!({"data": data, "ext": ext}));
         reply[0]["successful"] == true
@@ -120,6 +126,23 @@ fn answers_of_a_service_need_what_they_take() {
     full.server.machine.reconfigure(config());
     fellow.connect(&mut full.server);
     assert_eq!(fellow.data(&mut full.server), [json!("first"), json!("second")]);
+}
+
+/// The first answer to a client opens its mailbox, too.
+#[test]
+fn a_first_answer_of_a_service_needs_a_mailbox() {
+    let mut answered = Vec::new();
+    for free in (200..1_600).step_by(100) {
+        let (server, mut application, _, ext) = asked();
+        let mut full = Full::of(server);
+        full.leave(free);
+        let before = full.server.machine.memory().total_bytes();
+        let reply = application.send(&mut full.server, "/service/ask", json!({"data": "first", "ext": ext}));
+        let grown = full.server.machine.memory().total_bytes() - before;
+        assert!(grown <= free, "{grown} bytes where {free} were free: {reply}");
+        answered.push(reply[0]["successful"] == true);
+    }
+    assert!(answered.is_sorted() && !answered[0] && answered.ends_with(&[true]), "{answered:?}");
 }
 
 /// The first that is named does not pay for all, and is no reason to refuse what others have room for.

@@ -151,11 +151,15 @@ mod tests {
             assert_eq!(u64::from(seat.refused), tally.counts.refused);
             seat.refused
         };
-        let end = "Vary: Origin\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let answer = |words: &str| {
+            let bytes = words.len();
+            format!("Content-Type: text/plain\r\nContent-Length: {bytes}\r\nConnection: close\r\n\r\n{words}")
+        };
+        let end = &answer("the server is going away, or an administrator has ended this request: ask again");
         assert!(!refused(Dialect::Push, 503, end));
         assert!(!refused(Dialect::Push, 408, end));
-        assert!(refused(Dialect::Push, 503, "Content-Length: 2\r\nConnection: close\r\n\r\nno"));
-        assert!(refused(Dialect::Push, 503, "Content-Length: 0\r\n\r\n"));
+        assert!(refused(Dialect::Push, 503, &answer("memory_bytes_max is reached: try again later")));
+        assert!(refused(Dialect::Push, 503, &answer("The server is full.")));
         assert!(refused(Dialect::Push, 403, end));
         assert!(refused(Dialect::Icomet, 503, end));
     }

@@ -84,11 +84,10 @@ impl Target for Push {
         }
     }
 
-    /// rcomet has no words for polls that wait when it ends, and ends their connections; who is refused is told why.
+    /// What rcomet says to polls that wait when it ends, and to who comes then; their connections end with it. Others who are refused
+    /// are told another reason.
     fn is_farewell(&self, status: u16, text: &str) -> bool {
-        status == 503
-            && text.contains("\r\nContent-Length: 0\r\n")
-            && text.contains("\r\nConnection: close\r\n")
+        status == 503 && text.contains("\r\n\r\nthe server is going away")
     }
 
     /// An id that is cut in two is read when it is whole: it stands before the message that it is of.

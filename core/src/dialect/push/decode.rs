@@ -1,16 +1,16 @@
 //! Requests at a location (`protocols/push-module.md`, sections 2, 3 and 5).
+use super::groups::group;
+use super::transport::transport;
 use super::{answer, hooks, ids, style};
-use crate::config::{Batching, Config, Duty, GroupMethod, Http, Location, Named, Transport};
+use crate::config::{Config, Duty, Http, Location, Named};
 use crate::conn::Role;
 use crate::dialect::hooks::Fields;
 use crate::dialect::{
-    Decoded, Dialect, DialectId, Echo, GroupTask, Hold, InGroup, Posting, Refusal, Request, Verb, Voice,
-    Watch, native,
+    Decoded, Dialect, DialectId, Echo, Hold, InGroup, Posting, Refusal, Request, Verb, Voice, Watch, native,
 };
 use crate::hub::{Media, Place, Posted, body_of};
 use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
-use crate::wire::params::Params;
 
 /// What is said to who names a channel by bytes that are no text.
 pub(super) const NO_TEXT: Refusal =
@@ -71,58 +71,6 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, config: &Config) -> Decoded<
         }
     };
     Decoded { verb, voice }
-}
-
-/// What is to be done with a group of channels.
-fn group<'b>(request: &Request<'_, 'b>, location: &Location, named: Named) -> Result<Verb<'b>, Refusal> {
-    let head = request.head;
-    let wanted = match head.method {
-        Method::Get | Method::Head => GroupMethod::Get,
-        Method::Post => GroupMethod::Set,
-        Method::Delete => GroupMethod::Delete,
-        _ => return Err(Refusal::Method(location.methods())),
-    };
-    if !location.group_methods.contains(&wanted) {
-        return Err(Refusal::Method(location.methods()));
-    }
-    let task = match wanted {
-        GroupMethod::Get => GroupTask::Look,
-        GroupMethod::Delete => GroupTask::Empty,
-        GroupMethod::Set => {
-            let params = Params::of(head.query, head.field("content-type"), request.body)
-                .map_err(|_| Refusal::Body("the limits are a form, or arguments"))?;
-            let mut limits = [None; 4];
-            let names: [&[&str]; 4] = [
-                &["max_channels"],
-                &["max_subscribers", "max_subs"],
-                &["max_messages"],
-                &["max_messages_memory", "max_messages_mem"],
-            ];
-            for (limit, names) in limits.iter_mut().zip(names) {
-                if let Some(text) = names.iter().find_map(|name| params.get(name)) {
-                    *limit = Some(size(&text).ok_or(Refusal::Parameter(
-                        "a limit is a number, or one with k, m or g behind it: 1m is 1048576",
-                    ))?);
-                }
-            }
-            GroupTask::Set { limits, usual: location.group_limits() }
-        }
-    };
-    // A group ends where the first slash is.
-    let name = named.channels.into_iter().next().filter(|name| !name.contains('/')).ok_or(Refusal::Name)?;
-    Ok(Verb::Group { name, task })
-}
-
-/// A number as nginx reads sizes: `512k` is 524288.
-fn size(text: &str) -> Option<u64> {
-    let (digits, unit) = match text.as_bytes().last()?.to_ascii_lowercase() {
-        b'k' => (&text[..text.len() - 1], 1 << 10),
-        b'm' => (&text[..text.len() - 1], 1 << 20),
-        b'g' => (&text[..text.len() - 1], 1 << 30),
-        _ => (text, 1),
-    };
-    let is_number = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
-    is_number.then(|| digits.parse::<u64>().ok()?.checked_mul(unit)).flatten()
 }
 
 /// The group that channels are in, if somebody wants to know how much is in it.
@@ -307,107 +255,4 @@ pub(super) fn watch_as(
         echo,
         follow: None,
     })
-}
-
-/// How messages are sent: what the request asks for, as far as the location has it (section 5.1).
-fn transport(head: &Head<'_, '_>, location: &Location) -> Option<u8> {
-    let has = |transport| location.transports.contains(&transport);
-    let accepts = |name: &str| accepts(head.field("accept").unwrap_or_default(), name);
-    if has(Transport::Eventsource) && accepts("text/event-stream") {
-        Some(style::EVENTS)
-    } else if has(Transport::Chunked) && head.is_11 && takes_chunks(head.field("te").unwrap_or_default()) {
-        Some(style::CHUNKED)
-    } else if has(Transport::Multipart) && accepts("multipart/mixed") {
-        Some(style::MULTIPART)
-    } else if has(Transport::IntervalPoll) {
-        Some(style::INTERVAL_POLL)
-    } else if has(Transport::RawStream) {
-        Some(style::RAW)
-    } else if has(Transport::LongPoll) {
-        Some(match location.longpoll_multipart {
-            Batching::Off => style::LONG_POLL,
-            Batching::On => style::LONG_POLL_PARTS,
-            Batching::Raw => style::LONG_POLL_LINES,
-        })
-    } else {
-        None
-    }
-}
-
-/// Whether a list names this type, and not to say that it is worth nothing.
-fn accepts(accept: &[u8], name: &str) -> bool {
-    let accept = accept.to_ascii_lowercase();
-    let mut kinds = accept.split(|&c| c == b',');
-    kinds.any(|kind| memchr::memmem::find(kind, name.as_bytes()).is_some() && !is_worthless(kind))
-}
-
-fn takes_chunks(te: &[u8]) -> bool {
-    te.split(|&c| c == b',').any(|coding| {
-        let word = coding.split(|&c| c == b';').next().unwrap_or_default();
-        word.trim_ascii().eq_ignore_ascii_case(b"chunked") && !is_worthless(coding)
-    })
-}
-
-/// Whether one of a list has the weight 0 (RFC 9110, section 12.4.2).
-fn is_worthless(one: &[u8]) -> bool {
-    let mut words = one.split(|&c| c == b';').skip(1).map(<[u8]>::trim_ascii);
-    words.any(|word| {
-        let is_zero = word.get(..3).is_some_and(|q| q.eq_ignore_ascii_case(b"q=0"));
-        is_zero && !word.iter().any(|c| (b'1'..=b'9').contains(c))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn limits_are_numbers_and_sizes() {
-        for (text, wanted) in [
-            ("0", Some(0)),
-            ("431", Some(431)),
-            ("1M", Some(1_048_576)),
-            ("512k", Some(524_288)),
-            ("2g", Some(2_147_483_648)),
-            ("18446744073709551615", Some(u64::MAX)),
-            ("18446744073709551615k", None),
-            ("", None),
-            ("m", None),
-            ("+1", None),
-            ("-1", None),
-            ("1.5m", None),
-            ("1mm", None),
-            ("1\u{e4}", None),
-        ] {
-            assert_eq!(size(text), wanted, "{text}");
-        }
-    }
-
-    #[test]
-    fn chunks_are_taken_unless_they_are_worth_nothing() {
-        for (te, wanted) in [
-            ("chunked", true),
-            ("trailers, Chunked;q=0.5", true),
-            ("chunked;q=0", false),
-            ("chunked; q=0.000", false),
-            ("trailers", false),
-            ("", false),
-        ] {
-            assert_eq!(takes_chunks(te.as_bytes()), wanted, "{te}");
-        }
-    }
-
-    #[test]
-    fn types_are_accepted_unless_they_are_worth_nothing() {
-        for (accept, wanted) in [
-            ("text/event-stream", true),
-            ("text/html, Text/Event-Stream;q=0.1", true),
-            ("text/event-stream;q=0", false),
-            ("text/event-stream ; Q=0.000, text/plain", false),
-            ("text/plain;q=0, text/event-stream", true),
-            ("*/*", false),
-        ] {
-            assert_eq!(accepts(accept.as_bytes(), "text/event-stream"), wanted, "{accept}");
-        }
-    }
 }

@@ -3,9 +3,11 @@
 mod answer;
 mod decode;
 mod frame;
+mod groups;
 mod hooks;
 mod ids;
 mod socket;
+mod transport;
 
 pub(super) use decode::is_at;
 pub(crate) use frame::BYTES;

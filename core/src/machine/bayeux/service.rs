@@ -17,8 +17,8 @@ use crate::machine::Machine;
 /// The name of a session's seat in its mailbox: no channel has it.
 pub(super) const MAILBOX: &str = "";
 
-/// Bytes that a mailbox takes, and the seat in it.
-const MAILBOX_BYTES: usize = 256;
+/// Bytes that a mailbox takes, the seat in it, and the places of its first messages.
+const MAILBOX_BYTES: usize = 1_024;
 
 /// Digits of a client's secret that are part of its address: an address of before a restart is nobody's.
 const DIGITS: usize = 8;
@@ -70,6 +70,7 @@ impl Machine {
         let known_by: Option<Box<str>> = own.and_then(|own| own.echo().map(Into::into));
         let (kind, body) = body_of(data);
         let body: Arc<str> = body;
+        self.check_journal()?;
         let texts = channel.len() + known_by.as_deref().map_or(0, str::len);
         let size = hub::Message::cost(body.len(), None, None) + Beside::cost(texts);
         let seat =
@@ -89,7 +90,6 @@ impl Machine {
         };
         let beside = Beside { channel: Some(channel.into()), id: known_by, ..Beside::default() };
         let at = at.ok_or(Refusal::NotFound)?;
-        self.check_journal()?;
         self.hub.post_to(at, kind, body, beside, self.post.now).ok_or(Refusal::NotFound)?;
         Ok(())
     }

@@ -12,7 +12,7 @@ pub(crate) use booth::Entering;
 pub(super) use tell::DEFLATED_BEHIND_MAX;
 
 use super::Machine;
-use super::serve::{REQUESTS_A_TURN, at_once};
+use super::deferred::{REQUESTS_A_TURN, at_once};
 use crate::arena::Id;
 use crate::conn::{Conn, Phase, WebSocket};
 use crate::time::Moment;
