@@ -69,7 +69,8 @@ fn names_no_channel(head: &Head<'_, '_>) -> bool {
 
 fn is_json(head: &Head<'_, '_>) -> bool {
     let kind = head.field("content-type").unwrap_or_default();
-    kind.len() >= 16 && kind[..16].eq_ignore_ascii_case(b"application/json")
+    let kind = kind.split(|&c| c == b';').next().unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(b"application/json")
 }
 
 /// Whether this is the path at which the API publishes, and others do.
