@@ -75,7 +75,7 @@ pub(crate) fn parse(name: &str, content: &str) -> Result<Settings, Fault> {
 
 fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Settings, Table), Fault> {
     // The file is first read for itself, so that what is wrong in it has a place.
-    if let Some(fault) = named_twice(name, content) {
+    if let Some(fault) = named_twice(name, content).or_else(|| single_bracket(name, content)) {
         return Err(fault);
     }
     toml::from_str::<Settings>(content).map_err(|error| Fault::from_toml(name, content, &error))?;
@@ -123,6 +123,22 @@ fn named_twice(file: &str, content: &str) -> Option<Fault> {
     })
 }
 
+/// Sections that there may be several of.
+const SEVERAL: [(&str, &str); 3] = [("push", "location"), ("history", "rule"), ("token", "keys")];
+
+/// What is wrong with one that is written as if there were only one: the TOML reader would ask for a list.
+fn single_bracket(file: &str, content: &str) -> Option<Fault> {
+    let table = DeTable::parse(content).ok()?;
+    SEVERAL.iter().find_map(|(section, list)| {
+        let DeValue::Table(options) = table.get_ref().get(*section)?.get_ref() else { return None };
+        let said = options.get(*list).filter(|said| matches!(said.get_ref(), DeValue::Table(_)))?;
+        let path = format!("{section}.{list}");
+        let words =
+            format!("{path}: there may be several of them: expected two brackets on each side, [[{path}]]");
+        Some(Fault::at(file, content, &said.span(), words))
+    })
+}
+
 /// Calls every option by its own name.
 fn with_real_names(table: &mut Table) {
     for (section, alias, name) in ALIASES {
@@ -139,18 +155,27 @@ fn lookup<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
     table.get(section)?.get(option)
 }
 
-/// Where the value of `section.option` stands in a file, or of `section.list[0].option`.
+/// Where the value of `section.option` stands in a file, or of `section.list[0].option`, or `section.list[0]`.
 fn place_of(content: &str, path: &str) -> Option<std::ops::Range<usize>> {
     let (section, option) = path.split_once('.')?;
     let table = DeTable::parse(content).ok()?;
     let DeValue::Table(options) = table.get_ref().get(section)?.get_ref() else { return None };
-    let Some((list, rest)) = option.split_once('[') else { return Some(options.get(option)?.span()) };
-    let (at, option) = rest.split_once("].")?;
+    let Some((list, rest)) = option.split_once('[') else {
+        let other = ALIASES.iter().find(|(of, _, name)| (*of, *name) == (section, option));
+        let said = options.get(option).or_else(|| options.get(other?.1));
+        return Some(said?.span());
+    };
+    let (at, option) = rest.split_once(']')?;
     let DeValue::Array(all) = options.get(list)?.get_ref() else { return None };
     let one = all.get(at.parse::<usize>().ok()?)?;
     let DeValue::Table(options) = one.get_ref() else { return None };
     // What is not said has the place of what lacks it.
-    Some(options.get(option).map_or(one.span(), |said| said.span()))
+    Some(
+        option
+            .strip_prefix('.')
+            .and_then(|option| options.get(option))
+            .map_or(one.span(), |said| said.span()),
+    )
 }
 
 /// `--limit NAME=VALUE`.
@@ -230,6 +255,57 @@ mod tests {
             refusal("log = 3\n"),
             "rcomet.toml:1:7: invalid type: integer `3`, expected a section with options of its own\n    log = 3\n    \
              \u{20}     ^"
+        );
+    }
+
+    #[test]
+    fn a_section_that_there_may_be_several_of_wants_two_brackets() {
+        for (content, wanted) in [
+            (
+                "[push.location]\npath = \"/s/{id}\"\nrole = \"subscriber\"\n",
+                "rcomet.toml:1:1: push.location: there may be several of them: expected two brackets on each side, \
+                 [[push.location]]\n    [push.location]\n    ^^^^^^^^^^^^^^^",
+            ),
+            ("[log]\n[history.rule]\nmatch = \"a\"\n", "rcomet.toml:2:1: history.rule: there may be several"),
+            ("[token.keys]\nid = \"a\"\n", "rcomet.toml:1:1: token.keys: there may be several of them: "),
+            (
+                "[push]\nlocation = { path = \"/s\" }\n",
+                "rcomet.toml:2:12: push.location: there may be several",
+            ),
+        ] {
+            let said = refusal(content);
+            assert!(said.starts_with(wanted), "{said}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_narrow_range_are_told_which_it_is() {
+        for (option, wanted) in [
+            ("compression_level = \"a\"", "invalid type: string \"a\", expected a whole number from 1 to 9"),
+            ("compression_level = -1", "invalid value: integer `-1`, expected a whole number from 1 to 9"),
+            ("compression_level = 4294967296", "`4294967296`, expected a whole number from 1 to 9"),
+            (
+                "compression_window = true",
+                "invalid type: boolean `true`, expected a whole number from 9 to 15",
+            ),
+            ("compression_window = 8", "websocket.compression_window = 8: must be from 9 to 15"),
+        ] {
+            let said = refusal(&format!("[websocket]\n{option}\n"));
+            assert!(said.starts_with("rcomet.toml:2:2") && said.contains(&format!("{wanted}\n")), "{said}");
+        }
+        let read =
+            parse("f", "[websocket]\ncompression_level = 9\ncompression_window = 9\n").expect("it works");
+        assert_eq!((read.websocket.compression_level, read.websocket.compression_window), (9, 9));
+    }
+
+    #[test]
+    fn an_option_has_its_place_by_its_other_name_too() {
+        let said = refusal("[simple_comet]\n\nmessages_per_channel = 0\n");
+        assert!(
+            said.starts_with(
+                "rcomet.toml:3:24: simple_comet.max_messages_per_channel = 0: must be at least 1\n"
+            ),
+            "{said}"
         );
     }
 
@@ -325,17 +401,31 @@ mod tests {
             |more: &str| format!("[token]\n[[token.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\n{more}\n");
         assert!(
             first(&key("secret = \"short\""))
-                .starts_with("rcomet.toml:2:1: token.keys: `a`: the secret has 5 bytes")
+                .starts_with("rcomet.toml:2:1: token.keys[0]: `a`: the secret has 5 bytes")
         );
         assert!(
             first(&key("secret_file = \"/no/such/key\""))
-                .contains("token.keys: `a`: cannot read /no/such/key: ")
+                .contains("token.keys[0]: `a`: cannot read /no/such/key: ")
         );
         assert!(
             first("[token]\nrequired = true\n")
                 .starts_with("rcomet.toml:2:12: token.required = true, but there are no")
         );
         assert!(first(&key("algorithm = \"none\"")).contains("duplicate key"));
+        // Each at its own place, not at the first one's.
+        let fine = key("secret = \"0123456789abcdef0123456789abcdef\"");
+        let second = |id: &str, more: &str| {
+            first(&format!("{fine}[[token.keys]]\nid = \"{id}\"\nalgorithm = \"HS256\"\n{more}\n"))
+        };
+        for (id, more, wanted) in [
+            ("b", "secret = \"short\"", "6:1: token.keys[1]: `b`: the secret has 5 bytes"),
+            ("b", "secret_file = \"/no/such/key\"", "6:1: token.keys[1]: `b`: cannot read /no/such/key: "),
+            ("a", "secret = \"x\"", "7:6: token.keys[1].id: there are two keys with the id `a`"),
+            ("", "secret = \"x\"", "7:6: token.keys[1].id: it is empty, or too long"),
+        ] {
+            let said = second(id, more);
+            assert!(said.starts_with(&format!("rcomet.toml:{wanted}")), "{said}");
+        }
         let none = "[[token.keys]]\nid = \"a\"\nalgorithm = \"none\"\n";
         assert!(first(none).starts_with("rcomet.toml:3:13: unknown value `none`, expected one of `HS256`"));
         let file = std::env::temp_dir().join(format!("rcomet-key-{}", std::process::id()));
