@@ -81,7 +81,7 @@ fn keys_are_read_from_files_and_follow_one_another() {
     folder.write("rcomet.toml", &format!("{head}{}", key("new", "/no/such/file")));
     daemon.signal("HUP");
     let said = daemon.says("the configuration stays as it was");
-    assert!(said.contains("token.keys: `new`: cannot read /no/such/file"), "{said}");
+    assert!(said.contains("token.keys[0]: `new`: cannot read /no/such/file"), "{said}");
     assert_eq!((status(front, &by_old), status(front, &by_new)), (200, 200));
     folder.write("rcomet.toml", &format!("{head}{}", key("new", &new)));
     daemon.signal("HUP");

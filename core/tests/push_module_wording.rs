@@ -181,6 +181,10 @@ fn a_place_is_named_where_the_location_says() {
         |server: &mut support::Server, target: &str, fields: &str| split(&ask(server, target, fields)).1;
     assert_eq!(asked(&mut server, "/sub/a", &format!("X-Since: {}\r\n", id(1))), "three");
     assert_eq!(asked(&mut server, &format!("/sub/a?since={}", id(0)), ""), "two");
+    // However a client spells the argument.
+    for name in ["%73ince", "sinc%65", "%53INCE"] {
+        assert_eq!(asked(&mut server, &format!("/sub/a?{name}={}", id(0)), ""), "two", "{name}");
+    }
     let both = format!("X-Since: {}\r\n", id(1));
     assert_eq!(asked(&mut server, &format!("/sub/a?since={}", id(0)), &both), "three");
     // The usual ones are not looked at then; validators always are.

@@ -74,7 +74,7 @@ pub(crate) fn parse(name: &str, content: &str) -> Result<Settings, Fault> {
 
 fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Settings, Table), Fault> {
     // The file is first read for itself, so that what is wrong in it has a place.
-    if let Some(fault) = named_twice(name, content) {
+    if let Some(fault) = named_twice(name, content).or_else(|| single_bracket(name, content)) {
         return Err(fault);
     }
     toml::from_str::<Settings>(content).map_err(|error| Fault::from_toml(name, content, &error))?;
@@ -122,6 +122,22 @@ fn named_twice(file: &str, content: &str) -> Option<Fault> {
     })
 }
 
+/// Sections that there may be several of.
+const SEVERAL: [(&str, &str); 3] = [("push", "location"), ("history", "rule"), ("token", "keys")];
+
+/// What is wrong with one that is written as if there were only one: the TOML reader would ask for a list.
+fn single_bracket(file: &str, content: &str) -> Option<Fault> {
+    let table = DeTable::parse(content).ok()?;
+    SEVERAL.iter().find_map(|(section, list)| {
+        let DeValue::Table(options) = table.get_ref().get(*section)?.get_ref() else { return None };
+        let said = options.get(*list).filter(|said| matches!(said.get_ref(), DeValue::Table(_)))?;
+        let path = format!("{section}.{list}");
+        let words =
+            format!("{path}: there may be several of them: expected two brackets on each side, [[{path}]]");
+        Some(Fault::at(file, content, &said.span(), words))
+    })
+}
+
 /// Calls every option by its own name.
 fn with_real_names(table: &mut Table) {
     for (section, alias, name) in ALIASES {
@@ -138,18 +154,27 @@ fn lookup<'t>(table: &'t Table, path: &str) -> Option<&'t Value> {
     table.get(section)?.get(option)
 }
 
-/// Where the value of `section.option` stands in a file, or of `section.list[0].option`.
+/// Where the value of `section.option` stands in a file, or of `section.list[0].option`, or `section.list[0]`.
 fn place_of(content: &str, path: &str) -> Option<std::ops::Range<usize>> {
     let (section, option) = path.split_once('.')?;
     let table = DeTable::parse(content).ok()?;
     let DeValue::Table(options) = table.get_ref().get(section)?.get_ref() else { return None };
-    let Some((list, rest)) = option.split_once('[') else { return Some(options.get(option)?.span()) };
-    let (at, option) = rest.split_once("].")?;
+    let Some((list, rest)) = option.split_once('[') else {
+        let other = ALIASES.iter().find(|(of, _, name)| (*of, *name) == (section, option));
+        let said = options.get(option).or_else(|| options.get(other?.1));
+        return Some(said?.span());
+    };
+    let (at, option) = rest.split_once(']')?;
     let DeValue::Array(all) = options.get(list)?.get_ref() else { return None };
     let one = all.get(at.parse::<usize>().ok()?)?;
     let DeValue::Table(options) = one.get_ref() else { return None };
     // What is not said has the place of what lacks it.
-    Some(options.get(option).map_or(one.span(), |said| said.span()))
+    Some(
+        option
+            .strip_prefix('.')
+            .and_then(|option| options.get(option))
+            .map_or(one.span(), |said| said.span()),
+    )
 }
 
 #[cfg(test)]

@@ -49,6 +49,49 @@ fn what_has_the_wrong_type_is_told_what_was_expected() {
 }
 
 #[test]
+fn a_section_that_there_may_be_several_of_wants_two_brackets() {
+    for (content, wanted) in [
+        (
+            "[push.location]\npath = \"/s/{id}\"\nrole = \"subscriber\"\n",
+            "rcomet.toml:1:1: push.location: there may be several of them: expected two brackets on each side, \
+             [[push.location]]\n    [push.location]\n    ^^^^^^^^^^^^^^^",
+        ),
+        ("[log]\n[history.rule]\nmatch = \"a\"\n", "rcomet.toml:2:1: history.rule: there may be several"),
+        ("[token.keys]\nid = \"a\"\n", "rcomet.toml:1:1: token.keys: there may be several of them: "),
+        ("[push]\nlocation = { path = \"/s\" }\n", "rcomet.toml:2:12: push.location: there may be several"),
+    ] {
+        let said = refusal(content);
+        assert!(said.starts_with(wanted), "{said}");
+    }
+}
+
+#[test]
+fn numbers_of_a_narrow_range_are_told_which_it_is() {
+    for (option, wanted) in [
+        ("compression_level = \"a\"", "invalid type: string \"a\", expected a whole number from 1 to 9"),
+        ("compression_level = -1", "invalid value: integer `-1`, expected a whole number from 1 to 9"),
+        ("compression_level = 4294967296", "`4294967296`, expected a whole number from 1 to 9"),
+        ("compression_memory_level = 1.5", "`1.5`, expected a whole number from 1 to 9"),
+        ("compression_window = true", "invalid type: boolean `true`, expected a whole number from 9 to 15"),
+        ("compression_window = 8", "websocket.compression_window = 8: must be from 9 to 15"),
+    ] {
+        let said = refusal(&format!("[websocket]\n{option}\n"));
+        assert!(said.starts_with("rcomet.toml:2:2") && said.contains(&format!("{wanted}\n")), "{said}");
+    }
+    let read = parse("f", "[websocket]\ncompression_level = 9\ncompression_window = 9\n").expect("it works");
+    assert_eq!((read.websocket.compression_level, read.websocket.compression_window), (9, 9));
+}
+
+#[test]
+fn an_option_has_its_place_by_its_other_name_too() {
+    let said = refusal("[simple_comet]\n\nmessages_per_channel = 0\n");
+    assert!(
+        said.starts_with("rcomet.toml:3:24: simple_comet.max_messages_per_channel = 0: must be at least 1\n"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_a_location_says_in_the_wrong_type_is_told_what_was_expected() {
     for (option, wanted) in [
         (
@@ -134,16 +177,31 @@ fn keys_of_tokens_have_their_places_and_are_read_from_files() {
     let key = |more: &str| format!("[token]\n[[token.keys]]\nid = \"a\"\nalgorithm = \"HS256\"\n{more}\n");
     assert!(
         first(&key("secret = \"short\""))
-            .starts_with("rcomet.toml:2:1: token.keys: `a`: the secret has 5 bytes")
+            .starts_with("rcomet.toml:2:1: token.keys[0]: `a`: the secret has 5 bytes")
     );
     assert!(
-        first(&key("secret_file = \"/no/such/key\"")).contains("token.keys: `a`: cannot read /no/such/key: ")
+        first(&key("secret_file = \"/no/such/key\""))
+            .contains("token.keys[0]: `a`: cannot read /no/such/key: ")
     );
     assert!(
         first("[token]\nrequired = true\n")
             .starts_with("rcomet.toml:2:12: token.required = true, but there are no")
     );
     assert!(first(&key("algorithm = \"none\"")).contains("duplicate key"));
+    // Each at its own place, not at the first one's.
+    let fine = key("secret = \"0123456789abcdef0123456789abcdef\"");
+    let second = |id: &str, more: &str| {
+        first(&format!("{fine}[[token.keys]]\nid = \"{id}\"\nalgorithm = \"HS256\"\n{more}\n"))
+    };
+    for (id, more, wanted) in [
+        ("b", "secret = \"short\"", "6:1: token.keys[1]: `b`: the secret has 5 bytes"),
+        ("b", "secret_file = \"/no/such/key\"", "6:1: token.keys[1]: `b`: cannot read /no/such/key: "),
+        ("a", "secret = \"x\"", "7:6: token.keys[1].id: there are two keys with the id `a`"),
+        ("", "secret = \"x\"", "7:6: token.keys[1].id: it is empty, or too long"),
+    ] {
+        let said = second(id, more);
+        assert!(said.starts_with(&format!("rcomet.toml:{wanted}")), "{said}");
+    }
     let none = "[[token.keys]]\nid = \"a\"\nalgorithm = \"none\"\n";
     assert!(first(none).starts_with("rcomet.toml:3:13: unknown value `none`, expected one of `HS256`"));
     let file = std::env::temp_dir().join(format!("rcomet-key-{}", std::process::id()));

@@ -18,7 +18,8 @@ export function connect(options) {
     WebSocket = globalThis.WebSocket,
   } = options;
   const base = new URL(options.url ?? '/', globalThis.location?.href).href.replace(/\/?$/, '/');
-  const order = transport === 'auto' ? 'websocket sse poll'.split(' ') : [transport].flat();
+  const order = `${transport}`.replace('auto', 'websocket,sse,poll').split(',');
+  order.forEach((name) => { if (!transports[name]) throw new Error(`no transport: ${name}`); });
   const wants = new Set(channels);
   const places = begins(wants, cursor, options.share);
   const listeners = {};
@@ -87,7 +88,7 @@ export function connect(options) {
 
   /** Whether the server would say the same again: of all, or of the error's channel. Where one token is over, a function may give another. */
   const isFinal = (error) => {
-    const { channel, status } = error;
+    const { status, channel } = error;
     // No channel's fault, unless each has a token of its own, and that one has none.
     if (status === 401 && (!channel || each(shown || '-', channel))) {
       error.channel = undefined;
@@ -120,7 +121,7 @@ export function connect(options) {
   const drain = async (names, take, signal) => {
     let place = places.of(names[0]);
     for (let rounds = DRAINS; rounds--;) {
-      const { events, cursor } = await ask(names, place, 0, signal);
+      const { cursor, events } = await ask(names, place, 0, signal);
       events.forEach(take);
       take({ type: 'mark', channels: names, cursor: place = cursor });
       if (!events.length) break;

@@ -12,7 +12,7 @@ export interface Options {
   url?: string;
   /** What to listen to. */
   channels?: Iterable<string>;
-  /** `auto` is WebSocket, then SSE, then long polls. An array is tried in its order. */
+  /** `auto` is WebSocket, then SSE, then long polls. An array is tried in its order. connect() throws of any other. */
   transport?: 'auto' | Transport | Transport[];
   /**
    * What lets one subscribe, where the daemon asks for it: one for all channels, or one for each. A function is asked for one at

@@ -51,7 +51,7 @@ export function share(name, tab) {
       leads = true;
       bus.postMessage({ lead: true });
       tab.begin(others);
-      await closed;
+      return closed;
     });
     return closed;
   });

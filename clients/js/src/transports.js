@@ -23,7 +23,7 @@ function websocket(line) {
   const calls = new Map();
   let id = 0;
   const call = (type, more) => new Promise((resolve, reject) => {
-    calls.set(++id, { resolve, reject });
+    calls.set(++id, { reject, resolve });
     socket.send(JSON.stringify({ ...more, type, id }));
   });
   const add = (channel) => call('subscribe', {
@@ -100,7 +100,7 @@ function sse(line) {
     if (line.signal.aborted) return;
     source = new EventSource(line.address(line.wanted(), cursor));
     let begun;
-    for (const type of 'ready message gap closed roster join leave expiring expired'.split(' ')) {
+    for (const type of 'ready,message,gap,closed,roster,join,leave,expiring,expired'.split(',')) {
       source.addEventListener(type, ({ data }) => {
         begun = true;
         line.take(JSON.parse(data));
@@ -154,7 +154,7 @@ export const refusal = ({ channel, status, reason, detail = reason }) =>
 
 /** Asks by HTTP; what the server refuses is thrown. Its own words are a problem, with a status; a proxy's have none here. */
 export async function request(url, headers, options) {
-  const response = await fetch(url, { ...options, headers, cache: 'no-store' });
+  const response = await fetch(url, { ...options, cache: 'no-store', headers });
   if (response.ok) return response;
   throw refusal(/problem/.test(response.headers.get('content-type')) ? await response.json() : { detail: `status ${response.status}` });
 }

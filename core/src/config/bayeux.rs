@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::history::HistoryRules;
 use super::rule::{ListenerAddress, Rule};
 use super::segment_prefix::SegmentPrefix;
-use crate::dialect::bayeux::{name, style};
+use crate::dialect::bayeux::name::{self, Kind};
+use crate::dialect::bayeux::style;
 use crate::hub::Pattern;
 use crate::limits::Limits;
 
@@ -215,7 +216,12 @@ impl NamePattern {
 impl TryFrom<String> for NamePattern {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        // A rule for what no client can name would be in force and allow nothing.
+        // A rule for what no client can name would be in force and allow nothing; so would one for what is never asked.
+        if name::kind(&text) == Kind::Meta {
+            return Err(format!(
+                "`{text}` is the protocol's own, and no rule's: expected /some/name, /some/* or /some/**, not below /meta"
+            ));
+        }
         if name::is_channel(&text) || name::is_pattern(&text) {
             Ok(Self(text))
         } else {
@@ -286,5 +292,15 @@ mod tests {
         for bad in ["", "/", "a", "/a*", "/*/b", "/chat/", "/a//b", "/a//*", "/a:b", "/a:b/**", "/\u{e4}"] {
             assert!(NamePattern::try_from(bad.to_owned()).unwrap_err().contains("expected"), "{bad}");
         }
+    }
+
+    #[test]
+    fn no_rule_is_for_what_the_protocol_does_itself() {
+        for bad in ["/meta", "/meta/x", "/meta/connect", "/meta/*", "/meta/**"] {
+            let why = NamePattern::try_from(bad.to_owned()).unwrap_err();
+            assert!(why.starts_with(&format!("`{bad}` is the protocol's own")), "{why}");
+        }
+        assert!(pattern("/metal/x").matches("/metal/x") && pattern("/service/*").matches("/service/x"));
+        assert!(pattern("/**").matches("/metal"));
     }
 }

@@ -138,6 +138,27 @@ mod tests {
                 "expected a list of two texts",
             ),
             (r#"{"path": "/p/{a}", "role": "publisher", "authorize_request": "https://a/"}"#, "TLS"),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "split": "$arg_x"}"#,
+                "a variable of nginx in its split: expected what is to stand between two ids, word for word",
+            ),
+            (r#"{"path": "/p/{a}", "role": "pubsub", "split": "$1"}"#, "a variable of nginx in its split"),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "last_message_id": [{}]}"#,
+                r#"expected { header = "NAME" } or { argument = "NAME" }"#,
+            ),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "last_message_id": ["$arg_x"]}"#,
+                r#"expected { header = "NAME" } or { argument = "NAME" }"#,
+            ),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "last_message_id": [{"header": "a", "argument": "b"}]}"#,
+                r#"expected { header = "NAME" } or { argument = "NAME" }"#,
+            ),
+            (
+                r#"{"path": "/p/{a}", "role": "pubsub", "last_message_id": [{"cookie": "a"}]}"#,
+                r#"expected { header = "NAME" } or { argument = "NAME" }"#,
+            ),
         ] {
             let refused = location(json).expect_err(json);
             assert!(refused.contains(words), "{refused}");
@@ -146,6 +167,7 @@ mod tests {
             r#"{"path": "/news", "role": "subscriber", "channels": ["news"]}"#,
             r#"{"path": "/p/{a}", "role": "pubsub", "eventsource_ping_data": "$5", "channel_event_string": "$5 {event}"}"#,
             r#"{"path": "/p/{a}", "role": "pubsub", "websocket_client_heartbeat": ["ping", "pong"]}"#,
+            r#"{"path": "/p/{a}", "role": "pubsub", "split": "$"}"#,
         ] {
             let fine = location(json);
             assert!(fine.is_ok(), "{fine:?}");
@@ -174,6 +196,7 @@ mod tests {
                 "access_control_allow_credentials",
             ),
             ("subscriber", r#""transports": []"#, "transports"),
+            ("subscriber", r#""split": "${x}""#, "split"),
             ("group", r#""channels": ["a"]"#, "channels"),
             ("group", r#""unsubscribe_request": "http://a/""#, "unsubscribe_request"),
         ] {

@@ -40,7 +40,14 @@ fn idle_options(location: &Location) -> Vec<String> {
         ("websocket_compression", !location.websocket_compression),
         ("channel_timeout_ms", location.channel_timeout_ms != usual.channel_timeout_ms),
         ("channel_events_channel_id", location.channel_events_channel_id.is_some()),
+        ("channel_event_string", location.channel_event_string.is_some()),
         ("eventsource_event", location.eventsource_event != usual.eventsource_event),
+        ("transports", location.transports != usual.transports),
+    ];
+    // A group's location may not have channels at all.
+    let of_named = [
+        ("channels", !location.channels.is_empty() && location.role != Duty::Group),
+        ("split", !location.split.is_empty()),
     ];
     let of_publishers = [
         ("messages_max", location.messages_max != usual.messages_max),
@@ -75,6 +82,11 @@ fn idle_options(location: &Location) -> Vec<String> {
     let publishes = matches!(location.role, Duty::Publisher | Duty::Pubsub);
     let idle = [
         (reads || publishes, &of_both[..], "publishers' and subscribers'"),
+        (
+            reads || publishes || location.role == Duty::SubscriberInfo,
+            &of_named[..],
+            "publishers', subscribers' and subscriber_info",
+        ),
         (publishes, &of_publishers[..], "publishers'"),
         (reads, &of_subscribers[..], "subscribers'"),
         (location.role == Duty::Group, &of_groups[..], "groups'"),
@@ -87,7 +99,30 @@ fn idle_options(location: &Location) -> Vec<String> {
         is_set
             .then(|| format!("push.location `{path}`: {name} does nothing here, it is for {whose} locations"))
     };
-    set.filter_map(says).chain(idle_for_sockets(location, reads, publishes)).collect()
+    let lacking = idle_alone(location, reads || publishes);
+    set.filter_map(says).chain(lacking).chain(idle_for_sockets(location, reads, publishes)).collect()
+}
+
+/// Those that would do something if another option were there.
+fn idle_alone(location: &Location, reads_or_publishes: bool) -> Vec<String> {
+    let in_no_group = location.group.is_none();
+    let tells_nobody = reads_or_publishes && location.channel_events_channel_id.is_none();
+    let options = [
+        ("group_max_channels", in_no_group && location.group_max_channels > 0, "a group"),
+        ("group_max_subscribers", in_no_group && location.group_max_subscribers > 0, "a group"),
+        ("group_max_messages", in_no_group && location.group_max_messages > 0, "a group"),
+        ("group_max_messages_memory", in_no_group && location.group_max_messages_memory > 0, "a group"),
+        (
+            "channel_event_string",
+            tells_nobody && location.channel_event_string.is_some(),
+            "channel_events_channel_id",
+        ),
+    ];
+    let set = options.iter().filter(|(_, is_set, _)| *is_set);
+    set.map(|(name, _, lacks)| {
+        format!("push.location `{}`: {name} does nothing here without {lacks}", location.path)
+    })
+    .collect()
 }
 
 /// Those that would do something if there were WebSockets.
@@ -161,6 +196,66 @@ mod tests {
         assert_eq!(warnings(&polls.replace("long_poll", "websocket")), Vec::<String>::new());
         let both = r#"[{"path": "/x/{id}", "role": "pubsub", "messages_max": 50, "concurrency": "last"}]"#;
         assert_eq!(warnings(both), Vec::<String>::new());
+    }
+
+    #[test]
+    fn options_that_lack_another_or_a_channel_are_told() {
+        let limits = r#""group_max_channels": 1, "group_max_subscribers": 1, "group_max_messages": 1, "group_max_messages_memory": 1"#;
+        for (location, wanted) in [
+            (
+                format!(r#"{{"path": "/x", "role": "publisher", "channels": ["a"], {limits}}}"#),
+                &[
+                    "group_max_channels does nothing here without a group",
+                    "group_max_subscribers does nothing here without a group",
+                    "group_max_messages does nothing here without a group",
+                    "group_max_messages_memory does nothing here without a group",
+                ][..],
+            ),
+            (format!(r#"{{"path": "/x", "role": "subscriber", "channels": ["a"], "group": "g", {limits}}}"#), &[]),
+            // A location for groups is in none.
+            (
+                r#"{"path": "/x", "role": "group", "group_max_messages": 1}"#.into(),
+                &["group_max_messages does nothing here without a group"],
+            ),
+            (
+                r#"{"path": "/x", "role": "pubsub", "channel_event_string": "{event}"}"#.into(),
+                &["channel_event_string does nothing here without channel_events_channel_id"],
+            ),
+            (
+                r#"{"path": "/x", "role": "pubsub", "channel_event_string": "{event}", "channel_events_channel_id": "e"}"#
+                    .into(),
+                &[],
+            ),
+            (
+                r#"{"path": "/x", "role": "subscriber_info", "channel_event_string": "{event}", "transports": ["long_poll"]}"#
+                    .into(),
+                &[
+                    "channel_event_string does nothing here, it is for publishers' and subscribers' locations",
+                    "transports does nothing here, it is for publishers' and subscribers' locations",
+                ],
+            ),
+            (r#"{"path": "/x", "role": "subscriber_info", "channels": ["a"], "split": ","}"#.into(), &[]),
+            (
+                r#"{"path": "/x", "role": "stub_status", "channels": ["a"], "split": ",", "transports": ["long_poll"]}"#.into(),
+                &[
+                    "transports does nothing here, it is for publishers' and subscribers' locations",
+                    "channels does nothing here, it is for publishers', subscribers' and subscriber_info locations",
+                    "split does nothing here, it is for publishers', subscribers' and subscriber_info locations",
+                ],
+            ),
+            (
+                r#"{"path": "/x", "role": "group", "split": ",", "transports": ["websocket"]}"#.into(),
+                &[
+                    "transports does nothing here, it is for publishers' and subscribers' locations",
+                    "split does nothing here, it is for publishers', subscribers' and subscriber_info locations",
+                ],
+            ),
+            // Whether there are WebSockets.
+            (r#"{"path": "/x", "role": "publisher", "transports": ["long_poll"]}"#.into(), &[]),
+        ] {
+            let wanted: Vec<String> = wanted.iter().map(|words| format!("push.location `/x`: {words}")).collect();
+            assert_eq!(warnings(&format!("[{location}]")), wanted, "{location}");
+        }
     }
 
     #[test]

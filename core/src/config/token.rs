@@ -135,9 +135,9 @@ impl Tokens {
     /// # Errors
     /// What `read` says of the first that cannot be read, and of which key it is.
     pub fn load(&mut self, read: impl Fn(&str) -> Result<Vec<u8>, String>) -> Result<(), String> {
-        for key in &mut self.keys {
+        for (i, key) in self.keys.iter_mut().enumerate() {
             if let Some(file) = key.file() {
-                let content = read(file).map_err(|why| format!("token.keys: `{}`: {why}", key.id))?;
+                let content = read(file).map_err(|why| format!("token.keys[{i}]: `{}`: {why}", key.id))?;
                 key.content = Some(content);
             }
         }
@@ -147,12 +147,12 @@ impl Tokens {
     pub(super) fn check(&self) -> Result<(), String> {
         for (i, key) in self.keys.iter().enumerate() {
             if key.id.is_empty() || key.id.len() > ID_BYTES_MAX {
-                return Err(format!("token.keys: number {}: its id is empty, or too long", i + 1));
+                return Err(format!("token.keys[{i}].id: it is empty, or too long"));
             }
             if self.keys[..i].iter().any(|other| other.id == key.id) {
-                return Err(format!("token.keys: there are two keys with the id `{}`", key.id));
+                return Err(format!("token.keys[{i}].id: there are two keys with the id `{}`", key.id));
             }
-            key.key().map_err(|why| format!("token.keys: `{}`: {why}", key.id))?;
+            key.key().map_err(|why| format!("token.keys[{i}]: `{}`: {why}", key.id))?;
         }
         if self.required && self.keys.is_empty() {
             return Err("token.required = true, but there are no token.keys: nobody could get in".into());
@@ -182,7 +182,7 @@ mod tests {
         ];
         assert_eq!(Tokens { keys: good.to_vec(), ..Tokens::default() }.check(), Ok(()));
         assert!(words(TokenKey::shared("a", "short")).contains("`a`: the secret has 5 bytes"));
-        assert!(words(TokenKey::shared("", "x")).contains("its id is empty"));
+        assert!(words(TokenKey::shared("", "x")).contains("it is empty, or too long"));
         assert!(words(TokenKey::shared("a", "")).contains("expected one of secret"));
         assert!(words(TokenKey::public("a", Algorithm::Hs256, EC)).contains("HS256 has a secret"));
         assert!(
@@ -207,7 +207,7 @@ mod tests {
         let mut tokens = Tokens::default();
         tokens.keys.push(TokenKey { secret_file: "s".into(), ..TokenKey::shared("a", "") });
         let refused = tokens.load(|file| Err(format!("cannot read {file}"))).expect_err("no such file");
-        assert_eq!(refused, "token.keys: `a`: cannot read s");
+        assert_eq!(refused, "token.keys[0]: `a`: cannot read s");
         let secret = "0123456789abcdef0123456789abcde";
         tokens.load(|_| Ok(format!("{secret}\r\n").into_bytes())).expect("it is there");
         assert!(

@@ -1,6 +1,10 @@
 //! `[websocket]`: how WebSockets are spoken, whatever the dialect.
 //! Knows nothing of frames.
+use std::fmt;
+use std::ops::RangeInclusive;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 use crate::wire::ws::deflate::{self, Effort, LEVELS, MEMORY_LEVELS, WINDOWS};
 
@@ -20,12 +24,15 @@ pub struct Websocket {
     /// Bytes of a message from which on it is compressed: shorter ones gain nothing.
     pub compression_bytes_min: usize,
     /// How hard it is compressed: from 1 (fast) to 9 (small).
+    #[serde(deserialize_with = "level")]
     pub compression_level: u32,
     /// Memory for it: from 1 (260 KiB) to 9 (490 KiB), once for each window that is asked for. Less makes long messages larger.
+    #[serde(deserialize_with = "memory_level")]
     pub compression_memory_level: u32,
     /// What it expects: "default", "filtered", "huffman-only", "rle" or "fixed", as zlib calls them.
     pub compression_strategy: CompressionStrategy,
     /// How far back compression looks, as a power of two of bytes, from 9 (512 bytes) to 15 (32 KiB); less for a client who asks for less.
+    #[serde(deserialize_with = "window")]
     pub compression_window: u32,
     /// Bytes of one frame from a client; a longer one closes the connection with 1009.
     pub frame_bytes_max: usize,
@@ -60,6 +67,37 @@ pub enum CompressionStrategy {
     Rle,
     /// Anything, with fixed codes.
     Fixed,
+}
+
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    deserializer.deserialize_u32(Within(LEVELS))
+}
+
+fn memory_level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    deserializer.deserialize_u32(Within(MEMORY_LEVELS))
+}
+
+fn window<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    deserializer.deserialize_u32(Within(WINDOWS))
+}
+
+/// A whole number that is expected to be one of these; of another one [`Websocket::check`] says more.
+struct Within(RangeInclusive<u8>);
+
+impl Visitor<'_> for Within {
+    type Value = u32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {} to {}", self.0.start(), self.0.end())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<u32, E> {
+        u32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<u32, E> {
+        u32::try_from(number).map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+    }
 }
 
 impl Default for Websocket {

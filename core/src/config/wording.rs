@@ -78,12 +78,32 @@ impl Wordings {
 
 /// Where a subscriber's place may be named.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(from = "IdSourceText")]
 pub enum IdSource {
     /// A field of the request.
     Header(String),
     /// An argument of its query.
     Argument(String),
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected { header = \"NAME\" } or { argument = \"NAME\" }, each for itself"
+)]
+enum IdSourceText {
+    Header { header: String },
+    Argument { argument: String },
+}
+
+impl From<IdSourceText> for IdSource {
+    fn from(text: IdSourceText) -> Self {
+        match text {
+            IdSourceText::Header { header } => Self::Header(header),
+            IdSourceText::Argument { argument } => Self::Argument(argument),
+        }
+    }
 }
 
 impl IdSource {
@@ -165,6 +185,12 @@ impl Location {
                 "`{path}` has a variable of nginx in its raw_stream_separator: expected what is to stand behind each message, word for word"
             );
             return wrong("raw_stream_separator", words);
+        }
+        if has_variable(&self.split) || has_capture(&self.split) {
+            let words = format!(
+                "`{path}` has a variable of nginx in its split: expected what is to stand between two ids, word for word"
+            );
+            return wrong("split", words);
         }
         if self.raw_stream_separator.len() > TEXT_BYTES_MAX {
             let words = format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its raw_stream_separator");

@@ -111,6 +111,8 @@ pub enum Refusal {
     CommandTooLong,
     /// There is no value under this key.
     NoValue,
+    /// A key would have no value when it has been written.
+    NotKept,
     /// There is no such connection.
     NoClient,
     /// An application could not be asked, or its answer cannot be used.
@@ -140,7 +142,7 @@ impl Refusal {
             Self::NoneReadable => Status::NOT_FOUND,
             Self::UnknownSession | Self::Forbidden | Self::Rights => Status::FORBIDDEN,
             Self::TooMuchAtOnce | Self::TooManyPresent | Self::CommandTooLong => Status::CONTENT_TOO_LARGE,
-            Self::Conflict => Status::CONFLICT,
+            Self::Conflict | Self::NotKept => Status::CONFLICT,
             Self::Signed(_) | Self::NoToken => Status::UNAUTHORIZED,
             Self::NotGranted | Self::NotTheirName => Status::FORBIDDEN,
             Self::NoSigned | Self::KeyForm => Status::BAD_REQUEST,
@@ -241,6 +243,9 @@ impl Refusal {
             Self::Rights => "whoever comes in by this socket may not do that",
             Self::CommandTooLong => "the command is longer than command_bytes_max",
             Self::NoValue => "there is no value under this key",
+            Self::NotKept => {
+                "nothing would be kept of this key, for history_messages_max or its history.rule is 0: publish to the channel instead"
+            }
             Self::NoClient => "there is no such connection",
             Self::TooManyHooks => "too many requests wait for the application: try again later",
             Self::HookFailed => "the application cannot be asked, or its answer cannot be used",

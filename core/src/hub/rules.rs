@@ -47,6 +47,16 @@ impl Hub {
         self.settings.ahead_bytes.min(kept.map_or(usize::MAX, |keep| keep.bytes / 2))
     }
 
+    /// Whether the channel of this name, there or not, keeps anything if it is published to as one that keeps so many messages.
+    pub fn would_keep(&self, name: &str, messages_max: usize) -> bool {
+        let known = self.find(name).and_then(|id| self.channels.get(id));
+        if let Some(own) = known.and_then(Channel::registered) {
+            return own.messages_max > 0;
+        }
+        let rule = self.rules.iter().find(|(pattern, _)| pattern.matches(name));
+        messages_max.min(rule.map_or(self.settings.keep.messages, |(_, keep)| keep.messages)) > 0
+    }
+
     /// Channels whose names begin so and stand behind `after`, in the order of their names.
     pub fn page<'h>(&'h self, prefix: &'h str, after: &str) -> impl Iterator<Item = Id<Channel>> + 'h {
         let from = if after >= prefix { Bound::Excluded(after) } else { Bound::Included(prefix) };

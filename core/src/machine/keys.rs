@@ -29,6 +29,9 @@ impl Machine {
             KeyTask::Write { body, media, ttl_ms, history } => {
                 let most = self.config.limits.history_messages_max;
                 let messages_max = if history == 0 { most } else { history.min(most) };
+                if !self.hub.would_keep(&name, messages_max) {
+                    return self.refuse(id, manner, &voice, &Refusal::NotKept);
+                }
                 let keep = Posted { messages_max, age_ms: ttl_ms };
                 let posting = posting(name, media, keep, false);
                 self.post_or_hold(id, manner, voice, posting, Arc::from(&*body));

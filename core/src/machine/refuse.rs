@@ -62,7 +62,7 @@ impl Machine {
             }
             Refusal::KeyForm | Refusal::TooManyKeys => self.counters.idempotency_refused += 1,
             Refusal::KeyReused => self.counters.idempotency_conflicts += 1,
-            Refusal::Publish => self.counters.publishes_refused += 1,
+            Refusal::Publish | Refusal::NotKept => self.counters.publishes_refused += 1,
             Refusal::TooManyChannels => self.counters.channels_refused += 1,
             Refusal::TooManyPatterns => self.counters.patterns_refused += 1,
             Refusal::TooManySubscribers => self.counters.subscribers_refused += 1,

@@ -171,6 +171,14 @@ impl<'b> Params<'b> {
         })
     }
 
+    /// The same, with `None` for what is no UTF-8.
+    pub fn all_text<'p>(&'p self, name: &'p str) -> impl Iterator<Item = Option<Cow<'b, str>>> + 'p {
+        self.query.split('&').filter_map(move |pair| {
+            let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
+            found.eq_ignore_ascii_case(name).then(|| strict_text(value))
+        })
+    }
+
     /// The value of `name` as an integer: leading digits with an optional sign, anything else is 0; what is too large
     /// for 64 bits is the largest.
     pub fn integer(&self, name: &str) -> Option<i64> {
@@ -244,6 +252,14 @@ fn value_of(sign: usize, end: usize) -> Range<usize> {
 /// One value of a query.
 fn decoded_text(value: &str) -> Cow<'_, str> {
     if is_plain(value.as_bytes()) { Cow::Borrowed(value) } else { decoded(value.as_bytes()) }
+}
+
+/// The same, if it is UTF-8.
+fn strict_text(value: &str) -> Option<Cow<'_, str>> {
+    if is_plain(value.as_bytes()) {
+        return Some(Cow::Borrowed(value));
+    }
+    String::from_utf8(decoded_bytes(value.as_bytes())).ok().map(Cow::Owned)
 }
 
 /// Whether a value stands for itself.

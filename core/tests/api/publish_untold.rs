@@ -18,6 +18,16 @@ fn json_that_is_not_said_to_be_is_told_which_type_is_wanted() {
             "{said}"
         );
     }
+    // What only begins like it is another type.
+    let text = r#"{"channel":"a","data":"x"}"#;
+    for kind in ["application/jsonx", "application/json-seq", "application/jsonp; charset=utf-8"] {
+        let request = format!("POST /publish\nContent-Type: {kind}");
+        assert_eq!(ask(&mut server, Role::Admin, &request, text).0, 415, "{kind}");
+    }
+    for kind in ["application/json", "application/json;charset=utf-8", "Application/JSON ; charset=utf-8"] {
+        let request = format!("POST /publish\nContent-Type: {kind}");
+        assert_eq!(ask(&mut server, Role::Admin, &request, text).0, 200, "{kind}");
+    }
     // The front has nobody else who publishes there.
     for (kind, query, text, wanted) in [
         ("", "", r#"{"channel":"a","data":"x"}"#, 415),

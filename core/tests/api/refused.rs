@@ -66,3 +66,47 @@ fn a_request_that_is_refused_names_none() {
         assert_eq!((&said[0], &said[1]), (&json!(400), &json!(null)), "{query}: {said}");
     }
 }
+
+#[test]
+fn a_name_that_is_no_text_is_refused_and_not_taken_for_another() {
+    let mut server = server();
+    let words = "a channel's name is not UTF-8: expected text, percent-encoded";
+    for (side, request) in [
+        (Role::Front, "GET /events?channel=a&channel=%FF"),
+        (Role::Front, "GET /events?channel=%C3&wait=0"),
+        (Role::Front, "GET /history?channel=a%FE"),
+        (Role::Front, "GET /presence?channel=a&channel=%FF"),
+        (Role::Admin, "GET /explain?channel=%FF&seq=1"),
+        (Role::Admin, "GET /channels/%FF"),
+        (Role::Admin, "DELETE /channels/a%FF"),
+        (Role::Admin, "GET /channels?prefix=%FF"),
+        (Role::Admin, "GET /channels?after=%FF"),
+    ] {
+        let (status, text) = ask(&mut server, side, request, "");
+        let said: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{request}: {e}: {text}"));
+        assert_eq!(
+            (status, &said["status"], &said["detail"]),
+            (400, &json!(400), &json!(words)),
+            "{request}"
+        );
+    }
+    // The character that stands for what cannot be read is one as others are.
+    for request in
+        ["GET /presence?channel=%EF%BF%BD", "GET /presence?channel=%C3%A4", "GET /presence?channel=a+b"]
+    {
+        assert_eq!(ask(&mut server, Role::Front, request, "").0, 200, "{request}");
+    }
+    // In bodies.
+    for path in ["/publish", "/disconnect"] {
+        let client = server.connect(Role::Admin);
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
+        let text = b"{\"channel\":\"\xff\",\"data\":1}";
+        server.send(
+            client,
+            [format!("{head}Content-Length: {}\r\n\r\n", text.len()).as_bytes(), text].concat(),
+        );
+        let answer = server.received(client);
+        let words = "the body is not UTF-8, as JSON is";
+        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains(words), "{path}: {answer}");
+    }
+}

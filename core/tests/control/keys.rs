@@ -290,6 +290,43 @@ fn what_has_no_value_is_not_deleted() {
 }
 
 #[test]
+fn a_write_that_nothing_would_be_kept_of_is_refused_as_its_refresh_is() {
+    let mut none = Config::default();
+    none.limits.history_messages_max = 0;
+    let mut ruled = Config::default();
+    ruled.history.rule = serde_json::from_str(r#"[{"match": "k*", "messages_max": 0}]"#).expect("a rule");
+    for config in [none, ruled] {
+        let mut server = Server::new(config);
+        let waiting = waits(&mut server, "/keys/k?wait=30");
+        let (status, said) = http(&mut server, ALL, "PUT", "/keys/k", b"v");
+        assert_eq!(status, 409, "{said}");
+        let words = "nothing would be kept of this key, for history_messages_max or its history.rule is 0: publish to the channel instead";
+        assert_eq!(said["detail"], words);
+        assert_eq!(http(&mut server, ALL, "PUT", "/keys/k?history=5", b"v").0, 409);
+        assert_eq!(line(&mut server, "write k v"), format!("error refused {words}\n"));
+        assert_eq!(tells(&mut server, b"write k v \0").0, format!("{words} \0").as_bytes());
+        assert_eq!(server.received(waiting), "", "nobody is told what was refused");
+        for (method, target) in [("GET", "/keys/k"), ("POST", "/keys/k/refresh"), ("DELETE", "/keys/k")] {
+            assert_eq!(http(&mut server, ALL, method, target, b"").0, 404, "{method}");
+        }
+        assert_eq!(get(&mut server, "/keys").1["keys"], json!([]));
+        assert_eq!(server.machine.counters().publishes_refused, 4);
+    }
+    // Other keys are kept.
+    let mut ruled = Config::default();
+    ruled.history.rule = serde_json::from_str(r#"[{"match": "k*", "messages_max": 0}]"#).expect("a rule");
+    let mut server = Server::new(ruled);
+    put(&mut server, "other", b"v");
+    assert_eq!(get(&mut server, "/keys/other").0, 200);
+    // By a reload they are not.
+    let mut none = Config::default();
+    none.limits.history_messages_max = 0;
+    server.machine.reconfigure(none);
+    assert_eq!(http(&mut server, ALL, "PUT", "/keys/other", b"w").0, 409);
+    assert_eq!(http(&mut server, ALL, "POST", "/keys/other/refresh", b"").0, 404);
+}
+
+#[test]
 fn many_wait_for_one_key() {
     let mut server = Server::default();
     let clients: Vec<Client> = (0..200).map(|_| waits(&mut server, "/keys/k?wait=30")).collect();

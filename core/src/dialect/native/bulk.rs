@@ -35,7 +35,7 @@ const SHAPE: &str = "expected {\"channel\": NAME, \"data\": ...}, {\"channels\":
 /// # Errors
 /// It has another shape, or more messages than one request may ever have.
 pub(super) fn publish(body: &[u8]) -> Result<Vec<Item>, Refusal> {
-    let message: Message<'_> = serde_json::from_slice(body).map_err(|_| Refusal::Parameter(SHAPE))?;
+    let message: Message<'_> = serde_json::from_slice(body).map_err(|_| unread(body, SHAPE))?;
     let mut items = Vec::new();
     match &message {
         Message { channel: None, data: None, ttl: None, messages: Some(messages), channels }
@@ -54,6 +54,12 @@ pub(super) fn publish(body: &[u8]) -> Result<Vec<Item>, Refusal> {
         _ => return Err(Refusal::Parameter(SHAPE)),
     }
     if items.is_empty() { Err(Refusal::Parameter("there is nothing to publish")) } else { Ok(items) }
+}
+
+/// Why a body is not read that should have this shape.
+pub(super) fn unread(body: &[u8], shape: &'static str) -> Refusal {
+    let is_text = std::str::from_utf8(body).is_ok();
+    Refusal::Parameter(if is_text { shape } else { "the body is not UTF-8, as JSON is" })
 }
 
 /// What is wrong with one of several messages, with its place in the list.

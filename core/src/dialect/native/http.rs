@@ -3,7 +3,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::bulk::publish;
+use super::bulk::{publish, unread};
 use super::style;
 use crate::config::Config;
 use crate::conn::Role;
@@ -19,6 +19,9 @@ use crate::wire::params::Params;
 /// Entries of a page, and messages of a history: unless said, and at most.
 const PAGE: usize = 100;
 const PAGE_MAX: usize = 1_000;
+
+/// Names that cannot be read would all become one.
+const NO_TEXT: Refusal = Refusal::Parameter("a channel's name is not UTF-8: expected text, percent-encoded");
 
 /// What path of the API this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +72,8 @@ fn names_no_channel(head: &Head<'_, '_>) -> bool {
 
 fn is_json(head: &Head<'_, '_>) -> bool {
     let kind = head.field("content-type").unwrap_or_default();
-    kind.len() >= 16 && kind[..16].eq_ignore_ascii_case(b"application/json")
+    let kind = kind.split(|&c| c == b';').next().unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(b"application/json")
 }
 
 /// Whether this is the path at which the API publishes, and others do.
@@ -127,10 +131,10 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
             only(head, Method::Get, "GET, HEAD").and_then(|()| directory(&params).map(Verb::Directory))
         }
         Some(Path::Channel(name)) => {
-            let name = String::from_utf8_lossy(&percent_decoded(name)).into_owned();
+            let name = String::from_utf8(percent_decoded(name).into_owned()).map_err(|_| NO_TEXT);
             match head.method {
-                Method::Get | Method::Head => Ok(Verb::Describe(name.into())),
-                Method::Delete => Ok(Verb::Close(name.into())),
+                Method::Get | Method::Head => name.map(|name| Verb::Describe(name.into())),
+                Method::Delete => name.map(|name| Verb::Close(name.into())),
                 _ => Err(Refusal::Method("GET, HEAD, DELETE")),
             }
         }
@@ -197,7 +201,9 @@ fn style_of(accept: &[u8]) -> u8 {
 }
 
 fn channels<'b>(params: &Params<'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
-    let names: Vec<Cow<'b, str>> = params.all("channel").filter(|name| !name.is_empty()).collect();
+    let said = params.all_text("channel").map(|name| name.ok_or(NO_TEXT));
+    let names: Vec<Cow<'b, str>> =
+        said.filter(|name| !matches!(name, Ok(name) if name.is_empty())).collect::<Result<_, _>>()?;
     if names.is_empty() {
         return Err(Refusal::Parameter("the parameter channel is missing: name one channel or more"));
     }
@@ -210,14 +216,20 @@ fn directory<'b>(params: &Params<'b>) -> Result<Page<'b>, Refusal> {
         Some("subscribers") => true,
         Some(other) => return Err(Refusal::value("sort", other, "subscribers, or nothing")),
     };
-    let after = params.get("after").filter(|name| !name.is_empty());
-    let prefix = params.get("prefix").unwrap_or_default();
+    let after = text(params, "after")?;
+    let prefix = text(params, "prefix")?.unwrap_or_default();
     Ok(Page { prefix, after, limit: limit(params)?, busiest })
 }
 
+/// A channel's name, or a part of one; an empty one is none.
+fn text<'b>(params: &Params<'b>, name: &str) -> Result<Option<Cow<'b, str>>, Refusal> {
+    let said = params.all_text(name).next().map(|text| text.ok_or(NO_TEXT)).transpose()?;
+    Ok(said.filter(|text| !text.is_empty()))
+}
+
 fn channel<'b>(params: &Params<'b>) -> Result<Cow<'b, str>, Refusal> {
-    let name = params.get("channel").filter(|name| !name.is_empty());
-    name.ok_or(Refusal::Parameter("the parameter channel, the channel's name, is missing or empty"))
+    text(params, "channel")?
+        .ok_or(Refusal::Parameter("the parameter channel, the channel's name, is missing or empty"))
 }
 
 fn explain<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
@@ -365,7 +377,7 @@ struct Whom {
 
 fn disconnect<'b>(body: &[u8]) -> Result<Verb<'b>, Refusal> {
     let shape = "expected {\"channel\": NAME}, {\"channel\": NAME, \"who\": NAME}, or {\"client\": ID}";
-    match serde_json::from_slice(body).map_err(|_| Refusal::Parameter(shape))? {
+    match serde_json::from_slice(body).map_err(|_| unread(body, shape))? {
         Whom { channel: Some(channel), who, client: None } => {
             Ok(Verb::Disconnect { channel: channel.into(), who: who.map(Into::into) })
         }

@@ -51,7 +51,7 @@ pub(super) fn place(head: &Head<'_, '_>, location: &Location, channels: usize) -
         let id = match source {
             IdSource::Header(name) => head.field(name),
             IdSource::Argument(name) => {
-                argument = query.get(name);
+                argument = query.get_spelled(name);
                 argument.as_deref().map(str::as_bytes)
             }
         };
