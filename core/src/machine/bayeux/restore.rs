@@ -248,7 +248,7 @@ impl Machine {
                 Some(behind) if shown.is_none_or(|shown| shown <= behind) => lost += seat.lost,
                 // Who says more stands behind what was gone, or behind some of it.
                 None if shown.is_none_or(|it| it <= acks.acked || it == acks.last) => {
-                    is_unsure |= seat.lost > 0
+                    is_unsure |= seat.lost > 0;
                 }
                 _ => {}
             }
