@@ -224,3 +224,31 @@ fn sessions_have_room_under_a_lower_limit() {
     assert!((100..1_900).contains(&numbers.len()) && numbers.is_sorted(), "{}", numbers.len());
     assert!(numbers[0] > 0, "{numbers:?}");
 }
+
+/// What is noted of them when they come back does not keep others out.
+#[test]
+fn all_come_back_under_a_small_limit() {
+    let mut server = server();
+    let mut fellows: Vec<Fellow> = (0..29).map(|_| Fellow::with_ack(&mut server)).collect();
+    for fellow in &mut fellows {
+        for n in 0..70 {
+            fellow.subscribe(&mut server, &format!("/m/{n}"));
+        }
+        server.vanish(fellow.connection);
+    }
+    for round in 0..60 {
+        for n in 0..70 {
+            publish(&mut server, &format!("/m/{n}"), round);
+        }
+    }
+    let used = server.machine.memory().total_bytes();
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = used * 3 / 4;
+    server.machine.reconfigure(config);
+    let replayed = crash(&mut server, 7);
+    assert_eq!((replayed.sessions, replayed.left), (29, 0));
+    assert!(replayed.given_up > 100, "{replayed:?} {used}");
+    for fellow in &mut fellows {
+        assert!(gap(&back(&mut server, fellow)).is_some());
+    }
+}

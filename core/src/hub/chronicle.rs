@@ -78,6 +78,9 @@ pub enum What {
     },
 }
 
+/// No fewer records get places at a time, if there may be as many.
+const RECORDS_MORE: usize = 8;
+
 /// The latest records, oldest first.
 #[derive(Debug, Default)]
 pub struct Chronicle {
@@ -96,6 +99,11 @@ impl Chronicle {
             self.is_cut = true;
         }
         self.names_bytes += record.what.name_bytes();
+        if self.records.len() == self.records.capacity() {
+            // Twice as much at once would be too much where memory is short, and keep out whom the records are of.
+            let more = (self.records.len() / 8 + RECORDS_MORE).min(most - self.records.len());
+            self.records.reserve_exact(more);
+        }
         self.records.push_back(record);
     }
 
@@ -229,6 +237,18 @@ mod tests {
             (1, 2),
             "a smaller limit holds at once"
         );
+    }
+
+    #[test]
+    fn places_are_not_taken_long_before_they_are_needed() {
+        let mut chronicle = Chronicle::default();
+        let record = || Record { at: Moment(0), owner: 1, channel: 0, what: What::Joined { next: 1 } };
+        for n in 1..=5_000 {
+            chronicle.note(4_000, record());
+            let spare = chronicle.bytes() - n.min(4_000) * size_of::<Record>();
+            assert!(spare <= (n / 8 + RECORDS_MORE) * size_of::<Record>(), "{spare} bytes beside {n}");
+        }
+        assert_eq!(chronicle.bytes(), 4_000 * size_of::<Record>());
     }
 
     #[test]

@@ -35,8 +35,22 @@ impl Machine {
         let Some((at, start)) = found else {
             return self.refuse(id, manner, voice, &Refusal::NoChannel(past.channel.clone().into_owned()));
         };
-        let (most, bytes) = (past.limit as u64, self.config.limits.batch_bytes_max);
-        if self.is_short_of(2 * bytes) {
+        let limits = &self.config.limits;
+        // Where there is little room pages are shorter: who asks is told that more follows.
+        let free = limits.memory_bytes_max.saturating_sub(self.used_bytes());
+        let (most, bytes) = (past.limit as u64, limits.batch_bytes_max.min(free / 2));
+        let to = self.hub.peek(at).map_or(start.next, |channel| {
+            let history = channel.history();
+            // Whoever goes on behind a cursor is told what is missing at the place where it is; who asks for what there is
+            // gets what there is.
+            match past.from {
+                From::Newest(_) => history.page_end(start.next, past.limit, bytes),
+                _ => history.batch_end(start.next, bytes).min(start.next.saturating_add(most)),
+            }
+        });
+        let messages = self.hub.peek(at).map(|channel| channel.history().range(start.next, to));
+        let bytes = messages.map_or(0, |messages| messages.map(|(_, message)| message.weight()).sum());
+        if self.is_short_of(bytes.saturating_mul(2)) {
             return self.refuse(id, manner, voice, &Refusal::Memory);
         }
         self.reply_with(id, manner, |machine, out| {
@@ -44,12 +58,6 @@ impl Machine {
             let outcome = match hub.peek(at) {
                 Some(channel) => {
                     let history = channel.history();
-                    // Whoever goes on behind a cursor is told what is missing at the place where it is; who asks for what there is
-                    // gets what there is.
-                    let to = match past.from {
-                        From::Newest(_) => history.page_end(start.next, past.limit, bytes),
-                        _ => history.batch_end(start.next, bytes).min(start.next.saturating_add(most)),
-                    };
                     let batch = Batch::new(channel, start.next, to, hub);
                     let last = history.get(to.saturating_sub(1)).filter(|_| to > start.next);
                     let cursor = match last {

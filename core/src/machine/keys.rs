@@ -137,9 +137,11 @@ impl Machine {
 
     /// Shows keys and their values.
     pub(super) fn dump(&mut self, id: Id<Conn>, manner: Manner, voice: &Voice, page: &DumpPage) {
-        let most_bytes = self.config.limits.dump_bytes_max;
-        if self.is_short_of(2 * most_bytes.min(self.hub.history_bytes())) {
-            return self.refuse(id, manner, voice, &Refusal::Memory);
+        let mut most_bytes = self.config.limits.dump_bytes_max;
+        if page.limit < usize::MAX {
+            // Where there is little room pages are shorter. Who asks for all at once is not told how it goes on.
+            let free = self.config.limits.memory_bytes_max.saturating_sub(self.used_bytes());
+            most_bytes = most_bytes.min(free / 2);
         }
         let mut keys: Vec<KeyView<'_>> = self
             .hub
@@ -154,15 +156,19 @@ impl Machine {
             keys.truncate(page.limit);
         }
         keys.sort_unstable_by_key(|view| view.channel.number());
+        let bytes_of = |view: &KeyView<'_>| view.channel.name().len() + view.message.body.len() + KEY_BYTES;
         let mut bytes = 0;
         let fit = keys.iter().take_while(|view| {
             let is_first = bytes == 0;
-            bytes += view.channel.name().len() + view.message.body.len() + KEY_BYTES;
+            bytes += bytes_of(view);
             is_first || bytes <= most_bytes
         });
         let fit = fit.count();
         let is_cut = fit < keys.len();
         keys.truncate(fit);
+        if self.is_short_of(2 * keys.iter().map(bytes_of).sum::<usize>()) {
+            return self.refuse(id, manner, voice, &Refusal::Memory);
+        }
         let after = keys.last().filter(|_| fit < count).map(|view| view.channel.number());
         let mut body = Vec::new();
         let answer = voice.dialect.speaker().answer(voice, &Outcome::Dump { keys: &keys, after }, &mut body);

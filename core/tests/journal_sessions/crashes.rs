@@ -254,3 +254,41 @@ fn after_a_crash_sessions_come_before_what_their_patterns_get() {
         assert_eq!(numbers(&back(&mut server, &mut by_name)).len(), 600, "{most}");
     }
 }
+
+/// Sessions take more after a crash until their clients are back. What their patterns have got again makes room for that, before a
+/// channel loses anything.
+#[test]
+fn after_a_crash_indexes_give_back_what_sessions_need() {
+    for most in [190_000, 210_000, 230_000] {
+        let mut server = server_with(|config| {
+            config.limits.memory_bytes_max = most;
+            config.limits.explain_records_max = 0;
+        });
+        let mut fellows: Vec<Fellow> = (0..20).map(|_| Fellow::with_ack(&mut server)).collect();
+        for fellow in &mut fellows {
+            for n in 0..20 {
+                fellow.subscribe(&mut server, &format!("/m/{n}/*"));
+            }
+            server.vanish(fellow.connection);
+        }
+        let names: Vec<String> = (0..60).map(|n| format!("/m/{}/{n}", n % 20)).collect();
+        for round in 0..10 {
+            names.iter().for_each(|name| publish(&mut server, name, round));
+        }
+        let standings = |server: &Server| -> Vec<(u64, u64)> {
+            let all = names.iter().filter_map(|name| server.machine.standing(name));
+            all.map(|it| (it.base, it.head)).collect()
+        };
+        let before = standings(&server);
+        assert!(before.len() == 60 && before.iter().any(|(base, _)| *base > 1), "memory was full: {most}");
+        let replayed = crash(&mut server, 7);
+        assert_eq!((replayed.sessions, replayed.given_up), (20, 0), "{most}");
+        assert_eq!(standings(&server), before, "{most}");
+        for fellow in &mut fellows {
+            // It is let in.
+            let heard = back(&mut server, fellow);
+            server.vanish(fellow.connection);
+            assert!(gap(&heard).is_some(), "{most}: {heard}");
+        }
+    }
+}

@@ -103,6 +103,47 @@ fn after_a_crash_nothing_comes_twice_that_was_handed_over_after_a_rest() {
     assert_eq!((numbers(&heard), gap(&heard)), (vec![3], Some(Value::Null)), "{heard}");
 }
 
+/// Nor is what it had of a pattern whose index has forgotten it, while its channel has not. What it has missed is told as it would
+/// have been without a crash.
+#[test]
+fn after_a_crash_nothing_comes_twice_that_a_pattern_has_forgotten() {
+    for n in 0..8 {
+        let (crashes, ends, acknowledges) = (1 + n % 2, n & 2 == 0, n & 4 == 0);
+        let mut server = server_with(|config| config.limits.history_bytes_max = 20_000);
+        let mut fellow = if acknowledges { Fellow::with_ack(&mut server) } else { Fellow::new(&mut server) };
+        fellow.subscribe(&mut server, "/m/*");
+        publish(&mut server, "/m/quiet", 1);
+        assert_eq!(numbers(&back(&mut server, &mut fellow)), [1]);
+        // It says that it has that.
+        back(&mut server, &mut fellow);
+        server.vanish(fellow.connection);
+        server.pass_ms(5_000);
+        for n in 2..500 {
+            publish(&mut server, &format!("/m/{}", n % 2), n);
+        }
+        let rewritten = server.journal.as_ref().map_or(0, |journal| journal.rewritten);
+        while server.journal.as_ref().is_some_and(|journal| journal.rewritten == rewritten) {
+            server.rewrite(5_000);
+        }
+        if ends {
+            // Nothing of theirs takes the place of older messages.
+            for name in ["/m/0", "/m/1"] {
+                server.ask(Role::Admin, &format!("/close?cname={name}"));
+            }
+        }
+        (0..crashes).for_each(|seed| assert_eq!(crash(&mut server, seed).sessions, 1));
+        let heard = back(&mut server, &mut fellow);
+        let (numbers, lost) = (numbers(&heard), gap(&heard).expect("it is told"));
+        if ends {
+            assert_eq!((numbers, lost), (vec![], Value::Null), "{heard}");
+        } else {
+            assert!(numbers.is_sorted() && numbers.last() == Some(&499), "{numbers:?}");
+            assert!(numbers[0] > 1, "{numbers:?}");
+            assert_eq!(lost.as_u64(), (!acknowledges).then(|| numbers[0] - 2), "{heard}");
+        }
+    }
+}
+
 /// A client that polls on and on has a line for the first thing that it is handed and none for others; one that was away has two.
 #[test]
 fn what_is_written_of_who_does_not_acknowledge_is_little() {

@@ -1,5 +1,10 @@
 //! Limits of what is kept: a channel's history, and everything together.
+use rcomet_core::Rights;
+use serde_json::Value;
+
 use super::*;
+
+const CONTROL: Role = Role::Control(Rights::All);
 
 /// All that a channel keeps.
 pub(super) fn contents(server: &mut Server, channel: &str) -> Vec<String> {
@@ -306,4 +311,49 @@ fn those_who_read_many_channels_are_on_the_account() {
     };
     assert_eq!(rest::json(&refused)["error_message"], "Out of memory: try again later");
     assert_eq!(server.machine.counters().memory_refused, 1);
+}
+
+/// Pages are as long as there is room, and say how they go on.
+#[test]
+fn pages_are_shorter_where_memory_is_short() {
+    let mut server = with(|l| (l.explain_records_max, l.memory_bytes_max) = (0, 2 << 20));
+    for n in 0..100 {
+        let (client, _) = asks(&mut server, CONTROL, format!("write key{n} {}\n", "v".repeat(5_000)));
+        server.vanish(client);
+        server.push("a", &format!("{n:0>5000}"));
+    }
+    let mut config = server.machine.config().clone();
+    config.limits.memory_bytes_max = server.machine.memory().total_bytes() + 60_000;
+    server.machine.reconfigure(config);
+    let (mut after, mut keys) = (String::new(), Vec::new());
+    loop {
+        let (client, answer) = asks(&mut server, CONTROL, format!("dump{after}\n"));
+        server.vanish(client);
+        assert!(answer.starts_with("key "), "{answer:.200}");
+        let lines: Vec<&str> = answer.lines().collect();
+        let (last, page) = lines.split_last().expect("a line");
+        keys.extend(page.iter().map(|line| line.split('"').nth(1).expect("a key").to_owned()));
+        match last.split(' ').nth(2) {
+            Some(index) => after = format!(" {index}"),
+            None => break,
+        }
+    }
+    let all: Vec<String> = (0..100).map(|n| format!("key{n}")).chain([String::from("a")]).collect();
+    assert!(all.iter().take(100).all(|key| keys.contains(key)), "{keys:?}");
+    assert!(moved(&mut server, |c| c.dumps_cut) > 10);
+    let (_, answer) = asks(&mut server, CONTROL, "dump \0");
+    assert!(!answer.contains("index"), "all or nothing: {answer:.200}");
+    let (mut cursor, mut seqs) = (String::new(), Vec::new());
+    loop {
+        let answer = server.ask(Role::Front, &format!("/history?channel=a&limit=1000{cursor}"));
+        let page: Value = serde_json::from_str(&answer).expect("JSON");
+        let messages = page["messages"].as_array().unwrap_or_else(|| panic!("{answer:.200}"));
+        assert!((1..12).contains(&messages.len()), "{}", messages.len());
+        seqs.extend(messages.iter().filter_map(|message| message["seq"].as_u64()));
+        if page["more"] == false {
+            break;
+        }
+        cursor = format!("&cursor={}", page["cursor"].as_str().expect("a cursor"));
+    }
+    assert_eq!(seqs, (1..=100).collect::<Vec<_>>());
 }

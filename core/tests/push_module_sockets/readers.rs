@@ -109,7 +109,7 @@ fn lines_that_would_take_more_than_there_is_are_refused() {
     let line = format!(r#""subscriber_info_string": "{}""#, "{who}{channel}".repeat(16));
     let listed = format!(r#"{{"path": "/who/{{id}}", "role": "subscriber_info", {line}}}"#);
     let usual = r#"{"path": "/usual/{id}", "role": "subscriber_info"}"#;
-    let mut server = with(&[PUB, SUB, &listed, usual], |config| config.limits.memory_bytes_max = 2 << 20);
+    let mut server = with(&[PUB, SUB, &listed, usual], |config| config.limits.memory_bytes_max = 2_080_000);
     for _ in 0..300 {
         get(&mut server, "/sub/a", "");
     }

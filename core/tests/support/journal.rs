@@ -2,7 +2,7 @@
 use rcomet_core::chance::Chance;
 use rcomet_core::journal::{Ending, First, Line, Replayed};
 use rcomet_core::time::Date;
-use rcomet_core::{About, Machine};
+use rcomet_core::{About, Config, Machine};
 
 use super::{End, START, Server};
 
@@ -77,36 +77,52 @@ impl Server {
 
     /// The same, with a wall clock that may have been set meanwhile.
     pub fn restart_at(&mut self, ending: Ending, seed: u64, date: Date) -> Replayed {
+        let config = self.machine.config().clone();
+        self.restart_with(config, ending, seed, date).expect("there is room")
+    }
+
+    /// The same, with another configuration. Where the start is refused everything is as it was.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn restart_with(
+        &mut self,
+        config: Config,
+        ending: Ending,
+        seed: u64,
+        date: Date,
+    ) -> Result<Replayed, String> {
         self.store();
-        let Journal { mut text, rewritten, .. } = self.journal.take().expect("there is a journal");
+        let journal = self.journal.as_ref().expect("there is a journal");
+        let (mut text, rewritten) = (journal.text.clone(), journal.rewritten);
         if matches!(ending, Ending::Clean(_)) {
             self.machine.write_end(&mut text);
         }
-        let config = self.machine.config().clone();
-        self.machine = Machine::new(config, Box::new(Chance::from_seed(seed)), self.now, date);
-        self.machine.set_about(About { listeners: self.listeners.clone(), ..About::default() });
+        let mut machine = Machine::new(config, Box::new(Chance::from_seed(seed)), self.now, date);
+        machine.set_about(About { listeners: self.listeners.clone(), ..About::default() });
+        let mut lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        machine.begin_replay(&First::read(lines.next().expect("a first line")).expect("it reads back"));
+        let mut end = None;
+        for line in lines {
+            assert_eq!(end, None, "nothing stands behind the end");
+            match Line::read(line).unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(line))) {
+                Line::Entry(entry) => machine.replay(entry)?,
+                Line::End(head) => end = Some(Ending::Clean(head)),
+            }
+        }
+        let replayed = machine.end_replay(end.unwrap_or(ending))?;
+        self.machine = machine;
         for end in &mut self.ends {
             let received = std::mem::take(&mut end.received);
             *end = End { shut: true, closed: true, received, ..End::default() };
         }
         self.by_id.clear();
         self.asked.clear();
-        let mut lines = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
-        self.machine.begin_replay(&First::read(lines.next().expect("a first line")).expect("it reads back"));
-        let mut end = None;
-        for line in lines {
-            assert_eq!(end, None, "nothing stands behind the end");
-            match Line::read(line).unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(line))) {
-                Line::Entry(entry) => self.machine.replay(entry).expect("there is room"),
-                Line::End(head) => end = Some(Ending::Clean(head)),
-            }
-        }
-        let replayed = self.machine.end_replay(end.unwrap_or(ending)).expect("there is room");
         self.machine.check();
         self.keep_journal();
         if let Some(journal) = &mut self.journal {
             journal.rewritten = rewritten;
         }
-        replayed
+        Ok(replayed)
     }
 }

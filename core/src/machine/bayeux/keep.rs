@@ -34,9 +34,11 @@ impl Machine {
                 gap.lost += self.unread(seat, session.acks.is_some());
             } else if let Some(kept) = session.stood.as_ref().and_then(|stood| stood.find(&seat.name)) {
                 seats.push(kept.clone());
-            } else if let Some(mut kept) = self.kept_seat(seat) {
-                // Whatever its client shows of batches before, this is behind them.
-                kept.behind = session.stood.as_ref().map(|_| u64::MAX);
+            } else if let Some(mut kept) = self.kept_seat(seat, session.acks.is_some()) {
+                if session.stood.is_some() {
+                    // Whatever its client shows of batches before, this is behind them.
+                    (kept.behind, kept.lost) = (Some(u64::MAX), 0);
+                }
                 seats.push(kept);
             } else {
                 gap.lost += 1;
@@ -72,20 +74,19 @@ impl Machine {
         channel.zip(next).map_or(0, |(channel, next)| channel.history().head().saturating_sub(next))
     }
 
-    fn kept_seat(&self, seat: &Seat) -> Option<KeptSeat> {
+    fn kept_seat(&self, seat: &Seat, acknowledges: bool) -> Option<KeptSeat> {
         let sub = self.hub.subscription(seat.sub)?;
         let (channel, next) = (self.hub.peek(sub.channel()?)?, sub.next()?);
         let history = channel.history();
+        let base = history.base();
         // As far behind as may be, for elsewhere channels may have ended meanwhile.
         let before = |seq: u64| {
-            let offset = match history.get(seq) {
-                Some(message) => message.offset.saturating_sub(1),
-                None if seq >= history.head() => self.hub.head().offset,
-                // What it lacks of what is gone is lost.
-                None => seat.since,
-            };
+            let message = history.get(seq);
+            let offset = message.map_or(self.hub.head().offset, |message| message.offset.saturating_sub(1));
             self.hub.id_of(offset.max(seat.since))
         };
+        let had = seat.floor.min(next);
+        let first = if acknowledges { had } else { next };
         Some(KeptSeat {
             name: seat.name.clone(),
             since: self.hub.id_of(seat.since),
@@ -93,10 +94,12 @@ impl Machine {
             floor: seat.floor,
             next,
             marks: seat.marks.iter().copied().collect(),
-            had: before(seat.floor.min(next)),
-            handed: before(next),
+            // What it lacks of what is gone is lost. What it has had may stand before that, and channels may still have it that are in
+            // a pattern: it is not to come again.
+            had: before(had.max(base)),
+            handed: before(next.max(base)),
             behind: None,
-            lost: 0,
+            lost: base.saturating_sub(first),
         })
     }
 
@@ -128,7 +131,9 @@ impl Machine {
             return;
         }
         let Some(session) = self.sessions.get(id) else { return };
-        let Some(kept) = session.find(name).ok().and_then(|at| self.kept_seat(&session.seats[at])) else {
+        let Some(kept) =
+            session.find(name).ok().and_then(|at| self.kept_seat(&session.seats[at], session.acks.is_some()))
+        else {
             return;
         };
         let behind = session.acks.map_or(0, |acks| acks.last);

@@ -244,8 +244,13 @@ impl Machine {
             let begin = self.start_of(at, seat, shown.map_or(seat.handed, |shown| kept.place(seat, shown)));
             let head = self.hub.peek(at).map_or(1, |channel| channel.history().head());
             let next = if shown.is_some() { begin.next } else { head };
-            if shown.is_none_or(|shown| seat.behind.is_some_and(|behind| shown <= behind)) {
-                lost += seat.lost;
+            match seat.behind {
+                Some(behind) if shown.is_none_or(|shown| shown <= behind) => lost += seat.lost,
+                // Who says more stands behind what was gone, or behind some of it.
+                None if shown.is_none_or(|it| it <= acks.acked || it == acks.last) => {
+                    is_unsure |= seat.lost > 0;
+                }
+                _ => {}
             }
             match begin.lost {
                 Lost::Some(count) => lost += count,
