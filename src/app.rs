@@ -96,7 +96,7 @@ pub(crate) fn ended(error: &(dyn Error + 'static), json: bool) -> ExitCode {
 
 fn check_config(file: Option<&Path>, json: bool) -> Result<(), Box<dyn Error>> {
     let source = Source { file: file.map(Into::into), ..Source::default() };
-    let (settings, said) = source.read()?;
+    let (settings, said) = source.read_once()?;
     if json {
         let possible = Descriptors::in_reach().connections(settings.descriptors());
         // What is shown, secrets and all that is not.

@@ -127,6 +127,33 @@ fn a_bad_file_is_refused_with_its_place() {
     assert!(stderr(&output).starts_with("rcomet: cannot read /no/such/file: "), "{}", stderr(&output));
 }
 
+/// A daemon reads its configuration again at each reload: out of a pipe nothing would come then, and all would be at its defaults.
+#[test]
+fn a_daemon_has_its_configuration_from_a_plain_file() {
+    for command in ["run", "start"] {
+        let output = rcomet(&[command, "--config", "/dev/zero"]);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        let said = stderr(&output);
+        assert!(
+            said.starts_with("rcomet: cannot read /dev/zero: it is no plain file: expected one"),
+            "{said}"
+        );
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rcomet"));
+    let child =
+        command.args(["check-config", "/dev/stdin"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"[limits]\nchanels_max = 1\n").expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let said = stderr(&output);
+    assert!(
+        said.starts_with("rcomet: /dev/stdin:2:1: unknown option `chanels_max`"),
+        "to try one, a pipe is enough: {said}"
+    );
+}
+
 #[test]
 fn a_warning_is_no_refusal() {
     let path =

@@ -206,6 +206,18 @@ fn what_is_no_longer_known_is_said_to_be_unknown() {
     assert_eq!(verdict, "unknown");
     assert!(ask(&mut server, "channel=a&seq=1")["records_since"].as_u64() > Some(support::START * 1_000));
 
+    // They take a 64th of all memory at the most.
+    let mut config = Config::default();
+    config.limits.memory_bytes_max = 1 << 20;
+    let mut server = Server::new(config);
+    let client = open(&mut server, "/stream?cname=a");
+    let id = number(&server, client);
+    server.push("a", "one");
+    for (more, wanted) in [(200, "delivered"), (100, "unknown")] {
+        (0..more).for_each(|_| server.push("a", "more"));
+        assert_eq!(is(&mut server, &id, 1), wanted);
+    }
+
     let mut config = Config::default();
     config.limits.explain_records_max = 0;
     let mut server = Server::new(config);

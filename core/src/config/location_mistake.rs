@@ -148,6 +148,10 @@ mod tests {
                 r#"expected { header = "NAME" } or { argument = "NAME" }"#,
             ),
             (
+                r#"{"path": "/p/{a}", "role": "pubsub", "last_message_id": [{"argument": ""}]}"#,
+                "an argument without a name, in its last_message_id",
+            ),
+            (
                 r#"{"path": "/p/{a}", "role": "pubsub", "last_message_id": ["$arg_x"]}"#,
                 r#"expected { header = "NAME" } or { argument = "NAME" }"#,
             ),

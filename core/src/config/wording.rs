@@ -200,6 +200,10 @@ impl Location {
             let words = format!("`{path}` pings more than once in {PING_MS_MIN} ms");
             return wrong("eventsource_ping_ms", words);
         }
+        if self.last_message_id.contains(&IdSource::Argument(String::new())) {
+            let words = format!("`{path}`: an argument without a name, in its last_message_id");
+            return wrong("last_message_id", words);
+        }
         let of_requests = self.last_message_id.iter().filter_map(|source| match source {
             IdSource::Header(name) => Some(("last_message_id", name)),
             IdSource::Argument(_) => None,

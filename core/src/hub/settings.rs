@@ -1,5 +1,5 @@
 //! What the hub must know of the configuration.
-use super::Keep;
+use super::{Keep, Record};
 use crate::limits::Limits;
 
 /// What the hub must know of the configuration.
@@ -34,6 +34,9 @@ pub struct Settings {
     pub counts_groups: bool,
 }
 
+/// Records take no more than this part of all memory.
+const RECORDS_SHARE: usize = 64;
+
 impl Settings {
     /// The settings that these limits and these lives of a channel and of a client make.
     pub fn new(limits: &Limits, channel_timeout_ms: u64, session_timeout_ms: u64) -> Self {
@@ -54,7 +57,10 @@ impl Settings {
             sessions_max: limits.sessions_max,
             session_timeout_ms,
             patterns_max: limits.patterns_max,
-            explain_records_max: limits.explain_records_max,
+            // What is told to who asks must not take the room of who comes back under a small limit.
+            explain_records_max: limits
+                .explain_records_max
+                .min(limits.memory_bytes_max / RECORDS_SHARE / size_of::<Record>()),
             counts_groups: false,
         }
     }

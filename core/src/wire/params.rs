@@ -129,7 +129,7 @@ impl<'b> Params<'b> {
         };
         in_body.or_else(|| {
             let place = find(self.query.as_bytes(), &self.noted[of_body..of_both], self.rest.1, name)?;
-            Some(decoded_text(self.query.get(place)?))
+            Some(query_text(self.query.get(place)?))
         })
     }
 
@@ -142,7 +142,7 @@ impl<'b> Params<'b> {
 
     /// The value of `name` in the query, however it is spelled there: browsers and libraries write `id[]` as `id%5B%5D`.
     pub fn get_spelled(&self, name: &str) -> Option<Cow<'b, str>> {
-        self.get(name).or_else(|| self.spelled(name).map(decoded_text))
+        self.get(name).or_else(|| self.spelled(name).map(query_text))
     }
 
     /// The same, whatever bytes it has.
@@ -167,7 +167,7 @@ impl<'b> Params<'b> {
     pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = Cow<'b, str>> + 'p {
         self.query.split('&').filter_map(move |pair| {
             let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-            found.eq_ignore_ascii_case(name).then(|| decoded_text(value))
+            found.eq_ignore_ascii_case(name).then(|| query_text(value))
         })
     }
 
@@ -175,7 +175,7 @@ impl<'b> Params<'b> {
     pub fn all_text<'p>(&'p self, name: &'p str) -> impl Iterator<Item = Option<Cow<'b, str>>> + 'p {
         self.query.split('&').filter_map(move |pair| {
             let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-            found.eq_ignore_ascii_case(name).then(|| strict_text(value))
+            found.eq_ignore_ascii_case(name).then(|| decoded_text(value.as_bytes()))
         })
     }
 
@@ -250,16 +250,8 @@ fn value_of(sign: usize, end: usize) -> Range<usize> {
 }
 
 /// One value of a query.
-fn decoded_text(value: &str) -> Cow<'_, str> {
+fn query_text(value: &str) -> Cow<'_, str> {
     if is_plain(value.as_bytes()) { Cow::Borrowed(value) } else { decoded(value.as_bytes()) }
-}
-
-/// The same, if it is UTF-8.
-fn strict_text(value: &str) -> Option<Cow<'_, str>> {
-    if is_plain(value.as_bytes()) {
-        return Some(Cow::Borrowed(value));
-    }
-    String::from_utf8(decoded_bytes(value.as_bytes())).ok().map(Cow::Owned)
 }
 
 /// Whether a value stands for itself.
@@ -277,6 +269,14 @@ pub fn decoded(value: &[u8]) -> Cow<'_, str> {
         Ok(text) => text,
         Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),
     })
+}
+
+/// The same, if it is UTF-8.
+pub fn decoded_text(value: &[u8]) -> Option<Cow<'_, str>> {
+    if is_plain(value) {
+        return std::str::from_utf8(value).ok().map(Cow::Borrowed);
+    }
+    String::from_utf8(decoded_bytes(value)).ok().map(Cow::Owned)
 }
 
 fn decoded_bytes(value: &[u8]) -> Vec<u8> {

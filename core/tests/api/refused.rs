@@ -78,6 +78,7 @@ fn a_name_that_is_no_text_is_refused_and_not_taken_for_another() {
         (Role::Front, "GET /presence?channel=a&channel=%FF"),
         (Role::Admin, "GET /explain?channel=%FF&seq=1"),
         (Role::Admin, "GET /channels/%FF"),
+        (Role::Admin, "GET /clients?channel=%FF"),
         (Role::Admin, "DELETE /channels/a%FF"),
         (Role::Admin, "GET /channels?prefix=%FF"),
         (Role::Admin, "GET /channels?after=%FF"),

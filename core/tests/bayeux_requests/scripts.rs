@@ -91,3 +91,36 @@ fn a_page_at_the_root_leaves_scripts_to_bayeux() {
     let mut server = serve(&["/cometd"]);
     assert_eq!(server.ask(Role::Front, "/?jsonp=f&message=%5B%5D"), "<p>");
 }
+
+/// What is published is handed on byte for byte, or not taken: bytes that are no text cannot be.
+#[test]
+fn what_is_no_text_is_refused() {
+    let mut server = Server::new(config());
+    for text in ["%FF", "a%C3%28", "%ED%A0%80", "\u{fffd}%FF+"] {
+        let message =
+            encode(r#"[{"channel":"/meta/handshake","version":"1.0","ext":"#) + "%22" + text + "%22%7D%5D";
+        for (request, status) in [
+            (format!("GET /cometd?jsonp=f&message={message} HTTP/1.1\r\nHost: x\r\n\r\n"), "400"),
+            (
+                format!(
+                    "POST /cometd HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\nmessage={message}",
+                    message.len() + 8
+                ),
+                "400",
+            ),
+            (
+                format!(
+                    "GET /cometd?jsonp=f&message={} HTTP/1.1\r\nHost: x\r\n\r\n",
+                    message.replace(text, "%C3%A9")
+                ),
+                "200",
+            ),
+        ] {
+            let client = server.connect(Role::Front);
+            server.send(client, &request);
+            let answer = server.received(client);
+            assert_eq!(&answer[9..12], status, "{request}: {answer}");
+            assert!(status == "200" || answer.contains("expected UTF-8"), "{answer}");
+        }
+    }
+}

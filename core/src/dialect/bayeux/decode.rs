@@ -8,7 +8,7 @@ use crate::conn::Role;
 use crate::dialect::{Decoded, DialectId, Refusal, Request, Talk, Verb, Voice};
 use crate::wire::http1::Method;
 use crate::wire::http1::head::Head;
-use crate::wire::params::decoded;
+use crate::wire::params::{decoded, decoded_text};
 use crate::wire::ws::handshake;
 
 /// The function that is called where the request names none (section 11).
@@ -131,7 +131,8 @@ fn body<'b>(request: &Request<'_, 'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
 }
 
 fn form(form: &[u8]) -> Result<Vec<Cow<'_, str>>, Refusal> {
-    let texts: Vec<_> = values(form, "message").map(decoded).collect();
+    let texts = values(form, "message").map(|text| decoded_text(text).ok_or(NO_TEXT));
+    let texts: Vec<_> = texts.collect::<Result<_, _>>()?;
     if texts.is_empty() { Err(NO_MESSAGE) } else { Ok(texts) }
 }
 

@@ -2,7 +2,7 @@
 use super::key::channel_of;
 use super::{style, value};
 use crate::conn::Role;
-use crate::dialect::native::{limit, number};
+use crate::dialect::native::{limit, number, text};
 use crate::dialect::{
     ClientPage, Decoded, DialectId, DumpPage, KeyTask, Order, Refusal, Request, Verb, Voice,
 };
@@ -127,7 +127,7 @@ fn dump<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
 
 fn clients<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
     Ok(Verb::Clients(ClientPage {
-        channel: params.get("channel").filter(|name| !name.is_empty()),
+        channel: text(params, "channel")?,
         after: number(params, "after", "the number of a connection")?.unwrap_or(0),
         limit: limit(params)?,
     }))

@@ -222,7 +222,7 @@ fn directory<'b>(params: &Params<'b>) -> Result<Page<'b>, Refusal> {
 }
 
 /// A channel's name, or a part of one; an empty one is none.
-fn text<'b>(params: &Params<'b>, name: &str) -> Result<Option<Cow<'b, str>>, Refusal> {
+pub(in crate::dialect) fn text<'b>(params: &Params<'b>, name: &str) -> Result<Option<Cow<'b, str>>, Refusal> {
     let said = params.all_text(name).next().map(|text| text.ok_or(NO_TEXT)).transpose()?;
     Ok(said.filter(|text| !text.is_empty()))
 }

@@ -8,7 +8,7 @@ mod splice;
 mod style;
 
 pub(crate) use answer::problem;
-pub(super) use http::{is_at, is_place_of_publish, is_publish, is_untold_publish, limit, number};
+pub(super) use http::{is_at, is_place_of_publish, is_publish, is_untold_publish, limit, number, text};
 
 use super::{
     Answer, Call, Decoded, Dialect, DialectId, JSON, News, Opening, Outcome, Refusal, Request, Talker, Text,

@@ -14,6 +14,8 @@ pub const LEVELS: std::ops::RangeInclusive<u8> = 1..=9;
 pub const MEMORY_LEVELS: std::ops::RangeInclusive<u8> = 1..=9;
 /// What a sync flush ends with; it is left out on the wire (RFC 7692, section 7.2.1).
 const TAIL: &[u8] = &[0x00, 0x00, 0xff, 0xff];
+/// The same, and a last block with nothing in it behind: it is found where it is only if a message ends where a block does.
+const ENDING: &[u8] = &[0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];
 /// Bytes that a decompressed message grows by at least.
 const GROWTH: usize = 4096;
 
@@ -111,7 +113,7 @@ impl Inflater {
         let inflate = self.0.get_or_insert_with(|| Box::new(Inflate::new(false, *WINDOWS.end())));
         inflate.reset(false);
         let end = out.len() + most;
-        for input in [payload, TAIL] {
+        for (input, is_payload) in [(payload, true), (ENDING, false)] {
             let mut used = 0;
             loop {
                 let at = out.len();
@@ -128,19 +130,22 @@ impl Inflater {
                 }
                 let is_full = wrote == room;
                 match status {
+                    // The ending was taken for what was cut off.
+                    _ if !is_payload && wrote > 0 => return Err(Fault::NotDeflate),
                     // A sender may end its blocks for good, and begin anew (RFC 7692, section 7.2.3.4).
                     Status::StreamEnd if used < input.len() => inflate.reset(false),
-                    Status::StreamEnd => {
-                        inflate.reset(false);
-                        break;
-                    }
+                    // Or end with that, which makes it whole.
+                    Status::StreamEnd => return Ok(()),
+                    // What is empty was left out whole.
+                    _ if payload.is_empty() => return Ok(()),
                     _ if used == input.len() && !is_full => break,
                     Status::BufError if !is_full => return Err(Fault::NotDeflate),
                     _ => {}
                 }
             }
         }
-        Ok(())
+        // It was cut in the middle of a block.
+        Err(Fault::NotDeflate)
     }
 }
 
@@ -178,6 +183,39 @@ mod tests {
         let mut back = Vec::new();
         assert_eq!(Inflater::default().inflate(&[0x00], 5, &mut back), Ok(()), "an empty message");
         assert!(back.is_empty());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_not_taken_for_whole() {
+        let text = counting();
+        let mut small = Vec::new();
+        Deflater::default().deflate(15, &text, &mut small);
+        for level in [1, 6] {
+            let mut deflater = Deflater::default();
+            deflater.set(Effort { level, ..Effort::default() });
+            for text in [&text[..], b"Hello", &[b'x'; 300], b""] {
+                let mut small = Vec::new();
+                deflater.deflate(15, text, &mut small);
+                for cut in (1..small.len()).step_by(1 + small.len() / 500) {
+                    let mut back = Vec::new();
+                    let whole = Inflater::default().inflate(&small[..cut], text.len() + 1_000, &mut back);
+                    assert!(whole.is_err(), "{cut} of {small:x?}");
+                }
+            }
+        }
+        // Blocks that are stored are told by their length.
+        let stored = [0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00];
+        for cut in 1..stored.len() {
+            let mut back = Vec::new();
+            assert!(
+                Inflater::default().inflate(&stored[..cut], 100, &mut back).is_err() || cut == 1,
+                "{cut}"
+            );
+        }
+        for whole in [&[][..], &[0x00], &[0x03, 0x00], &[0x03, 0x00, 0x00]] {
+            let mut back = Vec::new();
+            assert_eq!(Inflater::default().inflate(whole, 0, &mut back), Ok(()), "{whole:x?}");
+        }
     }
 
     #[test]
