@@ -243,7 +243,7 @@ fn all_come_back_under_a_small_limit() {
     }
     let used = server.machine.memory().total_bytes();
     let mut config = server.machine.config().clone();
-    config.limits.memory_bytes_max = used * 3 / 4;
+    config.limits.memory_bytes_max = used * 3 / 5;
     server.machine.reconfigure(config);
     let replayed = crash(&mut server, 7);
     assert_eq!((replayed.sessions, replayed.left), (29, 0));

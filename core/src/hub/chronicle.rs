@@ -78,8 +78,8 @@ pub enum What {
     },
 }
 
-/// No fewer records get places at a time, if there may be as many.
-const RECORDS_MORE: usize = 8;
+/// Records that there are places for at first, if there may be as many.
+const RECORDS_FIRST: usize = 8;
 
 /// The latest records, oldest first.
 #[derive(Debug, Default)]
@@ -93,18 +93,34 @@ pub struct Chronicle {
 
 impl Chronicle {
     pub(super) fn note(&mut self, most: usize, record: Record) {
-        while self.records.len() >= most {
+        self.keep(most.saturating_sub(1));
+        if most == 0 {
+            return;
+        }
+        self.names_bytes += record.what.name_bytes();
+        if self.records.len() == self.records.capacity() {
+            // Never places for more than there may be.
+            let more = self.records.len().max(RECORDS_FIRST).min(most - self.records.len());
+            self.records.reserve_exact(more);
+        }
+        self.records.push_back(record);
+    }
+
+    /// Lets go of the oldest, until there are no more than so many.
+    fn keep(&mut self, most: usize) {
+        while self.records.len() > most {
             let Some(old) = self.records.pop_front() else { return };
             self.names_bytes -= old.what.name_bytes();
             self.is_cut = true;
         }
-        self.names_bytes += record.what.name_bytes();
-        if self.records.len() == self.records.capacity() {
-            // Twice as much at once would be too much where memory is short, and keep out whom the records are of.
-            let more = (self.records.len() / 8 + RECORDS_MORE).min(most - self.records.len());
-            self.records.reserve_exact(more);
+    }
+
+    /// There may be so many from now on: places of more are given back.
+    pub(super) fn set(&mut self, most: usize) {
+        self.keep(most);
+        if self.records.capacity() > most {
+            self.records.shrink_to(most);
         }
-        self.records.push_back(record);
     }
 
     /// All that are kept, oldest first.
@@ -240,15 +256,22 @@ mod tests {
     }
 
     #[test]
-    fn places_are_not_taken_long_before_they_are_needed() {
+    fn places_are_for_as_many_as_there_may_be() {
         let mut chronicle = Chronicle::default();
         let record = || Record { at: Moment(0), owner: 1, channel: 0, what: What::Joined { next: 1 } };
         for n in 1..=5_000 {
-            chronicle.note(4_000, record());
-            let spare = chronicle.bytes() - n.min(4_000) * size_of::<Record>();
-            assert!(spare <= (n / 8 + RECORDS_MORE) * size_of::<Record>(), "{spare} bytes beside {n}");
+            chronicle.note(3_000, record());
+            let places = chronicle.bytes() / size_of::<Record>();
+            assert!(places <= (2 * n).clamp(RECORDS_FIRST, 3_000), "{places} for {n}");
         }
-        assert_eq!(chronicle.bytes(), 4_000 * size_of::<Record>());
+        assert_eq!(chronicle.records().count(), 3_000);
+        for most in [4_000, 700, 0] {
+            chronicle.set(most);
+            assert_eq!(chronicle.records().count(), most.min(3_000));
+            assert!(chronicle.bytes() <= most * size_of::<Record>(), "{most}");
+        }
+        chronicle.note(0, record());
+        assert_eq!(chronicle.records().count(), 0);
     }
 
     #[test]

@@ -199,6 +199,7 @@ impl Hub {
     /// Changes the settings; what is there stays, and is trimmed when it is next touched.
     pub fn set(&mut self, settings: Settings) {
         self.count_groups(settings.counts_groups);
+        self.chronicle.set(settings.explain_records_max);
         self.settings = settings;
     }
 
