@@ -7,6 +7,8 @@ mod crashes;
 mod endings;
 #[path = "journal_sessions/rests.rs"]
 mod rests;
+#[path = "journal_sessions/room.rs"]
+mod room;
 mod support;
 #[path = "journal_sessions/tears.rs"]
 mod tears;

@@ -25,6 +25,8 @@ use support::{START, Server, split};
 struct Reader {
     fellow: Fellow,
     reads: Vec<String>,
+    /// Its session did not go on: it has been told to begin anew.
+    is_over: bool,
     /// Messages that it has not had.
     lacks: BTreeSet<u64>,
     newest: u64,
@@ -55,7 +57,8 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         let mut chance = Chance::from_seed(seed);
-        let limit = 300_000 + chance.below(700_000) as usize;
+        let is_crowd = chance.percent(20);
+        let limit = 300_000 + chance.below(if is_crowd { 50_000 } else { 700_000 }) as usize;
         let mut config = bayeux::config();
         config.limits.memory_bytes_max = limit;
         if chance.percent(50) {
@@ -66,7 +69,7 @@ impl World {
         let (readers, said) = (Vec::new(), BTreeMap::new());
         let mut world =
             Self { server, chance, seed, limit, readers, said, newest: 0, counts: BTreeMap::new() };
-        world.begin();
+        world.begin(if is_crowd { 120 } else { 30 });
         world
     }
 
@@ -83,15 +86,19 @@ impl World {
     }
 
     /// Sessions begin.
-    fn begin(&mut self) {
+    fn begin(&mut self, most: u64) {
         let has_patterns = self.chance.percent(50);
-        for _ in 0..self.below(30) {
+        for _ in 0..self.below(most) {
+            if self.server.machine.memory().total_bytes() > self.limit * 9 / 10 {
+                break;
+            }
             let fellow = if self.chance.percent(70) {
                 Fellow::with_ack(&mut self.server)
             } else {
                 Fellow::new(&mut self.server)
             };
-            let mut reader = Reader { fellow, reads: Vec::new(), lacks: BTreeSet::new(), newest: 0 };
+            let mut reader =
+                Reader { fellow, reads: Vec::new(), is_over: false, lacks: BTreeSet::new(), newest: 0 };
             for _ in 0..1 + self.below(6) {
                 let pattern = ["/a/*", "/**", "/b/**"][self.below(3) as usize];
                 let is_pattern = has_patterns && self.chance.percent(30);
@@ -188,6 +195,10 @@ impl World {
                 if let (Some(_), Some(batch)) = (reader.fellow.acked, reply["ext"]["ack"].as_u64()) {
                     reader.fellow.acked = Some(batch);
                 }
+                if reply["error"] == "402::Unknown client" {
+                    (reader.is_over, is_told) = (true, true);
+                    continue;
+                }
                 assert!(
                     reply["channel"] != "/meta/connect" || reply["successful"] == true,
                     "{seed}: {reply}"
@@ -205,6 +216,9 @@ impl World {
                     reader.lacks.remove(&n);
                 }
             }
+            if reader.is_over {
+                break true;
+            }
         };
         server.vanish(reader.fellow.connection);
         if is_in || is_told {
@@ -212,6 +226,13 @@ impl World {
             assert!(is_told || lacks.is_empty(), "{seed}: {i} {:?} lacks {lacks:?}", reader.reads);
         }
         is_in
+    }
+
+    fn is_ready(&mut self) -> bool {
+        let client = self.server.connect(Role::Front);
+        let answer = self.server.get(client, "/readyz");
+        self.server.vanish(client);
+        answer.starts_with("HTTP/1.1 200 ")
     }
 
     fn restart(&mut self, limit: usize, ending: Ending) {
@@ -235,7 +256,7 @@ impl World {
         };
         let after = self.standings();
         let what = format!("{what}: {:?}, {replayed:?}", self.server.machine.memory());
-        assert_eq!((replayed.sessions, replayed.left), (self.readers.len(), 0), "{what}");
+        assert_eq!(replayed.sessions + replayed.left, self.readers.len(), "{what}");
         let (mut gone, mut newest_gone, mut oldest_kept) = (0, 0, u64::MAX);
         for (name, (base, head)) in &before {
             let now = after[name];
@@ -260,24 +281,39 @@ impl World {
             assert!(ending != Ending::Clean(0) && !self.readers.is_empty(), "{gone}, {what}");
             self.count("room for sessions");
         }
+        if replayed.left > 0 {
+            // Messages went first, and no more sessions than had to.
+            assert_eq!(oldest_kept, u64::MAX, "{what}");
+            let used = self.server.machine.memory().total_bytes();
+            assert!(replayed.sessions == 0 || used + limit / 32 > limit - limit / 16, "{what}");
+            self.count("restarts without all sessions");
+        }
         let is_lower = limit < self.limit;
         self.limit = limit;
         self.count(if gone > 0 { "restarts with less" } else { "restarts with all" });
-        if oldest_kept == u64::MAX {
+        if replayed.left > 0 && replayed.sessions == 0 {
+            self.readers.clear();
+        }
+        if oldest_kept == u64::MAX && (replayed.left == 0 || replayed.sessions == 0) {
             // Nothing more can go: it depends on what is left.
             return self.count("restarts with nothing but the newest");
         }
-        let client = self.server.connect(Role::Front);
-        let answer = self.server.get(client, "/readyz");
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{what}: {answer}");
-        self.server.vanish(client);
-        if self.chance.percent(50) {
+        // Where memory was full it is full again; where something had to go there is more.
+        let has_more = is_lower || replayed.left > 0 || gone > 0;
+        assert!(self.is_ready() || !has_more, "{what}");
+        if replayed.left > 0 || self.chance.percent(50) {
             for i in 0..self.readers.len() {
                 let is_in = self.come_back(i);
-                // Where memory was full it is full again; where something had to go there is more.
-                assert!(is_in || !(is_lower && gone > 0), "{i}, {:?}, {what}", self.server.machine.memory());
+                assert!(
+                    is_in || replayed.left == 0 && !(is_lower && gone > 0),
+                    "{i}, {:?}, {what}",
+                    self.server.machine.memory()
+                );
                 self.count(if is_in { "came back" } else { "came in vain" });
             }
+            let count = self.readers.len();
+            self.readers.retain(|reader| !reader.is_over);
+            assert_eq!(count - self.readers.len(), replayed.left, "{what}");
         }
     }
 
@@ -315,7 +351,14 @@ fn what_has_room_is_there_again() {
         }
     }
     println!("{counts:?}");
-    for what in ["restarts with less", "restarts with all", "came back", "closed", "values"] {
+    for what in [
+        "restarts with less",
+        "restarts with all",
+        "restarts without all sessions",
+        "came back",
+        "closed",
+        "values",
+    ] {
         assert!(seeds < 30 || counts.contains_key(what), "there was none: {what}");
     }
 }

@@ -101,8 +101,9 @@ impl JournalFile {
         );
         if left > 0 {
             log::warn!(
-                "{place}: {left} sessions of Bayeux do not go on: there may be fewer now, or they may not read any more what they \
-                 read, or nobody knows how far they had come; their clients begin anew"
+                "{place}: {left} sessions of Bayeux do not go on: there may be fewer now, or there is no room for as many \
+                 (limits.memory_bytes_max), or they may not read any more what they read, or nobody knows how far they had come; \
+                 their clients begin anew"
             );
         }
         if given_up > 0 {

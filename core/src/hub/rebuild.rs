@@ -65,6 +65,16 @@ impl Hub {
         }
     }
 
+    /// Gives back places for members that are there no more. Walks over all channels.
+    pub fn release_seats(&mut self) {
+        for slot in 0..self.channels.slots() {
+            let Some(id) = self.channels.id_at(slot) else { continue };
+            if let Some(channel) = self.channels.get_mut(id) {
+                channel.members.shrink_to_fit();
+            }
+        }
+    }
+
     /// Where a subscription to such an index would begin that has everything up to this place.
     pub fn start_in_index(&mut self, id: Id<Channel>, offset: u64, now: Moment) -> Option<Start> {
         let born = self.channels.get(id)?.born.offset;

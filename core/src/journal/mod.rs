@@ -168,8 +168,8 @@ pub struct Replayed {
     pub messages: usize,
     /// Sessions of Bayeux that go on.
     pub sessions: usize,
-    /// Sessions of Bayeux that do not: there may be fewer now, they may not read any more what they read, or nobody knows how far
-    /// they had come.
+    /// Sessions of Bayeux that do not: there may be fewer now, or there is no room for as many, they may not read any more what they read,
+    /// or nobody knows how far they had come.
     pub left: usize,
     /// Messages for which there was no room, the oldest of all.
     pub given_up: usize,

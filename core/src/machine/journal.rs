@@ -161,8 +161,8 @@ impl Machine {
             }
         };
         self.hub.close_unread_indexes();
+        let sessions = sessions - self.end_fitting_sessions();
         self.counters.bayeux_sessions_restored += sessions as u64;
-        self.end_fitting_sessions();
         let given_up = std::mem::take(&mut self.journal.room).given_up;
         let replayed = Replayed {
             channels: self.hub.channels(),

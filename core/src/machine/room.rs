@@ -81,20 +81,24 @@ impl Machine {
     }
 
     /// Sessions are put back, too. After a crash they take more until their clients are back, and these have to be let in: what indexes of
-    /// patterns have got again goes first. Where there was more room, messages make some for those who come.
-    pub(super) fn end_fitting_sessions(&mut self) {
+    /// patterns have got again goes first. Where there was more room, messages make some for those who come. Where that is not enough,
+    /// sessions do, or nobody could be served: so many are ended.
+    pub(super) fn end_fitting_sessions(&mut self) -> usize {
         self.tables_bytes = self.count_tables();
         let limit = self.config.limits.memory_bytes_max;
-        if self.has_less_room() {
-            return self.give_up_all_above(limit - limit / FREE);
-        }
-        if self.used_bytes() > limit {
+        if !self.has_less_room() {
+            if self.used_bytes() <= limit {
+                return 0;
+            }
             self.hub.thin_indexes(self.used_bytes() - (limit - limit / SLACK));
             self.tables_bytes = self.count_tables();
-            if self.used_bytes() > limit {
-                self.give_up_all_above(limit - limit / FREE);
+            if self.used_bytes() <= limit {
+                return 0;
             }
         }
+        let most = limit - limit / FREE;
+        self.give_up_all_above(most);
+        self.end_sessions_above(most)
     }
 
     /// Gives up what is above that, a part at a time: what goes with it, tables and bodies that several have, is not known before.

@@ -48,6 +48,25 @@ impl Machine {
         self.restore_sessions(theirs.map(|session| KeptSession { parts: true, ..session }).collect(), false)
     }
 
+    /// Ends sessions until no more than so many bytes are in use, those first that were handed something longest ago; how many.
+    pub(in crate::machine) fn end_sessions_above(&mut self, most: usize) -> usize {
+        if self.used_bytes() <= most {
+            return 0;
+        }
+        let mut all: Vec<(u64, Id<Session>)> = self.sessions.table.iter().map(|(id, s)| (s.at, id)).collect();
+        all.sort_by_key(|(at, _)| *at);
+        let before = self.sessions.len();
+        for (_, id) in all {
+            if self.used_bytes() <= most {
+                break;
+            }
+            self.end_session(id);
+            self.tables_bytes = self.count_tables();
+        }
+        self.hub.release_seats();
+        before - self.sessions.len()
+    }
+
     /// Takes up one, if there may be as many and it may still read what it reads: else its client has to shake hands anew, and is told why
     /// when it subscribes.
     fn restore_session(&mut self, mut kept: KeptSession, is_clean: bool) -> bool {
