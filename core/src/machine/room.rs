@@ -18,7 +18,7 @@ pub(super) struct Room {
 const TIMES: usize = 2;
 /// Where messages go for sessions, this part of the limit is free afterwards: for those who come back.
 const FREE: usize = 16;
-/// No less than this part of the limit is given up at a time, if there is as much too much.
+/// No less than this part of the limit is given up at a time, if there is as much too much; so much is free at least.
 const PARTS: usize = 64;
 /// This part of the limit more may be in use by what had room before: tables may be larger than they were.
 const SLACK: usize = 8;
@@ -96,9 +96,10 @@ impl Machine {
                 return 0;
             }
         }
-        let most = limit - limit / FREE;
-        self.give_up_all_above(most);
-        self.end_sessions_above(most)
+        self.give_up_all_above(limit - limit / FREE);
+        // Those who come back need less than they take until then, so under the same limit no more are ended than must be.
+        let free = if self.has_less_room() { FREE } else { PARTS };
+        self.end_sessions_above(limit - limit / free)
     }
 
     /// Gives up what is above that, a part at a time: what goes with it, tables and bodies that several have, is not known before.
