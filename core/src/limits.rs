@@ -31,7 +31,7 @@ limits! {
     connections_max: usize = 100_000,
     /// Connections of one client address; of IPv6, of one network of 64 bits. A newcomer beyond them is answered 503. Loopback is exempt: a proxy speaks for many. 0 means no limit.
     connections_per_address_max: u32 = 1_024,
-    /// Bytes of tables, histories and buffers together. Newcomers on the public sides and new channels are answered 503; a publish first takes room from its own channel's history.
+    /// Bytes of tables, histories and buffers together. Newcomers on the public sides and new channels are answered 503; a publish first takes room from its own channel's history, and the last 64th is not for messages.
     memory_bytes_max: usize = 1 << 30,
     /// Bytes of requests on the admin side and the control socket that come in pieces, for which there is room besides where `memory_bytes_max` is reached: who looks after the server, or publishes, is heard; more are 503. 0 lends none.
     admin_partial_bytes_max: usize = 4 << 20,

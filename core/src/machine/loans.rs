@@ -47,17 +47,30 @@ impl Loans {
 }
 
 impl Machine {
-    /// Whether so many bytes more of a request may be kept, although memory is full; counted when they may not.
-    pub(super) fn may_lend(&mut self, id: Id<Conn>, bytes: usize) -> bool {
-        let Some(conn) = self.conns.get(id) else { return false };
+    /// Whether so many bytes more of a request are lent; `None` where there is no room for them otherwise, either. What is refused to
+    /// somebody who may be lent something is counted.
+    pub(super) fn lends(&mut self, id: Id<Conn>, bytes: usize) -> Option<bool> {
+        // Pieces that stood in the way of their message would take more of its channel than the message does.
+        if !self.is_short_for_messages(bytes) {
+            return Some(false);
+        }
+        let (is_short, fits) = (self.is_short_of(bytes), self.fits_loan(id, bytes));
+        if is_short && fits != Some(true) {
+            self.counters.admin_partials_refused += u64::from(fits == Some(false));
+            return None;
+        }
+        Some(fits == Some(true))
+    }
+
+    /// Whether so many bytes more may be lent to it; `None` if it is lent nothing.
+    fn fits_loan(&self, id: Id<Conn>, bytes: usize) -> Option<bool> {
+        let conn = self.conns.get(id)?;
         let is_partial = matches!(conn.phase, Phase::Ready | Phase::Body(_));
         if !is_partial || !self.is_entitled(conn) {
-            return false;
+            return None;
         }
         let others = self.loans.bytes - self.loans.of(id);
-        let fits = others + conn.inbox.capacity_with(bytes) <= self.config.limits.admin_partial_bytes_max;
-        self.counters.admin_partials_refused += u64::from(!fits);
-        fits
+        Some(others + conn.inbox.capacity_with(bytes) <= self.config.limits.admin_partial_bytes_max)
     }
 
     /// Whether it is one of those who are lent something. Strangers would use up what is for others.

@@ -7,6 +7,9 @@ use crate::arena::Id;
 use crate::dialect::Refusal;
 use crate::hub::{Beside, Channel};
 
+/// This part of the limit is not for messages: however much is published, those who read have to be let in.
+const READERS_PART: usize = 64;
+
 /// For what a channel makes room that is published to together with others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Giving {
@@ -92,11 +95,16 @@ impl Machine {
     /// segments, and in two of the last. It is looked closer at then.
     fn may_be_short_of(&self, messages: usize, size: usize) -> bool {
         if self.hub.indexes() == 0 {
-            return self.is_short_of(size);
+            return self.is_short_for_messages(size);
         }
         let name = self.config.limits.channel_name_bytes_max;
         let copy = size.saturating_add(messages.saturating_mul(Beside::cost(name)));
-        self.is_short_of(size.saturating_add(copy.saturating_mul(2 + name / 2)))
+        self.is_short_for_messages(size.saturating_add(copy.saturating_mul(2 + name / 2)))
+    }
+
+    /// Whether so many bytes more of messages would be too many.
+    pub(super) fn is_short_for_messages(&self, bytes: usize) -> bool {
+        self.is_short_of(bytes.saturating_add(self.config.limits.memory_bytes_max / READERS_PART))
     }
 
     fn take_room(
@@ -107,7 +115,8 @@ impl Machine {
         giving: Giving,
     ) -> Result<(), Refusal> {
         let size = copies.iter().fold(size, |sum, (_, bytes)| sum.saturating_add(*bytes));
-        let (used, most, now) = (self.used_bytes(), self.config.limits.memory_bytes_max, self.post.now);
+        let limit = self.config.limits.memory_bytes_max;
+        let (used, most, now) = (self.used_bytes(), limit - limit / READERS_PART, self.post.now);
         let missing = used.saturating_add(size).saturating_sub(most);
         if missing == 0 {
             return Ok(());

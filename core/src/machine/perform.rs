@@ -215,7 +215,7 @@ impl Machine {
         self.check_journal()?;
         // One body for all, and an entry in each.
         let size = body.len() + self.hub.channels().saturating_mul(size_of::<Message>());
-        if self.used_bytes().saturating_add(size) > self.config.limits.memory_bytes_max {
+        if self.is_short_for_messages(size) {
             return Err(Refusal::Memory);
         }
         self.hub.broadcast(Arc::from(body)).map_err(|_| Refusal::TooManyBroadcasts)
@@ -231,6 +231,10 @@ impl Machine {
     /// The channel called `name`, for one message of this size. One that is made for it and cannot take it is not left behind.
     pub(super) fn open_for(&mut self, name: &str, size: usize) -> Result<Id<Channel>, Refusal> {
         let made = self.hub.made();
+        let with_channel = size + size_of::<Channel>() + name.len();
+        if self.hub.find(name).is_none() && self.is_short_for_messages(with_channel) {
+            return Err(Refusal::Memory);
+        }
         let at = self.open_channel(name, self.channel_ms())?;
         let ready = self.ready(at, size);
         if ready.is_err() && self.hub.made() > made {

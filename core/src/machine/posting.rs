@@ -108,7 +108,9 @@ impl Machine {
         self.check_pace(at, 1)?;
         // What is to be said again cannot make room for itself.
         let size = self.hub.again_bytes(at);
-        if self.is_short_of(self.size_with_copies(at, size).saturating_sub(self.hub.older_bytes(at))) {
+        if self
+            .is_short_for_messages(self.size_with_copies(at, size).saturating_sub(self.hub.older_bytes(at)))
+        {
             return Err(Refusal::Memory);
         }
         self.make_room(at, size)?;

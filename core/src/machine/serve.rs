@@ -79,15 +79,14 @@ impl Machine {
         if bytes.is_empty() {
             return true;
         }
-        let is_short = self.is_short_of(bytes.len());
-        if is_short && !self.may_lend(id, bytes.len()) {
+        let Some(lends) = self.lends(id, bytes.len()) else {
             self.end_for_memory(id, bytes);
             return false;
-        }
+        };
         let Some(conn) = self.conns.get_mut(id) else { return false };
         let before = conn.inbox.capacity();
         conn.inbox.push(bytes, &mut self.post.pool);
-        if is_short {
+        if lends {
             self.loans.grow(id, before, conn.inbox.capacity());
         }
         true
@@ -284,11 +283,14 @@ impl Machine {
     /// Bytes of a body whose head came before go behind it, and the request is served when it is whole. Returns how
     /// many bytes were the body's, or `None` when the connection is over and its bytes do not matter.
     fn feed_body(&mut self, id: Id<Conn>, bytes: &[u8]) -> Option<usize> {
-        let is_short = matches!(self.conns.get(id)?.phase, Phase::Body(_)) && self.is_short_of(bytes.len());
-        if is_short && !self.may_lend(id, bytes.len()) {
+        let lends = match self.conns.get(id)?.phase {
+            Phase::Body(_) => self.lends(id, bytes.len()),
+            _ => Some(false),
+        };
+        let Some(lends) = lends else {
             self.end_for_memory(id, bytes);
             return None;
-        }
+        };
         let conn = self.conns.get_mut(id)?;
         let body = match &mut conn.phase {
             Phase::Body(body) => body,
@@ -316,7 +318,7 @@ impl Machine {
                 })
             }
         };
-        if is_short {
+        if lends {
             self.loans.grow(id, before, inbox.capacity());
         }
         let whole = match &body.framing {

@@ -203,9 +203,39 @@ fn memory_bytes_max_is_no_way_to_keep_publishers_from_their_channels() {
 }
 
 /// Nobody else would make room: what is kept is kept for as long as its channels live.
+/// However much is published, to whatever channels: the last 64th is for those who read.
+#[test]
+fn memory_bytes_max_leaves_readers_room_beside_messages() {
+    let most = 1_000_000;
+    let mut server = with(|l| {
+        l.memory_bytes_max = most;
+        l.explain_records_max = 0;
+    });
+    let admin = server.connect(Role::Admin);
+    let mut published = 0;
+    while status(&server.get(admin, &format!("/push?cname=c{published}&content={}", "x".repeat(500))))
+        == "200"
+    {
+        published += 1;
+    }
+    assert!(published > 500 && server.machine.memory().total_bytes() > most / 8 * 7, "{published}");
+    let made = server.machine.counters().channels_opened;
+    for i in 0..40 {
+        let reader = server.connect(Role::Front);
+        let answer = server.get(reader, &format!("/poll?cname=c{i}&seq=1"));
+        assert!(status(&answer) == "200" && answer.contains("xxx"), "{i}: {answer}");
+    }
+    // Nothing more is taken, and nothing is begun that cannot be.
+    let larger = "y".repeat(600);
+    for target in ["/push?cname=c0&content=", "/push?cname=new&content=", "/broadcast?content="] {
+        assert_eq!(status(&server.get(admin, &format!("{target}{larger}"))), "503", "{target}");
+    }
+    assert_eq!((server.machine.counters().channels_opened, contents(&mut server, "c0").len()), (made, 1));
+}
+
 #[test]
 fn memory_bytes_max_that_was_lowered_is_kept_to_again() {
-    let (mut server, _) = crowd(0);
+    let (mut server, _) = crowd(20_000);
     for i in 0..5 {
         server.push("small", &i.to_string());
     }

@@ -16,20 +16,30 @@ impl Full {
     fn of(mut server: Server) -> Self {
         let (admin, control) = (server.connect(Role::Admin), server.connect(Role::Control(Rights::All)));
         let mut full = Self { server, admin, control };
-        // Room for a timer or two, and for no message.
-        full.leave(64);
+        // Room for a timer or two, and for no message: the last 64th is for readers.
+        let used = full.used() + 64;
+        full.limit(used * 64 / 63 + 1);
         full
     }
 
-    /// So many bytes are free from now on.
-    fn leave(&mut self, bytes: usize) {
+    fn used(&mut self) -> usize {
         self.server.send(self.control, "status\n");
         let status = self.server.received(self.control);
         let (_, rest) = status.split_once("\"memory_bytes\":").expect("it is told");
         let used: Option<usize> = rest.split([',', '}']).next().and_then(|used| used.trim().parse().ok());
+        used.expect("a number")
+    }
+
+    fn limit(&mut self, bytes: usize) {
         let mut config = self.server.machine.config().clone();
-        config.limits.memory_bytes_max = used.expect("a number") + bytes;
+        config.limits.memory_bytes_max = bytes;
         self.server.machine.reconfigure(config);
+    }
+
+    /// So many bytes are free from now on.
+    fn leave(&mut self, bytes: usize) {
+        let used = self.used();
+        self.limit(used + bytes);
     }
 
     fn post(&mut self, target: &str, kind: &str, body: &str) -> String {
