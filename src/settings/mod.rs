@@ -1,6 +1,7 @@
 //! What the administrator has chosen, from file and flags together.
 //! Knows nothing of sockets, nor of what the core makes of its part.
 mod address;
+mod content;
 mod control;
 mod fault;
 mod history;

@@ -1,14 +1,14 @@
 //! Where settings come from: a file, and flags that go before it.
 //! Knows nothing of what they mean; names and types are checked in one place, the structs.
 use std::path::{self, Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, io};
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::fault::in_plain_words;
-use super::{Fault, Settings};
+use super::{Fault, Settings, content};
 
 /// A file, perhaps, and what the flags say. It can be read again and again.
 #[derive(Clone, Debug, Default)]
@@ -39,37 +39,27 @@ impl Source {
     /// # Errors
     /// The first thing that cannot be used.
     pub(crate) fn read(&self) -> Result<(Settings, Table), Fault> {
-        self.read_by(plain)
+        self.read_by(content::plain)
     }
 
     /// The same, but the file may be a pipe, which cannot be read again.
     pub(crate) fn read_once(&self) -> Result<(Settings, Table), Fault> {
-        self.read_by(|path| fs::read_to_string(path))
+        self.read_by(content::once)
     }
 
-    fn read_by(&self, read: impl Fn(&Path) -> io::Result<String>) -> Result<(Settings, Table), Fault> {
+    fn read_by(&self, read: impl Fn(&Path) -> io::Result<Vec<u8>>) -> Result<(Settings, Table), Fault> {
         let Some(path) = &self.file else { return merge("", "", &self.flags, &self.from) };
         let name = path.display().to_string();
         let content = read(path).map_err(|error| Fault::nowhere(format!("cannot read {name}: {error}")))?;
-        merge(&name, &content, &self.flags, &self.from)
+        merge(&name, &Fault::unless_text(&name, content)?, &self.flags, &self.from)
     }
-}
-
-/// The content of a file that is read again, by the daemon that is started and at each reload: from a pipe nothing would come then,
-/// and it would be as if nothing had been said.
-fn plain(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other(
-            "it is no plain file: expected one, for it is read again at each reload",
-        ));
-    }
-    fs::read_to_string(path)
 }
 
 impl Source {
     /// What the file says and is not in force, because a flag says otherwise: options with what the file says.
     pub(crate) fn overruled(&self) -> Vec<(String, Value)> {
-        let content = self.file.as_ref().and_then(|path| plain(path).ok());
+        let content = self.file.as_ref().and_then(|path| content::plain(path).ok());
+        let content = content.and_then(|content| String::from_utf8(content).ok());
         let mut table: Table = content.and_then(|content| content.parse().ok()).unwrap_or_default();
         with_real_names(&mut table);
         let flags = self.flags.iter().filter_map(|(section, options)| Some((section, options.as_table()?)));
@@ -109,7 +99,8 @@ fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Setti
     with_real_names(&mut table);
     let mut settings = Settings::deserialize(table.clone())
         .map_err(|error| Fault::nowhere(in_plain_words(error.message())))?;
-    let read = |file: &str| fs::read(from.join(file)).map_err(|error| format!("cannot read {file}: {error}"));
+    let read =
+        |file: &str| content::plain(&from.join(file)).map_err(|error| format!("cannot read {file}: {error}"));
     let loaded = settings.token.load(read);
     let pid_file = &mut settings.server.pid_file;
     if !pid_file.is_empty() {

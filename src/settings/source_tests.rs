@@ -1,4 +1,6 @@
 //! What is said of a file that cannot be used, and where in it.
+use std::fs;
+
 use super::*;
 
 fn refusal(content: &str) -> String {
@@ -186,6 +188,10 @@ fn keys_of_tokens_have_their_places_and_are_read_from_files() {
     assert!(
         first("[token]\nrequired = true\n")
             .starts_with("rcomet.toml:2:12: token.required = true, but there are no")
+    );
+    assert!(
+        first(&key("secret_file = \"/dev/zero\""))
+            .contains("cannot read /dev/zero: it is no plain file: expected one")
     );
     assert!(first(&key("algorithm = \"none\"")).contains("duplicate key"));
     // Each at its own place, not at the first one's.
