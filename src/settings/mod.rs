@@ -6,6 +6,7 @@ mod control;
 mod fault;
 mod history;
 mod limit_flag;
+mod number;
 mod show;
 mod source;
 mod warnings;

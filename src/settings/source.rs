@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::fault::in_plain_words;
-use super::{Fault, Settings, content};
+use super::{Fault, Settings, content, number};
 
 /// A file, perhaps, and what the flags say. It can be read again and again.
 #[derive(Clone, Debug, Default)]
@@ -86,9 +86,12 @@ fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Setti
     if let Some(fault) = named_twice(name, content).or_else(|| single_bracket(name, content)) {
         return Err(fault);
     }
-    toml::from_str::<Settings>(content).map_err(|error| Fault::from_toml(name, content, &error))?;
-    let mut table: Table =
-        toml::from_str(content).map_err(|error| Fault::from_toml(name, content, &error))?;
+    let wrong = |error: toml::de::Error| match (number::beyond(content, &error), error.span()) {
+        (Some(words), Some(span)) => Fault::at(name, content, &span, words),
+        _ => Fault::from_toml(name, content, &error),
+    };
+    toml::from_str::<Settings>(content).map_err(wrong)?;
+    let mut table: Table = toml::from_str(content).map_err(wrong)?;
     let flagged = |path: &str| lookup(flags, path).is_some();
     for (section, options) in flags {
         match (table.entry(section.clone()).or_insert_with(|| Table::new().into()), options) {

@@ -85,6 +85,44 @@ fn numbers_of_a_narrow_range_are_told_which_it_is() {
 }
 
 #[test]
+fn numbers_beyond_all_are_told_what_was_expected() {
+    let location = "[[push.location]]\npath = \"/s/{id}\"\nrole = \"subscriber\"";
+    let usual = "a whole number from 0 to 9223372036854775807";
+    for (before, number, wanted) in [
+        ("[limits]\nchannels_max = ", "99999999999999999999999", usual),
+        ("[limits]\nchannels_max = ", "18446744073709551615", usual),
+        ("[limits]\nchannels_max = ", "0xFFFFFFFFFFFFFFFF", usual),
+        ("[limits]\nchannels_max = ", "9999999999999999999999999999999999999999999999999999", usual),
+        ("[limits]\nwrite_least_bytes = ", "99999999999999999999", "a whole number from 0 to 4294967295"),
+        ("[websocket]\ncompression_level = ", "99999999999999999999", "a whole number from 1 to 9"),
+        ("[server]\nfront = [\n", "99999999999999999999", "text in quotation marks"),
+        ("[server]\ndemo = ", "9999999999999999999999999999999999999999999999999999", "true or false"),
+        (&format!("{location}\ntimeout_ms = "), "99999999999999999999", usual),
+        (
+            &format!("{location}\nfirst_message = "),
+            "99999999999999999999",
+            "\"oldest\", \"newest\", or a whole number, from the end if negative",
+        ),
+    ] {
+        let end = if before.ends_with('\n') { "\n]" } else { "" };
+        let said = refusal(&format!("{before}{number}{end}\n"));
+        let (line, start) =
+            (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default());
+        let column = start.len() + 1;
+        let wanted = format!(
+            "rcomet.toml:{line}:{column}: the number is too large: expected {wanted}\n    {start}{number}\n    {}{}",
+            " ".repeat(column - 1),
+            "^".repeat(number.len())
+        );
+        assert_eq!(said, wanted);
+    }
+    let said = refusal("[limits]\nchannels_max = -99999999999999999999\n");
+    assert!(said.contains(": the number is too small: expected a whole number, 0 or more\n"), "{said}");
+    let said = refusal("[[token.keys]]\nsecret = 99999999999999999999999999999999999999999999999\n");
+    assert_eq!(said, "rcomet.toml:2:10: the number is too large: expected text in quotation marks");
+}
+
+#[test]
 fn an_option_has_its_place_by_its_other_name_too() {
     let said = refusal("[simple_comet]\n\nmessages_per_channel = 0\n");
     assert!(
