@@ -83,7 +83,7 @@ pub(crate) fn parse(name: &str, content: &str) -> Result<Settings, Fault> {
 
 fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Settings, Table), Fault> {
     // The file is first read for itself, so that what is wrong in it has a place.
-    if let Some(fault) = named_twice(name, content).or_else(|| single_bracket(name, content)) {
+    if let Some(fault) = misshapen(name, content) {
         return Err(fault);
     }
     let wrong = |error: toml::de::Error| match (number::beyond(content, &error), error.span()) {
@@ -123,6 +123,12 @@ fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Setti
 pub(super) const ALIASES: [(&str, &str, &str); 1] =
     [("simple_comet", "messages_per_channel", "max_messages_per_channel")];
 
+/// What is wrong with the shape of a file.
+fn misshapen(name: &str, content: &str) -> Option<Fault> {
+    let checks = [named_twice, single_bracket, no_table];
+    checks.iter().find_map(|check| check(name, content))
+}
+
 /// What is wrong with an option that is there by both of its names: the TOML reader would complain of the one that was not written.
 fn named_twice(file: &str, content: &str) -> Option<Fault> {
     let table = DeTable::parse(content).ok()?;
@@ -147,6 +153,30 @@ fn single_bracket(file: &str, content: &str) -> Option<Fault> {
         let path = format!("{section}.{list}");
         let words =
             format!("{path}: there may be several of them: expected two brackets on each side, [[{path}]]");
+        Some(Fault::at(file, content, &said.span(), words))
+    })
+}
+
+/// What is wrong with a section that is written as if there could be several, or with one of several that is no table: the TOML reader
+/// would take a list for the options of a section, in their order.
+fn no_table(file: &str, content: &str) -> Option<Fault> {
+    let table = DeTable::parse(content).ok()?;
+    let is_section = |name: &str| toml::from_str::<Settings>(&format!("[{name}]")).is_ok();
+    let mut all = table.get_ref().iter();
+    let list =
+        all.find(|(name, said)| matches!(said.get_ref(), DeValue::Array(_)) && is_section(name.get_ref()));
+    if let Some((name, said)) = list {
+        let name = name.get_ref();
+        let words =
+            format!("{name}: there is one section of this name: expected one bracket on each side, [{name}]");
+        return Some(Fault::at(file, content, &said.span(), words));
+    }
+    SEVERAL.iter().find_map(|(section, list)| {
+        let DeValue::Table(options) = table.get_ref().get(*section)?.get_ref() else { return None };
+        let DeValue::Array(all) = options.get(*list)?.get_ref() else { return None };
+        let said = all.iter().find(|one| !matches!(one.get_ref(), DeValue::Table(_)))?;
+        let path = format!("{section}.{list}");
+        let words = format!("{path}: this is no section: expected [[{path}]], with options below it");
         Some(Fault::at(file, content, &said.span(), words))
     })
 }

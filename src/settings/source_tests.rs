@@ -68,6 +68,34 @@ fn a_section_that_there_may_be_several_of_wants_two_brackets() {
 }
 
 #[test]
+fn a_section_that_there_is_one_of_is_no_list() {
+    for (content, wanted) in [
+        (
+            "[[simple_comet]]\n",
+            "rcomet.toml:1:1: simple_comet: there is one section of this name: expected one bracket on each side, \
+             [simple_comet]\n    [[simple_comet]]\n    ^^^^^^^^^^^^^^^^",
+        ),
+        ("[log]\n[[push]]\n[[push.location]]\n", "rcomet.toml:2:1: push: there is one section of this name"),
+        ("[[limits]]\nchannels_max = 1\n", "rcomet.toml:1:1: limits: there is one section"),
+        ("log = []\n", "rcomet.toml:1:7: log: there is one section of this name: expected one bracket"),
+        ("log = [\"debug\"]\n", "rcomet.toml:1:7: log: there is one section of this name"),
+        ("[[pusch]]\n", "rcomet.toml:1:3: unknown option `pusch`: did you mean `push`?"),
+        (
+            "[push]\nlocation = [[\"/s/{id}\", \"subscriber\"]]\n",
+            "rcomet.toml:2:13: push.location: this is no section: expected [[push.location]], with options below it\n",
+        ),
+        (
+            "[token]\nkeys = [\"a\"]\n",
+            "rcomet.toml:2:9: token.keys: this is no section: expected [[token.keys]]",
+        ),
+        ("[history]\nrule = [3]\n", "rcomet.toml:2:9: history.rule: this is no section"),
+    ] {
+        let said = refusal(content);
+        assert!(said.starts_with(wanted), "{said}");
+    }
+}
+
+#[test]
 fn numbers_of_a_narrow_range_are_told_which_it_is() {
     for (option, wanted) in [
         ("compression_level = \"a\"", "invalid type: string \"a\", expected a whole number from 1 to 9"),
@@ -144,6 +172,14 @@ fn what_a_location_says_in_the_wrong_type_is_told_what_was_expected() {
         (
             "websocket_client_heartbeat = [\"ping\"]",
             "4:30: expected a list of two texts, such as [\"ping\", \"pong\"]\n",
+        ),
+        (
+            "last_message_id = { argument = \"x\" }",
+            "4:19: invalid type: map, expected a list such as [{ header = \"NAME\" }, { argument = \"NAME\" }]\n",
+        ),
+        (
+            "last_message_id = [{ argument = \"a=b\" }]",
+            "4:19: push.location[0].last_message_id: `/s/{id}`: `a=b` is no name of an argument, in its last_message_id: expected",
         ),
         ("timeout_ms = \"60s\"", "4:14: invalid type: string \"60s\", expected a whole number, 0 or more\n"),
     ] {
