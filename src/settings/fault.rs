@@ -315,7 +315,7 @@ mod tests {
     fn what_is_no_text_has_its_place() {
         let said = |content: &[u8]| {
             let read = Fault::unless_text("f", content.into());
-            read.map_or_else(|fault| fault.to_string(), |text| text)
+            read.unwrap_or_else(|fault| fault.to_string())
         };
         let words = "here is a byte that is not UTF-8: expected a file of text in UTF-8";
         assert_eq!(
