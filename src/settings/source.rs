@@ -173,8 +173,12 @@ fn no_table(file: &str, content: &str) -> Option<Fault> {
     }
     SEVERAL.iter().find_map(|(section, list)| {
         let DeValue::Table(options) = table.get_ref().get(*section)?.get_ref() else { return None };
-        let DeValue::Array(all) = options.get(*list)?.get_ref() else { return None };
-        let said = all.iter().find(|one| !matches!(one.get_ref(), DeValue::Table(_)))?;
+        let said = options.get(*list)?;
+        let said = match said.get_ref() {
+            DeValue::Array(all) => all.iter().find(|one| !matches!(one.get_ref(), DeValue::Table(_)))?,
+            DeValue::Table(_) => return None,
+            _ => said,
+        };
         let path = format!("{section}.{list}");
         let words = format!("{path}: this is no section: expected [[{path}]], with options below it");
         Some(Fault::at(file, content, &said.span(), words))

@@ -88,6 +88,10 @@ fn a_section_that_there_is_one_of_is_no_list() {
             "[token]\nkeys = [\"a\"]\n",
             "rcomet.toml:2:9: token.keys: this is no section: expected [[token.keys]]",
         ),
+        (
+            "[push]\nlocation = \"/s/{id}\"\n",
+            "rcomet.toml:2:12: push.location: this is no section: expected [[",
+        ),
         ("[history]\nrule = [3]\n", "rcomet.toml:2:9: history.rule: this is no section"),
     ] {
         let said = refusal(content);
