@@ -154,6 +154,25 @@ fn a_daemon_has_its_configuration_from_a_plain_file() {
     );
 }
 
+/// What a file has that is no configuration: bytes without an end, or bytes that are no text.
+#[test]
+fn what_can_be_no_configuration_is_refused_in_words() {
+    let output = rcomet(&["check-config", "/dev/zero"]);
+    let said = stderr(&output);
+    let wanted = "rcomet: cannot read /dev/zero: it is too long: expected a configuration or a key, which has at most 1048576 bytes\n";
+    assert_eq!((output.status.code(), &*said), (Some(1), wanted));
+    let path = file("latin.toml", "");
+    std::fs::write(&path, b"[log]\n# caf\xe9\n").expect("it can be written");
+    let path = path.to_str().expect("a path");
+    for arguments in [["check-config", path].as_slice(), &["run", "--config", path]] {
+        let output = rcomet(arguments);
+        let said = stderr(&output);
+        let wanted = format!("rcomet: {path}:2:6: here is a byte that is not UTF-8: expected");
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.starts_with(&wanted) && said.contains("\n    # caf\u{fffd}\n"), "{said}");
+    }
+}
+
 #[test]
 fn a_warning_is_no_refusal() {
     let path =

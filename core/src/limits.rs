@@ -175,6 +175,7 @@ impl Limits {
             if value >= least { Ok(()) } else { Err(format!("{name} = {value}: must be at least {least}")) }
         };
         at_least("connections_max", self.connections_max, 1)?;
+        at_least("memory_bytes_max", self.memory_bytes_max, 1)?;
         at_least("request_line_bytes_max", self.request_line_bytes_max, 64)?;
         at_least("head_bytes_max", self.head_bytes_max, 128)?;
         at_least("command_bytes_max", self.command_bytes_max, 64)?;
@@ -183,14 +184,22 @@ impl Limits {
         at_least("pipeline_bytes_max", self.pipeline_bytes_max, 1)?;
         at_least("outbox_bytes_max", self.outbox_bytes_max, 1)?;
         at_least("batch_bytes_max", self.batch_bytes_max, 1)?;
+        at_least("channels_max", self.channels_max, 1)?;
         at_least("channel_name_bytes_max", self.channel_name_bytes_max, 1)?;
+        at_least("subscribers_per_channel_max", self.subscribers_per_channel_max, 1)?;
         at_least("callback_bytes_max", self.callback_bytes_max, 1)?;
         at_least("channels_per_subscription_max", self.channels_per_subscription_max, 1)?;
         at_least("session_name_bytes_max", self.session_name_bytes_max, 1)?;
+        at_least("channel_events_waiting_max", self.channel_events_waiting_max, 1)?;
         at_least("broadcasts_waiting_max", self.broadcasts_waiting_max, 1)?;
         at_least("hooks_max", self.hooks_max, 1)?;
         at_least("publish_messages_max", self.publish_messages_max, 1)?;
+        at_least("token_bytes_max", self.token_bytes_max, 1)?;
+        at_least("token_rules_max", self.token_rules_max, 1)?;
         at_least("idempotency_key_bytes_max", self.idempotency_key_bytes_max, 1)?;
+        if self.idempotency_seconds == 0 {
+            return Err("idempotency_seconds = 0: must be at least 1, or a publish that is repeated would be done twice".into());
+        }
         if self.publish_messages_max > PUBLISH_CEILING {
             return Err(format!(
                 "publish_messages_max = {}: must be at most {PUBLISH_CEILING}",
@@ -258,6 +267,41 @@ mod tests {
         assert_eq!(wrong.check(), Err("headers_max = 500: must be at most 128".into()));
         let wrong = Limits { idle_ms_max: 0, ..Limits::default() };
         assert_eq!(wrong.check(), Err("idle_ms_max = 0: must be at least 1 (milliseconds)".into()));
+    }
+
+    /// Others are "none" at 0, or "no limit", and say so.
+    #[test]
+    fn a_limit_of_which_nothing_would_work_is_not_0() {
+        for (name, wrong) in [
+            ("memory_bytes_max", Limits { memory_bytes_max: 0, ..Limits::default() }),
+            ("channels_max", Limits { channels_max: 0, ..Limits::default() }),
+            ("subscribers_per_channel_max", Limits { subscribers_per_channel_max: 0, ..Limits::default() }),
+            ("channel_events_waiting_max", Limits { channel_events_waiting_max: 0, ..Limits::default() }),
+            ("token_bytes_max", Limits { token_bytes_max: 0, ..Limits::default() }),
+            ("token_rules_max", Limits { token_rules_max: 0, ..Limits::default() }),
+            ("idempotency_seconds", Limits { idempotency_seconds: 0, ..Limits::default() }),
+        ] {
+            let why = wrong.check().expect_err(name);
+            assert!(why.starts_with(&format!("{name} = 0: must be at least 1")), "{why}");
+        }
+        let none = Limits {
+            connections_per_address_max: 0,
+            admin_partial_bytes_max: 0,
+            channel_messages_per_second_max: 0,
+            sessions_max: 0,
+            status_names_max: 0,
+            history_messages_max: 0,
+            history_age_ms_max: 0,
+            patterns_max: 0,
+            bayeux_sessions_max: 0,
+            explain_records_max: 0,
+            tokens_known_max: 0,
+            idempotency_keys_max: 0,
+            hook_connections_idle_max: 0,
+            roster_max: 0,
+            ..Limits::default()
+        };
+        assert_eq!(none.check(), Ok(()));
     }
 
     #[test]

@@ -42,6 +42,22 @@ impl Fault {
         Self::at(file, content, &span, message)
     }
 
+    /// The text that a file is, or the place where it is none.
+    pub(crate) fn unless_text(file: &str, content: Vec<u8>) -> Result<String, Self> {
+        String::from_utf8(content).map_err(|error| {
+            let start = error.utf8_error().valid_up_to();
+            // What is no text is shown by a mark for it; what is before that stays where it is.
+            let shown = String::from_utf8_lossy(error.as_bytes());
+            let span = start..start + char::REPLACEMENT_CHARACTER.len_utf8();
+            Self::at(
+                file,
+                &shown,
+                &span,
+                "here is a byte that is not UTF-8: expected a file of text in UTF-8",
+            )
+        })
+    }
+
     /// What the TOML reader complains of in a file, in words that fit an administrator.
     pub(crate) fn from_toml(file: &str, content: &str, error: &toml::de::Error) -> Self {
         let message = in_plain_words(error.message());
@@ -75,16 +91,69 @@ impl Place {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = cut_short(&self.message);
         let Some(Place { file, line, column, text, width }) = &self.place else {
-            return f.write_str(&self.message);
+            return f.write_str(&message);
         };
-        write!(f, "{file}:{line}:{column}: {}", self.message)?;
+        write!(f, "{file}:{line}:{column}: {message}")?;
         let Some(text) = text else { return Ok(()) };
-        // Tabs stay tabs, so that the mark stands below what it means.
-        let indent: String =
-            text.chars().take(column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        write!(f, "\n    {text}\n    {indent}{}", "^".repeat(*width))
+        let (text, indent, marks) = excerpt(text, *column, *width);
+        write!(f, "\n    {text}\n    {indent}{marks}")
     }
+}
+
+/// Characters of a line that are shown: of a longer one those around what is meant.
+const LINE_CHARS_MAX: usize = 200;
+
+/// A line, or a part of it, with what stands below it: up to the mark, and the mark.
+fn excerpt(line: &str, column: usize, width: usize) -> (String, String, String) {
+    let marked = column - 1..column - 1 + width;
+    let length = line.chars().count();
+    let first = if length > LINE_CHARS_MAX { marked.start.saturating_sub(LINE_CHARS_MAX / 2) } else { 0 };
+    let (mut text, mut indent, mut marks) = (String::new(), String::new(), String::new());
+    if first > 0 {
+        text.push('…');
+        indent.push(' ');
+    }
+    for (at, c) in line.chars().enumerate().skip(first).take(LINE_CHARS_MAX) {
+        let shown = visible(c);
+        let chars = shown.chars().count();
+        if marked.contains(&at) {
+            marks += &"^".repeat(chars);
+        } else if at < marked.start {
+            // Tabs stay tabs, so that the mark stands below what it means.
+            indent += &if c == '\t' { shown.clone() } else { " ".repeat(chars) };
+        }
+        text += &shown;
+    }
+    if first + LINE_CHARS_MAX < length {
+        text.push('…');
+    }
+    if marks.is_empty() {
+        marks.push('^');
+    }
+    (text, indent, marks)
+}
+
+/// A character, but what would do something to a terminal or to a log: that is written as an escape.
+fn visible(c: char) -> String {
+    // Those that turn the direction of what follows (Unicode, annex 9) let a line look like another.
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if turns || c.is_control() && c != '\t' { c.escape_default().to_string() } else { c.into() }
+}
+
+/// Characters of a message that are shown at its beginning, where it says what was found, which may be long, and at its end, where it
+/// says what was expected.
+const MESSAGE_ENDS_CHARS: [usize; 2] = [300, 600];
+
+fn cut_short(message: &str) -> String {
+    let shown: Vec<char> = message.chars().collect();
+    let [first, last] = MESSAGE_ENDS_CHARS;
+    let all = |chars: &[char]| chars.iter().map(|&c| visible(c)).collect::<String>();
+    if shown.len() <= first + last {
+        return all(&shown);
+    }
+    format!("{}…{}", all(&shown[..first]), all(&shown[shown.len() - last..]))
 }
 
 impl Error for Fault {}
@@ -200,6 +269,70 @@ mod tests {
             "only what is on the first line is marked"
         );
         assert_eq!(shown("é", 1..9), "f:1:2: m\n    é\n     ^", "inside of a character");
+    }
+
+    #[test]
+    fn of_a_long_line_what_is_around_the_mark_is_shown() {
+        let line = format!("{}bad{}", "é".repeat(500), "z".repeat(500));
+        let shown = Fault::at("f", &line, &(1_000..1_003), "no").to_string();
+        let wanted = format!(
+            "f:1:501: no\n    …{}bad{}…\n     {}^^^",
+            "é".repeat(100),
+            "z".repeat(97),
+            " ".repeat(100)
+        );
+        assert_eq!(shown, wanted);
+        let shown = Fault::at("f", &line, &(0..1_500), "no").to_string();
+        assert_eq!(shown, format!("f:1:1: no\n    {}…\n    {}", "é".repeat(200), "^".repeat(200)));
+        let shown = Fault::at("f", &line, &(1_503..1_503), "no").to_string();
+        assert_eq!(shown, format!("f:1:1004: no\n    …{}\n     {}^", "z".repeat(100), " ".repeat(100)));
+        let fits = "x".repeat(200);
+        assert_eq!(Fault::at("f", &fits, &(0..1), "no").to_string(), format!("f:1:1: no\n    {fits}\n    ^"));
+    }
+
+    #[test]
+    fn a_long_message_keeps_its_ends() {
+        let told = |length: usize| Fault::nowhere(format!("{}, expected b", "é".repeat(length))).to_string();
+        assert_eq!(told(888), format!("{}, expected b", "é".repeat(888)));
+        assert_eq!(told(889), format!("{}…{}, expected b", "é".repeat(300), "é".repeat(588)));
+    }
+
+    #[test]
+    fn what_would_do_something_to_a_terminal_is_escaped() {
+        let content = "a\u{1b}[2J\u{202e} = b\rc";
+        let start = content.find('b').expect("it is there");
+        let shown = Fault::at("f", content, &(start..start + 3), "no\u{7}\n").to_string();
+        assert_eq!(
+            shown,
+            format!(
+                "f:1:10: no\\u{{7}}\\n\n    a\\u{{1b}}[2J\\u{{202e}} = b\\rc\n    {}^^^^",
+                " ".repeat(21)
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_no_text_has_its_place() {
+        let said = |content: &[u8]| {
+            let read = Fault::unless_text("f", content.into());
+            read.unwrap_or_else(|fault| fault.to_string())
+        };
+        let words = "here is a byte that is not UTF-8: expected a file of text in UTF-8";
+        assert_eq!(
+            said(b"[log]\r\n# \xc3\xa9 \xe9\xff\na = 1"),
+            format!("f:2:5: {words}\n    # é \u{fffd}\u{fffd}\n        ^")
+        );
+        assert_eq!(
+            said(b"\n\nsecret = \"\xff\""),
+            format!("f:3:11: {words}"),
+            "of a secret nothing is shown"
+        );
+        assert_eq!(
+            said(b"a\n\xe2\x82"),
+            format!("f:2:1: {words}\n    \u{fffd}\n    ^"),
+            "cut off at the end"
+        );
+        assert_eq!(said("[log]\n# é".as_bytes()), "[log]\n# é");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What the administrator has chosen, from file and flags together.
 //! Knows nothing of sockets, nor of what the core makes of its part.
 mod address;
+mod content;
 mod control;
 mod fault;
 mod history;
 mod limit_flag;
+mod number;
 mod show;
 mod source;
 mod warnings;

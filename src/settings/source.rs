@@ -1,14 +1,14 @@
 //! Where settings come from: a file, and flags that go before it.
 //! Knows nothing of what they mean; names and types are checked in one place, the structs.
 use std::path::{self, Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, io};
 
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::fault::in_plain_words;
-use super::{Fault, Settings};
+use super::{Fault, Settings, content, number};
 
 /// A file, perhaps, and what the flags say. It can be read again and again.
 #[derive(Clone, Debug, Default)]
@@ -39,37 +39,27 @@ impl Source {
     /// # Errors
     /// The first thing that cannot be used.
     pub(crate) fn read(&self) -> Result<(Settings, Table), Fault> {
-        self.read_by(plain)
+        self.read_by(content::plain)
     }
 
     /// The same, but the file may be a pipe, which cannot be read again.
     pub(crate) fn read_once(&self) -> Result<(Settings, Table), Fault> {
-        self.read_by(|path| fs::read_to_string(path))
+        self.read_by(content::once)
     }
 
-    fn read_by(&self, read: impl Fn(&Path) -> io::Result<String>) -> Result<(Settings, Table), Fault> {
+    fn read_by(&self, read: impl Fn(&Path) -> io::Result<Vec<u8>>) -> Result<(Settings, Table), Fault> {
         let Some(path) = &self.file else { return merge("", "", &self.flags, &self.from) };
         let name = path.display().to_string();
         let content = read(path).map_err(|error| Fault::nowhere(format!("cannot read {name}: {error}")))?;
-        merge(&name, &content, &self.flags, &self.from)
+        merge(&name, &Fault::unless_text(&name, content)?, &self.flags, &self.from)
     }
-}
-
-/// The content of a file that is read again, by the daemon that is started and at each reload: from a pipe nothing would come then,
-/// and it would be as if nothing had been said.
-fn plain(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other(
-            "it is no plain file: expected one, for it is read again at each reload",
-        ));
-    }
-    fs::read_to_string(path)
 }
 
 impl Source {
     /// What the file says and is not in force, because a flag says otherwise: options with what the file says.
     pub(crate) fn overruled(&self) -> Vec<(String, Value)> {
-        let content = self.file.as_ref().and_then(|path| plain(path).ok());
+        let content = self.file.as_ref().and_then(|path| content::plain(path).ok());
+        let content = content.and_then(|content| String::from_utf8(content).ok());
         let mut table: Table = content.and_then(|content| content.parse().ok()).unwrap_or_default();
         with_real_names(&mut table);
         let flags = self.flags.iter().filter_map(|(section, options)| Some((section, options.as_table()?)));
@@ -93,12 +83,15 @@ pub(crate) fn parse(name: &str, content: &str) -> Result<Settings, Fault> {
 
 fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Settings, Table), Fault> {
     // The file is first read for itself, so that what is wrong in it has a place.
-    if let Some(fault) = named_twice(name, content).or_else(|| single_bracket(name, content)) {
+    if let Some(fault) = misshapen(name, content) {
         return Err(fault);
     }
-    toml::from_str::<Settings>(content).map_err(|error| Fault::from_toml(name, content, &error))?;
-    let mut table: Table =
-        toml::from_str(content).map_err(|error| Fault::from_toml(name, content, &error))?;
+    let wrong = |error: toml::de::Error| match (number::beyond(content, &error), error.span()) {
+        (Some(words), Some(span)) => Fault::at(name, content, &span, words),
+        _ => Fault::from_toml(name, content, &error),
+    };
+    toml::from_str::<Settings>(content).map_err(wrong)?;
+    let mut table: Table = toml::from_str(content).map_err(wrong)?;
     let flagged = |path: &str| lookup(flags, path).is_some();
     for (section, options) in flags {
         match (table.entry(section.clone()).or_insert_with(|| Table::new().into()), options) {
@@ -109,7 +102,8 @@ fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Setti
     with_real_names(&mut table);
     let mut settings = Settings::deserialize(table.clone())
         .map_err(|error| Fault::nowhere(in_plain_words(error.message())))?;
-    let read = |file: &str| fs::read(from.join(file)).map_err(|error| format!("cannot read {file}: {error}"));
+    let read =
+        |file: &str| content::plain(&from.join(file)).map_err(|error| format!("cannot read {file}: {error}"));
     let loaded = settings.token.load(read);
     let pid_file = &mut settings.server.pid_file;
     if !pid_file.is_empty() {
@@ -128,6 +122,12 @@ fn merge(name: &str, content: &str, flags: &Table, from: &Path) -> Result<(Setti
 /// Options that can be called by another name as well.
 pub(super) const ALIASES: [(&str, &str, &str); 1] =
     [("simple_comet", "messages_per_channel", "max_messages_per_channel")];
+
+/// What is wrong with the shape of a file.
+fn misshapen(name: &str, content: &str) -> Option<Fault> {
+    let checks = [named_twice, single_bracket, no_table];
+    checks.iter().find_map(|check| check(name, content))
+}
 
 /// What is wrong with an option that is there by both of its names: the TOML reader would complain of the one that was not written.
 fn named_twice(file: &str, content: &str) -> Option<Fault> {
@@ -153,6 +153,34 @@ fn single_bracket(file: &str, content: &str) -> Option<Fault> {
         let path = format!("{section}.{list}");
         let words =
             format!("{path}: there may be several of them: expected two brackets on each side, [[{path}]]");
+        Some(Fault::at(file, content, &said.span(), words))
+    })
+}
+
+/// What is wrong with a section that is written as if there could be several, or with one of several that is no table: the TOML reader
+/// would take a list for the options of a section, in their order.
+fn no_table(file: &str, content: &str) -> Option<Fault> {
+    let table = DeTable::parse(content).ok()?;
+    let is_section = |name: &str| toml::from_str::<Settings>(&format!("[{name}]")).is_ok();
+    let mut all = table.get_ref().iter();
+    let list =
+        all.find(|(name, said)| matches!(said.get_ref(), DeValue::Array(_)) && is_section(name.get_ref()));
+    if let Some((name, said)) = list {
+        let name = name.get_ref();
+        let words =
+            format!("{name}: there is one section of this name: expected one bracket on each side, [{name}]");
+        return Some(Fault::at(file, content, &said.span(), words));
+    }
+    SEVERAL.iter().find_map(|(section, list)| {
+        let DeValue::Table(options) = table.get_ref().get(*section)?.get_ref() else { return None };
+        let said = options.get(*list)?;
+        let said = match said.get_ref() {
+            DeValue::Array(all) => all.iter().find(|one| !matches!(one.get_ref(), DeValue::Table(_)))?,
+            DeValue::Table(_) => return None,
+            _ => said,
+        };
+        let path = format!("{section}.{list}");
+        let words = format!("{path}: this is no section: expected [[{path}]], with options below it");
         Some(Fault::at(file, content, &said.span(), words))
     })
 }

@@ -1,4 +1,6 @@
 //! What is said of a file that cannot be used, and where in it.
+use std::fs;
+
 use super::*;
 
 fn refusal(content: &str) -> String {
@@ -66,6 +68,38 @@ fn a_section_that_there_may_be_several_of_wants_two_brackets() {
 }
 
 #[test]
+fn a_section_that_there_is_one_of_is_no_list() {
+    for (content, wanted) in [
+        (
+            "[[simple_comet]]\n",
+            "rcomet.toml:1:1: simple_comet: there is one section of this name: expected one bracket on each side, \
+             [simple_comet]\n    [[simple_comet]]\n    ^^^^^^^^^^^^^^^^",
+        ),
+        ("[log]\n[[push]]\n[[push.location]]\n", "rcomet.toml:2:1: push: there is one section of this name"),
+        ("[[limits]]\nchannels_max = 1\n", "rcomet.toml:1:1: limits: there is one section"),
+        ("log = []\n", "rcomet.toml:1:7: log: there is one section of this name: expected one bracket"),
+        ("log = [\"debug\"]\n", "rcomet.toml:1:7: log: there is one section of this name"),
+        ("[[pusch]]\n", "rcomet.toml:1:3: unknown option `pusch`: did you mean `push`?"),
+        (
+            "[push]\nlocation = [[\"/s/{id}\", \"subscriber\"]]\n",
+            "rcomet.toml:2:13: push.location: this is no section: expected [[push.location]], with options below it\n",
+        ),
+        (
+            "[token]\nkeys = [\"a\"]\n",
+            "rcomet.toml:2:9: token.keys: this is no section: expected [[token.keys]]",
+        ),
+        (
+            "[push]\nlocation = \"/s/{id}\"\n",
+            "rcomet.toml:2:12: push.location: this is no section: expected [[",
+        ),
+        ("[history]\nrule = [3]\n", "rcomet.toml:2:9: history.rule: this is no section"),
+    ] {
+        let said = refusal(content);
+        assert!(said.starts_with(wanted), "{said}");
+    }
+}
+
+#[test]
 fn numbers_of_a_narrow_range_are_told_which_it_is() {
     for (option, wanted) in [
         ("compression_level = \"a\"", "invalid type: string \"a\", expected a whole number from 1 to 9"),
@@ -80,6 +114,44 @@ fn numbers_of_a_narrow_range_are_told_which_it_is() {
     }
     let read = parse("f", "[websocket]\ncompression_level = 9\ncompression_window = 9\n").expect("it works");
     assert_eq!((read.websocket.compression_level, read.websocket.compression_window), (9, 9));
+}
+
+#[test]
+fn numbers_beyond_all_are_told_what_was_expected() {
+    let location = "[[push.location]]\npath = \"/s/{id}\"\nrole = \"subscriber\"";
+    let usual = "a whole number from 0 to 9223372036854775807";
+    for (before, number, wanted) in [
+        ("[limits]\nchannels_max = ", "99999999999999999999999", usual),
+        ("[limits]\nchannels_max = ", "18446744073709551615", usual),
+        ("[limits]\nchannels_max = ", "0xFFFFFFFFFFFFFFFF", usual),
+        ("[limits]\nchannels_max = ", "9999999999999999999999999999999999999999999999999999", usual),
+        ("[limits]\nwrite_least_bytes = ", "99999999999999999999", "a whole number from 0 to 4294967295"),
+        ("[websocket]\ncompression_level = ", "99999999999999999999", "a whole number from 1 to 9"),
+        ("[server]\nfront = [\n", "99999999999999999999", "text in quotation marks"),
+        ("[server]\ndemo = ", "9999999999999999999999999999999999999999999999999999", "true or false"),
+        (&format!("{location}\ntimeout_ms = "), "99999999999999999999", usual),
+        (
+            &format!("{location}\nfirst_message = "),
+            "99999999999999999999",
+            "\"oldest\", \"newest\", or a whole number, from the end if negative",
+        ),
+    ] {
+        let end = if before.ends_with('\n') { "\n]" } else { "" };
+        let said = refusal(&format!("{before}{number}{end}\n"));
+        let (line, start) =
+            (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default());
+        let column = start.len() + 1;
+        let wanted = format!(
+            "rcomet.toml:{line}:{column}: the number is too large: expected {wanted}\n    {start}{number}\n    {}{}",
+            " ".repeat(column - 1),
+            "^".repeat(number.len())
+        );
+        assert_eq!(said, wanted);
+    }
+    let said = refusal("[limits]\nchannels_max = -99999999999999999999\n");
+    assert!(said.contains(": the number is too small: expected a whole number, 0 or more\n"), "{said}");
+    let said = refusal("[[token.keys]]\nsecret = 99999999999999999999999999999999999999999999999\n");
+    assert_eq!(said, "rcomet.toml:2:10: the number is too large: expected text in quotation marks");
 }
 
 #[test]
@@ -104,6 +176,14 @@ fn what_a_location_says_in_the_wrong_type_is_told_what_was_expected() {
         (
             "websocket_client_heartbeat = [\"ping\"]",
             "4:30: expected a list of two texts, such as [\"ping\", \"pong\"]\n",
+        ),
+        (
+            "last_message_id = { argument = \"x\" }",
+            "4:19: invalid type: map, expected a list such as [{ header = \"NAME\" }, { argument = \"NAME\" }]\n",
+        ),
+        (
+            "last_message_id = [{ argument = \"a=b\" }]",
+            "4:19: push.location[0].last_message_id: `/s/{id}`: `a=b` is no name of an argument, in its last_message_id: expected",
         ),
         ("timeout_ms = \"60s\"", "4:14: invalid type: string \"60s\", expected a whole number, 0 or more\n"),
     ] {
@@ -186,6 +266,10 @@ fn keys_of_tokens_have_their_places_and_are_read_from_files() {
     assert!(
         first("[token]\nrequired = true\n")
             .starts_with("rcomet.toml:2:12: token.required = true, but there are no")
+    );
+    assert!(
+        first(&key("secret_file = \"/dev/zero\""))
+            .contains("cannot read /dev/zero: it is no plain file: expected one")
     );
     assert!(first(&key("algorithm = \"none\"")).contains("duplicate key"));
     // Each at its own place, not at the first one's.

@@ -1,6 +1,9 @@
 """The clients of several languages against the real daemon, all of them through the same days: what one can, the others can."""
+import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +12,12 @@ import unittest
 from support import HERE, NASTY, SOON_S, Client, Daemon, Wire, end_group, end_late, stranger, until
 
 JAVA = os.environ.get('RCOMET_JAVA_CLASSES', '')
+
+
+def end_of_group(group):
+    """Ends what is left of a group of processes."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 class Days:
@@ -245,6 +254,20 @@ class Shell(Days, unittest.TestCase):
             # curl may say that it cannot write any more; nobody else has anything to say.
             self.assertEqual([line for line in err.splitlines() if not line.startswith('curl: (23)')], [])
             until(0, lambda: self.daemon.subscribers('left'))
+
+    def test_in_the_background_it_is_ended_as_the_manual_says(self):
+        with open(os.path.join(HERE, '../../clients/shell/README.md')) as file:
+            begin, end = re.search(r'```sh\n(setsid .*)\n# later\n(kill .*)\n```', file.read()).groups()
+        begin = begin.replace('sh -c', f'{self.command[0]} -c').replace('news.log', '/dev/null').replace(' news', ' apart')
+        process = subprocess.Popen([self.command[0], '-c', f'{begin}\necho "$group"\nread -r line\n{end}'], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=os.path.join(HERE, '../../clients/shell'), start_new_session=True,
+                                   env=self.client.environment(self.daemon.admin, self.daemon.front, {}))
+        group = int(process.stdout.readline())
+        self.addCleanup(end_of_group, group)
+        until(1, lambda: self.daemon.subscribers('apart'))
+        _, err = process.communicate('\n', timeout=SOON_S)
+        self.assertEqual((process.returncode, err), (0, ''))
+        until(0, lambda: self.daemon.subscribers('apart'))
 
     def test_a_token_is_on_no_command_line(self):
         with self.client.subscribe(self.daemon, 'watched', RCOMET_TOKEN='s3cret') as listening:

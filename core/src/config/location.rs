@@ -7,7 +7,7 @@ use super::location_pages::Pages;
 use super::location_path::{LocationPath, Template};
 use super::push::{Batching, Concurrency, Duty, FirstMessage, GroupMethod, Side, Transport};
 use super::upstream::Upstream;
-use super::wording::{IdSource, WordingId};
+use super::wording::{IdSource, WordingId, id_sources};
 use crate::conn::Role;
 use crate::hub::GroupLimits;
 
@@ -98,7 +98,7 @@ pub struct Location {
     #[serde(default)]
     pub message_id_custom_etag_header: String,
     /// Where a place is looked for when there are no validators (`nchan_subscriber_last_message_id`).
-    #[serde(default = "IdSource::usual")]
+    #[serde(default = "IdSource::usual", deserialize_with = "id_sources")]
     pub last_message_id: Vec<IdSource>,
     /// Answer 400 to a message id that cannot be read, as Nchan does; else it is as if there were none.
     #[serde(default)]

@@ -87,6 +87,16 @@ impl fmt::Display for LocationPath {
     }
 }
 
+/// Whether a text is what it seems to be, in a path or as the name of an argument.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|c| c.is_ascii_graphic() && !b"{}?#%&=".contains(&c))
+}
+
+/// Whether an argument of a query can be called so, as it is written here.
+pub(super) fn is_argument(name: &str) -> bool {
+    !name.is_empty() && is_plain(name)
+}
+
 /// `{name}`, if that is what it is.
 fn named(text: &str) -> Option<&str> {
     let name = text.strip_prefix('{')?.strip_suffix('}')?;
@@ -102,7 +112,6 @@ impl TryFrom<String> for LocationPath {
             )
         };
         let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-        let is_plain = |part: &str| part.bytes().all(|c| c.is_ascii_graphic() && !b"{}?#%&=".contains(&c));
         // It would be taken word for word, and no request would fit.
         if looks_like_a_pattern(path) {
             return Err(format!(
@@ -127,7 +136,7 @@ impl TryFrom<String> for LocationPath {
         for argument in query.split('&').filter(|argument| !argument.is_empty()) {
             let (argument, name) = argument.split_once('=').ok_or_else(wrong)?;
             let name = if name.is_empty() { Some(argument) } else { named(name) };
-            let name = name.filter(|_| !argument.is_empty() && is_plain(argument)).ok_or_else(wrong)?;
+            let name = name.filter(|_| is_argument(argument)).ok_or_else(wrong)?;
             arguments.push((argument.into(), name.into()));
         }
         let path = Self { pieces, arguments, text };

@@ -3,6 +3,8 @@
 //! Knows nothing of what is asked there.
 use super::Http;
 use super::location::Location;
+use super::location_path::{Template, has_capture};
+use super::named::META;
 use super::push::{Duty, Push, Transport};
 use crate::conn::Role;
 
@@ -26,8 +28,47 @@ impl Push {
             )
         });
         let pages = all.iter().filter_map(|location| location.idle_pages(http));
-        idle.chain(pages).chain(unreached).collect()
+        let of_events = all.iter().flat_map(idle_in_events);
+        let captures = all.iter().flat_map(captures_in_queries);
+        idle.chain(of_events).chain(captures).chain(pages).chain(unreached).collect()
     }
+}
+
+/// What does nothing in the group in which the server tells what happens.
+fn idle_in_events(location: &Location) -> Vec<String> {
+    let is_in_it = |group: &Template| group.names().next().is_none() && group.fill(&[]) == META;
+    if !location.group.as_ref().is_some_and(is_in_it) {
+        return Vec::new();
+    }
+    let path = &location.path;
+    let mut said = Vec::new();
+    if matches!(location.role, Duty::Publisher | Duty::Pubsub) {
+        said.push(format!(
+            "push.location `{path}`: nothing can be published here, for only the server publishes in the group `{META}`"
+        ));
+    }
+    if matches!(location.role, Duty::Publisher | Duty::Pubsub | Duty::Subscriber)
+        && location.channel_events_channel_id.is_some()
+    {
+        said.push(format!(
+            "push.location `{path}`: channel_events_channel_id does nothing here, for it is not told what happens in the group `{META}`"
+        ));
+    }
+    said
+}
+
+/// Applications' addresses with what nginx captures in their queries: it may be a price, and is hardly.
+fn captures_in_queries(location: &Location) -> Vec<String> {
+    let path = &location.path;
+    let all = location.named_upstreams().filter(|(_, upstream)| has_capture(upstream.target()));
+    all.map(|(option, upstream)| {
+        format!(
+            "push.location `{path}`: {option} asks for {} word for word, with a `$` and a digit: what the path names is told in \
+             X-Channel-Id and X-Original-URI",
+            upstream.target()
+        )
+    })
+    .collect()
 }
 
 /// Options that are set at a location and do nothing there.
@@ -255,6 +296,47 @@ mod tests {
         ] {
             let wanted: Vec<String> = wanted.iter().map(|words| format!("push.location `/x`: {words}")).collect();
             assert_eq!(warnings(&format!("[{location}]")), wanted, "{location}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_tells_itself_is_not_published() {
+        let in_events = |role: &str, group: &str, more: &str| {
+            warnings(&format!(r#"[{{"path": "/x/{{id}}", "role": "{role}", "group": "{group}"{more}}}]"#))
+        };
+        for (role, is_told) in [("publisher", true), ("pubsub", true), ("subscriber", false)] {
+            let said = in_events(role, "meta", "");
+            assert_eq!(said.len(), usize::from(is_told), "{said:?}");
+            assert!(said.iter().all(|words| words.contains("nothing can be published here")), "{said:?}");
+            assert_eq!(in_events(role, "metas", ""), Vec::<String>::new());
+            assert_eq!(in_events(role, "{id}", ""), Vec::<String>::new());
+        }
+        let said = in_events("subscriber", "meta", r#", "channel_events_channel_id": "e""#);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("channel_events_channel_id does nothing here"), "{said:?}");
+        assert_eq!(
+            in_events("subscriber", "a", r#", "channel_events_channel_id": "e""#),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn an_address_with_what_nginx_captures_is_told() {
+        for option in
+            ["authorize_request", "publisher_upstream_request", "subscribe_request", "unsubscribe_request"]
+        {
+            let of = |target: &str| {
+                warnings(&format!(
+                    r#"[{{"path": "/x/{{id}}", "role": "pubsub", "{option}": "http://127.0.0.1:1{target}"}}]"#
+                ))
+            };
+            let said = of("/a?id=$1");
+            assert_eq!(said.len(), 1, "{said:?}");
+            let wanted = format!(
+                "push.location `/x/{{id}}`: {option} asks for /a?id=$1 word for word, with a `$` and a digit: what"
+            );
+            assert!(said[0].starts_with(&wanted), "{said:?}");
+            assert_eq!(of("/a?id=$"), Vec::<String>::new());
         }
     }
 

@@ -1,13 +1,16 @@
 //! What a location has said around messages besides what its transports want: an event, a separator, ids, pings.
 //! Knows nothing of messages.
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
+use super::heartbeat::Heartbeat;
 use super::location::Location;
 use super::location_mistake::Mistake;
-use super::location_path::{has_capture, has_variable};
+use super::location_path::{has_capture, has_variable, is_argument};
 use super::push::Push;
 
 /// Bytes of each text of a location that is repeated around messages.
@@ -106,6 +109,27 @@ impl From<IdSourceText> for IdSource {
     }
 }
 
+/// A list of them. Who writes one without the brackets is told of both.
+pub(super) fn id_sources<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IdSource>, D::Error> {
+    struct Sources;
+    impl<'de> Visitor<'de> for Sources {
+        type Value = Vec<IdSource>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list such as [{ header = \"NAME\" }, { argument = \"NAME\" }]")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut sources = Vec::new();
+            while let Some(source) = all.next_element()? {
+                sources.push(source);
+            }
+            Ok(sources)
+        }
+    }
+    from.deserialize_seq(Sources)
+}
+
 impl IdSource {
     /// Where it is named if nothing is said (`nchan_subscriber_last_message_id`).
     pub fn usual() -> Vec<Self> {
@@ -196,13 +220,40 @@ impl Location {
             let words = format!("`{path}` has more than {TEXT_BYTES_MAX} bytes in its raw_stream_separator");
             return wrong("raw_stream_separator", words);
         }
+        let heartbeat = self.websocket_client_heartbeat.iter();
+        for text in heartbeat.flat_map(|Heartbeat { asks, answers }| [asks, answers]) {
+            if has_variable(text) || has_capture(text) {
+                let words = format!(
+                    "`{path}` has a variable of nginx in its websocket_client_heartbeat: expected what is sent and what it is answered \
+                     with, word for word"
+                );
+                return wrong("websocket_client_heartbeat", words);
+            }
+        }
         if self.eventsource_ping_ms > 0 && self.eventsource_ping_ms < PING_MS_MIN {
             let words = format!("`{path}` pings more than once in {PING_MS_MIN} ms");
             return wrong("eventsource_ping_ms", words);
         }
-        if self.last_message_id.contains(&IdSource::Argument(String::new())) {
-            let words = format!("`{path}`: an argument without a name, in its last_message_id");
-            return wrong("last_message_id", words);
+        for source in &self.last_message_id {
+            let (IdSource::Header(name) | IdSource::Argument(name)) = source;
+            if has_variable(name) || has_capture(name) {
+                let words = format!(
+                    "`{path}` has a variable of nginx in its last_message_id: expected the name of a field or an argument, word for word"
+                );
+                return wrong("last_message_id", words);
+            }
+            if let IdSource::Argument(name) = source
+                && (!is_argument(name) || name.len() > TEXT_BYTES_MAX)
+            {
+                let words = if name.is_empty() {
+                    format!("`{path}`: an argument without a name, in its last_message_id")
+                } else {
+                    format!(
+                        "`{path}`: `{name}` is no name of an argument, in its last_message_id: expected one such as last_event_id"
+                    )
+                };
+                return wrong("last_message_id", words);
+            }
         }
         let of_requests = self.last_message_id.iter().filter_map(|source| match source {
             IdSource::Header(name) => Some(("last_message_id", name)),
@@ -279,6 +330,26 @@ mod tests {
     }
 
     #[test]
+    fn where_a_place_may_be_named_is_a_list() {
+        let read = |more: &str| {
+            let json = format!(r#"{{"path": "/s/{{id}}", "role": "subscriber", "last_message_id": {more}}}"#);
+            let location: Location = serde_json::from_str(&json).map_err(|why| why.to_string())?;
+            location.check_wording().map(|()| location.last_message_id).map_err(|why| why.to_string())
+        };
+        for one in [r#"{"header": "X-Y"}"#, r#""$arg_x""#, "3"] {
+            let why = read(one).expect_err(one);
+            let wanted = r#"expected a list such as [{ header = "NAME" }, { argument = "NAME" }]"#;
+            assert!(why.contains(wanted), "{why}");
+        }
+        assert_eq!(
+            read(r#"[{"argument": "a.b[c]$"}, {"header": "X-Y"}]"#),
+            Ok(vec![IdSource::Argument("a.b[c]$".into()), IdSource::Header("X-Y".into())])
+        );
+        assert_eq!(read("[]"), Ok(Vec::new()));
+        assert!(read(&format!(r#"[{{"argument": "{}"}}]"#, "x".repeat(TEXT_BYTES_MAX + 1))).is_err());
+    }
+
+    #[test]
     fn what_cannot_be_said_is_named() {
         for (more, words) in [
             (r#", "eventsource_event": "a\nb""#, "control character in its eventsource_event"),
@@ -290,6 +361,18 @@ mod tests {
             (r#", "message_id_custom_etag_header": "a b""#, "no name of a field"),
             (r#", "message_id_custom_etag_header": "Content-Length""#, "means something else"),
             (r#", "last_message_id": [{"header": ""}]"#, "no name of a field"),
+            (r#", "last_message_id": [{"argument": " "}]"#, "` ` is no name of an argument"),
+            (r#", "last_message_id": [{"argument": "a=b"}]"#, "`a=b` is no name of an argument"),
+            (r#", "last_message_id": [{"argument": "a&b"}]"#, "expected one such as last_event_id"),
+            (r#", "last_message_id": [{"argument": "%20"}]"#, "is no name of an argument"),
+            (r#", "last_message_id": [{"argument": "$arg_x"}]"#, "variable of nginx in its last_message_id"),
+            (r#", "last_message_id": [{"argument": "$1"}]"#, "expected the name of a field or an argument"),
+            (r#", "last_message_id": [{"header": "$http_x"}]"#, "variable of nginx in its last_message_id"),
+            (
+                r#", "websocket_client_heartbeat": ["ping", "$msec"]"#,
+                "variable of nginx in its websocket_client_heartbeat",
+            ),
+            (r#", "websocket_client_heartbeat": ["$5", "pong"]"#, "expected what is sent and what"),
         ] {
             let why = location(more).check_wording().expect_err(more).to_string();
             assert!(why.contains(words), "{more}: {why}");
