@@ -227,6 +227,53 @@ fn what_is_no_longer_known_is_said_to_be_unknown() {
     assert_eq!(is(&mut server, &id, 1), "unknown", "nothing is noted");
 }
 
+/// Also where nothing is left that could say so.
+#[test]
+fn records_reach_back_no_further_than_to_a_reload_that_let_them_go() {
+    let mut server = server();
+    server.push("a", "one");
+    let mut none = Config::default();
+    none.limits.explain_records_max = 0;
+    // What nobody reads is nothing to be noted.
+    let now = |server: &mut Server, seq: u64| {
+        server.push("clock", "tick");
+        ask(server, &format!("channel=clock&seq={seq}"))["published"].as_u64().expect("it is kept")
+    };
+    let since = |server: &mut Server| ask(server, "channel=a&seq=1")["records_since"].as_u64();
+    assert_eq!(since(&mut server), None);
+    server.machine.reconfigure(none);
+    server.pass_ms(1_000);
+    let _unseen = open(&mut server, "/stream?cname=a");
+    let then = now(&mut server, 1);
+    assert_eq!(since(&mut server), Some(then), "nothing is noted");
+    server.machine.reconfigure(Config::default());
+    assert_eq!(since(&mut server), Some(then), "something may be missing");
+    server.pass_ms(1_000);
+    let _seen = open(&mut server, "/stream?cname=a");
+    let then = now(&mut server, 2);
+    server.pass_ms(1_000);
+    assert_eq!(since(&mut server), Some(then));
+}
+
+/// Strangers choose names: all in records have a 64th of memory, besides that of the records.
+#[test]
+fn names_in_records_have_their_share_of_memory() {
+    let mut config = Config::default();
+    config.front.auth = Auth::Token;
+    config.limits.memory_bytes_max = 1 << 20;
+    let mut server = Server::new(config);
+    let name = |n: usize| format!("{n:04}{}", "x".repeat(196));
+    for n in 0..200 {
+        let client = open(&mut server, &format!("/stream?cname={}", name(n)));
+        server.vanish(client);
+    }
+    let first = (0..200)
+        .find(|n| ask(&mut server, &format!("channel={}&seq=1", name(*n)))["status"] != 404)
+        .expect("some are known");
+    // 81 of 200 bytes each.
+    assert_eq!(first, 200 - (1 << 20) / 64 / 200);
+}
+
 #[test]
 fn everybody_at_once_and_what_is_wrong_with_a_question() {
     let mut server = server();

@@ -24,7 +24,7 @@ struct Explanation<'e> {
     /// When it was published, in milliseconds since 1970, while it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     published: Option<u64>,
-    /// Since when nothing of what happened is missing here; null if nothing ever has been let go.
+    /// Since when nothing of what happened is missing here; null if nothing ever has been, since the server began.
     records_since: Option<u64>,
     clients: Vec<Told>,
     /// Clients that are not told about for want of room.
@@ -141,7 +141,7 @@ impl Machine {
             seq,
             message: state,
             published: message.map(|message| wall(message.at)),
-            records_since: self.hub.chronicle().since().map(wall),
+            records_since: self.hub.chronicle().since(now).map(wall),
             clients: clients.collect(),
             more,
         };
@@ -184,7 +184,7 @@ impl Machine {
             seq,
             message: past.state(seq),
             published: None,
-            records_since: self.hub.chronicle().since().map(wall),
+            records_since: self.hub.chronicle().since(self.post.now).map(wall),
             clients: clients.collect(),
             more,
         };
