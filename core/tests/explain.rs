@@ -227,6 +227,30 @@ fn what_is_no_longer_known_is_said_to_be_unknown() {
     assert_eq!(is(&mut server, &id, 1), "unknown", "nothing is noted");
 }
 
+/// Whoever is there now and has no record of having come was there before all that is known.
+#[test]
+fn who_came_before_all_records_has_what_has_come_since() {
+    for target in ["/stream?cname=a", "/events?channel=a", "/events?channel=a&channel=b"] {
+        let mut config = Config::default();
+        config.limits.explain_records_max = 10;
+        let mut server = Server::new(config);
+        let early = open(&mut server, target);
+        let id = number(&server, early);
+        (0..20).for_each(|_| server.push("a", "more"));
+        // The first of ten records says that everybody has what stands before 12: perhaps it came for that one only.
+        let verdicts = [11, 12, 20, 21].map(|seq| is(&mut server, &id, seq));
+        assert_eq!(verdicts, ["unknown", "delivered", "delivered", "waiting"], "{target}");
+        let late = open(&mut server, target);
+        let late = number(&server, late);
+        server.push("a", "more");
+        assert_eq!([20, 21].map(|seq| is(&mut server, &late, seq)), ["not subscribed yet", "delivered"]);
+        server.vanish(early);
+        server.push("a", "more");
+        let verdicts = [15, 18, 21, 22].map(|seq| is(&mut server, &id, seq));
+        assert_eq!(verdicts, ["unknown", "delivered", "delivered", "left before"], "{target}: gone since");
+    }
+}
+
 /// Also where nothing is left that could say so.
 #[test]
 fn records_reach_back_no_further_than_to_a_reload_that_let_them_go() {

@@ -138,7 +138,7 @@ impl Chronicle {
     }
 
     /// All that are kept, oldest first.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> + Clone {
         self.records.iter()
     }
 
