@@ -225,28 +225,6 @@ fn sessions_have_room_under_a_lower_limit() {
     assert!(numbers[0] > 0, "{numbers:?}");
 }
 
-/// What a pattern of theirs has of a message is no message more.
-#[test]
-fn a_message_that_is_given_up_counts_once() {
-    let mut server = server();
-    for pattern in ["/m/*", "/m/**", "/**"] {
-        Fellow::with_ack(&mut server).subscribe(&mut server, pattern);
-    }
-    for round in 0..100 {
-        for n in 0..10 {
-            publish(&mut server, &format!("/m/{n}"), round);
-        }
-    }
-    let used = server.machine.memory().total_bytes();
-    let mut config = server.machine.config().clone();
-    config.limits.memory_bytes_max = used / 5;
-    server.machine.reconfigure(config);
-    let replayed = crash(&mut server, 7);
-    let before = |n: u64| server.machine.standing(&format!("/m/{n}")).map_or(0, |it| it.base - 1);
-    assert_eq!(replayed.given_up as u64, (0..10).map(before).sum::<u64>(), "{replayed:?}");
-    assert!(replayed.given_up > 10, "{replayed:?}");
-}
-
 /// What is noted of them when they come back does not keep others out.
 #[test]
 fn all_come_back_under_a_small_limit() {
