@@ -129,7 +129,7 @@ counters! {
         values_restored,
         /// Messages that channels kept again at the start, from `history.file`.
         history_restored,
-        /// Messages in `history.file` that were given up at the start, because there was no room for them.
+        /// Messages in `history.file` that were given up at the start, because there was no room for them; not what patterns of sessions have of them.
         history_given_up,
         /// Entries written to `history.file`.
         history_entries,

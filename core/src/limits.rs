@@ -104,7 +104,7 @@ limits! {
     /// half of the history or of the outbox of those who listen to one channel. At most 500: listeners are served between
     /// requests, and must not be outrun by one.
     publish_messages_max: usize = 500,
-    /// Records of who came, was handed something, left or was refused, for `GET /explain`; the oldest makes room. 0 keeps none. One takes 64 bytes, and a name where there is one; but for names they take no more than a 64th of memory_bytes_max.
+    /// Records of who came, was handed something, left or was refused, for `GET /explain`; the oldest makes room. 0 keeps none. One takes 64 bytes, and a name where there is one; they take no more than a 64th of memory_bytes_max, and the names no more than another.
     explain_records_max: usize = 8_192,
     /// Bytes of a signed token; a longer one is 401, and its signature is not looked at.
     token_bytes_max: usize = 4_096,

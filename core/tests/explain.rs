@@ -227,6 +227,77 @@ fn what_is_no_longer_known_is_said_to_be_unknown() {
     assert_eq!(is(&mut server, &id, 1), "unknown", "nothing is noted");
 }
 
+/// Whoever is there now and has no record of having come was there before all that is known.
+#[test]
+fn who_came_before_all_records_has_what_has_come_since() {
+    for target in ["/stream?cname=a", "/events?channel=a", "/events?channel=a&channel=b"] {
+        let mut config = Config::default();
+        config.limits.explain_records_max = 10;
+        let mut server = Server::new(config);
+        let early = open(&mut server, target);
+        let id = number(&server, early);
+        (0..20).for_each(|_| server.push("a", "more"));
+        // The first of ten records says that everybody has what stands before 12: perhaps it came for that one only.
+        let verdicts = [11, 12, 20, 21].map(|seq| is(&mut server, &id, seq));
+        assert_eq!(verdicts, ["unknown", "delivered", "delivered", "waiting"], "{target}");
+        let late = open(&mut server, target);
+        let late = number(&server, late);
+        server.push("a", "more");
+        assert_eq!([20, 21].map(|seq| is(&mut server, &late, seq)), ["not subscribed yet", "delivered"]);
+        server.vanish(early);
+        server.push("a", "more");
+        let verdicts = [15, 18, 21, 22].map(|seq| is(&mut server, &id, seq));
+        assert_eq!(verdicts, ["unknown", "delivered", "delivered", "left before"], "{target}: gone since");
+    }
+}
+
+/// Also where nothing is left that could say so.
+#[test]
+fn records_reach_back_no_further_than_to_a_reload_that_let_them_go() {
+    let mut server = server();
+    server.push("a", "one");
+    let mut none = Config::default();
+    none.limits.explain_records_max = 0;
+    // What nobody reads is nothing to be noted.
+    let now = |server: &mut Server, seq: u64| {
+        server.push("clock", "tick");
+        ask(server, &format!("channel=clock&seq={seq}"))["published"].as_u64().expect("it is kept")
+    };
+    let since = |server: &mut Server| ask(server, "channel=a&seq=1")["records_since"].as_u64();
+    assert_eq!(since(&mut server), None);
+    server.machine.reconfigure(none);
+    server.pass_ms(1_000);
+    let _unseen = open(&mut server, "/stream?cname=a");
+    let then = now(&mut server, 1);
+    assert_eq!(since(&mut server), Some(then), "nothing is noted");
+    server.machine.reconfigure(Config::default());
+    assert_eq!(since(&mut server), Some(then), "something may be missing");
+    server.pass_ms(1_000);
+    let _seen = open(&mut server, "/stream?cname=a");
+    let then = now(&mut server, 2);
+    server.pass_ms(1_000);
+    assert_eq!(since(&mut server), Some(then));
+}
+
+/// Strangers choose names: all in records have a 64th of memory, besides that of the records.
+#[test]
+fn names_in_records_have_their_share_of_memory() {
+    let mut config = Config::default();
+    config.front.auth = Auth::Token;
+    config.limits.memory_bytes_max = 1 << 20;
+    let mut server = Server::new(config);
+    let name = |n: usize| format!("{n:04}{}", "x".repeat(196));
+    for n in 0..200 {
+        let client = open(&mut server, &format!("/stream?cname={}", name(n)));
+        server.vanish(client);
+    }
+    let first = (0..200)
+        .find(|n| ask(&mut server, &format!("channel={}&seq=1", name(*n)))["status"] != 404)
+        .expect("some are known");
+    // 81 of 200 bytes each.
+    assert_eq!(first, 200 - (1 << 20) / 64 / 200);
+}
+
 #[test]
 fn everybody_at_once_and_what_is_wrong_with_a_question() {
     let mut server = server();

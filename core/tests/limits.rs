@@ -1,6 +1,6 @@
 //! Every limit reached on purpose: the answer is clear, a counter moves, and nothing else is lost.
 //! Here are those of connections and requests; `limits/channels.rs` has those of channels, `limits/pace.rs` how fast may
-//! be published to one, `limits/memory.rs` those of memory, `limits/loans.rs` what is lent where there is none, `limits/room.rs` what a publish needs of it, `limits/halfway.rs` what is left of what was stopped halfway, `limits/change.rs` other limits for a running server, and the way out.
+//! be published to one, `limits/memory.rs` those of memory, `limits/loans.rs` what is lent where there is none, `limits/room.rs` what a publish needs of it, `limits/sleepers.rs` who gives way to several, `limits/halfway.rs` what is left of what was stopped halfway, `limits/change.rs` other limits for a running server, and the way out.
 #[path = "limits/answers.rs"]
 mod answers;
 #[path = "limits/bayeux.rs"]
@@ -27,6 +27,8 @@ mod pace;
 mod rest;
 #[path = "limits/room.rs"]
 mod room;
+#[path = "limits/sleepers.rs"]
+mod sleepers;
 mod support;
 #[path = "limits/tokens.rs"]
 mod tokens;
@@ -68,6 +70,7 @@ fn every_limit_is_reached_somewhere_here() {
         include_str!("limits/channels.rs"),
         include_str!("limits/pace.rs"),
         include_str!("limits/bayeux.rs"),
+        include_str!("limits/sleepers.rs"),
         include_str!("explain.rs"),
         include_str!("limits/tokens.rs"),
         include_str!("limits/control.rs"),

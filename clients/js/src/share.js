@@ -14,7 +14,6 @@ const TAKEOVER_MS = 100; // what the one before has told last may still be on it
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export function share(name, tab) {
-  const { locks } = navigator;
   const bus = new BroadcastChannel(name);
   const id = Math.random();
   const others = new Map();
@@ -22,7 +21,7 @@ export function share(name, tab) {
   let leads = false;
   let close;
   const closed = new Promise((done) => (close = done));
-  const hold = (lock, begin) => locks.request(lock, { signal: over.signal }, begin).catch(() => {});
+  const hold = (lock, begin) => navigator.locks.request(lock, { signal: over.signal }, begin).catch(() => {});
   const hello = () => leads || bus.postMessage({ id, wants: tab.wishes() });
 
   bus.onmessage = ({ data }) => {

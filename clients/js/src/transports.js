@@ -138,10 +138,9 @@ function poll(line) {
     // The first is answered at once: it shows that the path is good, and where we are.
     for (let wait = 0; ; wait = undefined) {
       const channels = [...line.wanted()];
-      const answer = await line.ask(channels, cursor, wait);
-      answer.events.forEach(line.take);
-      cursor = answer.cursor;
-      line.take({ type: 'mark', channels, cursor });
+      const { cursor: next, events } = await line.ask(channels, cursor, wait);
+      events.forEach(line.take);
+      line.take({ type: 'mark', channels, cursor: cursor = next });
       line.live();
     }
   })().catch(line.fail);
@@ -159,4 +158,4 @@ export async function request(url, headers, options) {
   throw refusal(/problem/.test(response.headers.get('content-type')) ? await response.json() : { detail: `status ${response.status}` });
 }
 
-export const transports = { websocket, sse, stream, poll };
+export const transports = { __proto__: null, websocket, sse, stream, poll }; // nothing else, such as `constructor`

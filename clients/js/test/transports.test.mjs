@@ -257,7 +257,8 @@ for (const transport of (process.env.TRANSPORTS ?? 'websocket,sse,poll').split('
 }
 
 test('a transport that there is not is refused at once, and not tried for ever', () => {
-  for (const [transport, name] of [['smoke', 'smoke'], [['poll', 'smoke'], 'smoke'], ['Poll', 'Poll'], [[], ''], ['', ''], [null, 'null']]) {
+  for (const [transport, name] of [['smoke', 'smoke'], [['poll', 'smoke'], 'smoke'], ['Poll', 'Poll'], [[], ''], ['', ''], [null, 'null'],
+    ['constructor', 'constructor'], [['poll', 'toString'], 'toString'], ['__proto__', '__proto__']]) {
     assert.throws(() => connect({ url: 'http://127.0.0.1:9', transport }), { message: `no transport: ${name}` });
   }
   for (const transport of [undefined, 'auto', 'stream', ['sse', 'poll'], ['stream', 'auto']]) {

@@ -3,7 +3,7 @@
 //! Bounded: the oldest makes room for the newest. Knows nothing of connections; an owner is a number.
 use std::collections::VecDeque;
 
-use super::{Channel, Hub, Owner};
+use super::{Channel, Hub, Owner, Settings};
 use crate::arena::Id;
 use crate::time::Moment;
 
@@ -87,17 +87,27 @@ pub struct Chronicle {
     records: VecDeque<Record>,
     /// Bytes of names in them.
     names_bytes: usize,
-    /// Records have been let go.
+    /// Bytes that names may take: the oldest records make room for a new one, which stays, however long its own is.
+    names_bytes_max: usize,
+    /// Something is missing: records have been let go, or were not taken.
     is_cut: bool,
 }
 
 impl Chronicle {
+    /// One with nothing in it.
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut new = Self::default();
+        new.set(settings);
+        new
+    }
+
     pub(super) fn note(&mut self, most: usize, record: Record) {
-        self.keep(most.saturating_sub(1));
+        let name_bytes = record.what.name_bytes();
+        self.keep(most.saturating_sub(1), self.names_bytes_max.saturating_sub(name_bytes));
         if most == 0 {
             return;
         }
-        self.names_bytes += record.what.name_bytes();
+        self.names_bytes += name_bytes;
         if self.records.len() == self.records.capacity() {
             // Never places for more than there may be.
             let more = self.records.len().max(RECORDS_FIRST).min(most - self.records.len());
@@ -106,9 +116,9 @@ impl Chronicle {
         self.records.push_back(record);
     }
 
-    /// Lets go of the oldest, until there are no more than so many.
-    fn keep(&mut self, most: usize) {
-        while self.records.len() > most {
+    /// Lets go of the oldest, until there are no more than so many, with no more bytes of names.
+    fn keep(&mut self, most: usize, names_bytes: usize) {
+        while self.records.len() > most || self.names_bytes > names_bytes {
             let Some(old) = self.records.pop_front() else { return };
             self.names_bytes -= old.what.name_bytes();
             self.is_cut = true;
@@ -116,21 +126,26 @@ impl Chronicle {
     }
 
     /// There may be so many from now on: places of more are given back.
-    pub(super) fn set(&mut self, most: usize) {
-        self.keep(most);
+    pub(super) fn set(&mut self, settings: &Settings) {
+        let most = settings.explain_records_max;
+        self.names_bytes_max = settings.explain_names_bytes_max;
+        self.keep(most, self.names_bytes_max);
+        // What happens now is not taken.
+        self.is_cut |= most == 0;
         if self.records.capacity() > most {
             self.records.shrink_to(most);
         }
     }
 
     /// All that are kept, oldest first.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    pub fn records(&self) -> impl Iterator<Item = &Record> + Clone {
         self.records.iter()
     }
 
-    /// Since when nothing is missing; `None` if nothing ever was let go.
-    pub fn since(&self) -> Option<Moment> {
-        if self.is_cut { self.records.front().map(|record| record.at) } else { None }
+    /// Since when nothing is missing; `None` if nothing ever was. Where something is and nothing is there, nobody knows of anything
+    /// before `now`.
+    pub fn since(&self, now: Moment) -> Option<Moment> {
+        self.is_cut.then(|| self.records.front().map_or(now, |record| record.at))
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -232,32 +247,72 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
+
+    fn settings(records: usize, names_bytes: usize) -> Settings {
+        let usual = Settings::new(&Limits::default(), 1_000, 1_000);
+        Settings { explain_records_max: records, explain_names_bytes_max: names_bytes, ..usual }
+    }
+
+    fn kept(chronicle: &Chronicle) -> Vec<Owner> {
+        chronicle.records().map(|record| record.owner).collect()
+    }
+
+    fn refused(n: u64, name: &str) -> Record {
+        Record { at: Moment(n), owner: n, channel: 0, what: What::Refused { name: name.into(), why: "" } }
+    }
+
+    const NOW: Moment = Moment(1_000);
 
     #[test]
     fn the_oldest_makes_room_for_the_newest() {
-        let mut chronicle = Chronicle::default();
-        let record = |n: u64| Record {
-            at: Moment(n),
-            owner: n,
-            channel: 0,
-            what: What::Refused { name: "ab".into(), why: "" },
-        };
-        (1..=3).for_each(|n| chronicle.note(3, record(n)));
-        assert_eq!((chronicle.since(), chronicle.names_bytes), (None, 6));
-        chronicle.note(3, record(4));
-        assert_eq!(chronicle.records().map(|r| r.owner).collect::<Vec<_>>(), [2, 3, 4]);
-        assert_eq!((chronicle.since(), chronicle.names_bytes), (Some(Moment(2)), 6));
-        chronicle.note(1, record(5));
-        assert_eq!(
-            (chronicle.records().count(), chronicle.names_bytes),
-            (1, 2),
-            "a smaller limit holds at once"
-        );
+        let mut chronicle = Chronicle::new(&settings(3, 1_000));
+        (1..=3).for_each(|n| chronicle.note(3, refused(n, "ab")));
+        assert_eq!((chronicle.since(NOW), chronicle.names_bytes), (None, 6));
+        chronicle.note(3, refused(4, "ab"));
+        assert_eq!(kept(&chronicle), [2, 3, 4]);
+        assert_eq!((chronicle.since(NOW), chronicle.names_bytes), (Some(Moment(2)), 6));
+        chronicle.note(1, refused(5, "ab"));
+        assert_eq!((kept(&chronicle), chronicle.names_bytes), (vec![5], 2), "a smaller limit holds at once");
+    }
+
+    #[test]
+    fn since_when_nothing_is_missing() {
+        let (some, none) = (settings(3, 1_000), settings(0, 1_000));
+        let mut chronicle = Chronicle::new(&some);
+        chronicle.set(&some);
+        assert_eq!(chronicle.since(NOW), None);
+        // Nothing was there to be let go, but what happens meanwhile is not taken.
+        chronicle.set(&none);
+        assert_eq!(chronicle.since(NOW), Some(NOW));
+        chronicle.set(&some);
+        assert_eq!(chronicle.since(NOW), Some(NOW));
+        chronicle.note(3, refused(7, "ab"));
+        assert_eq!(chronicle.since(NOW), Some(Moment(7)));
+        assert_eq!(Chronicle::new(&none).since(NOW), Some(NOW));
+    }
+
+    #[test]
+    fn names_have_their_share() {
+        let name = |bytes: usize| "x".repeat(bytes);
+        let mut chronicle = Chronicle::new(&settings(50, 100));
+        (1..=4).for_each(|n| chronicle.note(50, refused(n, &name(25))));
+        assert_eq!((kept(&chronicle), chronicle.names_bytes), (vec![1, 2, 3, 4], 100));
+        chronicle.note(50, Record { what: What::Joined { next: 1 }, ..refused(5, "") });
+        assert_eq!(chronicle.since(NOW), None, "one without a name takes the place of none");
+        chronicle.note(50, refused(6, &name(26)));
+        assert_eq!((kept(&chronicle), chronicle.names_bytes), (vec![3, 4, 5, 6], 76));
+        assert_eq!(chronicle.since(NOW), Some(Moment(3)));
+        // A smaller share holds at once.
+        chronicle.set(&settings(50, 51));
+        assert_eq!((kept(&chronicle), chronicle.names_bytes), (vec![4, 5, 6], 51));
+        chronicle.note(50, refused(7, &name(60)));
+        assert_eq!((kept(&chronicle), chronicle.names_bytes), (vec![7], 60), "one alone stays");
     }
 
     #[test]
     fn places_are_for_as_many_as_there_may_be() {
-        let mut chronicle = Chronicle::default();
+        let mut chronicle = Chronicle::new(&settings(3_000, 1_000));
         let record = || Record { at: Moment(0), owner: 1, channel: 0, what: What::Joined { next: 1 } };
         for n in 1..=5_000 {
             chronicle.note(3_000, record());
@@ -266,7 +321,7 @@ mod tests {
         }
         assert_eq!(chronicle.records().count(), 3_000);
         for most in [4_000, 700, 0] {
-            chronicle.set(most);
+            chronicle.set(&settings(most, 1_000));
             assert_eq!(chronicle.records().count(), most.min(3_000));
             assert!(chronicle.bytes() <= most * size_of::<Record>(), "{most}");
         }

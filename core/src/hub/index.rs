@@ -223,6 +223,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forgotten_is_counted_once() {
+        let mut hub = hub(settings());
+        let now = Moment(0);
+        let index = hub.open_index("/a/*", now).unwrap();
+        hub.join(index, Join { next: 1, owner: 9, who: None, notices: None }, now).unwrap();
+        let at = hub.open("/a/b", 9, now).unwrap();
+        hub.join(at, Join { next: 1, owner: 8, who: None, notices: None }, now).unwrap();
+        (0..4).for_each(|_| drop(hub.publish(at, "1".into(), None, now)));
+        assert_eq!(hub.forget_oldest(1 << 30), (3, 3));
+        hub.check();
+    }
+
+    #[test]
     fn patterns_are_limited_and_found_again() {
         let mut hub = hub(Settings { patterns_max: 1, ..settings() });
         let first = hub.open_index("/a/*", Moment(0)).unwrap();

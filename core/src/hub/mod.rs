@@ -153,6 +153,7 @@ impl Hub {
         let announcing = Announcing::new(&mut channels, log.head());
         // Microseconds since 1970: no roster has changed a million times a second, and JavaScript can count as far.
         let roster_from = log.base().saturating_mul(1_000_000 / Log::IDS_A_SECOND);
+        let chronicle = Chronicle::new(&settings);
         Self {
             names: Names::new(seed),
             sorted: BTreeMap::new(),
@@ -191,7 +192,7 @@ impl Hub {
             fired: Vec::new(),
             ends: VecDeque::new(),
             counters: Counters::default(),
-            chronicle: Chronicle::default(),
+            chronicle,
             notes: None,
         }
     }
@@ -199,7 +200,7 @@ impl Hub {
     /// Changes the settings; what is there stays, and is trimmed when it is next touched.
     pub fn set(&mut self, settings: Settings) {
         self.count_groups(settings.counts_groups);
-        self.chronicle.set(settings.explain_records_max);
+        self.chronicle.set(&settings);
         self.settings = settings;
     }
 

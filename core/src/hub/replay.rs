@@ -190,8 +190,8 @@ impl Hub {
     }
 
     /// Takes the oldest messages of all channels, but not the newest of any, until so many bytes are free or there is nothing more to
-    /// take; how many they were. Walks over all.
-    pub fn forget_oldest(&mut self, bytes: usize) -> usize {
+    /// take; how many they were, and how many copies of messages in indexes of patterns went. Walks over all.
+    pub fn forget_oldest(&mut self, bytes: usize) -> (usize, usize) {
         let mut older: Vec<(u64, usize)> = Vec::new();
         for (_, channel) in self.channels.iter() {
             let messages = &channel.history.messages;
@@ -205,16 +205,20 @@ impl Hub {
             freed >= bytes
         });
         let Some(up_to) = last.or(older.last()).map(|(offset, _)| *offset).filter(|_| bytes > 0) else {
-            return 0;
+            return (0, 0);
         };
         let before = self.messages;
+        let mut copies = 0;
         for slot in 0..self.channels.slots() {
             let Some(id) = self.channels.id_at(slot) else { continue };
             let Some(channel) = self.channels.get_mut(id) else { continue };
             let weight = channel.history.weight();
             let is_older = |history: &History| history.messages.front().is_some_and(|m| m.offset <= up_to);
+            // What is in a mailbox is nowhere else.
+            let is_copy = channel.is_index && !channel.name.is_empty();
             while channel.history.len() > 1 && is_older(&channel.history) {
                 channel.history.pop();
+                copies += usize::from(is_copy);
             }
             if channel.history.weight() != weight {
                 // Its places count until they are given back.
@@ -222,7 +226,7 @@ impl Hub {
             }
             self.weigh(id, weight);
         }
-        before - self.messages
+        (before - self.messages - copies, copies)
     }
 
     /// Forgets timers of channels that are gone, or have newer ones, when they are more than half of all.

@@ -30,11 +30,13 @@ pub struct Settings {
     pub patterns_max: usize,
     /// Records of what happened lately.
     pub explain_records_max: usize,
+    /// Bytes of the names in them.
+    pub explain_names_bytes_max: usize,
     /// Whether it is counted what is in each group of channels.
     pub counts_groups: bool,
 }
 
-/// Records take no more than this part of all memory.
+/// Records take no more than this part of all memory, and the names in them no more than another.
 const RECORDS_SHARE: usize = 64;
 
 impl Settings {
@@ -61,6 +63,7 @@ impl Settings {
             explain_records_max: limits
                 .explain_records_max
                 .min(limits.memory_bytes_max / RECORDS_SHARE / size_of::<Record>()),
+            explain_names_bytes_max: limits.memory_bytes_max / RECORDS_SHARE,
             counts_groups: false,
         }
     }

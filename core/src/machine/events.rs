@@ -153,6 +153,11 @@ impl Machine {
             let at: Vec<_> = found.iter().map(|(at, _)| Some(*at)).collect();
             self.check_presence(&names, &at).map_err(|refusal| (refusal, None))?;
         }
+        // Nobody who sleeps is ended for what is refused after all.
+        let seats = self.config.limits.subscribers_per_channel_max;
+        if !found.iter().all(|(at, _)| self.has_seat(*at, seats)) {
+            return Err((Refusal::TooManySubscribers, None));
+        }
         // A channel that comes again is another, with another token of its own; a signed one names it still.
         is_open |= granted == subscribe.channels.len();
         let mut entries = Vec::with_capacity(found.len());
@@ -214,7 +219,7 @@ impl Machine {
         if !has_past {
             without_history(subscribe.from)?;
         }
-        if !self.has_seat(at, self.config.limits.subscribers_per_channel_max) {
+        if !self.may_have_seat(at, self.config.limits.subscribers_per_channel_max) {
             return Err(Refusal::TooManySubscribers);
         }
         self.check_reader_in_group(name)?;

@@ -2,7 +2,7 @@
 //! Knows nothing of how things came to be; [`crate::hub::Chronicle`] has noted them.
 use serde::Serialize;
 
-use super::explain_left::Since;
+use super::explain_records::from_records;
 use super::{Machine, Sessions};
 use crate::arena::Id;
 use crate::conn::{Conn, Manner, Phase};
@@ -24,7 +24,7 @@ struct Explanation<'e> {
     /// When it was published, in milliseconds since 1970, while it is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     published: Option<u64>,
-    /// Since when nothing of what happened is missing here; null if nothing ever has been let go.
+    /// Since when nothing of what happened is missing here; null if nothing ever has been, since the server began.
     records_since: Option<u64>,
     clients: Vec<Told>,
     /// Clients that are not told about for want of room.
@@ -141,7 +141,7 @@ impl Machine {
             seq,
             message: state,
             published: message.map(|message| wall(message.at)),
-            records_since: self.hub.chronicle().since().map(wall),
+            records_since: self.hub.chronicle().since(now).map(wall),
             clients: clients.collect(),
             more,
         };
@@ -184,7 +184,7 @@ impl Machine {
             seq,
             message: past.state(seq),
             published: None,
-            records_since: self.hub.chronicle().since().map(wall),
+            records_since: self.hub.chronicle().since(self.post.now).map(wall),
             clients: clients.collect(),
             more,
         };
@@ -280,102 +280,6 @@ fn is_refused(record: &Record, name: &str) -> bool {
 /// Whether a record is of this life of a channel, or of somebody who was refused it.
 fn concerns(record: &Record, at: Id<Channel>, name: &str) -> bool {
     record.channel == at.to_bits() || is_refused(record, name)
-}
-
-/// What records say of one client and one message. Who was handed it has it, whatever else happened. `next` is where the client
-/// stands if it reads the channel now.
-pub(super) fn from_records<'r>(
-    records: impl Iterator<Item = &'r Record>,
-    (owner, since): (Owner, Since),
-    seq: u64,
-    next: Option<u64>,
-) -> Option<Verdict> {
-    let mut verdict = None;
-    // Everybody in the channel was served, so this one was, unless what follows says that it had no room.
-    let mut served = None;
-    // Where it stands as far as has been read: in the channel since a message, or not.
-    let mut wants: Option<u64> = None;
-    // Up to where its last answer went, and when: who has its answer leaves with it, and no record says so.
-    let mut answered = None;
-    // Why it is about to leave, if not of its own accord, and when.
-    let mut sent_away = None;
-    for record in records.filter(|record| record.owner == owner || record.owner == 0) {
-        let at = Some(record.at);
-        let is_wanted = wants.is_some_and(|from| from <= seq);
-        match &record.what {
-            What::Handed { to, .. } | What::Missed { to, .. } => answered = Some((*to, at)),
-            What::Joined { .. } | What::Left { .. } | What::Refused { .. } => answered = None,
-            _ => {}
-        }
-        match &record.what {
-            What::Handed { from, to } if (*from..*to).contains(&seq) => {
-                return Some(Verdict::new("delivered", "the client was handed it", at));
-            }
-            What::Served { head } if *head > seq && is_wanted => {
-                let words = "the client was in the channel when everybody was handed it";
-                served.get_or_insert(Verdict::new("delivered", words, at));
-            }
-            What::Left { next } if *next > seq && is_wanted => {
-                let words = "the client had been handed it when it left";
-                served.get_or_insert(Verdict::new("delivered", words, at));
-                wants = None;
-            }
-            What::Joined { next } => {
-                wants = Some(*next);
-                if *next > seq {
-                    let words = format!("the client came for number {next} and what follows");
-                    verdict.get_or_insert(Verdict::new("not subscribed yet", words, at));
-                }
-            }
-            What::Missed { from, to } if (*from..*to).contains(&seq) => {
-                let words = format!(
-                    "the client was too slow, or away for too long: numbers {from} to {} were no longer kept when its turn \
-                     came",
-                    to - 1
-                );
-                return Some(Verdict::new("missed", words, at));
-            }
-            What::Unsure { to } if *to > seq => {
-                let words = format!(
-                    "the client did not say in a way that could be followed where it stood: it was told that nobody knows how \
-                     many are missing before number {to}"
-                );
-                return Some(Verdict::new("missed", words, at));
-            }
-            What::Left { next } => {
-                wants = None;
-                if *next <= seq {
-                    served = None;
-                    let words = match sent_away.filter(|(when, _)| *when == record.at) {
-                        Some((_, why)) => {
-                            format!("the client was sent away when the next number was {next}: {why}")
-                        }
-                        None => since.words(*next),
-                    };
-                    verdict = Some(Verdict::new("left before", words, at));
-                }
-            }
-            What::SentAway { why } => sent_away = Some((record.at, *why)),
-            What::Refused { why, .. } => {
-                verdict = Some(Verdict::new("refused", format!("the subscription was refused: {why}"), at));
-            }
-            What::Handed { .. }
-            | What::Served { .. }
-            | What::Missed { .. }
-            | What::Unsure { .. }
-            | What::Ended { .. } => {}
-        }
-    }
-    let is_due = next.is_some_and(|next| next <= seq);
-    match served.filter(|_| !is_due) {
-        Some(served) => Some(served),
-        None if next.is_none() && answered.is_some_and(|(to, _)| to <= seq) => {
-            answered.map(|(to, at)| Verdict::new("left before", since.words(to), at))
-        }
-        // Whoever is there and wants it has nothing to explain but what is under way.
-        None if is_due || wants.is_some_and(|from| from <= seq) => None,
-        None => verdict,
-    }
 }
 
 impl Machine {

@@ -1,7 +1,8 @@
 //! Lives of a channel before the one that there is, and what those who read them had of it.
 //! Knows nothing of how the answer is written.
 use super::Machine;
-use super::explain::{Verdict, from_records};
+use super::explain::Verdict;
+use super::explain_records::from_records;
 use crate::hub::{Owner, Record, What};
 use crate::time::Moment;
 

@@ -17,6 +17,7 @@ mod explain;
 mod explain_left;
 mod explain_past;
 mod explain_patterns;
+mod explain_records;
 mod frames;
 mod groups;
 mod heads;

@@ -106,13 +106,16 @@ impl Machine {
             return Err(Refusal::Memory);
         }
         let offset = self.hub.offset_of(u64::try_from(read.since).unwrap_or(0));
-        let mut places = Vec::with_capacity(found.len());
-        for (_, _, at) in found {
-            if !self.has_seat(at, self.config.limits.subscribers_per_channel_max) {
-                return Err(Refusal::TooManySubscribers);
-            }
-            let name = self.hub.peek(at).map_or("", Channel::name);
+        let found: Vec<_> = found.into_iter().map(|(_, _, at)| at).collect();
+        for at in &found {
+            let name = self.hub.peek(*at).map_or("", Channel::name);
             self.check_reader_in_group(name)?;
+        }
+        if !self.has_seats(&found, self.config.limits.subscribers_per_channel_max) {
+            return Err(Refusal::TooManySubscribers);
+        }
+        let mut places = Vec::with_capacity(found.len());
+        for at in found {
             self.hub.touch(at, now);
             self.hub.note_asked(at, now);
             let Some(start) = self.hub.start_after(at, offset, now) else { continue };

@@ -107,10 +107,9 @@ impl Machine {
         loop {
             let too_much = self.used_bytes().saturating_sub(most);
             let part = too_much.min((too_much / 2).max(most / PARTS));
-            let before = self.journal.room.given_up;
-            self.give_up(self.used_bytes() - part);
+            let is_any = self.give_up(self.used_bytes() - part);
             self.tables_bytes = self.count_tables();
-            if self.journal.room.given_up == before {
+            if !is_any {
                 return;
             }
         }
@@ -126,9 +125,11 @@ impl Machine {
         format!("there is no room for it: expected no more than limits.memory_bytes_max = {limit}{before}")
     }
 
-    /// Gives up the oldest messages of all channels, until no more than so many bytes are in use.
-    fn give_up(&mut self, most: usize) {
-        self.journal.room.given_up += self.hub.forget_oldest(self.used_bytes().saturating_sub(most));
+    /// Gives up the oldest messages of all channels, until no more than so many bytes are in use. Whether there was any.
+    fn give_up(&mut self, most: usize) -> bool {
+        let (messages, copies) = self.hub.forget_oldest(self.used_bytes().saturating_sub(most));
+        self.journal.room.given_up += messages;
+        messages + copies > 0
     }
 
     fn has_less_room(&self) -> bool {

@@ -128,7 +128,7 @@ impl Machine {
         }
         let limits = self.config.limits.subscribers_per_channel_max;
         let most = if watch.subscribers_max > 0 { watch.subscribers_max.min(limits) } else { limits };
-        if !found.iter().all(|&at| self.has_seat(at, most)) {
+        if !self.has_seats(&found, most) {
             return Err(Refusal::TooManySubscribers);
         }
         let mut places = Vec::with_capacity(found.len());

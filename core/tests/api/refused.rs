@@ -91,10 +91,38 @@ fn a_name_that_is_no_text_is_refused_and_not_taken_for_another() {
             "{request}"
         );
     }
+    for (request, of) in [
+        ("GET /events?channel=a&who=%FF", "who"),
+        ("GET /events?channel=a&channel=b&who=a%C3", "who"),
+        ("GET /events?channel=a&token=%FF", "a token"),
+        ("GET /events?channel=a&channel=b&token=x&token=%FF", "a token"),
+        ("GET /history?channel=a&token=%FF", "a token"),
+        ("GET /presence?channel=a&token=%FF", "a token"),
+        ("POST /publish?token=%FF", "a token"),
+        ("GET /ws?token=%FF", "a token"),
+    ] {
+        let json = "\r\nContent-Type: application/json";
+        let upgrade = "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        let fields = if request.contains("/ws") { upgrade } else { json };
+        let body = if request.starts_with("POST") { r#"{"channel":"a","data":1}"# } else { "" };
+        let client = server.connect(Role::Front);
+        let length = body.len();
+        server.send(
+            client,
+            format!("{request} HTTP/1.1\r\nHost: x{fields}\r\nContent-Length: {length}\r\n\r\n{body}"),
+        );
+        let answer = server.received(client);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{request}: {answer}");
+        assert!(answer.contains(&format!("{of} is not UTF-8: expected text, percent-encoded")), "{answer}");
+    }
     // The character that stands for what cannot be read is one as others are.
-    for request in
-        ["GET /presence?channel=%EF%BF%BD", "GET /presence?channel=%C3%A4", "GET /presence?channel=a+b"]
-    {
+    for request in [
+        "GET /presence?channel=%EF%BF%BD",
+        "GET /presence?channel=%C3%A4",
+        "GET /presence?channel=a+b",
+        "GET /events?channel=a&who=%EF%BF%BD&wait=0",
+    ] {
         assert_eq!(ask(&mut server, Role::Front, request, "").0, 200, "{request}");
     }
     // In bodies.

@@ -23,6 +23,9 @@ const PAGE_MAX: usize = 1_000;
 /// Names that cannot be read would all become one.
 const NO_TEXT: Refusal = Refusal::Parameter("a channel's name is not UTF-8: expected text, percent-encoded");
 
+const NO_WHO: Refusal = Refusal::Parameter("who is not UTF-8: expected text, percent-encoded");
+const NO_TOKEN: Refusal = Refusal::Parameter("a token is not UTF-8: expected text, percent-encoded");
+
 /// What path of the API this is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Path<'h> {
@@ -113,7 +116,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
             only(head, Method::Get, "GET, HEAD, OPTIONS").and_then(|()| history(head, &params))
         }
         Some(Path::Presence) => only(head, Method::Get, "GET, HEAD, OPTIONS").and_then(|()| {
-            Ok(Verb::Presence { channels: channels(&params)?, tokens: tokens(head, &params) })
+            Ok(Verb::Presence { channels: channels(&params)?, tokens: tokens(head, &params)? })
         }),
         Some(Path::Publish) => only(head, Method::Post, "POST").and_then(|()| {
             if !is_json(head) {
@@ -123,7 +126,7 @@ pub(super) fn decode<'b>(request: &Request<'_, 'b>, _config: &Config) -> Decoded
                 let words = "publishing JSON takes no query but token: the body names the channels";
                 return Err(Refusal::Parameter(words));
             }
-            let token = token(head, &params).unwrap_or_default();
+            let token = token(head, &params)?.unwrap_or_default();
             publish(request.body)
                 .map(|items| Verb::PublishAll(Bulk { items, token, once: once(head, request.body) }))
         }),
@@ -223,7 +226,12 @@ fn directory<'b>(params: &Params<'b>) -> Result<Page<'b>, Refusal> {
 
 /// A channel's name, or a part of one; an empty one is none.
 pub(in crate::dialect) fn text<'b>(params: &Params<'b>, name: &str) -> Result<Option<Cow<'b, str>>, Refusal> {
-    let said = params.all_text(name).next().map(|text| text.ok_or(NO_TEXT)).transpose()?;
+    readable(params, name, NO_TEXT)
+}
+
+/// Some text, if it can be read; an empty one is none.
+fn readable<'b>(params: &Params<'b>, name: &str, unread: Refusal) -> Result<Option<Cow<'b, str>>, Refusal> {
+    let said = params.all_text(name).next().map(|text| text.ok_or(unread)).transpose()?;
     Ok(said.filter(|text| !text.is_empty()))
 }
 
@@ -243,21 +251,24 @@ fn explain<'b>(params: &Params<'b>) -> Result<Verb<'b>, Refusal> {
 }
 
 /// The token of the query, or of the field that programs use.
-pub(super) fn token<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Option<Cow<'b, str>> {
-    params.get("token").filter(|token| !token.is_empty()).or_else(|| {
-        let field = head.field("authorization")?;
-        let is_bearer = field.len() > 7 && field[..7].eq_ignore_ascii_case(b"bearer ");
-        is_bearer.then(|| String::from_utf8_lossy(field[7..].trim_ascii()))
-    })
+pub(super) fn token<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Result<Option<Cow<'b, str>>, Refusal> {
+    Ok(readable(params, "token", NO_TOKEN)?.or_else(|| bearer(head)))
+}
+
+fn bearer<'b>(head: &Head<'_, 'b>) -> Option<Cow<'b, str>> {
+    let field = head.field("authorization")?;
+    let is_bearer = field.len() > 7 && field[..7].eq_ignore_ascii_case(b"bearer ");
+    is_bearer.then(|| String::from_utf8_lossy(field[7..].trim_ascii()))
 }
 
 /// The same where there may be one for each channel.
-fn tokens<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Vec<Cow<'b, str>> {
-    let mut tokens: Vec<Cow<'b, str>> = params.all("token").collect();
+fn tokens<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Result<Vec<Cow<'b, str>>, Refusal> {
+    let said = params.all_text("token").map(|token| token.ok_or(NO_TOKEN));
+    let mut tokens: Vec<Cow<'b, str>> = said.collect::<Result<_, _>>()?;
     if tokens.iter().all(|token| token.is_empty()) {
-        tokens = token(head, params).into_iter().collect();
+        tokens = bearer(head).into_iter().collect();
     }
-    tokens
+    Ok(tokens)
 }
 
 /// What a publisher knows its request by. The field is a string in quotation marks (RFC 9651, section 3.3.3); many write none.
@@ -296,14 +307,14 @@ fn digits(said: &str) -> Option<u64> {
 
 fn subscribe<'b>(head: &Head<'_, 'b>, params: &Params<'b>, style: u8) -> Result<Verb<'b>, Refusal> {
     let channels = channels(params)?;
-    let who = params.get("who").filter(|who| !who.is_empty());
+    let who = readable(params, "who", NO_WHO)?;
     let rosters = if who.is_some() { rosters(params, channels.len())? } else { Vec::new() };
     Ok(Verb::Subscribe(Subscribe {
         channels,
         rosters,
         from: begins(head, params)?,
         hold: if style == style::POLL { Hold::Poll } else { Hold::Stream },
-        tokens: tokens(head, params),
+        tokens: tokens(head, params)?,
         who,
         wait_ms: number(params, "wait", "whole seconds, from 0")?.map(|s| s.saturating_mul(1_000)),
     }))
@@ -363,7 +374,7 @@ fn history<'b>(head: &Head<'_, 'b>, params: &Params<'b>) -> Result<Verb<'b>, Ref
         Some(cursor) => shown(&cursor)?,
         None => From::Newest(limit as u64),
     };
-    let token = token(head, params).unwrap_or_default();
+    let token = token(head, params)?.unwrap_or_default();
     Ok(Verb::History(Past { channel: channel(params)?, from, limit, token }))
 }
 

@@ -31,7 +31,7 @@ impl Talker for Native {
     }
 
     fn open<'b>(&self, request: &Request<'_, 'b>, _config: &Config) -> Result<Opening<'b>, Refusal> {
-        Ok(Opening { token: http::token(request.head, request.params), ..Opening::default() })
+        Ok(Opening { token: http::token(request.head, request.params)?, ..Opening::default() })
     }
 
     fn text<'m>(&self, _topic: &str, text: &'m str, config: &Config) -> Result<Vec<Call<'m>>, Fault> {

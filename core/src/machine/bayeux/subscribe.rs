@@ -13,7 +13,7 @@ use crate::dialect::Refusal;
 use crate::dialect::bayeux::message::{Message, NoBatch, member, string};
 use crate::dialect::bayeux::name::{self, Kind};
 use crate::dialect::bayeux::write::Reply;
-use crate::hub::{Channel, From, Join, Place, Start};
+use crate::hub::{Census, Channel, From, Join, Place, Start};
 use crate::machine::Machine;
 
 const MISSING: &str = "402:subscription:Missing required parameter";
@@ -26,6 +26,10 @@ impl Machine {
             machine.check_subscriptions(speaker, message, id, &names)?;
             machine.name_whole(id, &mut names);
             let begin = replay(message);
+            if let Err(refusal) = machine.check_seats(id, &names, speaker.role) {
+                machine.count_refusal(&refusal);
+                return Err(error(&refusal));
+            }
             let mut added: Vec<&str> = Vec::new();
             for name in &names {
                 match machine.add_subscription(id, name, begin, speaker.role) {
@@ -173,6 +177,50 @@ impl Machine {
             })
     }
 
+    /// Whether there is room for all of several, once those have given way who sleep: nobody is ended for what is refused as a whole.
+    fn check_seats(&self, id: Id<Session>, names: &[Cow<'_, str>], role: Role) -> Result<(), Refusal> {
+        if names.len() < 2 {
+            return Ok(());
+        }
+        let limits = &self.config.limits;
+        let mut fresh: Vec<&str> = names.iter().map(|name| &**name).collect();
+        fresh.retain(|name| self.takes_seat(id, name, role));
+        fresh.sort_unstable();
+        fresh.dedup();
+        let (mut there, mut patterns, mut channels) = (Vec::new(), 0, 0);
+        for name in fresh {
+            let is_pattern = name::is_pattern(name);
+            match if is_pattern { self.hub.find_index(name) } else { self.hub.find(name) } {
+                Some(at) if !self.may_have_seat(at, limits.subscribers_per_channel_max) => {
+                    return Err(Refusal::TooManySubscribers);
+                }
+                Some(at) => there.push(at),
+                None if is_pattern => patterns += 1,
+                None => {
+                    self.check_group_of(name, &Census { channels: 1, ..Census::default() })?;
+                    channels += 1;
+                }
+            }
+        }
+        let lacks = |new: usize, has: usize, most: usize| (has + new).saturating_sub(most).min(new);
+        let lacking = lacks(patterns, self.hub.indexes(), limits.patterns_max);
+        if !self.sleepers_may_give_way(Scarce::Pattern, lacking, &there) {
+            return Err(Refusal::TooManyPatterns);
+        }
+        let lacking = lacks(channels, self.hub.channels(), limits.channels_max);
+        if !self.sleepers_may_give_way(Scarce::Channel, lacking, &there) {
+            return Err(Refusal::TooManyChannels);
+        }
+        Ok(())
+    }
+
+    /// Whether a session gets a seat by subscribing: it has none yet, and what it subscribes is not private.
+    fn takes_seat(&self, id: Id<Session>, name: &str, role: Role) -> bool {
+        // What clients say to a service is for the application server, which reads it by its name.
+        let is_private = name::kind(name) == Kind::Service && (role != Role::Admin || name::is_pattern(name));
+        !is_private && self.sessions.get(id).is_some_and(|session| session.find(name).is_err())
+    }
+
     /// Subscribes; false if it was subscribed already, or is private and needs no seat.
     fn add_subscription(
         &mut self,
@@ -181,10 +229,7 @@ impl Machine {
         begin: Place,
         role: Role,
     ) -> Result<bool, Refusal> {
-        let Some(session) = self.sessions.get(id) else { return Ok(false) };
-        // What clients say to a service is for the application server, which reads it by its name.
-        let is_private = name::kind(name) == Kind::Service && (role != Role::Admin || name::is_pattern(name));
-        if is_private || session.find(name).is_ok() {
+        if !self.takes_seat(id, name, role) {
             return Ok(false);
         }
         if self.is_short_of(size_of::<Seat>() + 64 + name.len()) {
