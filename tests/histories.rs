@@ -262,9 +262,12 @@ fn a_file_that_cannot_be_used_refuses_the_start() {
         assert_eq!(fs::read_to_string(&file).expect("it is there"), text, "it is left as it is");
     }
     assert_eq!(place.names(), ["history"]);
+    let channel = whole.lines().nth(1).expect("a channel");
+    let another = channel.replace("\"a\"", "\"b\"");
+    fs::write(&file, whole.replacen(channel, &format!("{channel}\n{another}"), 1)).expect("to write");
+    let (code, words) = refused(&file, &["--limit", "channels_max=1"]);
+    assert!(code == Some(1) && words.contains("line 3: a channel too many"), "{words}");
     fs::write(&file, &whole).expect("to write");
-    let (code, words) = refused(&file, &["--limit", "channels_max=0"]);
-    assert!(code == Some(1) && words.contains("line 2: a channel too many"), "{words}");
     let (code, words) = refused(Path::new("history"), &[]);
     assert!(
         code == Some(1) && words.contains("history.file: `history` is no place for a file"),
