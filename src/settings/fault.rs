@@ -79,11 +79,15 @@ impl Place {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let text = content[line_start..].lines().next().unwrap_or_default();
         let end = span.end.min(line_start + text.len());
+        // A text of several lines may be a secret, whose name stands in another.
+        let is_inside = content[..line_start].matches("\"\"\"").count() % 2 == 1
+            || content[..line_start].matches("'''").count() % 2 == 1;
+        let is_shown = !is_inside && !text.to_ascii_lowercase().contains("secret");
         Self {
             file: file.into(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
-            text: (!text.to_ascii_lowercase().contains("secret")).then(|| text.into()),
+            text: is_shown.then(|| text.into()),
             width: content.get(before.len()..end).map_or(1, |marked| marked.chars().count().max(1)),
         }
     }
@@ -327,6 +331,11 @@ mod tests {
             format!("f:3:11: {words}"),
             "of a secret nothing is shown"
         );
+        for marks in ["\"\"\"", "'''"] {
+            let content = format!("# {marks}\n# {marks}\nsecret = {marks}\nhunter2");
+            let content = [content.as_bytes(), b"\xff\n", marks.as_bytes()].concat();
+            assert_eq!(said(&content), format!("f:4:8: {words}"), "nor of one of several lines");
+        }
         assert_eq!(
             said(b"a\n\xe2\x82"),
             format!("f:2:1: {words}\n    \u{fffd}\n    ^"),

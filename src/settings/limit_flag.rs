@@ -25,7 +25,8 @@ impl FromStr for LimitFlag {
         let (name, value) = (name.trim().to_owned(), value.trim());
         // What is no number goes on as text, for the struct to say what it expected.
         let digits = value.replace('_', "");
-        let is_number = digits.strip_prefix('-').unwrap_or(&digits).bytes().all(|c| c.is_ascii_digit());
+        let magnitude = digits.strip_prefix('-').unwrap_or(&digits);
+        let is_number = !magnitude.is_empty() && magnitude.bytes().all(|c| c.is_ascii_digit());
         let text = value;
         let value = match digits.parse() {
             Ok(number) => Value::Integer(number),
@@ -39,7 +40,7 @@ impl FromStr for LimitFlag {
                 let message = in_plain_words(error.message());
                 let quoted = format!("invalid type: string \"{text}\", expected ");
                 Err(match message.strip_prefix(&quoted) {
-                    Some(expected) if is_number && !text.is_empty() => number::said(text, expected),
+                    Some(expected) if is_number => number::said(text, expected),
                     _ => message,
                 })
             }
@@ -68,6 +69,8 @@ mod tests {
                 "the number is too small: expected a whole number, 0 or more",
             ),
             ("channels_max=many", "invalid type: string \"many\", expected a whole number, 0 or more"),
+            ("channels_max=_", "invalid type: string \"_\", expected a whole number, 0 or more"),
+            ("channels_max=-", "invalid type: string \"-\", expected a whole number, 0 or more"),
             ("channels_max=", "invalid type: string \"\", expected a whole number, 0 or more"),
             ("channels_max", "expected NAME=VALUE, such as channels_max=1000"),
         ] {

@@ -15,8 +15,10 @@ pub(super) fn beyond(content: &str, error: &Error) -> Option<String> {
     }
     let span = error.span()?;
     let number = content.get(span.clone())?;
-    let is_number = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'+' | b'-');
-    if number.is_empty() || !number.bytes().all(is_number) {
+    let digits = number.trim_start_matches(['+', '-']);
+    let digits = ["0x", "0o", "0b"].iter().find_map(|base| digits.strip_prefix(base)).unwrap_or(digits);
+    let has_any = digits.bytes().any(|c| c.is_ascii_hexdigit());
+    if !has_any || !digits.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_') {
         return None;
     }
     // In its place, one that can be read and that no option takes: the struct says what it expects instead.
