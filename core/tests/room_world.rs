@@ -285,7 +285,7 @@ impl World {
             // Messages went first, and no more sessions than had to.
             assert_eq!(oldest_kept, u64::MAX, "{what}");
             let used = self.server.machine.memory().total_bytes();
-            let free = if limit < self.limit { limit / 16 } else { limit / 64 };
+            let free = if limit < self.limit { limit / 16 } else { limit / 32 };
             assert!(replayed.sessions == 0 || used + limit / 32 > limit - free, "{what}");
             self.count("restarts without all sessions");
         }

@@ -200,6 +200,19 @@ impl Hub {
         Some(next)
     }
 
+    /// Ends a channel that is there for nobody: it has no members and no messages, and nothing of its own but a name.
+    pub fn close_unused(&mut self, id: Id<Channel>, now: Moment) {
+        let is_unused = self.channels.get(id).is_some_and(|channel| {
+            let is_plain =
+                channel.secret.is_none() && channel.registered.is_none() && channel.posted.is_none();
+            let is_empty = channel.members.is_empty() && channel.history.len() == 0;
+            is_plain && is_empty && !channel.is_index && id != self.announcing.feed
+        });
+        if is_unused {
+            self.close(id, now);
+        }
+    }
+
     /// Forgets a channel's history; its numbers, subscribers and secret stay. Returns the number of the next message.
     pub fn clear(&mut self, id: Id<Channel>, now: Moment) -> Option<u64> {
         self.settle(id, now);

@@ -143,7 +143,7 @@ impl Machine {
         let kept: Vec<KeptSession> = kept.into_values().collect();
         let is_clean = matches!(ending, Ending::Clean(_));
         let (count, bytes) = (kept.len(), kept.iter().map(|kept| session_bytes(kept, is_clean)).sum());
-        self.end_fitting()?;
+        self.end_fitting();
         let sessions = match ending {
             Ending::Clean(_) => self.restore_sessions(kept, true),
             Ending::Whole | Ending::Torn => {
@@ -161,7 +161,7 @@ impl Machine {
             }
         };
         self.hub.close_unread_indexes();
-        let sessions = sessions - self.end_fitting_sessions();
+        let sessions = sessions - self.end_fitting_sessions()?;
         self.counters.bayeux_sessions_restored += sessions as u64;
         let given_up = std::mem::take(&mut self.journal.room).given_up;
         let replayed = Replayed {

@@ -18,7 +18,10 @@ pub(super) struct Room {
 const TIMES: usize = 2;
 /// Where messages go for sessions, this part of the limit is free afterwards: for those who come back.
 const FREE: usize = 16;
-/// No less than this part of the limit is given up at a time, if there is as much too much; so much is free at least.
+/// The same under a limit that is no lower: more than messages may not have (`READERS_PART` in `make_room.rs`), so that something can be
+/// published.
+const FREE_AGAIN: usize = 32;
+/// No less than this part of the limit is given up at a time, if there is as much too much.
 const PARTS: usize = 64;
 /// This part of the limit more may be in use by what had room before: tables may be larger than they were.
 const SLACK: usize = 8;
@@ -56,10 +59,7 @@ impl Machine {
     }
 
     /// Everything is put back but sessions: what is too much goes, as above. What had room before may take a little more now.
-    ///
-    /// # Errors
-    /// As above.
-    pub(super) fn end_fitting(&mut self) -> Result<(), String> {
+    pub(super) fn end_fitting(&mut self) {
         self.hub.forget_timers(self.post.now);
         self.tables_bytes = self.count_tables();
         let limit = self.config.limits.memory_bytes_max;
@@ -67,7 +67,6 @@ impl Machine {
         if self.used_bytes() > most {
             self.give_up_all_above(limit);
         }
-        self.check_room()
     }
 
     /// Where the limit is what it was, tables and all had room, or were there although they had none, and are to be there again: only
@@ -83,23 +82,27 @@ impl Machine {
     /// Sessions are put back, too. After a crash they take more until their clients are back, and these have to be let in: what indexes of
     /// patterns have got again goes first. Where there was more room, messages make some for those who come. Where that is not enough,
     /// sessions do, or nobody could be served: so many are ended.
-    pub(super) fn end_fitting_sessions(&mut self) -> usize {
+    ///
+    /// # Errors
+    /// That is not enough, either.
+    pub(super) fn end_fitting_sessions(&mut self) -> Result<usize, String> {
         self.tables_bytes = self.count_tables();
         let limit = self.config.limits.memory_bytes_max;
         if !self.has_less_room() {
-            if self.used_bytes() <= limit {
-                return 0;
+            if self.used_bytes() > limit {
+                self.hub.thin_indexes(self.used_bytes() - (limit - limit / SLACK));
+                self.tables_bytes = self.count_tables();
             }
-            self.hub.thin_indexes(self.used_bytes() - (limit - limit / SLACK));
-            self.tables_bytes = self.count_tables();
             if self.used_bytes() <= limit {
-                return 0;
+                return Ok(0);
             }
         }
-        self.give_up_all_above(limit - limit / FREE);
-        // Those who come back need less than they take until then, so under the same limit no more are ended than must be.
-        let free = if self.has_less_room() { FREE } else { PARTS };
-        self.end_sessions_above(limit - limit / free)
+        // Under the same limit most have been in, and need less when they are back.
+        let free = if self.has_less_room() { FREE } else { FREE_AGAIN };
+        self.give_up_all_above(limit - limit / free);
+        let ended = self.end_sessions_above(limit - limit / free);
+        self.check_room()?;
+        Ok(ended)
     }
 
     /// Gives up what is above that, a part at a time: what goes with it, tables and bodies that several have, is not known before.

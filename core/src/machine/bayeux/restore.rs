@@ -48,7 +48,8 @@ impl Machine {
         self.restore_sessions(theirs.map(|session| KeptSession { parts: true, ..session }).collect(), false)
     }
 
-    /// Ends sessions until no more than so many bytes are in use, those first that were handed something longest ago; how many.
+    /// Ends sessions until no more than so many bytes are in use, those first that were handed something longest ago, with channels that
+    /// are there for nobody else; how many.
     pub(in crate::machine) fn end_sessions_above(&mut self, most: usize) -> usize {
         if self.used_bytes() <= most {
             return 0;
@@ -60,7 +61,11 @@ impl Machine {
             if self.used_bytes() <= most {
                 break;
             }
+            let seats = self.sessions.get(id).map_or(&[][..], |session| &session.seats);
+            let channels = seats.iter().filter_map(|seat| self.hub.subscription(seat.sub)?.channel());
+            let channels: Vec<Id<Channel>> = channels.collect();
             self.end_session(id);
+            channels.into_iter().for_each(|at| self.hub.close_unused(at, self.post.now));
             self.tables_bytes = self.count_tables();
         }
         self.hub.release_seats();
