@@ -205,7 +205,7 @@ impl Hub {
         let is_unused = self.channels.get(id).is_some_and(|channel| {
             let is_plain =
                 channel.secret.is_none() && channel.registered.is_none() && channel.posted.is_none();
-            let is_empty = channel.members.is_empty() && channel.history.len() == 0;
+            let is_empty = channel.members.is_empty() && channel.history.is_empty();
             is_plain && is_empty && !channel.is_index && id != self.announcing.feed
         });
         if is_unused {
