@@ -200,13 +200,16 @@ impl Hub {
         Some(next)
     }
 
-    /// Ends a channel that is there for nobody: it has no members and no messages, and nothing of its own but a name.
+    /// Ends a channel that is there for nobody: it has no members, has never had a message, so nobody has a place in it, and has nothing of
+    /// its own but a name.
     pub fn close_unused(&mut self, id: Id<Channel>, now: Moment) {
+        let usual = now.after_ms(self.settings.channel_timeout_ms);
         let is_unused = self.channels.get(id).is_some_and(|channel| {
             let is_plain =
                 channel.secret.is_none() && channel.registered.is_none() && channel.posted.is_none();
-            let is_empty = channel.members.is_empty() && channel.history.is_empty();
-            is_plain && is_empty && !channel.is_index && id != self.announcing.feed
+            let lives_long = channel.idle_ms > 0 || channel.idle_until > usual;
+            let is_new = channel.history.head() == 1 && channel.members.is_empty();
+            is_plain && is_new && !lives_long && !channel.is_index && id != self.announcing.feed
         });
         if is_unused {
             self.close(id, now);

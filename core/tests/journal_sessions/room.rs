@@ -99,6 +99,11 @@ fn sessions_that_fill_memory_make_room_for_those_who_are_served() {
                 let whose = if is_own { fellows.len() } else { 0 };
                 fellow.subscribe(&mut server, &format!("/m/{whose}/{n}"));
             }
+            if is_own {
+                let used = format!("/m/{}/0", fellows.len());
+                publish(&mut server, &used, 0);
+                server.ask(Role::Admin, &format!("/clear?cname={used}"));
+            }
             let own = ["/quiet", "/loud"][fellows.len() % 2];
             fellow.subscribe(&mut server, own);
             server.vanish(fellow.connection);
@@ -123,6 +128,11 @@ fn sessions_that_fill_memory_make_room_for_those_who_are_served() {
         let (used, each) = (now.total_bytes(), before.total_bytes() / fellows.len());
         let free = if percent < 100 { most / 16 } else { most / 32 };
         assert!(used <= most && used + 4 * each > most - free, "as many as must be: {what}");
+        for i in (0..fellows.len()).filter(|_| is_own) {
+            // Others may have a place in it, and will have one in what follows.
+            let stands = server.machine.standing(&format!("/m/{i}/0")).map(|it| (it.base, it.head));
+            assert_eq!(stands, Some((2, 2)), "{i}, {what}");
+        }
         let client = server.connect(Role::Front);
         let answer = server.get(client, "/readyz");
         assert!(answer.starts_with("HTTP/1.1 200 "), "{what}: {answer}");
